@@ -14,7 +14,7 @@ from mnist_tui.experiment.presets import dump_preset
 from mnist_tui.report.complexity.breakdown import complexity_in_words
 from mnist_tui.report.contents import one_run, several_runs
 from mnist_tui.report.contents.several_runs import ReportSection, TrainedNetwork
-from mnist_tui.report.evidence import Evidence, Predictions, read_evidence
+from mnist_tui.report.evidence import Evidence, read_evidence
 from mnist_tui.report.figures.accuracies import capacity_figure, seed_figure
 from mnist_tui.report.figures.classes import class_score_figure, confusion_figure, mistake_figure
 from mnist_tui.report.figures.diagram import diagram_figure
@@ -139,7 +139,7 @@ def _section_figures(section: ReportSection) -> dict[str, Drawing]:
     if evidence.matrix is not None:
         figures["confusion"] = confusion_figure(f"{stem}-confusion", evidence.matrix, names, evidence.matrix_of)
     if evidence.predictions is not None and len(evidence.predictions.misclassified):
-        figures["mistakes"] = _mistakes(f"{stem}-mistakes", evidence.predictions, names)
+        figures["mistakes"] = mistake_figure(f"{stem}-mistakes", evidence.predictions, names)
     if evidence.weights:
         figures["weights"] = weight_figure(f"{stem}-weights", evidence.weights)
     figures = {kind: _with_prefix(f"Run {section.shown.number}. ", drawing) for kind, drawing in figures.items()}
@@ -148,15 +148,6 @@ def _section_figures(section: ReportSection) -> dict[str, Drawing]:
     scores, published = several_runs.seed_scores(section), several_runs.published_by_seed(section)
     seeds = seed_figure(f"{section.anchor}-seeds", scores, several_runs.SEED_SCORE_HEADINGS, published=published)
     return {"seeds": _with_prefix(f"{section.numbers.capitalize()}. ", seeds), **figures}
-
-
-def _mistakes(name: str, predictions: Predictions, class_names: Sequence[str]) -> Drawing:
-    import numpy as np
-
-    wrong = predictions.probabilities[predictions.misclassified]
-    true, predicted = predictions.labels[predictions.misclassified], wrong.argmax(axis=1)
-    totals = np.bincount(predictions.labels, minlength=wrong.shape[1]).tolist()
-    return mistake_figure(name, predictions.images, true, predicted, wrong, class_names, totals=totals)
 
 
 def run_summary(folder: RunFolder) -> str:

@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mnist_tui.report.figures.drawing import (
-    BLACK,
-    BLUE,
-    GREY,
-    LETTER,
-    PAGE,
-    POINTS,
-    SMALL,
-    VERMILION,
-    Drawing,
-    FigureData,
-    annotate,
-    draw_markers,
-    one_line,
-    panel,
-    percentages,
-    share_limits,
-    without_data,
-)
+from mnist_tui.report.figures import drawing as draw
+from mnist_tui.report.figures.drawing import Drawing, FigureData
 from mnist_tui.runs.collection.seed_groups import SeedStatistics, summary
 from mnist_tui.wording import counted, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
 
 CAPACITY_LEFT, CAPACITY_TOP, CAPACITY_WIDTH, CAPACITY_HEIGHT, CAPACITY_FOOT = 15.0, 9.0, 138.0, 66.0, 11.0
 MARKER = 1.8
 """Millimetres around a point that no label may enter."""
-KINDS = {False: ("fully connected", "o", BLUE), True: ("convolutional", "^", VERMILION)}
+KINDS = {False: ("fully connected", "o", draw.BLUE), True: ("convolutional", "^", draw.VERMILION)}
 CAPACITY_HEADINGS = ("model", "parameters", "test accuracy (1 = all)", "standard deviation over seeds", "kind")
 
 
@@ -49,8 +33,8 @@ class CapacityPoint:
     Attributes:
         label: the model's name.
         parameters: the number of all parameters, 1 or more.
-        accuracy: on the test images, 0 to 1; the mean where there are several seeds.
-        deviation: standard deviation over the seeds; None for one run.
+        accuracy: the accuracy on the test images, 0 to 1; of several seeds the mean.
+        deviation: the standard deviation over the seeds; None for one run.
     """
 
     label: str
@@ -61,31 +45,12 @@ class CapacityPoint:
 
     @property
     def text(self) -> str:
-        return one_line(self.label, 32)
+        return draw.one_line(self.label, 32)
 
     @property
     def text_width(self) -> float:
         """The width of the text, in millimetres."""
-        return LETTER * SMALL / POINTS * len(self.text)
-
-
-@dataclass(frozen=True)
-class LabelBox:
-    """A rectangle in millimetres; y points upwards."""
-
-    left: float
-    bottom: float
-    right: float
-    top: float
-
-    def meets(self, other: LabelBox) -> bool:
-        return max(self.left, other.left) < min(self.right, other.right) and (
-            max(self.bottom, other.bottom) < min(self.top, other.top)
-        )
-
-    def lies_in(self, other: LabelBox) -> bool:
-        across = other.left <= self.left and self.right <= other.right
-        return across and other.bottom <= self.bottom and self.top <= other.top
+        return draw.LETTER * draw.SMALL / draw.POINTS * len(self.text)
 
 
 def capacity_figure(name: str, points: Sequence[CapacityPoint]) -> Drawing:
@@ -94,62 +59,64 @@ def capacity_figure(name: str, points: Sequence[CapacityPoint]) -> Drawing:
     data = FigureData(CAPACITY_HEADINGS, rows)
     if not points:
         why = "No model's test accuracy is known, so there is nothing to compare."
-        return without_data(name, "Accuracy and capacity.", why, data)
+        return draw.without_data(name, "Accuracy and capacity.", why, data)
     several = any(point.deviation is not None for point in points)
     bars = " Bars are one standard deviation over the seeds." if several else ""
     caption = f"Test accuracy against the number of parameters, which is on a logarithmic axis.{bars}"
     listed = "; ".join(f"{p.label}: {counted(p.parameters, 'parameter')}, {percent(p.accuracy)}" for p in points)
     alt = f"Points of {counted(points, 'model')}. {listed}."
-    size = (PAGE, CAPACITY_TOP + CAPACITY_HEIGHT + CAPACITY_FOOT)
+    size = (draw.PAGE, CAPACITY_TOP + CAPACITY_HEIGHT + CAPACITY_FOOT)
     return Drawing(name, caption, alt, data, size, partial(_paint_capacity, tuple(points)))
 
 
 def place_labels(
-    spots: Sequence[tuple[float, float]], widths: Sequence[float], height: float, frame: LabelBox
-) -> list[LabelBox]:
-    """Place each label near its point, so that it meets neither another label nor a point where there is room.
+    spots: Sequence[tuple[float, float]], widths: Sequence[float], height: float, frame: Bbox
+) -> list[Bbox]:
+    """Return a rectangle for each label, near its point; if there is room, it covers no other label and no point.
 
     Args:
         spots: the points in millimetres, y upwards.
-        widths: of the labels, in millimetres.
-        height: of a label, in millimetres.
-        frame: the rectangle that the labels stay in.
+        widths: the widths of the labels, in millimetres.
+        height: the height of every label, in millimetres.
+        frame: the rectangle that the labels stay in, in millimetres.
     """
-    taken = [LabelBox(x - MARKER, y - MARKER, x + MARKER, y + MARKER) for x, y in spots]
-    placed: dict[int, LabelBox] = {}
+    from matplotlib.transforms import Bbox
+
+    taken = [Bbox.from_extents(x - MARKER, y - MARKER, x + MARKER, y + MARKER) for x, y in spots]
+    placed: dict[int, Bbox] = {}
     for at in sorted(range(len(spots)), key=lambda at: spots[at]):
-        places = list(_label_places(*spots[at], widths[at], height))
-        inside = [box for box in places if box.lies_in(frame)]
-        free = (box for box in inside if not any(box.meets(other) for other in taken))
+        corners = _label_corners(*spots[at], widths[at], height)
+        places = [Bbox.from_bounds(left, bottom, widths[at], height) for left, bottom in corners]
+        inside = [box for box in places if all(frame.contains(*corner) for corner in (box.min, box.max))]
+        free = (box for box in inside if not any(map(box.fully_overlaps, taken)))
         placed[at] = next(free, (inside or places)[0])
         taken.append(placed[at])
     return [placed[at] for at in range(len(spots))]
 
 
-def _label_places(x: float, y: float, width: float, height: float) -> Iterator[LabelBox]:
-    """Yield places for a label: right, left, above and below its point, then farther and farther away."""
+def _label_corners(x: float, y: float, width: float, height: float) -> list[tuple[float, float]]:
+    """Return lower left corners for a label: right, left, above and below its point, then farther and farther away."""
     right, left, centred = x + MARKER + 0.3, x - MARKER - 0.3 - width, x - width / 2
     beside, above, below = y - height / 2, y + MARKER, y - MARKER - height
     corners = [(right, beside), (left, beside), (centred, above), (centred, below)]
     for step in range(1, 16):
         rise = step * height * 0.8
         corners += [(side, at) for side in (right, left, centred) for at in (y + rise, y - rise - height)]
-    for side, bottom in corners:
-        yield LabelBox(side, bottom, side + width, bottom + height)
+    return corners
 
 
 def _paint_capacity(points: tuple[CapacityPoint, ...], figure: Figure) -> None:
-    axes = panel(figure, CAPACITY_LEFT, CAPACITY_TOP, CAPACITY_WIDTH, CAPACITY_HEIGHT)
+    axes = draw.panel(figure, CAPACITY_LEFT, CAPACITY_TOP, CAPACITY_WIDTH, CAPACITY_HEIGHT)
     _capacity_axes(axes, points)
     for convolutional, (label, marker, colour) in KINDS.items():
         group = [(point.parameters, point.accuracy) for point in points if point.convolutional is convolutional]
         if group:
-            draw_markers(axes, group, marker, color=colour, markersize=5, label=label, zorder=3)
+            draw.draw_markers(axes, group, marker, color=colour, markersize=5, label=label, zorder=3)
     for p in points:
         if p.deviation is not None:
-            bar: dict[str, Any] = {"ecolor": BLACK, "elinewidth": 0.6, "capthick": 0.6}
+            bar: dict[str, Any] = {"ecolor": draw.BLACK, "elinewidth": 0.6, "capthick": 0.6}
             axes.errorbar(p.parameters, p.accuracy, p.deviation, fmt="none", zorder=4, **bar)
-    figure.legend(loc="upper left", bbox_to_anchor=(CAPACITY_LEFT / PAGE, 1), ncols=2, handletextpad=0.4)
+    figure.legend(loc="upper left", bbox_to_anchor=(CAPACITY_LEFT / draw.PAGE, 1), ncols=2, handletextpad=0.4)
     _write_labels(axes, points)
 
 
@@ -171,32 +138,34 @@ def _capacity_axes(axes: Axes, points: Sequence[CapacityPoint]) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("parameters")
     axes.set_ylabel("test accuracy (%)")
-    percentages(axes.yaxis)
+    draw.percentages(axes.yaxis)
     axes.grid()
 
 
 def _write_labels(axes: Axes, points: Sequence[CapacityPoint]) -> None:
-    """Write the names beside the points; a name that is far from its point is joined to it by a line."""
+    """Write the models' names beside their points; a line joins a point with a name that is far from it."""
+    from matplotlib.transforms import Bbox
+
     scale = axes.figure.dpi / 25.4
     places = axes.transData.transform([(point.parameters, point.accuracy) for point in points])
     spots = [((x - axes.bbox.x0) / scale, (y - axes.bbox.y0) / scale) for x, y in places]
-    widths, height = [point.text_width for point in points], SMALL * 25.4 / 72 * 1.15
-    boxes = place_labels(spots, widths, height, LabelBox(0, 0, CAPACITY_WIDTH, CAPACITY_HEIGHT))
-    line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}
+    widths, height = [point.text_width for point in points], draw.SMALL * 25.4 / 72 * 1.15
+    boxes = place_labels(spots, widths, height, Bbox.from_bounds(0, 0, CAPACITY_WIDTH, CAPACITY_HEIGHT))
+    line = {"arrowstyle": "-", "color": draw.GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}
     for (x, y), box, point in zip(spots, boxes, points, strict=True):
-        side = "left" if box.left >= x else "right" if box.right <= x else "center"
-        edge = {"left": box.left, "right": box.right, "center": (box.left + box.right) / 2}[side]
-        middle = (box.bottom + box.top) / 2
+        side = "left" if box.xmin >= x else "right" if box.xmax <= x else "center"
+        edge = {"left": box.xmin, "right": box.xmax, "center": (box.xmin + box.xmax) / 2}[side]
+        middle = (box.ymin + box.ymax) / 2
         axes.annotate(
             point.text,
             (x / CAPACITY_WIDTH, y / CAPACITY_HEIGHT),
             (edge / CAPACITY_WIDTH, middle / CAPACITY_HEIGHT),
             xycoords="axes fraction",
             textcoords="axes fraction",
-            fontsize=SMALL,
+            fontsize=draw.SMALL,
             ha=side,
             va="center",
-            color=BLACK,
+            color=draw.BLACK,
             arrowprops=line if abs(middle - y) - height > MARKER else None,
             zorder=4,
         )
@@ -212,19 +181,8 @@ MOST_NUMBERED = 14
 WORD_HEIGHT = 3.2
 """Millimetres between the words of two lines."""
 PUBLISHED_HEADING = "published test accuracy (1 = all)"
-
-
-@dataclass(frozen=True)
-class SeedAccuracies:
-    """The accuracies that the figure by seed shows, as pairs of seed and test accuracy: ours, and the published ones.
-
-    The published summary is None where there are none.
-    """
-
-    ours: tuple[tuple[int, float], ...]
-    theirs: tuple[tuple[int, float], ...]
-    mean: SeedStatistics
-    published: SeedStatistics | None
+Accuracies = tuple[tuple[int, float], ...]
+"""Seeds, each with its test accuracy from 0 to 1."""
 
 
 def seed_figure(
@@ -234,13 +192,13 @@ def seed_figure(
     *,
     published: Sequence[float] = (),
 ) -> Drawing:
-    """Draw the test accuracy by seed: a point each, their mean a line, their standard deviation a band.
+    """Draw the test accuracy of each seed as a point, the mean as a line, and the standard deviation as a band.
 
     Args:
-        values: for each seed its number, its test accuracy (0 to 1; None is left out of the drawing) and, for the data
-            beside the figure, any number of other scores.
+        values: for each seed its number, its test accuracy (0 to 1; None is not drawn) and any number of other
+            scores, which are only in the data beside the figure.
         others: the headings of the other scores.
-        published: the source's test accuracies of seed 0, 1, …
+        published: the source's test accuracies of the seeds 0, 1, …
     """
     rows = [(int(value[0] or 0), *value[1:]) for value in sorted(values, key=lambda value: value[0] or 0)]
     ours = tuple((row[0], accuracy) for row in rows if (accuracy := row[1]) is not None)
@@ -249,19 +207,19 @@ def seed_figure(
     mean = summary(accuracy for _, accuracy in ours)
     if mean is None:
         why = "No seed has a test accuracy, so there is none to draw."
-        return without_data(name, "Test accuracy by seed.", why, data)
-    accuracies = SeedAccuracies(ours, theirs, mean, summary(published))
+        return draw.without_data(name, "Test accuracy by seed.", why, data)
+    published_scores = summary(published)
     low, high = min(ours, key=lambda pair: pair[1]), max(ours, key=lambda pair: pair[1])
     what = f"Test accuracy of {counted(mean.n, 'seed')}: {mean_in_words(mean)}"
     band = ", the band one standard deviation to either side" if mean.std is not None else ""
     caption = f"{what}; the line is the mean{band}"
     alt = f"{what}. Lowest {percent(low[1])} (seed {low[0]}), highest {percent(high[1])} (seed {high[0]})."
-    if accuracies.published:
-        published_mean = mean_in_words(accuracies.published)
+    if published_scores is not None:
+        published_mean = mean_in_words(published_scores)
         caption += f"; diamonds and the dashed line: published, {published_mean}"
         alt += f" Published: {published_mean}."
-    size = (PAGE, SEED_TOP + SEED_HEIGHT + SEED_FOOT)
-    return Drawing(name, f"{caption}.", alt, data, size, partial(_paint_seed, accuracies))
+    size = (draw.PAGE, SEED_TOP + SEED_HEIGHT + SEED_FOOT)
+    return Drawing(name, f"{caption}.", alt, data, size, partial(_paint_seeds, ours, theirs, mean, published_scores))
 
 
 def _seed_data(
@@ -284,31 +242,32 @@ def mean_in_words(accuracy: SeedStatistics) -> str:
     return f"mean {percent(accuracy.mean)}, standard deviation {deviation}"
 
 
-def _paint_seed(accuracies: SeedAccuracies, figure: Figure) -> None:
-    axes = panel(figure, SEED_LEFT, SEED_TOP, PAGE - SEED_LEFT - SEED_RIGHT, SEED_HEIGHT)
-    mean, deviation, theirs = accuracies.mean.mean, accuracies.mean.std or 0.0, accuracies.published
-    both = (*accuracies.ours, *accuracies.theirs)
+def _paint_seeds(
+    ours: Accuracies, theirs: Accuracies, scores: SeedStatistics, published: SeedStatistics | None, figure: Figure
+) -> None:
+    axes = draw.panel(figure, SEED_LEFT, SEED_TOP, draw.PAGE - SEED_LEFT - SEED_RIGHT, SEED_HEIGHT)
+    mean, deviation, both = scores.mean, scores.std or 0.0, (*ours, *theirs)
     place = {seed: at for at, seed in enumerate(sorted({seed for seed, _ in both}))}
     ends = [mean - deviation, mean + deviation]
-    axes.set_ylim(share_limits([value for _, value in both] + ends, least=0.002))
-    words = [(mean, f"mean {percent(mean)}", BLACK)]
+    axes.set_ylim(draw.share_limits([value for _, value in both] + ends, least=0.002))
+    words = [(mean, f"mean {percent(mean)}", draw.BLACK)]
     if deviation:
         axes.axhspan(*ends, facecolor="#e3eef5", edgecolor="none", zorder=0)
         for edge, sign in zip(ends, "−+", strict=True):
-            axes.axhline(edge, color=GREY, linewidth=0.5, linestyle=(0, (1, 1.5)), zorder=1)
-            words.append((edge, f"mean {sign} deviation", GREY))
-    axes.axhline(mean, color=BLACK, linewidth=0.8, zorder=1)
-    if theirs is not None:
-        axes.axhline(theirs.mean, color=VERMILION, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
-        words.append((theirs.mean, f"published {percent(theirs.mean)}", VERMILION))
-        beside = [(place[seed] + 0.28, value) for seed, value in accuracies.theirs]
-        draw_markers(axes, beside, "D", markerfacecolor="white", color=VERMILION, markersize=3.5)
-    points = [(place[seed], value) for seed, value in accuracies.ours]
-    draw_markers(axes, points, "o", color=BLUE, markersize=4.5)
+            axes.axhline(edge, color=draw.GREY, linewidth=0.5, linestyle=(0, (1, 1.5)), zorder=1)
+            words.append((edge, f"mean {sign} deviation", draw.GREY))
+    axes.axhline(mean, color=draw.BLACK, linewidth=0.8, zorder=1)
+    if published is not None:
+        axes.axhline(published.mean, color=draw.VERMILION, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+        words.append((published.mean, f"published {percent(published.mean)}", draw.VERMILION))
+        beside = [(place[seed] + 0.28, value) for seed, value in theirs]
+        draw.draw_markers(axes, beside, "D", markerfacecolor="white", color=draw.VERMILION, markersize=3.5)
+    points = [(place[seed], value) for seed, value in ours]
+    draw.draw_markers(axes, points, "o", color=draw.BLUE, markersize=4.5)
     if len(points) <= MOST_NUMBERED:
         for point in points:
             text = f"{100 * point[1]:.2f}"
-            annotate(axes, text, point, (0, 4), bbox=NUMBER_BACKGROUND, ha="center", va="bottom")
+            draw.annotate(axes, text, point, (0, 4), bbox=NUMBER_BACKGROUND, ha="center", va="bottom")
     _write_right_of_axes(axes, words)
     axes.set_xlim(-0.6, len(place) - 0.4)
     every = -(-len(place) // 20)
@@ -316,14 +275,14 @@ def _paint_seed(accuracies: SeedAccuracies, figure: Figure) -> None:
     axes.tick_params(axis="x", length=0)
     axes.set_xlabel("seed")
     axes.set_ylabel("test accuracy (%)")
-    percentages(axes.yaxis)
+    draw.percentages(axes.yaxis)
 
 
 def _write_right_of_axes(axes: Axes, words: Sequence[tuple[float, str, str]]) -> None:
-    """Write the words right of the axes at their heights, moved up where they would overlap the words below."""
+    """Write words on the right of the axes at their heights, moved up if they would overlap the words below."""
     low, high = axes.get_ylim()
     free = -1.0
     for height, text, colour in sorted(words):
         place = max(height, free)
-        annotate(axes, text, (1, place), (3, 0), xycoords=("axes fraction", "data"), va="center", color=colour)
+        draw.annotate(axes, text, (1, place), (3, 0), xycoords=("axes fraction", "data"), va="center", color=colour)
         free = place + WORD_HEIGHT / SEED_HEIGHT * (high - low)

@@ -4,34 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mnist_tui.report.figures.drawing import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GREY,
-    LINE,
-    PAGE,
-    SMALL,
-    VERMILION,
-    Drawing,
-    FigureData,
-    annotate,
-    drawable,
-    finite,
-    one_line,
-    panel,
-    percentages,
-    plain_logarithmic,
-    share_limits,
-    spans_decades,
-    whole_numbers,
-    without_data,
-    write,
-)
+from mnist_tui.report.figures import drawing as draw
+from mnist_tui.report.figures.drawing import Drawing, FigureData
 from mnist_tui.runs.events import Distribution, WeightsSeen
 from mnist_tui.runs.state import EpochRow
 from mnist_tui.wording import count, counted, loss, noun, percent
@@ -69,26 +46,18 @@ HEADINGS = {
     "plain_loss": "training loss after the epoch, dropout off",
     "plain_accuracy": "training accuracy after the epoch, dropout off (1 = all)",
 }
-
-
-Style = dict[str, Any]
-CURVES: dict[str, tuple[str, Style]] = {
+CURVES: dict[str, tuple[str, dict[str, Any]]] = {
     "": (
         "training, mean over the epoch",
-        {"color": VERMILION, "linestyle": (0, (4, 1.6)), "marker": "o", "markerfacecolor": "white"},
+        {"color": draw.VERMILION, "linestyle": (0, (4, 1.6)), "marker": "o", "markerfacecolor": "white"},
     ),
-    "val_": ("validation", {"color": BLUE, "linestyle": "-", "marker": "s"}),
-    "plain_": ("training, dropout off", {"color": GREEN, "linestyle": (0, (1, 1.2)), "marker": "^"}),
+    "val_": ("validation", {"color": draw.BLUE, "linestyle": "-", "marker": "s"}),
+    "plain_": ("training, dropout off", {"color": draw.GREEN, "linestyle": (0, (1, 1.2)), "marker": "^"}),
 }
-"""The curves of a panel by the prefix of their field in the rows: label and style. They differ without colour, too."""
-
-
-@dataclass(frozen=True)
-class _Marks:
-    """The epochs to mark; None for no mark."""
-
-    best: int | None
-    stop: int | None
+"""The label and the style of each curve, by the prefix of its field in the rows. Styles differ without colour, too."""
+BEST, STOPPED = "best", "stopped early"
+DASHES = {BEST: (0, (1, 1.5)), STOPPED: (0, (6, 2))}
+"""The marks of epochs, each with the dashes of its line."""
 
 
 def history_figure(
@@ -97,38 +66,40 @@ def history_figure(
     """Draw accuracy and loss side by side, with the learning rate below them where it changes.
 
     Args:
-        rows: one an epoch, in order; None is a gap.
+        rows: one for each epoch, in order; a value of None becomes a gap in its curve.
         best: the epoch with the lowest validation loss.
         stopped_early: whether early stopping ended the training, after the last row.
         ended: the run's state (``finished``, ``stopped``, ``diverged``, ``failed``, ``crashed``, or a live one).
     """
     data = FigureData(tuple(HEADINGS.values()), tuple(tuple(getattr(row, key) for key in HEADINGS) for row in rows))
     if not rows:
-        return without_data(name, "Training history.", "No epoch ended, so there is no history to draw.", data)
+        return draw.without_data(name, "Training history.", "No epoch ended, so there is no history to draw.", data)
     changes = len({row.learning_rate for row in rows}) > 1
     height = TOP + HEIGHT + FOOT + (LOW + FOOT + 5 if changes else 0)
-    alt = _description(rows, best, stopped_early, ended)
-    marked = best if best and any(row.epoch == best for row in rows) else None
-    marks = _Marks(marked, rows[-1].epoch if stopped_early else None)
-    caption = _caption(rows, marks, changes, ended)
-    return Drawing(name, caption, alt, data, (PAGE, height), partial(_paint, tuple(rows), marks, changes))
+    marks: dict[str, int] = {}
+    if best is not None and any(row.epoch == best for row in rows):
+        marks[BEST] = best
+    if stopped_early:
+        marks[STOPPED] = rows[-1].epoch
+    caption, alt = _caption(rows, marks, changes, ended), _description(rows, marks, ended)
+    return Drawing(name, caption, alt, data, (draw.PAGE, height), partial(_paint, tuple(rows), marks, changes))
 
 
-def _paint(rows: tuple[EpochRow, ...], marks: _Marks, changes: bool, figure: Figure) -> None:
-    accuracy, losses = (panel(figure, left, TOP, WIDTH, HEIGHT) for left in (LEFT, SECOND))
+def _paint(rows: tuple[EpochRow, ...], marks: dict[str, int], changes: bool, figure: Figure) -> None:
+    accuracy, losses = (draw.panel(figure, left, TOP, WIDTH, HEIGHT) for left in (LEFT, SECOND))
     _curves(accuracy, rows, "accuracy", marks)
     accuracy.set_ylabel("accuracy (%)")
-    percentages(accuracy.yaxis)
-    accuracy.set_ylim(share_limits(_all_values(rows, "accuracy")))
+    draw.percentages(accuracy.yaxis)
+    accuracy.set_ylim(draw.share_limits(_all_values(rows, "accuracy")))
     _curves(losses, rows, "loss", marks)
     _scale(losses, _all_values(rows, "loss"))
     losses.set_ylabel("loss (cross-entropy)")
     _legend(figure, rows)
     if changes:
-        _rates(panel(figure, LEFT, TOP + HEIGHT + FOOT + 5, SECOND + WIDTH - LEFT, LOW), rows)
+        _rates(draw.panel(figure, LEFT, TOP + HEIGHT + FOOT + 5, SECOND + WIDTH - LEFT, LOW), rows)
 
 
-def _curves(axes: Axes, rows: Sequence[EpochRow], metric: str, marks: _Marks) -> None:
+def _curves(axes: Axes, rows: Sequence[EpochRow], metric: str, marks: dict[str, int]) -> None:
     drawn = False
     for prefix, (_, style) in CURVES.items():
         epochs, values = _thinned_curve(rows, f"{prefix}{metric}")
@@ -136,10 +107,10 @@ def _curves(axes: Axes, rows: Sequence[EpochRow], metric: str, marks: _Marks) ->
             drawn = True
             axes.plot(epochs, values, markevery=_markers(values), **style)
     if not drawn:
-        axes.text(0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center", va="center", color=GREY)
+        axes.text(0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center", va="center", color=draw.GREY)
         axes.set_yticks([])
     _epochs(axes, rows)
-    _mark(axes, rows, marks)
+    _mark_epochs(axes, rows, marks)
 
 
 def _epochs(axes: Axes, rows: Sequence[EpochRow]) -> None:
@@ -147,29 +118,24 @@ def _epochs(axes: Axes, rows: Sequence[EpochRow]) -> None:
     margin = max(0.5, 0.02 * (last - first))
     axes.set_xlim(first - margin, last + margin)
     axes.set_xlabel("epoch")
-    whole_numbers(axes.xaxis, 5)
+    draw.whole_numbers(axes.xaxis, 5)
     axes.grid(axis="y")
 
 
-def _mark(axes: Axes, rows: Sequence[EpochRow], marks: _Marks) -> None:
-    """Draw lines at the marked epochs, each named above the axes in a row of its own."""
-    named = [
-        (marks.best, "best", (0, (1, 1.5)), 0),
-        (marks.stop, "stopped early", (0, (6, 2)), 0 if marks.best is None else 1),
-    ]
+def _mark_epochs(axes: Axes, rows: Sequence[EpochRow], marks: dict[str, int]) -> None:
+    """Draw a line at each marked epoch; the marks' names stand above the axes, one below the other."""
     middle = (rows[0].epoch + rows[-1].epoch) / 2
-    for epoch, what, dashes, row in named:
-        if epoch is not None:
-            axes.axvline(epoch, color=BLACK, linewidth=0.6, linestyle=dashes, zorder=1)
-            text, offset = f"{what}: epoch {epoch:,}", (0, 2 + row * SMALL * 1.15)
-            side = "right" if epoch > middle else "left"
-            annotate(axes, text, (epoch, 1), offset, xycoords=("data", "axes fraction"), ha=side, va="bottom")
+    for number, (mark, epoch) in enumerate(marks.items()):
+        axes.axvline(epoch, color=draw.BLACK, linewidth=0.6, linestyle=DASHES[mark], zorder=1)
+        text, offset = f"{mark}: epoch {epoch:,}", (0, 2 + number * draw.SMALL * 1.15)
+        side = "right" if epoch > middle else "left"
+        draw.annotate(axes, text, (epoch, 1), offset, xycoords=("data", "axes fraction"), ha=side, va="bottom")
 
 
 def _scale(axes: Axes, values: Sequence[float]) -> None:
-    if spans_decades(values):
+    if draw.spans_decades(values):
         axes.set_yscale("log", nonpositive="mask")
-        plain_logarithmic(axes.yaxis)
+        draw.plain_logarithmic(axes.yaxis)
     elif values and min(values) >= 0:
         axes.set_ylim(0, 1.05 * max(values) or 1)
 
@@ -183,7 +149,7 @@ def _legend(figure: Figure, rows: Sequence[EpochRow]) -> None:
         [Line2D([], [], **style) for _, style in curves],
         [label for label, _ in curves],
         loc="upper left",
-        bbox_to_anchor=(LEFT / PAGE - 0.012, 1),
+        bbox_to_anchor=(LEFT / draw.PAGE - 0.012, 1),
         ncols=len(curves),
         borderaxespad=0.2,
         handlelength=3.2,
@@ -194,7 +160,7 @@ def _legend(figure: Figure, rows: Sequence[EpochRow]) -> None:
 
 def _rates(axes: Axes, rows: Sequence[EpochRow]) -> None:
     epochs, rates = _thinned_curve(rows, "learning_rate")
-    axes.plot(epochs, rates, color=BLACK, marker="." if len(rows) <= MOST_MARKED else "", linewidth=0.8)
+    axes.plot(epochs, rates, color=draw.BLACK, marker="." if len(rows) <= MOST_MARKED else "", linewidth=0.8)
     _epochs(axes, rows)
     _scale(axes, _finite_values(rows, "learning_rate"))
     if axes.get_yscale() == "linear":
@@ -203,7 +169,7 @@ def _rates(axes: Axes, rows: Sequence[EpochRow]) -> None:
 
 
 def _thinned_curve(rows: Sequence[EpochRow], field: str) -> tuple[list[int], list[float]]:
-    """Return a curve's epochs and values, NaN for gaps; a long curve keeps each stretch's extremes and gaps."""
+    """Return a curve's epochs and values, NaN for gaps; of a long curve, each stretch's extremes and first gap."""
     points = [(row.epoch, _value(row, field)) for row in rows]
     if len(points) > 2 * STRETCHES:
         size = math.ceil(len(points) / STRETCHES)
@@ -219,13 +185,12 @@ def _extremes(stretch: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
 
 
 def _value(row: EpochRow, field: str) -> float:
-    value = getattr(row, field)
-    bounded = drawable(value) if finite(value) else None
-    return math.nan if bounded is None else bounded
+    value = draw.drawable(getattr(row, field))
+    return math.nan if value is None else value
 
 
 def _markers(values: Sequence[float]) -> list[int]:
-    """Return the places of markers: all of a few points, else even ones and those that stand alone between gaps."""
+    """Return the indices of points with markers: all of a few; of many, some at even distances and isolated points."""
     known = [place for place, value in enumerate(values) if math.isfinite(value)]
     if len(known) <= MOST_MARKED:
         return known
@@ -243,27 +208,26 @@ def _all_values(rows: Sequence[EpochRow], metric: str) -> list[float]:
     return [value for prefix in CURVES for value in _finite_values(rows, f"{prefix}{metric}")]
 
 
-def _caption(rows: Sequence[EpochRow], marks: _Marks, changes: bool, ended: str) -> str:
+def _caption(rows: Sequence[EpochRow], marks: dict[str, int], changes: bool, ended: str) -> str:
     parts = [
         f"Training history, {counted(rows, 'epoch')}.",
         "Training figures are means over an epoch's batches, with any dropout on.",
         "Validation figures are measured after the epoch.",
     ]
-    if marks.best is not None:
-        parts.append(f"The validation loss was lowest after epoch {count(marks.best)}.")
-    if marks.stop is not None:
-        parts.append(f"Early stopping ended the training after epoch {count(marks.stop)}.")
+    if BEST in marks:
+        parts.append(f"The validation loss was lowest after epoch {count(marks[BEST])}.")
+    if STOPPED in marks:
+        parts.append(f"Early stopping ended the training after epoch {count(marks[STOPPED])}.")
     if ended in ENDINGS:
         parts.append(ENDINGS[ended].format(last=count(rows[-1].epoch)))
-    if spans_decades(_all_values(rows, "loss")):
+    if draw.spans_decades(_all_values(rows, "loss")):
         parts.append("The loss axis is logarithmic.")
     if not changes and rows[0].learning_rate is not None:
         parts.append(f"The learning rate was {rows[0].learning_rate:.4g} throughout.")
     return " ".join(parts)
 
 
-def _description(rows: Sequence[EpochRow], best: int | None, stopped_early: bool, ended: str) -> str:
-    """Describe the curves with their values."""
+def _description(rows: Sequence[EpochRow], marks: dict[str, int], ended: str) -> str:
     last = rows[-1].epoch
     parts = [f"Curves of accuracy and loss over {counted(len(rows), 'epoch')}."]
     for what, field in (("Validation", "val_accuracy"), ("Training", "accuracy")):
@@ -275,10 +239,10 @@ def _description(rows: Sequence[EpochRow], best: int | None, stopped_early: bool
         without = f", not finite in {counted(gaps, 'epoch')}" if gaps else ""
         change = f"{_change_in_words(values[0], values[-1], loss)}{without}" if values else "was never finite"
         parts.append(f"{what} loss {change}.")
-    lowest = next((row.val_loss for row in rows if row.epoch == best), None)
+    lowest = next((row.val_loss for row in rows if row.epoch == marks.get(BEST)), None)
     if lowest is not None:
-        parts.append(f"Lowest validation loss {loss(lowest)} after epoch {count(best)}.")
-    if stopped_early:
+        parts.append(f"Lowest validation loss {loss(lowest)} after epoch {count(marks[BEST])}.")
+    if STOPPED in marks:
         parts.append(f"Stopped early after epoch {count(last)}.")
     if ended in ENDINGS:
         parts.append(ENDINGS[ended].format(last=count(last)))
@@ -294,16 +258,13 @@ def _change_in_words(first: float, last: float, in_words: Callable[[float], str]
     return f"{'rises' if last > first else 'falls'} from {in_words(first)} to {in_words(last)}"
 
 
-assert set(HEADINGS) == {entry.name for entry in fields(EpochRow)}
-
-
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-WEIGHT_TOP, WEIGHT_HEAD, WEIGHT_FOOT, WEIGHT_GAP = 0.5, LINE + 0.8, 9.0, 3.5
+WEIGHT_TOP, WEIGHT_HEAD, WEIGHT_FOOT, WEIGHT_GAP = 0.5, draw.LINE + 0.8, 9.0, 3.5
 """Millimetres above all panels, above each, below the last, and between two."""
 WEIGHT_HIGHEST, PAGE_HEIGHT = 26.0, 225.0
 WEIGHT_LEFT, WEIGHT_WIDTH, WEIGHT_SECOND = 16.0, 58.0, 99.0
 MOST_LAYERS = 12
-"""The most layers drawn: of more, the first ones and the last."""
+"""The most layers drawn; of a deeper network, the first layers and the last one."""
 WEIGHT_HEADINGS = ("epoch", "layer", "array", "lowest", "5 % quantile", "25 % quantile", "median", "75 % quantile",
             "95 % quantile", "highest", "mean", "standard deviation", "dead units (1 = all)")  # fmt: skip
 ARRAYS = ("weights", "biases")
@@ -312,7 +273,7 @@ History = dict[int, tuple[float, ...]]
 
 
 def quantile(spread: Distribution, share: float) -> float:
-    """Return a quantile, read off a histogram whose values are taken as evenly spread within each bin."""
+    """Return a quantile (`share` from 0 to 1) of a histogram, whose values are assumed even within each bin."""
     left = share * sum(spread.counts)
     width = (spread.high - spread.low) / len(spread.counts)
     for number, inside in enumerate(spread.counts):
@@ -323,7 +284,7 @@ def quantile(spread: Distribution, share: float) -> float:
 
 
 def weight_figure(name: str, seen: Sequence[WeightsSeen]) -> Drawing:
-    """Draw each layer's weights at the left and biases at the right, as bands of quantiles over the epochs.
+    """Draw each layer's weights on the left and biases on the right, as bands of quantiles over the epochs.
 
     Args:
         seen: the recorded distributions; epoch 0 is before training.
@@ -333,7 +294,7 @@ def weight_figure(name: str, seen: Sequence[WeightsSeen]) -> Drawing:
     layers = list(dict.fromkeys(layer.name for event in ordered for layer in event.layers))
     if not data.rows:
         why = "Nothing was recorded of the weights, so there is nothing to draw."
-        return without_data(name, "Weights and biases.", why, data)
+        return draw.without_data(name, "Weights and biases.", why, data)
     shown = layers if len(layers) <= MOST_LAYERS else [*layers[: MOST_LAYERS - 1], layers[-1]]
     arrays = {(layer, kind): _history(ordered, layer, kind) for layer in shown for kind in ARRAYS}
     height = min(WEIGHT_HIGHEST, (PAGE_HEIGHT - WEIGHT_TOP - WEIGHT_FOOT) / len(shown) - WEIGHT_HEAD - WEIGHT_GAP)
@@ -348,7 +309,7 @@ def weight_figure(name: str, seen: Sequence[WeightsSeen]) -> Drawing:
     ranges = "; ".join(f"{layer} {kind} {line[1]:.3g} to {line[-2]:.3g}" for layer, kind, line in last)
     epoch = count(ordered[-1].epoch)
     alt = f"Bands of weights and biases by epoch. After epoch {epoch}, 90 % of the values: {ranges}."
-    return Drawing(name, caption, alt, data, (PAGE, whole), partial(_paint_weights, shown, arrays, height))
+    return Drawing(name, caption, alt, data, (draw.PAGE, whole), partial(_paint_weights, shown, arrays, height))
 
 
 def _rows(event: WeightsSeen) -> Iterator[tuple[object, ...]]:
@@ -379,41 +340,41 @@ def _paint_weights(
     epochs = [epoch for history in arrays.values() for epoch in history]
     for number, layer in enumerate(layers):
         top = WEIGHT_TOP + number * (WEIGHT_HEAD + height + WEIGHT_GAP) + WEIGHT_HEAD
-        for left, kind, color in zip((WEIGHT_LEFT, WEIGHT_SECOND), ARRAYS, (BLUE, VERMILION), strict=True):
+        for left, kind, color in zip((WEIGHT_LEFT, WEIGHT_SECOND), ARRAYS, (draw.BLUE, draw.VERMILION), strict=True):
             if history := arrays[layer, kind]:
-                axes = panel(figure, left, top, WEIGHT_WIDTH, height)
+                axes = draw.panel(figure, left, top, WEIGHT_WIDTH, height)
                 _bands(axes, history, color)
-                axes.set_title(f"{one_line(layer)}, {kind}", fontweight="normal", pad=2)
+                axes.set_title(f"{draw.one_line(layer)}, {kind}", fontweight="normal", pad=2)
                 _axis(axes, (min(epochs), max(epochs)), number == len(layers) - 1)
             else:
-                write(figure, left, top - WEIGHT_HEAD + 0.5, f"{one_line(layer)}: no {kind}", color=GREY)
+                draw.write(figure, left, top - WEIGHT_HEAD + 0.5, f"{draw.one_line(layer)}: no {kind}", color=draw.GREY)
 
 
 def _bands(axes: Axes, history: History, color: str) -> None:
-    """Draw bands for several epochs, or a bar with its ends for one."""
+    """Draw bands of quantiles over several epochs; for one epoch a bar instead."""
     epochs = list(history)
     low, least, lower, middle, upper, most, high = (list(line) for line in zip(*history.values(), strict=True))
     if len(epochs) == 1:
         at = epochs[0]
         axes.plot([at, at], [least[0], most[0]], color=color, alpha=0.35, linewidth=6, solid_capstyle="butt")
         axes.plot([at, at], [lower[0], upper[0]], color=color, linewidth=6, solid_capstyle="butt")
-        axes.plot([at] * 3, [low[0], middle[0], high[0]], linestyle="", marker="_", color=BLACK, markersize=7)
+        axes.plot([at] * 3, [low[0], middle[0], high[0]], linestyle="", marker="_", color=draw.BLACK, markersize=7)
         return
     axes.fill_between(epochs, least, most, facecolor=color, alpha=0.22, linewidth=0)
     axes.fill_between(epochs, lower, upper, facecolor=color, alpha=0.5, linewidth=0)
-    axes.plot(epochs, middle, color=BLACK, linewidth=0.9)
+    axes.plot(epochs, middle, color=draw.BLACK, linewidth=0.9)
     for line in (low, high):
-        axes.plot(epochs, line, color=GREY, linewidth=0.6, linestyle=(0, (1, 1.5)))
+        axes.plot(epochs, line, color=draw.GREY, linewidth=0.6, linestyle=(0, (1, 1.5)))
 
 
 def _axis(axes: Axes, ends: tuple[int, int], last: bool) -> None:
     margin = max(0.5, 0.01 * (ends[1] - ends[0]))
     axes.set_xlim(ends[0] - margin, ends[1] + margin)
-    axes.axhline(0, color=GREY, linewidth=0.4, zorder=0)
+    axes.axhline(0, color=draw.GREY, linewidth=0.4, zorder=0)
     axes.locator_params(axis="y", nbins=3)
     axes.set_ylabel("value")
     if last:
-        whole_numbers(axes.xaxis, 4)
+        draw.whole_numbers(axes.xaxis, 4)
         axes.set_xlabel("epoch")
     else:
         axes.set_xticks([])

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import STARTERS, find_preset
 from mnist_tui.experiment.spec import Experiment, from_mapping
-from mnist_tui.report.figures.accuracies import CapacityPoint, LabelBox, capacity_figure, place_labels
+from mnist_tui.report.figures.accuracies import CapacityPoint, capacity_figure, place_labels
 from mnist_tui.report.figures.diagram import diagram_figure, divide_into_rows
 from mnist_tui.report.figures.drawing import PAGE, Drawing, save
 
@@ -105,11 +106,11 @@ def test_rows_are_as_few_as_can_be_and_about_equal() -> None:
 
 def test_labels_meet_neither_each_other_nor_a_point() -> None:
     spots = [(20.0 + 3 * (at % 4), 10.0 + 2.5 * at) for at in range(16)]
-    boxes = place_labels(spots, [22.0] * len(spots), 2.8, LabelBox(0, 0, 140, 66))
-    assert not [pair for pair in combinations(boxes, 2) if pair[0].meets(pair[1])]
-    points = [LabelBox(x - 1, y - 1, x + 1, y + 1) for x, y in spots]
-    assert not [(box, point) for box in boxes for point in points if box.meets(point)]
-    assert all(box.lies_in(LabelBox(0, 0, 140, 66)) for box in boxes)
+    boxes = place_labels(spots, [22.0] * len(spots), 2.8, Bbox.from_bounds(0, 0, 140, 66))
+    assert not [pair for pair in combinations(boxes, 2) if pair[0].fully_overlaps(pair[1])]
+    points = [Bbox.from_extents(x - 1, y - 1, x + 1, y + 1) for x, y in spots]
+    assert not [(box, point) for box in boxes for point in points if box.fully_overlaps(point)]
+    assert all(box.xmin >= 0 and box.ymin >= 0 and box.xmax <= 140 and box.ymax <= 66 for box in boxes)
 
 
 def test_capacity_names_every_model_on_a_logarithmic_axis() -> None:

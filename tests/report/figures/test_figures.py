@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mnist_tui.report.evidence import Predictions
 from mnist_tui.report.figures.accuracies import seed_figure
 from mnist_tui.report.figures.classes import class_score_figure, confusion_figure, mistake_figure
 from mnist_tui.report.figures.drawing import Drawing, save
-from mnist_tui.report.figures.epochs import history_figure, quantile, weight_figure
+from mnist_tui.report.figures.epochs import HEADINGS, history_figure, quantile, weight_figure
 from mnist_tui.runs.events import Distribution, LayerWeights, WeightsSeen
 from mnist_tui.runs.state import EpochRow
 
@@ -79,6 +80,7 @@ def test_a_history_keeps_every_epoch_in_its_data_and_none_as_none() -> None:
     loss = drawn.data.headings.index("training loss (mean over the epoch)")
     assert [line[0] for line in drawn.data.rows] == [1, 2]
     assert [line[loss] for line in drawn.data.rows] == [1.0, None]
+    assert set(HEADINGS) == {entry.name for entry in fields(EpochRow)}
 
 
 @pytest.mark.parametrize(
@@ -134,11 +136,19 @@ def test_a_matrix_of_long_names_fits_the_page_and_an_empty_one_says_so(tmp_path:
     assert svg(long, tmp_path) and svg(empty, tmp_path)
 
 
+def mistakes(*confused: tuple[int, int, float]) -> Predictions:
+    """Predictions for 100 images of each class, right but for some: the true class, the predicted one, how surely."""
+    labels = np.repeat(np.arange(10, dtype=np.uint8), 100)
+    probabilities = np.eye(10, dtype=np.float32)[labels]
+    places = np.array([100 * true + number for number, (true, _, _) in enumerate(confused)], np.int32)
+    for place, (_, predicted, probability) in zip(places, confused, strict=True):
+        probabilities[place] = (1 - probability) / 9
+        probabilities[place, predicted] = probability
+    return Predictions(labels, probabilities, places, np.zeros((len(places), 28, 28), np.uint8))
+
+
 def test_mistakes_are_grouped_by_confusion_with_the_surest_first(tmp_path: Path) -> None:
-    pictures = np.zeros((4, 28, 28), np.uint8)
-    drawn = mistake_figure(
-        "mistakes", pictures, [4, 4, 7, 4], [9, 9, 2, 9], [0.5, 0.99, 0.7, 0.6], DIGITS, totals=[100] * 10
-    )
+    drawn = mistake_figure("mistakes", mistakes((4, 9, 0.5), (4, 9, 0.99), (7, 2, 0.7), (4, 9, 0.6)), DIGITS)
 
     assert "4 read as 9: 3 of 100, 3.0 %; 7 read as 2: 1 of 100, 1.0 %" in drawn.alt
     assert "probability of 99.00 %" in drawn.alt
@@ -146,18 +156,8 @@ def test_mistakes_are_grouped_by_confusion_with_the_surest_first(tmp_path: Path)
     assert svg(drawn, tmp_path)
 
 
-def test_probabilities_of_all_classes_say_the_same_and_totals_may_be_unknown() -> None:
-    pictures, whole = np.zeros((1, 28, 28), np.uint8), np.full((1, 10), 0.05)
-    whole[0, 9] = 0.55
-
-    drawn = mistake_figure("mistakes", pictures, [4], [9], whole, DIGITS)
-
-    assert drawn.alt == mistake_figure("mistakes", pictures, [4], [9], [0.55], DIGITS).alt
-    assert "4 read as 9: 1 image." in drawn.alt
-
-
 def test_no_mistake_is_a_figure_too(tmp_path: Path) -> None:
-    drawn = mistake_figure("mistakes", np.zeros((0, 28, 28), np.uint8), [], [], [], DIGITS)
+    drawn = mistake_figure("mistakes", mistakes(), DIGITS)
 
     assert drawn.alt == "No image was misclassified, so there is none to show."
     assert svg(drawn, tmp_path)
