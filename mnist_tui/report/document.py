@@ -1,4 +1,4 @@
-"""Write a report over runs to files: read the runs, draw the figures once, convert to each format, put all in place."""
+"""Write a report over runs to files: read the runs, draw the figures once, convert to each format, move the files."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 from mnist_tui.files import temporary_prefix
 from mnist_tui.report.export import NO_ROOM, ExistsError, ExportError, Progress
+from mnist_tui.report.figures.drawing import save
 from mnist_tui.report.formats import writers
 from mnist_tui.report.formats.writers import PreparedReport, pandoc_path, prepare_report
 from mnist_tui.report.markdown import Report
@@ -24,9 +25,8 @@ from mnist_tui.runs.collection.summaries import Presets
 from mnist_tui.runs.folder import RunFolder, check_place_in_run
 from mnist_tui.wording import listed
 
-DATA = "csv"
-EACH_FIGURE = ("svg", "pdf", "png", DATA)
-"""The files written for each figure on its own: pictures, and its data."""
+EACH_FIGURE = ("svg", "pdf", "png", "csv")
+"""The formats of every figure in a folder for figures on their own: pictures, and the data."""
 
 
 def write_report(
@@ -43,32 +43,38 @@ def write_report(
 ) -> list[Path]:
     """Write one report over runs, in as many formats as there are outputs.
 
-    Everything is made first, then put in place. Markdown and LaTeX have their figures in a folder beside them,
-    ``NAME_files``. Missing folders are made. Other files in them stay, also figures of an earlier report.
+    All files are made first, then moved to their places. Markdown and LaTeX have their figures in a folder beside
+    them, ``NAME_files``. Missing folders are created. Other files in them stay, also figures of an earlier report.
 
     Args:
         outputs: files whose suffixes tell the formats: .md, .tex, .html, .pdf, .docx.
-        title: made from the names of the data if empty.
+        title: plain text; if empty, a title with the names of the datasets.
         author: plain text; may be empty.
         timestamp: the time in the report, now if absent; the same runs with the same timestamp make the same bytes.
         figures: a folder for every figure on its own as svg, pdf and png, with its data as csv.
         overwrite: whether existing files may be replaced.
-        progress: called with what is being done, how many are done and how many there are. If it raises, the work
-            ends and nothing is written.
-        warn: called with each sentence about characters that are shown as boxes.
+        progress: called with the present piece of work, the number of pieces done, and the number of all. An
+            exception from it ends the work, and nothing is written.
+        warn: called with each warning about characters that are shown as boxes.
 
     Returns:
         The outputs, then the folder of the figures.
 
     Raises:
         ExistsError: files exist, and `overwrite` is not set; nothing was written.
-        ExportError: a suffix is unknown, nothing was asked for, a place cannot be written, or the work failed.
+        ExportError: a suffix is unknown, `runs` is empty, there is nothing to write, a place cannot be written, or
+            the work failed.
         RunError: a run cannot be read.
     """
     outputs = list(dict.fromkeys(outputs))
     if not runs or not (outputs or figures):
         raise ExportError("a report needs a run, and a file or a folder for figures to be written to")
-    kinds = _figure_folders(outputs, figures)
+    kinds: dict[Path, set[str]] = {}  # the formats of the figures in each folder
+    for output in outputs:
+        if (form := report_format(output)).beside:
+            kinds.setdefault(output.parent / figure_folder(output), set()).add(form.figures)
+    if figures:
+        kinds.setdefault(figures, set()).update(EACH_FIGURE)
     places = list(dict.fromkeys([*(output.parent for output in outputs), *kinds]))
     with _naming_the_place(places):
         _check_places(outputs, kinds, overwrite=overwrite)
@@ -82,8 +88,10 @@ def write_report(
         if existing and not overwrite:
             raise ExistsError(existing)
         drawn = staging.folder(places[0]) / "figures"
-        wanted = {report_format(output).figures for output in outputs}
-        _draw(report, drawn, wanted.union(*kinds.values()), progress)
+        wanted = {report_format(output).figures for output in outputs}.union(*kinds.values())
+        for done, drawing in enumerate(report.drawings):
+            progress("drawing the figures", done, len(report.drawings))
+            save(drawing, drawn, sorted(wanted))
         for folder, names in files.items():
             for name in names:
                 shutil.copyfile(drawn / name, staging.path(folder / name))
@@ -94,7 +102,7 @@ def write_report(
 
 @contextmanager
 def _naming_the_place(places: Sequence[Path]) -> Generator[None]:
-    """Turn errors of the system into ExportErrors that name the place; all places where it is not known."""
+    """Turn errors of the system into ExportErrors that name the folder; if it is not known, all of `places`."""
     try:
         yield
     except OSError as error:
@@ -148,31 +156,9 @@ def _build(
     return build_report(evidences, title=title, author=author.strip(), timestamp=time)
 
 
-def _figure_folders(outputs: Sequence[Path], figures: Path | None) -> dict[Path, set[str]]:
-    """Return the folders that figures are written to, each with the formats there."""
-    kinds: dict[Path, set[str]] = {}
-    for output in outputs:
-        if report_format(output).beside:
-            kinds.setdefault(output.parent / figure_folder(output), set()).add(report_format(output).figures)
-    if figures:
-        kinds.setdefault(figures, set()).update(EACH_FIGURE)
-    return kinds
-
-
-def _draw(report: Report, folder: Path, kinds: set[str], progress: Progress) -> None:
-    from mnist_tui.report.figures.drawing import save, save_data
-
-    for done, drawing in enumerate(report.drawings):
-        progress("drawing the figures", done, len(report.drawings))
-        save(drawing, folder, sorted(kinds - {DATA}))
-        if DATA in kinds:
-            save_data(drawing, folder)
-
-
 def _convert(
     report: Report, drawn: Path, outputs: Mapping[Path, Path], progress: Progress, warn: Callable[[str], None]
 ) -> None:
-    """Write every document to its path, in threads."""
     if not outputs:
         return
     left = [output.name for output in outputs]
@@ -202,16 +188,16 @@ class ReportFormat:
     """A format of reports.
 
     Attributes:
-        figures: the format of its figures.
-        beside: whether its figures lie in a folder beside it instead of inside.
-        write: makes the document from the prepared report and that folder's name.
-        lacking: returns a warning of characters that the document shows as boxes; empty where there are none.
+        figures: the file format of the figures.
+        beside: whether the figures are files in a folder beside the document, and not inside it.
+        write: returns the document, from the prepared report and that folder's name.
+        lacking: returns a warning about characters that the document shows as boxes; empty if there are none.
     """
 
     figures: str
     beside: bool
     write: Callable[[PreparedReport, str], bytes]
-    lacking: Callable[[PreparedReport], str] = lambda _: ""  # the reader's own fonts
+    lacking: Callable[[PreparedReport], str] = lambda _: ""  # for formats that are shown in the reader's fonts
 
 
 REPORT_FORMATS = {
@@ -224,11 +210,7 @@ REPORT_FORMATS = {
 
 
 def report_format(path: Path) -> ReportFormat:
-    """Return the format that a file's suffix asks for.
-
-    Raises:
-        ExportError: there is no such format.
-    """
+    """Return the format of a file by its suffix; an ExportError if no format has this suffix."""
     form = REPORT_FORMATS.get(path.suffix.lower())
     if form is None:
         *names, last = REPORT_FORMATS
@@ -240,8 +222,8 @@ def report_format(path: Path) -> ReportFormat:
 def figure_folder(path: Path) -> str:
     """Return the name of a document's folder for figures: ``report_files``.
 
-    Characters that TeX or links might not accept are replaced; a part of the name's hash then keeps the folders of
-    different documents apart: ``my report.md`` has ``my-report-9110ab62_files``.
+    Characters that TeX or links might not accept are replaced. Then the folder's name also has a part of the name's
+    hash, so that different documents have different folders: ``my report.md`` has ``my-report-9110ab62_files``.
     """
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.")
     if name != path.stem:
@@ -251,10 +233,10 @@ def figure_folder(path: Path) -> str:
 
 
 class Staging(ExitStack):
-    """Makes files in temporary folders beside their places, and moves them there together.
+    """Temporary folders beside the places of files, from which all files are moved to their places together.
 
-    Missing folders are made. Leaving the context removes what was not moved, and folders that stayed empty. Every
-    method raises an OSError where nothing can be written.
+    Missing folders are created. Leaving the context removes files that were not moved, and created folders that stayed
+    empty. Every method raises an OSError if it cannot write.
     """
 
     def __init__(self) -> None:
@@ -269,7 +251,7 @@ class Staging(ExitStack):
         return staged
 
     def folder(self, beside: Path) -> Path:
-        """Return a temporary folder on the disk of the folder `beside`."""
+        """Return a temporary folder inside the folder `beside`, and so on the same disk."""
         if beside not in self._temporary:
             for missing in reversed([folder for folder in (beside, *beside.parents) if not folder.exists()]):
                 self.callback(_remove_if_empty, missing)
@@ -279,7 +261,7 @@ class Staging(ExitStack):
         return self._temporary[beside]
 
     def put(self) -> None:
-        """Move every file to its place by renaming, none if a place is a folder; those before a failure stay moved."""
+        """Move every file to its place, or none if a place is a folder; after a failure, files moved before it stay."""
         for place in self._moves.values():
             if place.is_dir() and not place.is_symlink():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place))

@@ -1,4 +1,4 @@
-"""Read a run's folder for reports: everything known of the run, and what could not be read."""
+"""Read a run's folder for reports: all that is known about the run, and which files could not be read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mnist_tui.runs.collection.summaries import Fixed, Presets, RunSummary, diff
 from mnist_tui.runs.diagnosis import Finding, diagnose
 from mnist_tui.runs.event_log import EpochReader, replayed
 from mnist_tui.runs.events import WeightsSeen
-from mnist_tui.runs.folder import Launch, RunFolder, read_label
+from mnist_tui.runs.folder import RunFolder, read_label
 from mnist_tui.runs.results import assemble_document
 from mnist_tui.runs.state import RunState
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNKNOWN = "unknown"
-"""The state of a run whose files do not tell it."""
+"""The state of a run if no file of it says the state."""
 ARRAYS = ("labels", "probabilities", "misclassified", "misclassified_images")
 """The arrays of `predictions.npz`, in the order of the fields of `Predictions`."""
 SCORED = ("finished", "stopped", "diverged")
@@ -58,21 +58,20 @@ class Evidence:
     """All recorded facts of one run, read from its folder.
 
     Attributes:
-        preset: the run's experiment, the preset's name, what was published for it.
-        complexity: the counts of the experiment's model.
+        preset: the run's experiment, with the preset's name and the scores published for it.
         summary: the run as a row of a list; its `group` is the same for runs that differ only in their seed.
-        changes: how the experiment differs from its preset, in words, without the seed; empty for no difference.
-        document: as `runs.results.run_document` makes it, from what could be read.
-        state: the replayed events, with the state in the folder (`UNKNOWN` where it has none).
-        results: `results.json` where it belongs to the run's end; else empty.
-        class_names: ten.
-        matrix: confusion counts, rows true, columns predicted.
+        changes: the differences of the experiment from its preset, in words, without the seed; empty if there are none.
+        document: the document of `runs.results.run_document`, made from the files that could be read.
+        state: the run's state from its events, with the run's current state (`UNKNOWN` if no file says it).
+        results: the contents of `results.json`; empty if the file is missing or belongs to an earlier end of the run.
+        class_names: the names of the ten classes.
+        matrix: the confusion counts; a row is a true class, a column a predicted one.
         matrix_of: the images counted in `matrix`, in words.
-        predictions: for the test images; None where they cannot be read.
-        weights: all distributions of weights that were recorded, by epoch.
+        predictions: the predictions for the test images; None if they cannot be read.
+        weights: all recorded distributions of weights, by epoch.
         findings: the diagnosis, worst first; empty without a history.
-        created: seconds since 1970; None where it is not known.
-        missing: sentences about what could not be read.
+        created: the time of the run's start in seconds since 1970; None if it is not known.
+        missing: sentences about files that could not be read.
     """
 
     folder: RunFolder
@@ -98,29 +97,28 @@ class Evidence:
 
     @property
     def test(self) -> dict[str, Any]:
-        """The scores on the test images; empty where the run has none."""
+        """The scores on the test images; empty if the run has none."""
         return self.document["test"] or {}
 
     @property
     def train(self) -> dict[str, Any]:
-        """The scores on the training images; empty where the run has none."""
+        """The scores on the training images; empty if the run has none."""
         return self.document["train"] or {}
 
     @property
     def reference(self) -> dict[str, Any]:
-        """The published figures of the experiment; empty if there are none."""
+        """The scores published for the experiment; empty if there are none."""
         return self.document["reference"] or {}
 
 
 def read_evidence(folder: RunFolder, presets: Presets | None = None) -> Evidence:
-    """Read a run's folder.
+    """Read a run's folder, in any state; of its files only `experiment.toml` is required.
 
     Args:
-        folder: a run in any state; only `experiment.toml` must be there.
-        presets: presets that were looked up before, to save time.
+        presets: a cache of presets, to read several runs faster.
 
     Raises:
-        RunError: there is no experiment that can be read.
+        RunError: the experiment cannot be read.
     """
     try:
         preset = folder.preset()
@@ -128,13 +126,20 @@ def read_evidence(folder: RunFolder, presets: Presets | None = None) -> Evidence
     except (PresetError, SpecError) as error:
         raise RunError(f"run {folder.id} cannot be reported: {error}") from None
     missing: list[str] = []
-    launch = _launch(folder, missing)
+    launch = None
+    try:
+        launch = folder.launch()
+    except (RunError, TypeError):
+        missing.append("launch.json is not there or cannot be read: the command that ran it is not known.")
     log = replayed(folder.events_file)
     if log.start is None:
         missing.append("events.jsonl is not there or cannot be read: the history of the training is not known.")
     state = replace(log, state=_known_state(folder, log, missing))
     results = _results(folder, state, missing) or {}
     matrix, matrix_of = _matrix(results, state)
+    predictions = read_predictions(folder.predictions_file) if results else None
+    if results and predictions is None and state.state in SCORED:
+        missing.append("predictions.npz is not there or cannot be read: the misclassified images cannot be shown.")
     created = launch.created if launch is not None else state.started
     names = results.get("class_names") or (state.data.class_names if state.data else None)
     origin = (presets or Presets()).find(preset.name)
@@ -158,7 +163,7 @@ def read_evidence(folder: RunFolder, presets: Presets | None = None) -> Evidence
         class_names=tuple(names) if names and len(names) == CLASSES else tuple(map(str, range(CLASSES))),
         matrix=matrix,
         matrix_of=matrix_of,
-        predictions=_predictions(folder, state, missing) if results else None,
+        predictions=predictions,
         weights=tuple(EpochReader(folder.events_file).all_weights()),
         findings=diagnose(state, preset.experiment) if log.start is not None else (),
         created=created,
@@ -166,16 +171,7 @@ def read_evidence(folder: RunFolder, presets: Presets | None = None) -> Evidence
     )
 
 
-def _launch(folder: RunFolder, missing: list[str]) -> Launch | None:
-    try:
-        return folder.launch()
-    except (RunError, TypeError):
-        missing.append("launch.json is not there or cannot be read: the command that ran it is not known.")
-        return None
-
-
 def _known_state(folder: RunFolder, log: RunState, missing: list[str]) -> str:
-    """Return the run's state from its folder, or else from the end of its events."""
     try:
         return folder.state()
     except (RunError, TypeError, ValueError):
@@ -186,7 +182,7 @@ def _known_state(folder: RunFolder, log: RunState, missing: list[str]) -> str:
 
 
 def _results(folder: RunFolder, state: RunState, missing: list[str]) -> dict[str, Any] | None:
-    """Return the results of the run's end; not those of an earlier end, before more epochs were added."""
+    """Return the results, unless they are of an earlier end of the run, before epochs were added."""
     try:
         results = folder.results()
         if results and results.get("dataset") and not results["dataset"].keys() >= DATA_KEYS:
@@ -198,10 +194,8 @@ def _results(folder: RunFolder, state: RunState, missing: list[str]) -> dict[str
         if state.state in SCORED:
             missing.append("results.json is not there: scores, times and the final confusion matrix are not known.")
         return None
-    if state.start is None:
-        expected = state.state
-        return results if expected == UNKNOWN or results.get("state", expected) == expected else None
-    return results if state.ended is not None and results.get("state", state.ended.state) == state.ended.state else None
+    end = state.state if state.start is None else state.ended and state.ended.state
+    return results if end is not None and (end == UNKNOWN or results.get("state", end) == end) else None
 
 
 def _matrix(results: dict[str, Any], state: RunState) -> tuple[tuple[tuple[int, ...], ...] | None, str]:
@@ -211,15 +205,8 @@ def _matrix(results: dict[str, Any], state: RunState) -> tuple[tuple[tuple[int, 
     return state.confusion, f"validation images, after epoch {state.confusion_epoch}" if state.confusion else ""
 
 
-def _predictions(folder: RunFolder, state: RunState, missing: list[str]) -> Predictions | None:
-    predictions = read_predictions(folder.predictions_file)
-    if predictions is None and state.state in SCORED:
-        missing.append("predictions.npz is not there or cannot be read: the misclassified images cannot be shown.")
-    return predictions
-
-
 def read_predictions(path: Path) -> Predictions | None:
-    """Read a run's `predictions.npz`; None where it is not there or not whole."""
+    """Read a run's `predictions.npz`; return None if the file is missing, damaged, or does not fit together."""
     try:
         arrays = read_arrays(path, ARRAYS)
         labels, probabilities, wrong, images = (arrays[name] for name in ARRAYS)
@@ -230,13 +217,13 @@ def read_predictions(path: Path) -> Predictions | None:
         and probabilities.shape == (len(labels), CLASSES)
         and images.shape == (len(wrong), IMAGE_EDGE, IMAGE_EDGE)
         and (probabilities.dtype.kind, images.dtype) == ("f", "uint8")
-        and _indices(labels, CLASSES)
-        and _indices(wrong, len(labels))
+        and _are_indices(labels, CLASSES)
+        and _are_indices(wrong, len(labels))
     )
     return Predictions(labels, probabilities, wrong, images) if whole else None
 
 
-def _indices(numbers: NDArray[Any], bound: int) -> bool:
+def _are_indices(numbers: NDArray[Any], bound: int) -> bool:
     return numbers.dtype.kind in "ui" and (len(numbers) == 0 or (numbers.min() >= 0 and numbers.max() < bound))
 
 

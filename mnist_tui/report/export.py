@@ -1,4 +1,4 @@
-"""Export files from a run's folder: weights, complexity, history, summary. For the command line and the screens."""
+"""Export a run's weights, complexity, history and summary to files, for the command line and the screens."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mnist_tui.runs.worker_jobs import run_job
 from mnist_tui.wording import listed
 
 COMPLEXITY_FORMATS = {form: f"complexity.{form}" for form in ("md", "csv", "json", "tex")} | {TEXT: "complexity.txt"}
-"""The formats that a model's complexity can be written in, each with its item."""
+"""The formats of a model's complexity, each with its item in ITEMS."""
 HISTORY_FORMATS = ("csv",)
 ITEMS: dict[str, str] = {
     **{name: form.label for name, form in WEIGHT_FORMATS.items()},
@@ -36,20 +36,20 @@ ITEMS: dict[str, str] = {
     "summary.md": "summary for a lab report (Markdown)",
     "history.csv": "every epoch's figures (CSV)",
 }
-"""The items that can be exported, each with its label; those without a dot are weights."""
+"""The items that can be exported, each with its label; names without a dot are formats of weights."""
 NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
-"""Errors of writing that are not the fault of the request."""
+"""Errors of the disk, which are not the fault of the request."""
 REFUSED = 2
-"""A worker's exit code for a request that cannot be met."""
+"""The exit code of a worker that refused a request."""
 Progress = Callable[[str, int, int], None]
 """Called with what is being written, how many items are done, and how many there are."""
 
 
 class ExportError(RequestError):
-    """Something cannot be exported.
+    """An error for something that cannot be exported.
 
     Attributes:
-        refused: whether the request was wrong; False where the work itself failed.
+        refused: whether the request was wrong; False if the work itself failed.
     """
 
     def __init__(self, message: str, *, refused: bool = True) -> None:
@@ -58,11 +58,7 @@ class ExportError(RequestError):
 
 
 class ExistsError(ExportError):
-    """Existing files would be replaced.
-
-    Attributes:
-        paths: those files.
-    """
+    """An error for existing files that the export would replace; `paths` has them."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = tuple(paths)
@@ -76,12 +72,12 @@ def path_of_item(item: str, out: Path) -> Path:
 
 
 def why_unavailable(item: str) -> str:
-    """Return why an item cannot be exported here: packages that are missing, and how to add them; empty if it can."""
-    form = WEIGHT_FORMATS.get(item)
-    missing = [package for package in form.writer_packages if find_spec(package) is None] if form else []
-    if form is None or not missing:
+    """Return which packages an item's export lacks, and how to install them; empty if the item can be exported."""
+    if (form := WEIGHT_FORMATS.get(item)) is None:
         return ""
-    return f"{item} needs {listed(missing)}, not installed here; pip install 'mnist-tui[{form.extra}]' adds it"
+    missing = [package for package in form.writer_packages if find_spec(package) is None]
+    adds = f"pip install 'mnist-tui[{form.extra}]' adds it"
+    return f"{item} needs {listed(missing)}, not installed here; {adds}" if missing else ""
 
 
 def export(
@@ -92,13 +88,13 @@ def export(
     overwrite: bool = False,
     progress: Progress = lambda what, done, total: None,
 ) -> list[Path]:
-    """Write items of ITEMS into a folder, which is made if it is not there. No file is ever written in part.
+    """Write items of ITEMS into the folder `out`, which is created if necessary. No file is ever written in part.
 
-    Weights start TensorFlow, once, in a process of its own, which takes some seconds. Beside weights a model card,
-    `CARD`, is written; an earlier card of the same run is replaced.
+    Weights need TensorFlow, which starts once, in a process of its own, and takes some seconds. With weights comes a
+    model card, `CARD`, which replaces an earlier card of the same run.
 
     Args:
-        progress: called before each piece of the work; if it raises, the export ends.
+        progress: called before each item; an exception from it ends the export.
 
     Returns:
         The files, in the order of the items, then the card.
@@ -106,7 +102,7 @@ def export(
     Raises:
         ExistsError: files exist, and `overwrite` is not set; nothing was written.
         ExportError: an item is unknown or lacks a package, the run has no model, the folder cannot be written, or
-            the job failed.
+            the worker failed.
         RunError, PresetError: the run's folder cannot be read.
     """
     wanted = list(dict.fromkeys(items))
@@ -121,7 +117,10 @@ def export(
     weights = [item for item in wanted if item in WEIGHT_FORMATS]
     try:
         existing = [path for path in paths if path.exists()]
-        existing += [out / CARD] if weights and _is_card_of_another_run(folder, out / CARD) else []
+        if weights and (out / CARD).exists():
+            from mnist_tui.report.model_card import is_card_of
+
+            existing += [] if is_card_of(folder, out / CARD) else [out / CARD]
         if existing and not overwrite:
             raise ExistsError(existing)
         out.mkdir(parents=True, exist_ok=True)
@@ -143,7 +142,7 @@ def export(
 
 
 def item_text(folder: RunFolder, item: str) -> str:
-    """Return the contents of an item that is text; in the history a value that was not finite is left empty."""
+    """Return the contents of an item that is text; in the history, values that are not finite are empty."""
     name, _, form = item.partition(".")
     if name == "complexity":
         preset = folder.preset()
@@ -157,14 +156,7 @@ def item_text(folder: RunFolder, item: str) -> str:
     return run_summary(folder)
 
 
-def _is_card_of_another_run(folder: RunFolder, path: Path) -> bool:
-    from mnist_tui.report.model_card import is_card_of
-
-    return path.exists() and not is_card_of(folder, path)
-
-
 def _write_weights(folder: RunFolder, formats: list[str], out: Path) -> None:
-    """Write the weights, then their card."""
     from mnist_tui.report.model_card import card
 
     if for_worker := _for_worker(folder, formats, out):
@@ -175,19 +167,18 @@ def _write_weights(folder: RunFolder, formats: list[str], out: Path) -> None:
 
 
 def _for_worker(folder: RunFolder, formats: list[str], out: Path) -> list[str]:
-    """Return the formats that a worker must write: all but the run's model where `out` holds that very file.
+    """Return the formats that a worker must write: all, except the run's model if `out` is the run's own folder.
 
-    A copy of the model file would not do: a run's folder can be somebody else's, and the configuration in such a file
-    can be of another network than the card describes, or name code to run. The worker builds the model from the
-    experiment.
+    In another folder, a copy of the model file would not be safe: the run can come from somebody else, and the
+    configuration in the file can describe another network than the card, or name code to run. The worker builds the
+    model from the experiment instead.
     """
-    path = path_of_item("keras", out)
-    stays = path.exists() and folder.model_file.exists() and path.samefile(folder.model_file)
+    path, own = path_of_item("keras", out), folder.model_file
+    stays = path.exists() and own.exists() and path.samefile(own)
     return [name for name in formats if name != "keras" or not stays]
 
 
 def _run_worker(folder: RunFolder, formats: list[str], out: Path) -> list[Path]:
-    """Start a worker that writes the weights, and return the files it wrote."""
     try:
         process = run_job("export", folder, [*formats, "--out", str(out.absolute())])
     except subprocess.TimeoutExpired as error:

@@ -1,6 +1,6 @@
-"""Write MODEL.md: what somebody who gets exported weights must know, and a program that loads each format.
+"""Write MODEL.md, the model card: facts for users of exported weights, and a program that loads each format.
 
-Every program takes `images`, uint8 ``(n, 28, 28)``, and leaves `probabilities`, ``(n, 10)``, without mnist-tui.
+Every program takes `images`, uint8 ``(n, 28, 28)``, and computes `probabilities`, ``(n, 10)``, without mnist-tui.
 """
 
 from __future__ import annotations
@@ -29,21 +29,22 @@ def card(folder: RunFolder, formats: Sequence[str], out: Path) -> str:
     """Return the model card of the weights in the folder `out`.
 
     Args:
-        folder: the run.
-        formats: those just written. Formats of the same weights that an earlier card there describes are kept.
+        folder: the run's folder.
+        formats: the formats that were just exported. The card also describes the formats of an earlier card there,
+            if they hold the same weights.
 
     Raises:
         RunError, PresetError: the run's folder cannot be read.
         OSError: the exported files cannot be read.
     """
-    kept = _formats_described(folder, out)
-    wanted = [name for name in WEIGHT_FORMATS if name in formats or name in kept]
+    earlier = _formats_described(folder, out)
+    wanted = [name for name in WEIGHT_FORMATS if name in formats or name in earlier]
     template = markdown.template_environment().get_template("MODEL.md.j2")
     return template.render(_contents(folder, wanted, out)).rstrip() + "\n"
 
 
 def is_card_of(folder: RunFolder, path: Path) -> bool:
-    """Return whether a file is a model card of this run; then a newer model card may replace it."""
+    """Return whether a file is a model card of this run, which a newer one may replace."""
     try:
         return f"{markdown.escaped(folder.id)} |" in read_text(path, follow_links=True)
     except (OSError, ValueError):
@@ -58,7 +59,7 @@ def _contents(folder: RunFolder, formats: Sequence[str], out: Path) -> dict[str,
     files = [
         (path.relative_to(out).as_posix(), size(path.stat().st_size), _digest(path))
         for form in chosen
-        for path in _parts(out / form.file)
+        for path in _files_in(out / form.file)
     ]
     return {
         "title": evidence.preset.title or evidence.preset.name,
@@ -93,12 +94,11 @@ def _notices(evidence: Evidence) -> list[str]:
 
 
 def _facts(evidence: Evidence) -> list[tuple[str, str]]:
-    """Return the facts as a table, its headings first."""
     data, test = evidence.document["dataset"] or {}, evidence.test
     source, digest = _source(evidence.folder)
     images = f"{data.get('title') or data.get('name')}, {counted(data['train'], 'image')}" if data else DASH
     return [
-        ("Fact", "Value"),
+        ("Fact", "Value"),  # the headings
         ("Run", evidence.folder.id),
         ("Preset", evidence.preset.name),
         ("Parameters", count(evidence.complexity.total)),
@@ -111,25 +111,24 @@ def _facts(evidence: Evidence) -> list[tuple[str, str]]:
     ]
 
 
-def _parts(path: Path) -> list[Path]:
-    """Return the file itself, or the files of a folder."""
+def _files_in(path: Path) -> list[Path]:
     return sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
 
 
 def _formats_described(folder: RunFolder, out: Path) -> list[str]:
-    """Return the formats that the card in `out` describes, unchanged since and made from the run's present weights."""
+    """Return the formats of the card in `out` whose files have not changed and hold the run's present weights."""
     try:
         text = read_text(out / CARD, follow_links=True)
     except (OSError, ValueError):
         return []
     if _source(folder)[1] not in text:
         return []
-    parts_of = {name: _parts(out / form.file) for name, form in WEIGHT_FORMATS.items() if (out / form.file).exists()}
-    return [name for name, parts in parts_of.items() if parts and all(_digest(part) in text for part in parts)]
+    files = {name: _files_in(out / form.file) for name, form in WEIGHT_FORMATS.items() if (out / form.file).exists()}
+    return [name for name, parts in files.items() if parts and all(_digest(part) in text for part in parts)]
 
 
 def _source(folder: RunFolder) -> tuple[str, str]:
-    """Return what the weights were made from, and its checksum."""
+    """Return the name of the file that the weights were made from, and its checksum."""
     for what, path in (("model", folder.model_file), ("checkpoint", folder.checkpoint_file)):
         if path.exists():
             return what, _digest(path)
@@ -143,14 +142,14 @@ def _digest(path: Path) -> str:
 
 @dataclass(frozen=True)
 class ExampleProgram:
-    """A program for one format: the packages to install, and Python to be run in the folder of the files."""
+    """A program for one format: the packages to install, and Python code to run in the folder of the files."""
 
     packages: tuple[str, ...]
     code: str
 
 
 def example_program(form: WeightFormat, experiment: Experiment) -> ExampleProgram:
-    """Return the program that loads an experiment's weights in a format and predicts with them."""
+    """Return the program that loads an experiment's weights from a format's file and predicts with them."""
     imports, packages = list(form.imports), list(form.packages)
     functions: list[str] = []
     lines = [
@@ -158,15 +157,18 @@ def example_program(form: WeightFormat, experiment: Experiment) -> ExampleProgra
             file=form.file, architecture=_architecture(experiment), csv_arrays=_csv_arrays(experiment)
         )
     ]
-    if form.holds != "whole model":
-        lines.insert(0, _network_input(experiment))
-        if isinstance(experiment.features, HogFeatures):
-            imports.append("from skimage.feature import hog")
-            packages.append("scikit-image")
+    if form.holds != "whole model" and isinstance(experiment.features, HogFeatures):
+        call = _hog_call(experiment.features)
+        lines.insert(0, f"x = np.array([\n    {call}\n    for image in images\n], np.float32)")
+        imports.append("from skimage.feature import hog")
+        packages.append("scikit-image")
+    elif form.holds != "whole model":
+        lines.insert(0, "x = images.reshape(-1, 28, 28, 1).astype(np.float32) / 255")
     if form.holds == "network":
         lines.append("probabilities = model.predict(x, verbose=0)")
     elif form.holds == "arrays":
-        forward, activations = _forward_lines(experiment), _activations(experiment)
+        forward = _forward_lines(experiment)
+        activations = {part.activation for part in experiment.layers if isinstance(part, Dense | Conv2D)}
         imports += ["import math"] if "gelu" in activations else []
         functions += [PLACES] if any("places(" in line for line in forward) else []
         functions += [f"def {name}(x):\n    return {body}" for name, body in ACTIVATIONS.items() if name in activations]
@@ -177,15 +179,8 @@ def example_program(form: WeightFormat, experiment: Experiment) -> ExampleProgra
     return ExampleProgram(tuple(packages), separator.join([head, *functions, "\n".join(lines)]))
 
 
-def _network_input(experiment: Experiment) -> str:
-    """Return the lines that make `x`, the network's input, from `images`."""
-    if not isinstance(experiment.features, HogFeatures):
-        return "x = images.reshape(-1, 28, 28, 1).astype(np.float32) / 255"
-    return f"x = np.array([\n    {_hog_call(experiment.features)}\n    for image in images\n], np.float32)"
-
-
 def _hog_call(spec: HogFeatures) -> str:
-    """Return scikit-image's call that computes the features of one image."""
+    """Return the source code of scikit-image's call that computes the features of one image."""
     cell, block = (spec.pixels_per_cell,) * 2, (spec.cells_per_block,) * 2
     return (
         f"hog(image, orientations={spec.orientations}, pixels_per_cell={cell}, cells_per_block={block}, "
@@ -194,7 +189,7 @@ def _hog_call(spec: HogFeatures) -> str:
 
 
 def _architecture(experiment: Experiment) -> str:
-    """Return a `keras.Sequential` of the layers, with the arguments that matter once the network is trained."""
+    """Return the source code of a `keras.Sequential`, with the arguments that matter after training."""
     layers = [f"    keras.layers.{_layer(name, part)}," for name, part in named_parts(experiment)]
     return "\n".join(["model = keras.Sequential([", f"    keras.Input({experiment.input_shape}),", *layers, "])"])
 
@@ -228,7 +223,7 @@ ACTIVATIONS = {
     "softsign": "x / (1 + np.abs(x))",
     "leaky_relu": "np.where(x > 0, x, 0.2 * x)",
 }
-"""The bodies of functions of `x`, as Keras defines them by default; linear needs none, softmax has two lines."""
+"""The activation functions of `x` with Keras' defaults; linear needs no function, and softmax is longer."""
 SOFTMAX = """\
 def softmax(x):
     powers = np.exp(x - x.max(axis=-1, keepdims=True))
@@ -242,14 +237,10 @@ def places(x, edge, stride, before, after, fill):
     return [x[:, rows, columns] for rows in spans for columns in spans]"""
 
 
-def _activations(experiment: Experiment) -> set[str]:
-    return {part.activation for part in experiment.layers if isinstance(part, Dense | Conv2D)}
-
-
 def _forward_lines(experiment: Experiment) -> list[str]:
-    """Return the lines of the forward pass in NumPy.
+    """Return the lines of the forward pass in NumPy, which computes `probabilities`.
 
-    They start from `x`, the network's input, and `weights`, arrays by ``layer/weight``, and set `probabilities`.
+    The lines use `x`, the network's input, and `weights`, a dict of arrays by ``layer/weight``.
     """
     lines: list[str] = []
     for (name, part), inputs in zip(named_parts(experiment), experiment.shapes(), strict=False):
@@ -297,11 +288,11 @@ def _pooled(_: str, layer: MaxPooling2D, inputs: Shape) -> list[str]:
 
 FORWARD: dict[type[Layer | OutputSpec], Callable[[str, Any, Shape], list[str]]] = {
     Dense: lambda name, layer, _: [_activated(_dense(name), layer.activation)],
-    Dropout: lambda *_: [],  # it does something only while it is trained
+    Dropout: lambda *_: [],  # active only during training
     BatchNormalization: _normalised,
     Conv2D: _convolved,
     MaxPooling2D: _pooled,
     Flatten: lambda *_: ["x = x.reshape(len(x), -1)"],
     OutputSpec: lambda name, *_: [f"probabilities = softmax({_dense(name)})"],
 }
-"""For each layer kind: from its name, its declaration and its input's shape to the lines of its forward pass."""
+"""For each layer kind, a function of the layer's name, the layer and its input's shape: the forward pass's lines."""

@@ -1,14 +1,16 @@
-"""Say results in words: scores beside published ones, a closed form's solution, accuracies over seeds.
+"""Write results in words: scores beside published ones, a closed form's solution, accuracies over seeds.
 
-Used by screens, commands and reports. Accuracies are shares (0 to 1), written in per cent; their differences and
-deviations in percentage points. Pure functions.
+Screens, commands and reports use these pure functions. Accuracies are shares (0 to 1) and are written in per cent,
+their differences and deviations in percentage points.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from mnist_tui.experiment.presets import Measured, Reference
@@ -20,7 +22,7 @@ MEASURED: dict[Measured, str] = {
     "evaluated": "after training, dropout off",
     "unsaid": "dropout on or off is not said",
 }
-"""How a source measured its training figures, in words."""
+"""The ways in which a source measured its training figures, in words."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,10 @@ class PublishedScore:
     """A published score beside ours.
 
     Attributes:
-        of: ``test`` or ``training``.
+        of: the set of images, ``test`` or ``training``.
         score: ``accuracy`` (0 to 1) or ``loss``.
-        how: how a training figure was measured, in words; empty for the test set.
-        ours: None without one that was measured in the same way.
+        how: how a training score was measured, in words; empty for the test set.
+        ours: our score; None if we have none that was measured in the same way.
     """
 
     of: str
@@ -46,16 +48,16 @@ class PublishedScore:
 
     @property
     def difference(self) -> str:
-        """Ours less the published one: ``+0.12 points``, ``−0.0031``; a dash without ours."""
+        """Our score minus the published one: ``+0.12 points``, ``−0.0031``; a dash without our score."""
         return score_difference(self.score, self.ours, self.published)
 
     def written(self, value: float | None) -> str:
-        """Return a value of this score in its unit."""
+        """Return a value of this score with its unit."""
         return DASH if value is None else percent(value) if self.score == "accuracy" else loss(value)
 
 
 def score_difference(score: str, ours: float | None, published: float) -> str:
-    """Return ours less the published score: accuracies in percentage points, losses as they are; else a dash."""
+    """Return our score minus the published one, accuracies in percentage points; a dash if ours is not finite."""
     if ours is None or not math.isfinite(ours):
         return DASH
     difference = ours - published
@@ -64,13 +66,13 @@ def score_difference(score: str, ours: float | None, published: float) -> str:
 
 
 def published_scores(document: Mapping[str, Any]) -> tuple[PublishedScore, ...]:
-    """Compare every published score of a run's experiment with ours; empty where none was published.
+    """Compare every published score of a run's experiment with ours; empty if none was published.
 
-    A training score is compared only with one that was measured in the same way. Where the source does not say how it
+    A training score is compared only with a score that was measured in the same way. If the source does not say how it
     measured, ours is None.
 
     Args:
-        document: as `runs.results.run_document` makes it.
+        document: the document of `runs.results.run_document`.
     """
     reference = document["reference"] or {}
     measured: Measured = reference.get("train_measured", "unsaid")
@@ -91,14 +93,14 @@ def published_scores(document: Mapping[str, Any]) -> tuple[PublishedScore, ...]:
 
 
 def citation(reference: Mapping[str, Any]) -> str:
-    """Return ``EFC2: … (efc2-cnn-developed), mean of 10 trainings``."""
+    """Return how a published source is cited: ``EFC2: … (efc2-cnn-developed), mean of 10 trainings``."""
     name = f" ({reference['id']})" if reference.get("id") else ""
     several = reference.get("seeds") or 1
     return f"{reference['source']}{name}{f', mean of {several} trainings' if several > 1 else ''}"
 
 
 def reference_in_words(reference: Reference | None) -> str:
-    """Return what a source reports, and its citation; empty for no source."""
+    """Return the scores that a source reports, and the source's citation; empty without a source."""
     if reference is None:
         return ""
     parts = [] if reference.has_scores else ["no scores"]
@@ -126,47 +128,42 @@ def reference_in_words(reference: Reference | None) -> str:
 def solution_in_words(solution: Mapping[str, Any]) -> tuple[str, str, str]:
     """Describe a closed form's ridge, the images it was solved over, and its temperature.
 
-    ``1000, best of 8 on validation images``; ``60,000 images, held-out ones included``; ``0.08951, set by the
-    validation images``.
+    For example ``1000, best of 8 on validation images``, ``60,000 images, held-out ones included`` and ``0.08951, set
+    by the validation images``.
 
     Args:
         solution: the part ``closed_form`` of `results.json`.
     """
-    tried = len(solution["validation"])
+    ridges = len(solution["validation"])
     return (
-        f"{solution['ridge']:g}{f', best of {tried} on validation images' if tried > 1 else ''}",
-        f"{counted(solution['images'], 'image')}{', held-out ones included' if tried else ''}",
+        f"{solution['ridge']:g}{f', best of {ridges} on validation images' if ridges > 1 else ''}",
+        f"{counted(solution['images'], 'image')}{', held-out ones included' if ridges else ''}",
         f"{solution['temperature']:.4g}, set by the {solution['tempered_on']} images",
     )
 
 
 def ridge_accuracies(solution: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return each ridge with its accuracy on the validation images; empty where none was chosen."""
+    """Return each ridge with its accuracy on the validation images; empty if none was chosen by them."""
     return [(f"{trial['ridge']:g}", percent(trial["accuracy"])) for trial in solution["validation"]]
 
 
 NUMBER_WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 USUAL_P = 0.05
-"""The usual level of significance; if so few seeds cannot reach it, the sentence says so."""
+"""The usual level of significance; a sentence says so if its few seeds cannot reach it."""
 UNCORRECTED = "Each p belongs to one comparison; none is corrected for the number of comparisons."
 
 
 def number_ranges(numbers: Iterable[int], dash: str = " to ") -> str:
-    """Return ``0``, ``0 and 1``, or ``0 to 2 and 7``."""
-    ranges: list[list[int]] = []
-    for number in sorted(numbers):
-        if ranges and number == ranges[-1][-1] + 1:
-            ranges[-1].append(number)
-        else:
-            ranges.append([number])
+    """Return whole numbers in short: ``0``, ``0 and 1``, or ``0 to 2 and 7``."""
     texts: list[str] = []
-    for part in ranges:
+    for _, group in groupby(enumerate(sorted(numbers)), key=lambda pair: pair[1] - pair[0]):  # equal in a range
+        part = [number for _, number in group]
         texts += [f"{part[0]}{dash}{part[-1]}"] if len(part) > 2 else map(str, part)
     return listed(texts)
 
 
 def counted_seeds(seeds: Sequence[int]) -> str:
-    """Return ``seed 3``, ``two seeds 0 and 1``, ``ten seeds 0 to 9``, or ``four seeds 0 to 2 and 7``."""
+    """Return seeds with their number: ``seed 3``, ``two seeds 0 and 1``, or ``four seeds 0 to 2 and 7``."""
     return f"seed {seeds[0]}" if len(seeds) == 1 else f"{_number_word(len(seeds))} seeds {number_ranges(seeds)}"
 
 
@@ -175,18 +172,18 @@ def _number_word(number: int) -> str:
 
 
 def _minus_sign(text: str) -> str:
-    """Write a true minus sign; what is rounded to 0 has none."""
+    """Write a number with a true minus sign, or none if it is rounded to 0."""
     return (text if float(text) else text.lstrip("-")).replace("-", "−")
 
 
 def percentage_points(share: float) -> str:
-    """Return ``0.40`` for 0.004: percentage points, in thousandths where hundredths would show 0."""
+    """Return a share in percentage points: ``0.40`` for 0.004; with three decimals if two would show 0."""
     text = f"{100 * share:.2f}"
     return _minus_sign(text if float(text) or not share else f"{100 * share:.3f}")
 
 
 def p_value_in_words(p: float) -> str:
-    """Return ``p = 0.0625``, ``p = 0.002``, or ``p < 0.0001``."""
+    """Return a p value for a sentence: ``p = 0.0625``, ``p = 0.002``, or ``p < 0.0001``."""
     if p < 1e-4:
         return "p < 0.0001"
     return f"p = {p:{'.3g' if p >= 0.01 else '.3f' if p >= 0.001 else '.4f'}}"
@@ -195,14 +192,18 @@ def p_value_in_words(p: float) -> str:
 def interval_in_words(
     statistics: SeedStatistics | PairedDifference | None, scale: float = 100, digits: int = 2, *, dash: str = " to "
 ) -> str:
-    """Return ``98.29 to 98.39``; a dash without an interval."""
+    """Return an interval without its unit: ``98.29 to 98.39``; a dash without an interval.
+
+    Args:
+        scale: the factor of the ends; 100 writes shares in per cent.
+    """
     if statistics is None or statistics.interval is None:
         return DASH
     return dash.join(_minus_sign(f"{scale * end:.{digits}f}") for end in statistics.interval)
 
 
 def mean_sentence(name: str, accuracy: SeedStatistics, seeds: Sequence[int]) -> str:
-    """Return a sentence about one experiment's test accuracy over its seeds, which are sorted."""
+    """Return a sentence about one experiment's test accuracy over its sorted seeds."""
     if accuracy.interval is None or accuracy.std is None:
         return (
             f"With {counted_seeds(seeds)} alone {name} reached a test accuracy of {percent(accuracy.mean)}; one seed "
@@ -218,7 +219,7 @@ def mean_sentence(name: str, accuracy: SeedStatistics, seeds: Sequence[int]) -> 
 
 
 def group_sentence(name: str, group: SeedGroup) -> str:
-    """Return what a group of seeds reached, and which of its seeds do not count."""
+    """Return sentences about the test accuracy of a group of seeds, and about seeds that do not count."""
     accuracy = group.summary("test_accuracy")
     if accuracy is None:
         return f"{name}: {counted(group.runs, 'run')} that differ in their seed, none of which has a test accuracy."
@@ -227,26 +228,23 @@ def group_sentence(name: str, group: SeedGroup) -> str:
     unscored = sorted({run.seed for run in group.runs} - set(scored))
     if unscored:
         verbs = ("has", "does") if len(unscored) == 1 else ("have", "do")
-        sentence += f" {_seeds(unscored)} {verbs[0]} not finished and {verbs[1]} not count."
+        seeds = f"{noun(unscored, 'Seed')} {number_ranges(unscored)}"
+        sentence += f" {seeds} {verbs[0]} not finished and {verbs[1]} not count."
     return sentence
 
 
-def _seeds(seeds: Sequence[int]) -> str:
-    return f"{noun(seeds, 'Seed')} {number_ranges(seeds)}"
-
-
 def comparison_sentence(first: str, second: str, accuracy: PairedDifference | None) -> str:
-    """Return the comparison of two experiments by their test accuracy, seed by seed; the better one comes first.
+    """Return sentences that compare two experiments by their test accuracy, seed by seed, the better one first.
 
     Args:
-        accuracy: first − second; None where they share no seed.
+        accuracy: the accuracy of the first experiment minus that of the second; None if they share no seed.
     """
     if accuracy is None:
         return f"{first} and {second} share no seed, so they are not compared seed by seed."
     if accuracy.difference < 0:
         return comparison_sentence(second, first, accuracy.turned())
     left_out = [
-        f"{_seeds(seeds)}, which only {name} has, {noun(seeds, 'is', 'are')} left out."
+        f"{noun(seeds, 'Seed')} {number_ranges(seeds)}, which only {name} has, {noun(seeds, 'is', 'are')} left out."
         for name, seeds in ((first, accuracy.only_first), (second, accuracy.only_second))
         if seeds
     ]
@@ -280,11 +278,11 @@ def _difference_sentence(first: str, second: str, accuracy: PairedDifference) ->
 def published_sentence(
     ours: SeedStatistics, accuracy: float | None, per_seed: Sequence[float] = (), seeds: int = 1
 ) -> str:
-    """Return our mean compared with what a source published; empty where it published no accuracy.
+    """Return a sentence that compares our mean with a published accuracy; empty if none was published.
 
     Args:
-        accuracy: the published accuracy, a mean where `seeds` is above 1.
-        per_seed: the published accuracies, one a seed; empty where the source has none.
+        accuracy: the published accuracy, which is a mean if `seeds` is above 1.
+        per_seed: the published accuracy of each seed; empty if the source does not tell them.
     """
     theirs = summary(per_seed)
     if theirs is not None and theirs.std is not None:
@@ -307,7 +305,7 @@ def published_sentence(
 
 
 def group_sentences(name: str, group: SeedGroup, reference: Reference | None) -> list[str]:
-    """Return what a group of seeds reached, and how that compares with the published accuracy."""
+    """Return sentences about the accuracy of a group of seeds, and its comparison with the published accuracy."""
     sentences, accuracy = [group_sentence(name, group)], group.summary("test_accuracy")
     if accuracy is not None and reference is not None:
         published = (reference.accuracy, reference.per_seed_accuracy, reference.seeds)
@@ -329,7 +327,7 @@ def seed_sentences(groups: Sequence[SeedGroup]) -> tuple[str, ...]:
 
 
 def distinct_names(groups: Sequence[SeedGroup]) -> dict[str, str]:
-    """Return the name of each group by its id; the id is added to a name that several groups have."""
+    """Return the name of each group by the group's id; if several groups have a name, the id is added to it."""
     names = {group.group: group.called for group in groups}
-    several = list(names.values())
-    return {key: f"{name} [{key}]" if several.count(name) > 1 else name for key, name in names.items()}
+    numbers = Counter(names.values())
+    return {key: f"{name} [{key}]" if numbers[name] > 1 else name for key, name in names.items()}

@@ -1,6 +1,6 @@
-"""Draw a network's architecture: from the image to the ten outputs, left to right, in as many rows as it takes.
+"""Draw a network's architecture from the image to the ten outputs, from left to right, in as many rows as necessary.
 
-Boxes are told apart by their forms, not by colours. All coordinates are millimetres, y downwards.
+Layers differ by the forms of their glyphs, not by colours. All coordinates are millimetres, y downwards.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
 
 
 MARGIN, GAP, ARROW = 5.5, 2.5, 6.0
-"""Millimetres left and right of a row, between two texts, and at least between two glyphs, for their arrow."""
+"""Millimetres left and right of a row, between two texts, and at least between two glyphs, for the arrow."""
 PICTURE, TEXT_LINE, ROW_GAP = 18.0, SMALL * 25.4 / 72 * 1.22, 6.0
 SMALL_LETTER = LETTER * SMALL / POINTS * 1.04
 MOST_LETTERS = 18
-"""The most letters on a line below a glyph."""
+"""The most characters on a line below a glyph."""
 MOST_BOXES, FIRST_BOXES, LAST_BOXES = 28, 18, 8
-"""Of more than the most boxes, only the first and the last are drawn."""
+"""If a network has more than the most boxes, only the first and the last ones are drawn."""
 Point = tuple[float, float]
 HEADINGS = ("layer", "type", "configuration", "inputs", "output", "parameters")
 
 
 @dataclass(frozen=True)
 class DiagramBox:
-    """One box of the diagram.
+    """One box of the diagram: a glyph with texts below.
 
     Attributes:
         kind: one of GLYPHS.
-        name: its heading.
-        facts: configuration, output and parameters; a long one is broken into lines.
-        shape: of its output for one image.
+        name: the heading below the glyph.
+        facts: configuration, output and parameters, each on lines of its own.
+        shape: the shape of the layer's output for one image.
         cells: for ``hog``, the number of cells along an edge.
     """
 
@@ -62,7 +62,7 @@ class DiagramBox:
 
     @property
     def width(self) -> float:
-        """The millimetres that it takes in a row."""
+        """The millimetres that the box needs in a row."""
         texts = max(SMALL_LETTER * max(map(len, self.lines), default=0), SMALL_LETTER * 1.1 * max(map(len, self.title)))
         return max(texts + GAP, self.picture_width + ARROW)
 
@@ -77,7 +77,7 @@ class DiagramBox:
 
 
 def diagram_figure(name: str, experiment: Experiment, complexity: Complexity) -> Drawing:
-    """Draw the architecture of an experiment's model, its features first."""
+    """Draw the architecture of an experiment's model, from the image and its features on."""
     boxes = _boxes(experiment, complexity)
     rows = [[boxes[at] for at in row] for row in divide_into_rows([box.width for box in boxes], PAGE - 2 * MARGIN)]
     heights = [max(box.height for box in row) for row in rows]
@@ -95,11 +95,7 @@ def diagram_figure(name: str, experiment: Experiment, complexity: Complexity) ->
 
 
 def divide_into_rows(widths: Sequence[float], most: float) -> list[list[int]]:
-    """Divide boxes into as few rows of at most `most` millimetres as possible, about equally wide.
-
-    Returns:
-        The indices of the boxes, row by row.
-    """
+    """Return the indices of boxes by row: as few rows as possible, about equally wide, at most `most` millimetres."""
     rows = _fill_rows(widths, most)
     limit = max(sum(widths) / len(rows), *widths)
     while limit < most:
@@ -154,7 +150,7 @@ def _caption(complexity: Complexity, boxes: Sequence[DiagramBox]) -> str:
 
 
 def _broken_into_lines(text: str, joint: str) -> list[str]:
-    """Break a text behind `joint` into lines of at most WIDEST letters; a longer word stays whole."""
+    """Break a text after `joint` into lines of at most MOST_LETTERS characters; a longer word stays whole."""
     if len(text) <= MOST_LETTERS:
         return [text]
     lines = [""]
@@ -177,17 +173,16 @@ def _paint(rows: Sequence[Sequence[DiagramBox]], heights: Sequence[float], heigh
 
 
 def _paint_row(axes: Axes, row: Sequence[DiagramBox], top: float, before: Point | None, *, alone: bool) -> Point:
-    """Draw a row with its arrows, and return where its last glyph ends.
+    """Draw a row with its arrows, and return the right end of its last glyph.
 
     Args:
-        axes: in millimetres, y downwards.
-        top: of the row.
-        before: where the row before ended.
-        alone: whether it is the only row, which stands in the middle.
+        top: the top of the row.
+        before: the end of the row before, which an arrow connects with this row; None for the first row.
+        alone: whether this is the only row, which is then centred.
     """
-    taken = sum(box.width for box in row)
-    spread = min((PAGE - 2 * MARGIN - taken) / len(row), 4.0) if len(row) > 1 else 0.0
-    left = (PAGE - taken - spread * len(row)) / 2 if alone else MARGIN
+    needed = sum(box.width for box in row)
+    spread = min((PAGE - 2 * MARGIN - needed) / len(row), 4.0) if len(row) > 1 else 0.0
+    left = (PAGE - needed - spread * len(row)) / 2 if alone else MARGIN
     middle, end = top + PICTURE / 2, before
     for at, box in enumerate(row):
         width = box.width + spread
@@ -207,10 +202,9 @@ def _paint_row(axes: Axes, row: Sequence[DiagramBox], top: float, before: Point 
 
 
 def _turn(axes: Axes, start: Point, end: Point, between: float) -> None:
-    """Draw an arrow from the end of a row, through the space between, to the start of the next."""
+    """Draw an arrow from the end of a row to the start of the next, through the space between them."""
     right, left = PAGE - 1.0, 1.0
-    (x, y), (to_x, to_y) = start, end
-    _arrow(axes, [(x, y), (right, y), (right, between), (left, between), (left, to_y), (to_x, to_y)])
+    _arrow(axes, [start, (right, start[1]), (right, between), (left, between), (left, end[1]), end])
 
 
 def _arrow(axes: Axes, points: Sequence[Point]) -> None:
@@ -227,9 +221,9 @@ def _line(axes: Axes, points: Sequence[Point], *, width: float, color: str = BLA
 
 
 LARGEST, SHIFT = 12.0, 0.75
-"""Edge of an image of 28 pixels, and the distance between two planes of a stack."""
+"""The edge of an image of 28 pixels, and the distance between two planes of a stack."""
 CIRCLE, PITCH, CIRCLES = 1.05, 2.6, 6
-"""Radius of a neuron, the distance between two, and the most circles drawn for a layer."""
+"""The radius of a neuron's circle, the distance between two circles, and the most circles drawn for a layer."""
 COLUMN = 4.0
 BELL_EDGE = 9.0
 PALE, LIGHT, WHITE = "#cfe6f4", "#f7d9a8", "#ffffff"
@@ -246,12 +240,11 @@ def _stack_width(shape: Shape) -> float:
 
 
 def _planes(shape: Shape) -> int:
-    """Return the number of planes drawn for the channels: more for more channels, at most 8."""
     return min(1 + round(math.log2(shape[2])), 8)
 
 
 def _stack(axes: Axes, shape: Shape, x: float, y: float, *, convolution: bool) -> None:
-    """Draw planes one behind the other: filled and with a window for a convolution, white for pooling."""
+    """Draw planes behind each other: filled and with a window for a convolution, white for pooling."""
     edge, whole = _edge(shape), _stack_width(shape)
     left, top = x - whole / 2, y + whole / 2 - edge
     for behind in reversed(range(_planes(shape))):
@@ -263,13 +256,12 @@ def _stack(axes: Axes, shape: Shape, x: float, y: float, *, convolution: bool) -
 
 
 def _cross(axes: Axes, left: float, top: float, edge: float, at: float, *, width: float) -> None:
-    """Draw an upright and a level line through a square."""
+    """Draw a vertical and a horizontal line through a square, both at the distance `at` from its upper left corner."""
     _line(axes, [(left + at, top), (left + at, top + edge)], width=width, color=GREY)
     _line(axes, [(left, top + at), (left + edge, top + at)], width=width, color=GREY)
 
 
 def _grid(axes: Axes, x: float, y: float, cells: int) -> None:
-    """Draw a square of cells."""
     left, top = x - LARGEST / 2, y - LARGEST / 2
     _rectangle(axes, left, top, LARGEST, LARGEST, fill=WHITE)
     for line in range(1, cells):
@@ -277,7 +269,7 @@ def _grid(axes: Axes, x: float, y: float, cells: int) -> None:
 
 
 def _strokes(axes: Axes, x: float, y: float, cells: int) -> None:
-    """Draw a square of cells with a stroke in each, at a right angle to its gradient."""
+    """Draw a square of HOG cells with a stroke in each one, for the direction of its edges."""
     drawn = max(min(cells, STROKES), 1)
     _grid(axes, x, y, drawn)
     left, top, step = x - LARGEST / 2, y - LARGEST / 2, LARGEST / drawn
@@ -290,7 +282,7 @@ def _strokes(axes: Axes, x: float, y: float, cells: int) -> None:
 
 
 def _neurons(axes: Axes, units: int, x: float, y: float, *, dropped: bool = False) -> None:
-    """Draw a column of circles; of many, dots stand for the rest, and for dropout every second one is crossed out."""
+    """Draw a column of circles: dots stand for those beyond CIRCLES, and dropout crosses out every second circle."""
     from matplotlib.patches import Circle
 
     many, drawn = units > CIRCLES, min(units, CIRCLES)
@@ -312,14 +304,13 @@ def _neurons(axes: Axes, units: int, x: float, y: float, *, dropped: bool = Fals
 
 
 def _bar(axes: Axes, x: float, y: float) -> None:
-    """Draw a vector as a narrow bar of cells."""
     cells, wide, tall = 9, 1.7, PITCH * CIRCLES
     for at in range(cells):
         _rectangle(axes, x - wide / 2, y - tall / 2 + at * tall / cells, wide, tall / cells, fill=WHITE)
 
 
 def _bell(axes: Axes, x: float, y: float) -> None:
-    """Draw a normal distribution in a frame, for batch normalisation."""
+    """Draw a normal distribution in a frame."""
     edge = BELL_EDGE
     _rectangle(axes, x - edge / 2, y - edge / 2, edge, edge, fill=WHITE)
     steps = [-3 + 6 * at / 40 for at in range(41)]
@@ -335,11 +326,11 @@ def _rectangle(axes: Axes, left: float, top: float, wide: float, tall: float, *,
 
 @dataclass(frozen=True)
 class Glyph:
-    """The drawing of one kind of box.
+    """The picture of one kind of box.
 
     Attributes:
-        width: of the picture, in millimetres; or a function of the shape of the layer's output.
-        paint: draws a box's picture around a point, on axes in millimetres, y downwards.
+        width: the picture's width in millimetres, or a function that returns it for the shape of the layer's output.
+        paint: draws the picture of a box around a point.
     """
 
     width: float | Callable[[Shape], float]
@@ -358,4 +349,4 @@ GLYPHS: dict[str, Glyph] = {
     "hog": Glyph(LARGEST, lambda axes, box, x, y: _strokes(axes, x, y, box.cells)),
     "more": Glyph(COLUMN, lambda axes, _, x, y: axes.text(x, y, "…", ha="center", va="center", color=BLACK)),
 }
-"""The glyph of each layer kind, and of boxes that are not layers: input, features, output, layers left out."""
+"""The glyph of each layer kind, of the output, and of boxes that are not layers: image, features, layers left out."""

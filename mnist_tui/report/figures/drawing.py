@@ -1,7 +1,7 @@
-"""A figure before it is a file, its look, and how it is saved: as svg, pdf or png, with its data as csv.
+"""Drawings, which become the figures of a report, and the parts that figures share: sizes, colours, axes, saving.
 
-The same data give the same bytes. Sizes are millimetres on a page. Colours are those of Okabe and Ito (Color Universal
-Design, 2008), which colour-blind readers tell apart; markers, dashes, labels or numbers always say the same.
+The same data give the same bytes. Sizes are millimetres on a page. The colours of Okabe and Ito (Color Universal
+Design, 2008) can be distinguished by colour-blind readers; markers, dashes, labels or numbers always say the same.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnist_tui.files import replacing, write_text
+from mnist_tui.files import replacing
 from mnist_tui.report.tabular import csv_text
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _METADATA: dict[str, dict[str, None]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
 }
-"""Metadata that would tell when and by which version a file was made."""
+"""Metadata to leave out: the time and the version of matplotlib would make equal figures different files."""
 _COMMENT, _INDENTATION = re.compile(rb"<!--.*?-->", re.DOTALL), re.compile(rb"\n\s+")
 _GROUP = re.compile(rb'<g id="[^"]*"')
 _PLACE = re.compile(rb' (?:d|x|y)="[^"]*"|translate\([^)]*\)')
@@ -56,12 +56,12 @@ class Drawing:
     """A figure that can be painted any number of times.
 
     Attributes:
-        name: the stem of its files, unique within a report (``run-1-history``).
-        caption: the text below it; plain, not escaped.
-        alt: a description with numbers for those who do not see it; plain, not escaped.
+        name: the stem of the figure's files, unique within a report (``run-1-history``).
+        caption: the text below the figure; plain, not escaped.
+        alt: a description with numbers for readers who do not see the figure; plain, not escaped.
         data: the values drawn.
         millimetres: width and height on the page.
-        paint: draws into an empty figure of that size.
+        paint: draws into an empty matplotlib figure of that size.
     """
 
     name: str
@@ -73,10 +73,10 @@ class Drawing:
 
 
 def save(drawing: Drawing, folder: Path, formats: Sequence[str]) -> list[Path]:
-    """Write a figure, painted once, in each of the formats; the folder is made if it is not there.
+    """Write a figure in several formats; the folder is created if necessary.
 
     Args:
-        formats: of svg, pdf and png.
+        formats: svg, pdf or png for a picture, csv for the data (an empty field for None).
 
     Returns:
         The files, in the order of the formats. No file is ever written in part.
@@ -87,38 +87,34 @@ def save(drawing: Drawing, folder: Path, formats: Sequence[str]) -> list[Path]:
     width, height = (length / MILLIMETRES_PER_INCH for length in drawing.millimetres)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{drawing.name}.{form}" for form in formats]
-    with _settled(f"figure {drawing.name}"):
+    with _own_settings(f"figure {drawing.name}"):
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(width, height))
         drawing.paint(figure)
         for path, form in zip(paths, formats, strict=True):
-            page = io.BytesIO()
-            figure.savefig(page, format=form, dpi=DOTS_PER_INCH, metadata=_METADATA[form])
+            if form == "csv":
+                content = csv_text([drawing.data.headings, *drawing.data.rows]).encode()
+            else:
+                page = io.BytesIO()
+                figure.savefig(page, format=form, dpi=DOTS_PER_INCH, metadata=_METADATA[form])
+                content = _shorter(page.getvalue()) if form == "svg" else page.getvalue()
             with replacing(path) as temporary:
-                temporary.write_bytes(_shorter(page.getvalue()) if form == "svg" else page.getvalue())
+                temporary.write_bytes(content)
     return paths
 
 
 def _shorter(svg: bytes) -> bytes:
-    """Shorten a picture: no comments, indentation or names of groups, and two decimals for coordinates."""
+    """Return a picture without comments, indentation and names of groups, and with two decimals for coordinates."""
     bare = _GROUP.sub(b"<g", _INDENTATION.sub(b"\n", _COMMENT.sub(b"", svg)))
     return _PLACE.sub(lambda place: _DECIMALS.sub(rb"\1", place[0]), bare)
 
 
-def save_data(drawing: Drawing, folder: Path) -> Path:
-    """Write the figure's data as CSV, an empty field for None; the folder is made if it is not there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{drawing.name}.csv"
-    write_text(path, csv_text([drawing.data.headings, *drawing.data.rows]))
-    return path
-
-
 @contextmanager
-def _settled(hash_salt: str) -> Generator[None]:
-    """Use matplotlib with this package's settings, whatever the user's are, for one thread at a time, and silently.
+def _own_settings(hash_salt: str) -> Generator[None]:
+    """Use matplotlib with this package's settings instead of the user's, in one thread at a time.
 
-    A character that the font lacks is drawn as a box; matplotlib's warning about it is not printed.
+    A character that the font lacks is drawn as a box, without matplotlib's warning.
     """
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
@@ -149,7 +145,7 @@ def panel(figure: Figure, left: float, top: float, width: float, height: float) 
 
 
 def write(figure: Figure, left: float, top: float, text: str, **how: Any) -> None:
-    """Write a text whose upper left corner is given in millimetres from the figure's."""
+    """Write a text; `left` and `top` are the millimetres from the figure's upper left corner to the text's."""
     width, height = _millimetres(figure)
     figure.text(left / width, 1 - top / height, text, va="top", ha="left", **how)
 
@@ -171,25 +167,24 @@ def annotate(axes: Axes, text: str, point: tuple[float, float], offset: tuple[fl
 
 
 def frame(axes: Axes) -> None:
-    """Draw a frame around the axes."""
     for spine in axes.spines.values():
         spine.set(visible=True, edgecolor=GREY)
 
 
 def one_line(text: object, most: int = 24) -> str:
-    """Return a text as a label: on one line, cut off after `most` characters."""
+    """Return a text as a label: on one line, with … for the end if it has more than `most` characters."""
     line = " ".join(str(text).split())
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
 def spans_decades(values: Sequence[float]) -> bool:
-    """Tell whether values need a logarithmic axis: none is negative, and the positive ones span over two decades."""
+    """Return whether values need a logarithmic axis: none is negative, and the positive ones span over two decades."""
     positive = [value for value in values if value > 0]
     return bool(positive) and min(values) >= 0 and max(positive) / min(positive) > 100
 
 
 def plain_logarithmic(axis: Axis) -> None:
-    """Write ``0.01`` and ``1`` at a logarithmic axis instead of powers of ten."""
+    """Label a logarithmic axis with ``0.01`` and ``1`` instead of powers of ten."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     axis.set_major_locator(LogLocator(numticks=6))
@@ -198,7 +193,7 @@ def plain_logarithmic(axis: Axis) -> None:
 
 
 def whole_numbers(axis: Axis, ticks: int = 6) -> None:
-    """Mark an axis only at whole numbers, with commas at thousands."""
+    """Label an axis only at whole numbers, with commas at thousands."""
     from matplotlib.ticker import MaxNLocator
 
     axis.set_major_locator(MaxNLocator(ticks, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
@@ -206,7 +201,7 @@ def whole_numbers(axis: Axis, ticks: int = 6) -> None:
 
 
 def percentages(axis: Axis, ticks: int = 5) -> None:
-    """Mark an axis of shares (0 to 1) in per cent, without the sign."""
+    """Label an axis of shares (0 to 1) in per cent, without the % sign."""
     from matplotlib.ticker import MaxNLocator
 
     axis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
@@ -214,7 +209,7 @@ def percentages(axis: Axis, ticks: int = 5) -> None:
 
 
 def share_limits(values: Sequence[float], least: float = 0.02) -> tuple[float, float]:
-    """Return the ends of an axis of shares: a little beyond the values, hardly beyond 0 and 1, `least` apart."""
+    """Return the limits of an axis of shares, at least `least` apart: a little beyond the values, but near 0 to 1."""
     low, high = min(values, default=0.0), max(values, default=1.0)
     spare = max(least - (high - low), 0.0) / 2
     margin = 0.04 * (high - low + 2 * spare)
@@ -222,12 +217,12 @@ def share_limits(values: Sequence[float], least: float = 0.02) -> tuple[float, f
 
 
 def width_of(texts: Sequence[str]) -> float:
-    """Return about the width of the widest label, in millimetres."""
+    """Return the approximate width of the widest text, in millimetres."""
     return LETTER * max(map(len, texts), default=0)
 
 
 def without_data(name: str, caption: str, why: str, data: FigureData) -> Drawing:
-    """Return a figure that has nothing to draw, and says why."""
+    """Return a figure without data, which shows the sentence `why` instead."""
 
     def paint(figure: Figure) -> None:
         figure.text(0.5, 0.5, why, ha="center", va="center", color=GREY)
@@ -243,10 +238,10 @@ SMALLEST_DRAWABLE, LARGEST_DRAWABLE = 1e-300, 1e300
 
 
 def drawable(value: float | None) -> float | None:
-    """Return a value that a plot can compute with: None if it is not finite, bounded otherwise.
+    """Return a value that a plot can compute with: None for a value that is not finite, else a value within bounds.
 
-    Values nearer to 0 than 1e-300 become 0, and those beyond ±1e300 the bound, so that sums, differences, ratios and
-    logarithms of them neither overflow nor vanish.
+    A value nearer to 0 than 1e-300 becomes 0, and a value beyond ±1e300 becomes ±1e300, so that sums, differences,
+    ratios and logarithms of such values neither overflow nor vanish.
     """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return None

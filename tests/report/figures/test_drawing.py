@@ -15,7 +15,7 @@ import pytest
 from pypdf import PdfReader
 
 from mnist_tui.report.figures.classes import confusion_figure
-from mnist_tui.report.figures.drawing import Drawing, FigureData, save, save_data
+from mnist_tui.report.figures.drawing import Drawing, FigureData, save
 
 MATRIX = ((8, 2, 0), (1, 9, 0), (0, 0, 12))
 NAMES = ("$1_{x}", "<b> & 50% --", "\u3042 #~^\\alpha")
@@ -102,7 +102,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_the_system(tmp_path: Path) 
 
 
 def test_the_data_are_beside_the_figure_with_empty_fields_for_what_is_not_there(tmp_path: Path) -> None:
-    path = save_data(drawn(lambda figure: None), tmp_path / "new")
+    (path,) = save(drawn(lambda figure: None), tmp_path / "new", ["csv"])
 
     with path.open(newline="") as file:
         assert list(csv.reader(file)) == [["epoch", "loss"], ["1", "0.5"], ["2", ""]]
