@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -160,7 +161,6 @@ def report(
 ) -> None:
     """Write a report about runs, ready to hand in; print the files' paths."""
     from mnist_tui.report.document import write_report
-    from mnist_tui.report.formats.writers import parse_time
 
     if not outputs and figures is None:
         raise RequestError(
@@ -169,7 +169,8 @@ def report(
     folder = runs_folder(ctx, runs_dir)
     chosen = {run.path.resolve(): run for text in runs for run in runs_of(folder, text)}
     try:
-        moment = None if timestamp is None else parse_time(timestamp)
+        moment = None if timestamp is None else datetime.fromisoformat(timestamp)
+        moment = moment and (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
     except (ValueError, OverflowError):
         raise RequestError(
             f"--timestamp {timestamp} is not a time such as 2026-03-01T14:05 or 2026-03-01T14:05+01:00"

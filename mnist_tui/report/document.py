@@ -50,7 +50,8 @@ def write_report(
         outputs: files whose suffixes tell the formats: .md, .tex, .html, .pdf, .docx.
         title: plain text; if empty, a title with the names of the datasets.
         author: plain text; may be empty.
-        timestamp: the time in the report, now if absent; the same runs with the same timestamp make the same bytes.
+        timestamp: the time in the report, with a time zone, now if absent; the same runs with the same timestamp make
+            the same bytes.
         figures: a folder for every figure on its own as svg, pdf and png, with its data as csv.
         overwrite: whether existing files may be replaced.
         progress: called with the present piece of work, the number of pieces done, and the number of all. An

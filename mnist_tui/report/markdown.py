@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mnist_tui.report.figures.drawing import Drawing
@@ -165,13 +166,13 @@ class Report:
 
     Attributes:
         title, author: plain text, not escaped; the author may be empty.
-        timestamp: when it was made, in ISO 8601.
-        markdown: the text from the notices on; title, author and timestamp are not in it.
-        drawings: every figure that the text names as ``figures/NAME``, in its order.
+        timestamp: the time in the report, with a time zone.
+        markdown: the text from the notices on, without title, author and timestamp.
+        drawings: every figure that the text names as ``figures/NAME``, in the order of the text.
     """
 
     title: str
     author: str
-    timestamp: str
+    timestamp: datetime
     markdown: str
     drawings: tuple[Drawing, ...]

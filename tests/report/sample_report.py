@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mnist_tui.report.figures.drawing import Drawing, FigureData
@@ -108,4 +109,4 @@ def sample() -> Report:
         )
         for number in (1, 2)
     )
-    return Report(TITLE, f"A. Student & {TITLE}", "2026-03-01T13:05:00+00:00", MARKDOWN, drawings)
+    return Report(TITLE, f"A. Student & {TITLE}", datetime(2026, 3, 1, 13, 5, tzinfo=UTC), MARKDOWN, drawings)

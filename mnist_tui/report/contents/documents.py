@@ -67,7 +67,7 @@ def build_report(evidences: Sequence[Evidence], *, title: str, author: str, time
             "epochs": list(histories.values()),
         },
     )
-    return Report(title, author, timestamp.isoformat(timespec="seconds"), markdown, (*drawings, *capacity))
+    return Report(title, author, timestamp, markdown, (*drawings, *capacity))
 
 
 def _section_contents(

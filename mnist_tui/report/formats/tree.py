@@ -20,18 +20,18 @@ Node = dict[str, Any]
 Nodes = list[Node]
 
 FIGURES = "figures/"
-"""The start of the path of the report's own pictures in its Markdown."""
+"""The start of the paths of the report's own pictures in the report's Markdown."""
 _ID = re.compile(r"\{#([a-zA-Z][\w-]*)\}$")
 BREAK = "\u200b"
-"""A place of no width where a line may be broken."""
+"""A character without width, after which a line may be broken."""
 BLOCKS = frozenset(("Para", "Plain", "Header", "CodeBlock", "RawBlock", "Table"))
-"""Blocks that hold no other blocks, except in a table's cells."""
+"""The kinds of blocks that hold no other blocks, except in the cells of a table."""
 EVERY = 8
-"""A long word may be broken after this number of characters."""
+"""The number of characters after which a long word may be broken."""
 KEPT_IN_ANCHORS = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Pc"))
-"""Categories of characters: letters, marks, numbers, and the underscore's."""
+"""Unicode's categories of letters, marks, numbers and the underscore."""
 BARE = ["", [], []]
-"""The attributes of an element without id, classes and values."""
+"""The attributes of an element without an id, classes and values."""
 
 
 def node(kind: str, content: Any = None) -> Node:
@@ -55,28 +55,26 @@ def transformed(value: Any, changes: Mapping[str, Callable[[Node], Any]]) -> Any
     """Return the tree with every element of some kinds replaced, innermost first.
 
     Args:
-        changes: by the kind of element, what makes the new one from it; a list that it returns takes the element's
-            place. Where all kinds are BLOCKS, the insides of blocks, table cells too, are left as they are.
+        changes: for each kind of element, a function that returns the new element, or a list of elements. If all kinds
+            are in BLOCKS, the contents of blocks, also the cells of tables, stay as they are.
     """
-    return _transformed(value, changes, whole=BLOCKS if changes.keys() <= BLOCKS else frozenset())
+    whole = BLOCKS if changes.keys() <= BLOCKS else frozenset[str]()
 
+    def change(value: Any) -> Any:
+        if isinstance(value, list):
+            out: list[Any] = []
+            for one in value:
+                new = change(one)
+                out += new if isinstance(one, dict) and isinstance(new, list) else [new]
+            return out
+        if isinstance(value, dict) and "t" in value:
+            kind, content = value["t"], value.get("c")
+            if isinstance(content, dict | list) and kind not in whole:
+                value = {"t": kind, "c": change(content)}
+            return changes[kind](value) if kind in changes else value
+        return value
 
-def _transformed(value: Any, changes: Mapping[str, Callable[[Node], Any]], whole: frozenset[str]) -> Any:
-    if isinstance(value, list):
-        out: list[Any] = []
-        for one in value:
-            new = _transformed(one, changes, whole)
-            if isinstance(one, dict) and isinstance(new, list):
-                out += new
-            else:
-                out.append(new)
-        return out
-    if isinstance(value, dict) and "t" in value:
-        kind, content = value["t"], value.get("c")
-        if isinstance(content, dict | list) and kind not in whole:
-            value = {"t": kind, "c": _transformed(content, changes, whole)}
-        return changes[kind](value) if kind in changes else value
-    return value
+    return change(value)
 
 
 def elements(value: Any) -> Iterator[Node]:
@@ -106,7 +104,7 @@ def text_of(value: Any) -> str:
 
 
 def with_ids(blocks: Nodes) -> Nodes:
-    """Give headings the id of a ``{#id}`` at their end, or one made from their text; each id is used once."""
+    """Give each heading a unique id: the one of a ``{#id}`` at its end, or one made from its text."""
     taken: set[str] = set()
 
     def heading(one: Node) -> Node:
@@ -121,13 +119,13 @@ def with_ids(blocks: Nodes) -> Nodes:
 
 
 def slug(title: str) -> str:
-    """Return a heading's anchor by GitHub's rule: lower case, hyphens for spaces, no other punctuation."""
+    """Return a heading's anchor by GitHub's rule: lower case, with hyphens for spaces and no other punctuation."""
     kept = (char for char in title.strip().lower() if char in " -" or unicodedata.category(char) in KEPT_IN_ANCHORS)
     return "".join(kept).replace(" ", "-")
 
 
 def slugs(titles: Sequence[str]) -> list[str]:
-    """Return the anchors of a document's headings; one that is taken gets a number."""
+    """Return the anchors of a document's headings; an anchor that already exists gets a number."""
     taken: set[str] = set()
     return [_unused(slug(title), taken) for title in titles]
 
@@ -145,14 +143,15 @@ def headings(blocks: Nodes) -> list[tuple[int, str, Nodes]]:
 
 
 FigureMaker = Callable[[int, Drawing, str, Nodes], Nodes]
-"""Returns the blocks of a figure in one format: from its number, the drawing, its file's path, and its caption."""
+"""A function that returns a figure's blocks from its number, its drawing, its file's path, and its caption."""
 
 
 def with_pictures(blocks: Nodes, drawings: Sequence[Drawing], place: Callable[[str], str], made: FigureMaker) -> Nodes:
-    """Replace each paragraph that starts with one of the report's pictures; figures are counted from 1.
+    """Replace each paragraph that starts with one of the report's pictures by a figure, numbered from 1.
 
     Args:
-        place: returns the path of a figure's file as the document names it, from the drawing's name.
+        place: returns the path of a figure's file in the document, from the drawing's name.
+        made: returns the blocks of a figure.
     """
     drawing_of, numbers = {f"{FIGURES}{drawing.name}": drawing for drawing in drawings}, itertools.count(1)
 
@@ -167,7 +166,7 @@ def with_pictures(blocks: Nodes, drawings: Sequence[Drawing], place: Callable[[s
 
 
 def without_foreign_pictures(blocks: Nodes, names: Collection[str]) -> Nodes:
-    """Replace pictures that are not the report's own by their text."""
+    """Replace each picture that is not one of the report's figures by the picture's text."""
     ours = {f"{FIGURES}{name}" for name in names}
     return transformed(blocks, {"Image": lambda one: one if one["c"][2][0] in ours else one["c"][1]})
 
@@ -179,13 +178,13 @@ def figure(number: int, caption: Nodes, picture: Node) -> Nodes:
 
 
 def captioned_figure(number: int, drawing: Drawing, path: str, caption: Nodes) -> Nodes:
-    """Return a picture with its caption below, as wide as it was drawn, at most as wide as the page."""
+    """Return a picture with its caption below, as wide as it was drawn."""
     attributes = ["", [], [["width", f"{drawing.millimetres[0]:g}mm"], ["alt", drawing.alt]]]
     return figure(number, caption, node("Image", [attributes, inlines(drawing.alt), [path, ""]]))
 
 
 def numbered_caption(number: int, caption: Nodes) -> Nodes:
-    """Return a caption with its number before it, for formats that do not count figures themselves."""
+    """Return a caption that begins with the figure's number, for formats that do not count figures themselves."""
     return [node("Strong", inlines(f"Figure {number}:")), node("Space"), *caption]
 
 
@@ -195,10 +194,10 @@ def numbered_figure(number: int, drawing: Drawing, path: str, caption: Nodes) ->
 
 
 def with_links(blocks: Nodes, names: Mapping[str, str] | None = None) -> Nodes:
-    """Rename the targets of links inside the document; a link without a target becomes its text.
+    """Rename the targets of links inside the document; a link to a missing target becomes the link's text.
 
     Args:
-        names: the targets' names by their ids; the ids themselves if absent.
+        names: the new names of the targets by their ids; if absent, the targets keep their ids.
     """
     if names is None:
         ids = [one["c"][1][0] for one in elements(blocks) if one["t"] == "Header"]
@@ -216,13 +215,13 @@ def with_links(blocks: Nodes, names: Mapping[str, str] | None = None) -> Nodes:
 
 
 def contents(blocks: Nodes, deepest: int = 2) -> Nodes:
-    """Return a table of contents as a list of links, for formats that make none themselves."""
+    """Return a table of contents as a list of links, for formats in which pandoc makes none."""
     chosen = [heading for heading in headings(blocks) if heading[0] <= deepest]
     return [_nested_list(chosen)] if chosen else []
 
 
 def _nested_list(chosen: Sequence[tuple[int, str, Nodes]]) -> Node:
-    """Return a list of links to headings; those of lower levels are lists inside the item before them."""
+    """Return a list of links to headings; lower levels are lists inside the item of the heading above them."""
     top = min(level for level, _, _ in chosen)
     starts = [at for at, (level, _, _) in enumerate(chosen) if level == top or at == 0]
     items: list[Nodes] = []
@@ -235,7 +234,7 @@ def _nested_list(chosen: Sequence[tuple[int, str, Nodes]]) -> Node:
 
 
 def with_raw_text(blocks: Nodes, pattern: str, form: str, code: str) -> Nodes:
-    """Replace text that matches a pattern by code of the output format, where pandoc would write it wrong."""
+    """Replace text that matches a pattern by code of the output format, as pandoc would not escape it rightly."""
     parts = re.compile(f"({pattern})")
 
     def string(one: Node) -> Nodes:
@@ -250,17 +249,17 @@ def with_raw_text(blocks: Nodes, pattern: str, form: str, code: str) -> Nodes:
 
 
 def breakable(text: str, longest: int) -> str:
-    """Return a text whose words longer than `longest` characters may be broken."""
-    return " ".join(_broken(word) if len(word) > longest else word for word in text.split(" "))
+    """Return a text with a BREAK after punctuation and after every few characters of words longer than `longest`."""
 
+    def broken(word: str) -> str:
+        pieces = re.split(r"(?<=[/_.,=:-])", word)
+        return BREAK.join(part for piece in pieces for part in re.findall(f".{{1,{EVERY}}}", piece))
 
-def _broken(word: str) -> str:
-    pieces = re.split(r"(?<=[/_.,=:-])", word)
-    return BREAK.join(part for piece in pieces for part in re.findall(f".{{1,{EVERY}}}", piece))
+    return " ".join(broken(word) if len(word) > longest else word for word in text.split(" "))
 
 
 def with_breaks(value: Any, longest: int) -> Any:
-    """Return the tree with words longer than `longest` characters breakable."""
+    """Return the tree with places to break in all words longer than `longest` characters."""
 
     def code(one: Node) -> Node:
         lines = (breakable(line, longest) for line in one["c"][1].split("\n"))
@@ -272,10 +271,11 @@ def with_breaks(value: Any, longest: int) -> Any:
 
 
 JOINED = frozenset(("Str", "Space", "SoftBreak"))
+"""The kinds of elements that make words."""
 
 
 def isolated_by_characters(words: Nodes) -> Nodes:
-    """Put Unicode's isolates around words."""
+    """Put Unicode's characters for isolation around words."""
     return [node("Str", FIRST_STRONG_ISOLATE), *words, node("Str", POP_ISOLATE)]
 
 
@@ -285,12 +285,12 @@ def isolated_by_attribute(words: Nodes) -> Nodes:
 
 
 def with_directions(value: Any, made: Callable[[Nodes], Nodes]) -> Any:
-    """Return the tree with its words from right to left set apart; code stays as it is.
+    """Return the tree with words from right to left isolated from the words around them; code stays as it is.
 
-    Without this, an author's name written from right to left would turn round the time that stands beside it.
+    Without this, an author's name that is written from right to left would reverse the time beside it.
 
     Args:
-        made: sets words apart in the format's way.
+        made: isolates words in the way of the format.
     """
     if isinstance(value, list):
         out: list[Any] = []
@@ -315,13 +315,13 @@ def _words_by_direction(joined: Nodes, made: Callable[[Nodes], Nodes]) -> Nodes:
 
 
 PAGE = (94, 106, 122)
-"""Characters across the page, for each size of letters from the largest down."""
+"""The characters across the page, for each size of letters from the largest to the smallest."""
 GAP = 2
 """The space between two columns, in characters."""
 LONGEST_WORD = 24
-"""The longest word, in characters, that a column is made wide enough for; longer words are broken."""
+"""The longest word, in characters, that is not broken: a column is at least as wide."""
 SHORTEST = 5
-"""The same limit where even the smallest letters leave less room."""
+"""The same limit if the table does not fit the page even in the smallest letters."""
 
 
 @dataclass(frozen=True)
@@ -329,9 +329,9 @@ class TableLayout:
     """The layout of a table.
 
     Attributes:
-        size: 0 for the usual letters, 1 and 2 for smaller ones.
-        shares: each column's share of the page's width; None where every column is as wide as it needs.
-        longest: the characters that each column has room for.
+        size: the size of letters, 0 for the usual one, 1 and 2 for smaller ones.
+        shares: each column's share of the page's width; None if every column is as wide as its contents.
+        longest: the number of characters that fit in each column.
     """
 
     size: int
@@ -347,10 +347,10 @@ def _columns(table: Node) -> list[tuple[str, ...]]:
 
 
 def table_layout(table: Node, capacities: Sequence[int] = PAGE) -> TableLayout:
-    """Return the layout that a table needs.
+    """Return the layout with the largest letters in which a table fits the page.
 
     Args:
-        capacities: characters across the page, for each size of letters.
+        capacities: the characters across the page, for each size of letters.
     """
     columns = _columns(table)
     room = GAP * max(0, len(columns) - 1)
@@ -369,12 +369,11 @@ def table_layout(table: Node, capacities: Sequence[int] = PAGE) -> TableLayout:
 
 
 def _share_width(size: int, columns: Sequence[Sequence[str]], least: Sequence[int], capacity: int) -> TableLayout:
-    """Choose the widths with which the cells have the fewest lines; tall cells count more.
+    """Return the layout whose cells have the fewest lines, by dynamic programming over the columns.
 
-    A column is at least as wide as `least` says. Found by dynamic programming over the columns.
+    A column is at least as wide as `least` says. The cost is the sum of the squared numbers of lines.
     """
-    best: dict[int, tuple[int, tuple[int, ...]]] = {0: (0, ())}
-    """The least cost so far and its widths, by the characters used beyond `least`."""
+    best: dict[int, tuple[int, tuple[int, ...]]] = {0: (0, ())}  # cost and widths, by the characters beyond `least`
     left = max(0, capacity - sum(least))
     for column, start in zip(columns, least, strict=True):
         costs = _costs_by_width(column, start, left)
@@ -390,7 +389,7 @@ def _share_width(size: int, columns: Sequence[Sequence[str]], least: Sequence[in
 
 
 def _costs_by_width(column: Sequence[str], least: int, most: int) -> dict[int, int]:
-    """Return a column's cost by the characters it gets beyond its least, without those that change nothing."""
+    """Return a column's cost by the characters beyond its least width; only numbers that lower the cost are keys."""
     costs: dict[int, int] = {}
     lowest = None
     for more in range(most + 1):
@@ -403,7 +402,7 @@ def _costs_by_width(column: Sequence[str], least: int, most: int) -> dict[int, i
 
 
 def lines_of(text: str, width: int) -> int:
-    """Count the lines of a text that is broken between words, and within words longer than the width."""
+    """Return the number of lines of a text, broken between words, and within words longer than `width`."""
     lines, at = 1, 0
     for word in text.split():
         length = len(word)
@@ -421,9 +420,9 @@ def with_fitted_tables(
     """Return the document with tables that fit the page.
 
     Args:
-        sized: returns a table in one of the sizes of letters, in the format's own way.
-        capacities: characters across the page, for each size of letters.
-        always: whether to set the widths of columns also in tables that would fit without.
+        sized: returns a table in one of the sizes of letters.
+        capacities: the characters across the page, for each size of letters.
+        always: whether to set the widths of columns also in tables that fit without.
     """
 
     def table(one: Node) -> Nodes:
@@ -445,7 +444,7 @@ def with_fitted_tables(
 
 
 def with_cells(table: Node, change: Callable[[Nodes, int], Nodes]) -> Node:
-    """Return the table with its cells changed; `change` takes a cell's blocks and its column's number."""
+    """Return the table with changed cells; `change` takes the blocks of a cell and the number of its column."""
     attributes, caption, columns, head, bodies, foot = table["c"]
 
     def changed(group: Any) -> Any:
@@ -456,7 +455,7 @@ def with_cells(table: Node, change: Callable[[Nodes, int], Nodes]) -> Node:
 
 
 def without_empty_heads(blocks: Nodes) -> Nodes:
-    """Remove the headings of tables where all are empty; the first column then heads the rows."""
+    """Remove the headings of tables if all are empty; the first column then has the headings of the rows."""
 
     def bold(cell: Nodes) -> Nodes:
         return [node(one["t"], [node("Strong", one["c"])]) if one["t"] in {"Plain", "Para"} else one for one in cell]

@@ -17,7 +17,6 @@ import subprocess
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cache
 from importlib.util import find_spec
 from itertools import pairwise
@@ -29,21 +28,7 @@ from mnist_tui.report import tabular
 from mnist_tui.report.export import ExportError
 from mnist_tui.report.figures.drawing import Drawing
 from mnist_tui.report.formats import tree
-from mnist_tui.report.formats.tree import (
-    BARE,
-    FigureMaker,
-    Node,
-    Nodes,
-    inlines,
-    node,
-    transformed,
-    with_cells,
-    with_fitted_tables,
-    with_ids,
-    with_pictures,
-    without_empty_heads,
-    without_foreign_pictures,
-)
+from mnist_tui.report.formats.tree import BARE, FigureMaker, Node, Nodes, inlines, node, transformed
 from mnist_tui.report.markdown import Report
 from mnist_tui.shown_text import isolated
 from mnist_tui.wording import in_utc, listed, noun
@@ -58,30 +43,13 @@ Tree = dict[str, Any]
 
 
 def read_markdown(markdown: str) -> Tree:
-    """Return the tree of a Markdown text; an ExportError where pandoc is not there or failed."""
-    return json.loads(_run(["--sandbox", "--from", READER, "--to", "json"], markdown.encode(), 0, None))
+    """Return the tree of a Markdown text; an ExportError if pandoc is missing or failed."""
+    return json.loads(_run_pandoc(["--from", READER, "--to", "json"], markdown.encode()))
 
 
-def write_document(
-    tree: Tree, form: str, options: Sequence[str] = (), *, epoch: int = 0, folder: Path | None = None
-) -> bytes:
-    """Return a tree as a document.
-
-    Args:
-        form: one of pandoc's output formats.
-        options: more arguments of pandoc.
-        epoch: the time of making, in seconds since 1970, for formats that record one.
-        folder: where pictures are read from; without it pandoc reads no file but its template.
-
-    Raises:
-        ExportError: pandoc is not there or failed.
-    """
+def _run_pandoc(arguments: Sequence[str], given: bytes, epoch: int = 0, folder: Path | None = None) -> bytes:
     sandbox = [] if folder else ["--sandbox"]
-    return _run([*sandbox, "--from", "json", "--to", form, *options], json.dumps(tree).encode(), epoch, folder)
-
-
-def _run(arguments: Sequence[str], given: bytes, epoch: int, folder: Path | None) -> bytes:
-    command = [pandoc_path(), "--data-dir", str(TEMPLATES.parent), *arguments]
+    command = [pandoc_path(), "--data-dir", str(TEMPLATES.parent), *sandbox, *arguments]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch), "LC_ALL": "C.UTF-8"}
     try:
         process = subprocess.run(
@@ -98,7 +66,7 @@ def _run(arguments: Sequence[str], given: bytes, epoch: int, folder: Path | None
 
 
 def pandoc_path() -> str:
-    """Return the pandoc of the package pypandoc-binary, else one on the PATH; an ExportError where there is none."""
+    """Return the path of the pandoc in the package pypandoc-binary, else on the PATH; an ExportError without pandoc."""
     package = find_spec("pypandoc")
     if package and package.origin and (own := Path(package.origin).parent / "files" / "pandoc").is_file():
         return str(own)
@@ -110,11 +78,11 @@ def pandoc_path() -> str:
 _NOT_TEXT = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u200b\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 )
-"""Characters that XML or TeX refuse, those that reorder text, and the one used to break words."""
+"""Characters that XML or TeX refuse, that reorder text, or that `tree.BREAK` uses to break words."""
 
 
 def clean_report(report: Report) -> Report:
-    """Return the report with one-line titles, and with a replacement for each character that is not text."""
+    """Return the report with titles on one line, and with ``\ufffd`` for each character that is not text."""
     return replace(
         report,
         title=_line(report.title),
@@ -134,35 +102,15 @@ def _text(text: str) -> str:
     return _NOT_TEXT.sub(lambda found: "" if found[0] == "\u200b" else "\ufffd", text)
 
 
-def time_in_utc(timestamp: str) -> str:
-    """Return ``2026-11-21 20:05:00 UTC``."""
-    return in_utc(parse_time(timestamp))
-
-
-def seconds_since_1970(timestamp: str) -> int:
-    return max(0, int(parse_time(timestamp).timestamp()))
-
-
-def parse_time(timestamp: str) -> datetime:
-    """Return a time in UTC; one without a zone is taken for UTC.
-
-    Raises:
-        ValueError: the text is not ISO 8601.
-        OverflowError: in UTC it lies before the year 1 or after 9999.
-    """
-    time = datetime.fromisoformat(timestamp)
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-
-
 @dataclass(frozen=True)
 class PreparedReport:
     """A report ready to be converted.
 
     Attributes:
-        report: the report, cleaned of characters that are not text.
-        version: pandoc's version of its tree.
-        blocks: the report's text; headings have ids, and only its own pictures are in it.
-        figures: the folder that holds its figures, ``NAME.svg`` and so on.
+        report: the report, without characters that are not text.
+        version: the version of pandoc's tree.
+        blocks: the report's text; headings have ids, and all pictures are figures of the report.
+        figures: the folder with the files of the figures, ``NAME.svg`` and so on.
     """
 
     report: Report
@@ -171,15 +119,40 @@ class PreparedReport:
     figures: Path
 
     def with_pictures(self, place: Callable[[str], str], made: FigureMaker) -> Nodes:
-        """Return the text with its figures; `place` returns the path by which the document finds one, from its name."""
-        return with_pictures(self.blocks, self.report.drawings, place, made)
+        """Return the text with figures.
+
+        Args:
+            place: returns the path of a figure's file in the document, from the figure's name.
+            made: returns the blocks of a figure.
+        """
+        return tree.with_pictures(self.blocks, self.report.drawings, place, made)
+
+    @property
+    def epoch(self) -> int:
+        """The report's time in seconds since 1970, for formats that record a time."""
+        return max(0, int(self.report.timestamp.timestamp()))
+
+    def write(
+        self, document: Tree, form: str, options: Sequence[str] = (), *, template: str = "", folder: Path | None = None
+    ) -> bytes:
+        """Return a tree as a document; an ExportError if pandoc is missing or failed.
+
+        Args:
+            form: one of pandoc's output formats.
+            options: more arguments of pandoc.
+            template: the name of a file in TEMPLATES, for a document that is complete in itself.
+            folder: the folder of the pictures; without a folder, pandoc reads no file but its template.
+        """
+        whole = ["--standalone", f"--template={TEMPLATES / template}"] if template else []
+        arguments = ["--from", "json", "--to", form, "--wrap=none", "--syntax-highlighting=none", *whole, *options]
+        return _run_pandoc(arguments, json.dumps(document).encode(), self.epoch, folder)
 
     def tree(self, blocks: Nodes) -> Tree:
-        """Return a whole document of some blocks, with title, author and time, which pandoc's templates place."""
+        """Return a document of the blocks, with title, author and time as pandoc's templates need them."""
         report = self.report
         meta = {
             "title": node("MetaInlines", inlines(report.title)),
-            "date": node("MetaInlines", inlines(time_in_utc(report.timestamp))),
+            "date": node("MetaInlines", inlines(in_utc(report.timestamp))),
             "lang": node("MetaString", "en"),
         }
         if report.author:
@@ -188,15 +161,19 @@ class PreparedReport:
 
 
 def prepare_report(report: Report, figures: Path) -> PreparedReport:
-    """Read the report's Markdown; an ExportError where pandoc is not there or failed."""
+    """Read the report's Markdown; an ExportError if pandoc is missing or failed.
+
+    Args:
+        figures: the folder with the files of the report's figures.
+    """
     clean = clean_report(report)
-    tree = read_markdown(clean.markdown)
-    blocks = without_foreign_pictures(with_ids(tree["blocks"]), [drawing.name for drawing in clean.drawings])
-    return PreparedReport(clean, tuple(tree["pandoc-api-version"]), blocks, figures)
+    document, names = read_markdown(clean.markdown), [drawing.name for drawing in clean.drawings]
+    blocks = tree.without_foreign_pictures(tree.with_ids(document["blocks"]), names)
+    return PreparedReport(clean, tuple(document["pandoc-api-version"]), blocks, figures)
 
 
 MARKDOWN_WRITER = "gfm-tex_math_gfm+subscript"
-"""GitHub's Markdown with dollars for formulas; tildes are escaped, as GitHub strikes out text between them."""
+"""GitHub's Markdown with dollars for formulas; tildes are escaped, because GitHub strikes out text between them."""
 
 
 def write_markdown(prepared: PreparedReport, beside: str) -> bytes:
@@ -206,7 +183,7 @@ def write_markdown(prepared: PreparedReport, beside: str) -> bytes:
     headings = tree.headings(blocks)
     anchors = tree.slugs([report.title, *(tree.text_of(title) for _, _, title in headings)])[1:]
     names = {name: anchor for (_, name, _), anchor in zip(headings, anchors, strict=True)}
-    byline = " · ".join(part for part in (report.author, time_in_utc(report.timestamp)) if part)
+    byline = " · ".join(part for part in (report.author, in_utc(report.timestamp)) if part)
     head = [node("Header", [1, BARE, inlines(report.title)]), node("Para", inlines(byline))]
     body = transformed(blocks, {"Header": _lowered_heading})
     text = tree.with_links([*head, *tree.contents(blocks), *body], names)
@@ -215,7 +192,7 @@ def write_markdown(prepared: PreparedReport, beside: str) -> bytes:
     text = tree.with_raw_text(text, r"&(?=#?\w+;)", "gfm", "\\&")
     text = tree.with_raw_text(text, r"\\", "gfm", "\\\\")
     text = tree.with_raw_text(text, r"^-(?=-+$)", "gfm", "\\-")
-    return write_document(prepared.tree(text), MARKDOWN_WRITER, ["--wrap=none"])
+    return prepared.write(prepared.tree(text), MARKDOWN_WRITER)
 
 
 def _markdown_figure(number: int, drawing: Drawing, path: str, caption: Nodes) -> Nodes:
@@ -224,22 +201,12 @@ def _markdown_figure(number: int, drawing: Drawing, path: str, caption: Nodes) -
 
 
 def _lowered_heading(one: Node) -> Node:
-    """Move a heading one level down, since the title is the first, and drop its id, which GitHub does not read."""
+    """Move a heading one level down, as the title has level 1, and remove the id, which GitHub does not read."""
     level, _, title = one["c"]
     return node("Header", [min(level + 1, 6), BARE, title])
 
 
-HTML_OPTIONS = (
-    "--standalone",
-    f"--template={TEMPLATES / 'report.html'}",
-    "--mathml",
-    "--toc",
-    "--toc-depth=3",
-    "--number-sections",
-    "--shift-heading-level-by=1",
-    "--wrap=none",
-    "--syntax-highlighting=none",
-)
+HTML_OPTIONS = ("--mathml", "--toc", "--toc-depth=3", "--number-sections", "--shift-heading-level-by=1")
 
 
 def write_html(prepared: PreparedReport, _beside: str) -> bytes:
@@ -249,25 +216,25 @@ def write_html(prepared: PreparedReport, _beside: str) -> bytes:
         svg = (prepared.figures / f"{name}.svg").read_bytes()
         return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
 
-    blocks = without_empty_heads(prepared.with_pictures(data_url, tree.numbered_figure))
+    blocks = tree.without_empty_heads(prepared.with_pictures(data_url, tree.numbered_figure))
     boxed = transformed(tree.with_links(blocks), {"Table": lambda one: node("Div", [["", ["table"], []], [one]])})
     document = tree.with_directions(prepared.tree(boxed), tree.isolated_by_attribute)
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     document["meta"]["style"] = node("MetaBlocks", [node("RawBlock", ["html", style])])
-    return write_document(document, "html5", HTML_OPTIONS)
+    return prepared.write(document, "html5", HTML_OPTIONS, template="report.html")
 
 
 MOST_NAMED = 8
 """The most characters that a warning names."""
 _TYPST_CHARACTERS = re.compile("[\x00-\u052f\u1e00-\u25ff\u2713\u2717\ufb00-\ufb06\ufffd]")
-"""About the characters of typst's own fonts: Latin, Greek, Cyrillic, punctuation, arrows, mathematics."""
+"""Most characters of typst's own fonts: Latin, Greek, Cyrillic, punctuation, arrows, mathematics."""
 _FONTS = {"CJK": "Noto Sans CJK", "HIRAGANA": "Noto Sans CJK", "KATAKANA": "Noto Sans CJK", "HANGUL": "Noto Sans CJK"}
 _SCRIPTS = frozenset((
     "ARABIC", "ARMENIAN", "BENGALI", "DEVANAGARI", "ETHIOPIC", "GEORGIAN", "GUJARATI", "GURMUKHI", "HEBREW",
     "KANNADA", "KHMER", "LAO", "MALAYALAM", "MONGOLIAN", "MYANMAR", "ORIYA", "SINHALA", "SYRIAC", "TAMIL", "TELUGU",
     "THAANA", "THAI", "TIBETAN",
 ))  # fmt: skip
-"""Scripts that have a Noto font of their name."""
+"""Scripts with a Noto font that has the script's name."""
 
 
 def drawn_characters(text: str) -> set[str]:
@@ -280,7 +247,7 @@ def _drawn_in(prepared: PreparedReport) -> set[str]:
 
 
 def missing_in_figures(drawings: Iterable[Drawing]) -> str:
-    """Return a warning of characters that Matplotlib's font lacks; empty where there are none."""
+    """Return a warning about characters that Matplotlib's font lacks; empty if there are none."""
     texts = [f"{drawing.alt} {drawing.data.headings} {drawing.data.rows}" for drawing in drawings]
     drawn = drawn_characters("".join(texts))
     if not drawn:
@@ -292,7 +259,7 @@ def missing_in_figures(drawings: Iterable[Drawing]) -> str:
 
 
 def missing_in_pdf(prepared: PreparedReport) -> str:
-    """Return a warning of characters that neither typst's own fonts nor those of this machine have; else empty."""
+    """Return a warning about characters that no font of typst or of this machine has; empty if there are none."""
     import typst
 
     lacking = {char for char in _drawn_in(prepared) if not _TYPST_CHARACTERS.match(char)}
@@ -300,19 +267,23 @@ def missing_in_pdf(prepared: PreparedReport) -> str:
         if font.path and lacking:
             lacking -= font_characters(Path(font.path), font.index)
     sentence = _missing_sentence("the PDF", lacking, "which no font on this machine has")
-    fonts = list(dict.fromkeys(map(_font_with, sorted(lacking))))
+    fonts = list(dict.fromkeys(map(_free_font_with, sorted(lacking))))
     return f"{sentence}; {listed(fonts)} {noun(fonts, 'has', 'have')} them" if lacking else ""
 
 
 def missing_in_latex(prepared: PreparedReport) -> str:
-    """Return a warning of characters that pdfLaTeX prints as their numbers; empty where there are none."""
-    lacking = {char for char in _drawn_in(prepared) if _is_foreign(char) and "nosuch" in latex_of(char)}
+    """Return a warning about characters that pdfLaTeX prints as their numbers; empty if there are none."""
+    foreign = {  # letters of scripts that LaTeX lacks, and pictures: LaTeX has most other signs
+        char
+        for char in _drawn_in(prepared)
+        if char > LATIN and (unicodedata.category(char).startswith("L") or char >= FIRST_OF_CJK)
+    }
+    lacking = {char for char in foreign if "nosuch" in latex_of(char)}
     why = "for which pdfLaTeX's usual fonts have no letters; the other formats show them"
     return _missing_sentence("the LaTeX document", lacking, why)
 
 
 def _missing_sentence(where: str, lacking: Collection[str], why: str) -> str:
-    """Return the warning that a document shows boxes; empty where no character is lacking."""
     named = ", ".join(f"{char} (U+{ord(char):04X})" for char in sorted(lacking)[:MOST_NAMED])
     more = f" and {len(lacking) - MOST_NAMED} more" if len(lacking) > MOST_NAMED else ""
     return f"{where} shows boxes instead of {named}{more}, {why}" if lacking else ""
@@ -320,7 +291,7 @@ def _missing_sentence(where: str, lacking: Collection[str], why: str) -> str:
 
 @cache
 def font_characters(path: Path, index: int) -> frozenset[str]:
-    """Return the characters of a font; none if it cannot be read."""
+    """Return the characters of a font; empty if the font file cannot be read."""
     from fontTools.ttLib import TTFont, TTLibError
 
     try:
@@ -330,8 +301,7 @@ def font_characters(path: Path, index: int) -> frozenset[str]:
         return frozenset()
 
 
-def _font_with(char: str) -> str:
-    """Return the name of a free font that has a character."""
+def _free_font_with(char: str) -> str:
     script = unicodedata.name(char, "").partition(" ")[0]
     if script in _FONTS:
         return _FONTS[script]
@@ -340,7 +310,7 @@ def _font_with(char: str) -> str:
     return "Noto Sans Symbols" if unicodedata.category(char) == "So" else "GNU Unifont"
 
 
-DOCX_OPTIONS = ("--number-sections", "--syntax-highlighting=none", f"--reference-doc={TEMPLATES / 'reference.docx'}")
+DOCX_OPTIONS = ("--number-sections", f"--reference-doc={TEMPLATES / 'reference.docx'}")
 """The reference document is pandoc's own with A4 pages, smaller letters, and a style for each size of table text."""
 DOCX_TABLE_STYLES = ("Table 9", "Table 8", "Table 7")
 """The styles of table text, by `TableLayout.size`."""
@@ -353,46 +323,46 @@ def write_docx(prepared: PreparedReport, _beside: str) -> bytes:
 
     pandoc may read files here to put the figures in; nothing else in the text names a file.
     """
-    blocks = without_empty_heads(prepared.with_pictures(lambda name: f"{name}.png", tree.numbered_figure))
-    blocks = with_fitted_tables(blocks, _docx_table, DOCX_PAGE, always=True)
+    blocks = tree.without_empty_heads(prepared.with_pictures(lambda name: f"{name}.png", tree.numbered_figure))
+    blocks = tree.with_fitted_tables(blocks, _docx_table, DOCX_PAGE, always=True)
     linked = tree.with_links([*tree.contents(blocks), *blocks])
     document = tree.with_directions(prepared.tree(linked), tree.isolated_by_attribute)
-    time = seconds_since_1970(prepared.report.timestamp)
-    return write_document(document, "docx", DOCX_OPTIONS, epoch=time, folder=prepared.figures)
+    return prepared.write(document, "docx", DOCX_OPTIONS, folder=prepared.figures)
 
 
 def _docx_table(size: int, table: Node) -> Nodes:
-    """Set a table's words in a style of letters; cells and links have styles of pandoc's own."""
+    """Return a table whose words have a style; cells and links already have pandoc's styles."""
     style = ["", [], [["custom-style", DOCX_TABLE_STYLES[size]]]]
 
     def small(one: Node) -> Node:
         return node("Span", [style, [one]])
 
-    return [with_cells(table, lambda cell, _: transformed(cell, {"Str": small, "Space": small, "Code": small}))]
+    return [tree.with_cells(table, lambda cell, _: transformed(cell, {"Str": small, "Space": small, "Code": small}))]
 
 
-LATEX_OPTIONS = ("--standalone", f"--template={TEMPLATES / 'report.tex'}", "--wrap=none", "--syntax-highlighting=none")
 LATEX_TABLE_SIZES = (r"\small", r"\footnotesize", r"\scriptsize")
 """The sizes of table text, by `TableLayout.size`."""
 LATEX_LONGEST_WORD = 40
 FIRST_OF_CJK = "\u2e80"
 LATIN = "\u024f"
-"""The last of the letters that LaTeX composes of others."""
+"""The last letter that LaTeX composes of others."""
 LATEX_OF = {tree.BREAK: r"\hskip0pt\relax", "✓": r"\ensuremath{\checkmark}", "▲": r"\ensuremath{\blacktriangle}"}
 """LaTeX for characters that need this document's packages, or that `latex_symbol` does not know."""
 
 
 def write_latex(prepared: PreparedReport, beside: str) -> bytes:
     """Return the report as LaTeX for pdfLaTeX; it uses only packages that every TeX distribution includes."""
-    blocks = without_empty_heads(prepared.with_pictures(lambda name: f"{beside}/{name}.pdf", tree.captioned_figure))
-    blocks = tree.with_breaks(tree.with_links(blocks), LATEX_LONGEST_WORD)
+    blocks = prepared.with_pictures(lambda name: f"{beside}/{name}.pdf", tree.captioned_figure)
+    blocks = tree.with_breaks(tree.with_links(tree.without_empty_heads(blocks)), LATEX_LONGEST_WORD)
     blocks = tree.with_raw_text(blocks, "`", "latex", r"\textasciigrave{}")
-    blocks = with_fitted_tables(blocks, _latex_table)
+    blocks = tree.with_fitted_tables(
+        blocks, lambda size, table: _wrapped("latex", rf"\begingroup{LATEX_TABLE_SIZES[size]}", table, r"\endgroup")
+    )
     document = prepared.tree(transformed(blocks, {"CodeBlock": _code_lines}))
     letters = sorted({char for char in json.dumps(document, ensure_ascii=False) if not char.isascii()})
     symbols = "\n".join(rf"  \symbolfor{{{char}}}{{{ord(char):04X}}}{{{latex_of(char)}}}" for char in letters)
     document["meta"]["symbols"] = node("MetaBlocks", [node("RawBlock", ["latex", symbols])])
-    return write_document(document, "latex", LATEX_OPTIONS)
+    return prepared.write(document, "latex", template="report.tex")
 
 
 def latex_of(char: str) -> str:
@@ -401,22 +371,13 @@ def latex_of(char: str) -> str:
     return text if text is not None else rf"\nosuchletter{{{ord(char):04X}}}"
 
 
-def _is_foreign(char: str) -> bool:
-    """Tell whether a character is a letter of a script that LaTeX lacks, or a picture; it has most other signs."""
-    return char > LATIN and (unicodedata.category(char).startswith("L") or char >= FIRST_OF_CJK)
-
-
 def _wrapped(form: str, opening: str, block: Node, closing: str) -> Nodes:
     """Return a block of pandoc's tree with code of the output format (LaTeX or Typst) before and after it."""
     return [node("RawBlock", [form, opening]), block, node("RawBlock", [form, closing])]
 
 
-def _latex_table(size: int, table: Node) -> Nodes:
-    return _wrapped("latex", rf"\begingroup{LATEX_TABLE_SIZES[size]}", table, r"\endgroup")
-
-
 def _code_lines(one: Node) -> Nodes:
-    """Write code as lines that wrap; each starts with an empty box, so that its leading spaces stay."""
+    """Return code as lines that wrap; each line starts with an empty box, so that leading spaces stay."""
     content: Nodes = []
     for line in one["c"][1].split("\n"):
         box = node("RawInline", ["latex", r"\mbox{}"])
@@ -431,16 +392,19 @@ _PLAIN = re.compile(r"[^\W_]+[,;:)]?")
 
 
 def write_pdf(prepared: PreparedReport, _beside: str) -> bytes:
-    """Return the report as a PDF, set by typst: without TeX, and with the same bytes on every machine.
+    """Return the report as a PDF, made by typst without TeX; the bytes are the same on every machine.
 
-    Only a text with letters that typst's own fonts lack, such as Chinese, is set with the fonts of the machine.
+    Only a text with letters that typst's own fonts lack, such as Chinese, uses the fonts of the machine.
     """
     report = prepared.report
-    blocks = without_empty_heads(prepared.with_pictures(lambda name: f"figures/{name}.svg", _typst_figure))
+    blocks = tree.without_empty_heads(prepared.with_pictures(lambda name: f"figures/{name}.svg", _typst_figure))
     blocks = tree.with_breaks(tree.with_links(blocks), PDF_LONGEST_WORD)
-    blocks = with_fitted_tables(_kept_together(blocks), _pdf_table)
+    blocks = tree.with_fitted_tables(
+        _kept_together(blocks),
+        lambda size, table: _wrapped("typst", f"#[#set text(size: {PDF_TABLE_SIZES[size]})", table, "]"),
+    )
     blocks = transformed(tree.with_directions(blocks, tree.isolated_by_characters), {"Str": _typst_literal})
-    body = write_document(prepared.tree(blocks), "typst", ["--wrap=none", "--syntax-highlighting=none"])
+    body = prepared.write(prepared.tree(blocks), "typst")
     files = {"main.typ": (TEMPLATES / "report.typ").read_bytes(), "body.typ": body}
     for drawing in report.drawings:
         files[f"figures/{drawing.name}.svg"] = (prepared.figures / f"{drawing.name}.svg").read_bytes()
@@ -449,14 +413,14 @@ def write_pdf(prepared: PreparedReport, _beside: str) -> bytes:
 
 
 def _compile(prepared: PreparedReport, files: dict[str, bytes], *, own_fonts: bool) -> bytes:
-    """Compile with typst; title and author are passed as values, so that they are never read as its language."""
+    """Compile with typst; title and author are passed as values, so that typst never reads them as markup."""
     import typst
 
     report = prepared.report
     values = {
         "title": report.title,
         "author": report.author,
-        "time": time_in_utc(report.timestamp),
+        "time": in_utc(report.timestamp),
         "shown-title": isolated(report.title),
         "shown-author": isolated(report.author),
     }
@@ -465,7 +429,7 @@ def _compile(prepared: PreparedReport, files: dict[str, bytes], *, own_fonts: bo
             files,  # pyright: ignore[reportArgumentType]: its stub knows no folder of files
             ignore_system_fonts=own_fonts,
             sys_inputs=values,
-            timestamp=seconds_since_1970(report.timestamp),
+            timestamp=prepared.epoch,
             format="pdf",
         )
     except RuntimeError as error:
@@ -485,7 +449,7 @@ def _typst_string(text: str) -> str:
 
 
 def _kept_together(blocks: Nodes) -> Nodes:
-    """Keep a paragraph before a list or code on the same page as that."""
+    """Keep a paragraph on the same page as the list or the code after it."""
     kept: Nodes = []
     for one, following in pairwise([*blocks, node("Null")]):
         leads = one["t"] == "Para" and following["t"] in {"BulletList", "CodeBlock"}
@@ -494,10 +458,6 @@ def _kept_together(blocks: Nodes) -> Nodes:
 
 
 def _typst_literal(one: Node) -> Node:
-    """Write a word as a string where typst might read it as its language: even ``...`` and ``-1`` change there."""
+    """Write a word as a string if typst might read it as markup, which even changes ``...`` and ``-1``."""
     text = one["c"]
     return one if _PLAIN.fullmatch(text) else node("RawInline", ["typst", f"#{_typst_string(text)};"])
-
-
-def _pdf_table(size: int, table: Node) -> Nodes:
-    return _wrapped("typst", f"#[#set text(size: {PDF_TABLE_SIZES[size]})", table, "]")
