@@ -1,6 +1,6 @@
-"""Write a report's Markdown: escaping, tables, and the templates that lay contents out.
+"""Write a report's Markdown: escaped text, tables, and the templates.
 
-The escapes hold for CommonMark, GitHub and pandoc's Markdown alike.
+The escapes are right for CommonMark, GitHub's Markdown and pandoc's Markdown.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from mnist_tui.wording import count
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-
 _SPECIAL = re.compile(r"[\\`*\[\]{}<|~&$^@#]|(?<![^\W_])_|_(?![^\W_])")
 """Characters with a meaning anywhere in a line; an underscore inside a word has none."""
 _LINE_START = re.compile(r"^[-=+>:%]")
@@ -33,48 +32,42 @@ class MarkdownText(str):
 
 
 def escaped(text: object) -> str:
-    """Return one line of text in which every character stands for itself in Markdown."""
+    """Return a text on one line, escaped so that Markdown shows every character as it is."""
     if isinstance(text, MarkdownText):
         return text
-    line = visible(" ".join(str(text).split()))
-    line = _SPECIAL.sub(r"\\\g<0>", line)
-    line = _LIST_MARKER.sub(r"\1\\\2", line)
-    line = _CAPTION.sub(r"\1\\", line)
+    line = _SPECIAL.sub(r"\\\g<0>", visible(" ".join(str(text).split())))
+    line = _CAPTION.sub(r"\1\\", _LIST_MARKER.sub(r"\1\\\2", line))
     return _LINE_START.sub(r"\\\g<0>", line)
 
 
 def visible(text: str) -> str:
-    """Replace characters that no format can hold, and those that reorder the text around them.
+    """Return a text with ``\ufffd`` for control characters, surrogates, and controls of the writing direction."""
 
-    These are controls, halves of surrogate pairs, and embeddings, overrides and isolates of the writing direction.
-    """
-    controls = {
-        letter
-        for letter in set(text) - {"\n", "\t"}
-        if unicodedata.category(letter) in {"Cc", "Cs"} or ord(letter) in BIDI_CONTROLS
-    }
-    return text.translate(str.maketrans(dict.fromkeys(controls, "\N{REPLACEMENT CHARACTER}")))
+    def shown(char: str) -> str:
+        replaced = unicodedata.category(char) in {"Cc", "Cs"} or ord(char) in BIDI_CONTROLS
+        return "\N{REPLACEMENT CHARACTER}" if replaced and char not in "\n\t" else char
+
+    return "".join(map(shown, text))
 
 
 def paragraphs(text: str) -> str:
-    """Return a text of several paragraphs, each escaped."""
+    """Return a text of several paragraphs with each paragraph escaped."""
     return "\n\n".join(escaped(part) for part in re.split(r"\n\s*\n", text.strip()) if part.strip())
 
 
 def code_block(text: str, language: str = "") -> str:
-    """Return a fenced block; the fence is longer than any run of backticks inside."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
+    """Return a fenced code block; the fence is longer than any row of backticks inside."""
+    fence = "`" * (1 + max(map(len, ["``", *re.findall(r"`+", text)])))
     return f"{fence}{language}\n{visible(text).rstrip()}\n{fence}"
 
 
 def link(text: object, anchor: str) -> MarkdownText:
-    """Return a link to the id of a heading."""
+    """Return a link to the heading with the id `anchor`."""
     return MarkdownText(f"[{escaped(text)}](#{anchor})")
 
 
 def image(caption: str, name: str, alt: str) -> str:
-    """Return a figure, alone on its line."""
+    """Return the line of a figure, with the figure's file name and its description for blind readers."""
     text = re.sub(r'[\\"&{}<>]', r"\\\g<0>", visible(" ".join(alt.split())))
     return f'![{escaped(caption)}](figures/{name}){{alt="{text}"}}'
 
@@ -90,7 +83,7 @@ def table(headings: Sequence[object], rows: Iterable[Sequence[object]], right: C
 
 
 Facts = list[tuple[str, object]]
-"""Labels and values, one row each; a value is plain text unless it is `MarkdownText`. Those of None are left out."""
+"""Rows of a label and a value, which is plain text unless it is `MarkdownText`; a row with None is left out."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +103,7 @@ def table_of(rows: Sequence[Mapping[str, object]], words: Collection[str] = ()) 
     """Return a table whose headings are the keys of its rows; None without rows.
 
     Args:
-        words: the headings of columns of words; the others hold numbers and are aligned to the right.
+        words: the headings of columns with words; the other columns have numbers and are aligned to the right.
     """
     if not rows:
         return None
@@ -139,7 +132,7 @@ FILTERS: dict[str, Any] = {
 
 
 def render_template(template: str, contents: Mapping[str, Any]) -> str:
-    """Return the document, with one empty line between its parts."""
+    """Return the document that a template makes of its contents, with one empty line between parts."""
     text = template_environment().get_template(template).render(contents)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
@@ -162,7 +155,7 @@ def template_environment() -> Environment:
 
 @dataclass(frozen=True)
 class Report:
-    """A report before it has a format: its Markdown and its figures.
+    """A report in Markdown, with figures that are not drawn yet.
 
     Attributes:
         title, author: plain text, not escaped; the author may be empty.

@@ -144,7 +144,7 @@ def solution_in_words(solution: Mapping[str, Any]) -> tuple[str, str, str]:
 
 def ridge_accuracies(solution: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return each ridge with its accuracy on the validation images; empty if none was chosen by them."""
-    return [(f"{trial['ridge']:g}", percent(trial["accuracy"])) for trial in solution["validation"]]
+    return [(f"{trial['ridge']:g}", percent(trial["accuracy"])) for trial in solution.get("validation", ())]
 
 
 NUMBER_WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]

@@ -1,4 +1,4 @@
-"""Lay rows out as a table: in aligned columns, as CSV, or in LaTeX that needs no package."""
+"""Write rows as a table in aligned columns, as CSV, or in LaTeX that needs no package."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _TEX = {
 
 
 def aligned(blocks: Sequence[Sequence[Sequence[str]]], right: Collection[int] = ()) -> list[str]:
-    """Return lines of aligned columns, each as wide as its widest cell, with a rule between two blocks.
+    """Return lines of aligned columns, with a rule between two blocks.
 
     Args:
-        blocks: rows of cells; the first block holds the headings.
+        blocks: lists of rows of cells; the first block has the headings.
         right: the columns that are aligned to the right, from 0.
     """
     rows = [row for block in blocks for row in block]
@@ -28,9 +28,8 @@ def aligned(blocks: Sequence[Sequence[Sequence[str]]], right: Collection[int] = 
     for block in blocks:
         lines += ["─" * (sum(widths) + 2 * (len(widths) - 1))] if lines else []
         for row in block:
-            cells = enumerate(zip(row, widths, strict=True))
-            placed = [cell.rjust(width) if at in right else cell.ljust(width) for at, (cell, width) in cells]
-            lines.append("  ".join(placed).rstrip())
+            cells = [f"{cell:{'>' if at in right else '<'}{widths[at]}}" for at, cell in enumerate(row)]
+            lines.append("  ".join(cells).rstrip())
     return lines
 
 
@@ -42,22 +41,18 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
 
 
 def latex(blocks: Sequence[Sequence[Sequence[str]]], columns: str, *, title: str = "", note: str = "") -> str:
-    """Return a LaTeX table: rules between its blocks, the note below, the title as its caption.
+    """Return a LaTeX table, with rules between the blocks and the note below.
 
     Args:
-        blocks: rows of plain text; the first block holds the headings.
+        blocks: lists of rows of plain text; the first block has the headings.
         columns: LaTeX's letters for the columns, without separators: ``l``, ``r``, or ``p`` with a width.
-        title, note: plain text.
+        title: the caption, as plain text.
+        note: plain text.
     """
     letters = re.sub(r"\{[^}]*\}", "", columns)
-    lines = [
-        "\\begin{table}",
-        "\\centering\\scriptsize\\setlength{\\tabcolsep}{2pt}",
-        f"\\begin{{tabular}}{{{columns}}}",
-    ]
+    lines = [r"\begin{table}", r"\centering\scriptsize\setlength{\tabcolsep}{2pt}", rf"\begin{{tabular}}{{{columns}}}"]
     for block in blocks:
-        rows = [" & ".join(map(_tex_cell, row, letters)) for row in block]
-        lines += ["\\hline", *(f"{row} \\\\" for row in rows)]
+        lines += [r"\hline", *(rf"{' & '.join(map(_tex_cell, row, letters))} \\" for row in block)]
     lines += ["\\hline", "\\end{tabular}"]
     lines += [f"\\par\\smallskip {tex_escaped(note)}"] if note else []
     lines += [f"\\caption{{{tex_escaped(title)}}}"] if title else []
@@ -65,7 +60,7 @@ def latex(blocks: Sequence[Sequence[Sequence[str]]], columns: str, *, title: str
 
 
 def tex_escaped(text: str) -> str:
-    """Return one line of text that LaTeX prints as it stands."""
+    """Return a text on one line, escaped so that LaTeX prints every character as it is."""
     line = " ".join(unicodedata.normalize("NFC", text).split())
     return "".join(_TEX.get(char) or (char if " " <= char <= "~" else latex_character(char)) for char in line)
 
@@ -84,23 +79,23 @@ SYMBOLS = {
     "∅": r"\emptyset", "∩": r"\cap", "∪": r"\cup", "╲": r"\backslash", "●": r"\bullet",
     "ε": r"\varepsilon", "ϕ": r"\phi", "φ": r"\varphi", "ς": r"\varsigma",
 }  # fmt: skip
-"""Characters that are written as mathematics."""
+"""Characters with a symbol in LaTeX's mathematics."""
 POWERS = {"<super>": "^", "<sub>": "_"}
 _GREEK = re.compile(r"GREEK (SMALL|CAPITAL) LETTER (\w+)$")
 _SMALL = frozenset((
     "ALPHA", "BETA", "GAMMA", "DELTA", "EPSILON", "ZETA", "ETA", "THETA", "IOTA", "KAPPA", "LAMBDA", "MU", "NU", "XI",
     "PI", "RHO", "SIGMA", "TAU", "UPSILON", "PHI", "CHI", "PSI", "OMEGA",
 ))  # fmt: skip
-"""Greek letters that TeX has a command for."""
+"""The Greek letters with a command in TeX."""
 _AS_LATIN = {"ALPHA": "A", "BETA": "B", "EPSILON": "E", "ZETA": "Z", "ETA": "H", "IOTA": "I", "KAPPA": "K", "MU": "M",
              "NU": "N", "OMICRON": "O", "RHO": "P", "TAU": "T", "CHI": "X"}  # fmt: skip
-"""Greek capitals without a command in TeX, since they look like Latin ones."""
+"""The Greek capitals without a command in TeX, because they look like Latin ones."""
 _BEYOND_OT1 = frozenset("«»ÐÞðþĄąĐđĘęĦħĮįĸĿŀŉŊŋŦŧŲųſ")
 """Latin letters that a document without packages cannot print."""
 
 
 def latex_symbol(char: str) -> str | None:
-    """Return a character that is not ASCII in LaTeX's mathematics, or as nothing; None where neither fits."""
+    """Return LaTeX for a character that is not ASCII: mathematics, a space, or nothing for marks; None if unknown."""
     if char in SYMBOLS:
         return rf"\ensuremath{{{SYMBOLS[char]}}}"
     decomposed = unicodedata.decomposition(char).split()  # such as <super> 0032
@@ -123,7 +118,7 @@ def _greek(case: str, letter: str) -> str | None:
 
 
 def latex_character(char: str) -> str:
-    """Return a character that is not ASCII for a document without packages; at worst its number."""
+    """Return LaTeX without packages for a character that is not ASCII, at worst the character's number."""
     if char < "\u0180" and char.isprintable() and char not in _BEYOND_OT1 and char not in SYMBOLS:
         return char
     text = latex_symbol(char)

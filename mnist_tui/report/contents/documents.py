@@ -1,7 +1,4 @@
-"""Build the two documents: the report over any number of runs, and the summary of one.
-
-The templates in report/templates lay them out.
-"""
+"""Build the two documents, the report over any number of runs and the summary of one, from the templates."""
 
 from __future__ import annotations
 
@@ -26,12 +23,11 @@ from mnist_tui.wording import counted
 
 
 def build_report(evidences: Sequence[Evidence], *, title: str, author: str, timestamp: datetime) -> Report:
-    """Build a report over runs, in the order given; a folder that is named twice is reported once.
+    """Build a report over one or more runs, in their order; a folder that is there twice is reported once.
 
     Args:
-        evidences: one or more runs.
         title, author: plain text; the author may be empty.
-        timestamp: when the report is made; the only time in it that is not of a run.
+        timestamp: the time in the report, with a time zone.
     """
     evidences = list({evidence.folder.path.resolve(): evidence for evidence in evidences}.values())
     divided, networks = several_runs.report_sections(evidences), several_runs.networks(evidences)
@@ -43,7 +39,9 @@ def build_report(evidences: Sequence[Evidence], *, title: str, author: str, time
         figures = _section_figures(section)
         drawings += figures.values()
         contents = _section_contents(section, model_of[section.runs[0].number], texts[section.anchor])
-        section_contents.append({**contents, "figures": figures, "epochs": histories.get(section.anchor)})
+        number = section.shown.number
+        epochs = link(f"run {number}", f"epochs-{number}") if number in histories else None
+        section_contents.append({**contents, "figures": figures, "epochs": epochs})
     models = [_network_contents(model, divided) for model in networks]
     drawings += [model["diagram"] for model in models]
     compared = several_runs.compare_networks(divided, networks) if len(networks) > 1 else None
@@ -64,7 +62,7 @@ def build_report(evidences: Sequence[Evidence], *, title: str, author: str, time
             "compared": compared,
             "capacity": capacity,
             "experiments": list({text.anchor: text for text in texts.values()}.values()),
-            "epochs": list(histories.values()),
+            "epochs": histories,
         },
     )
     return Report(title, author, timestamp, markdown, (*drawings, *capacity))
@@ -124,7 +122,7 @@ def _with_prefix(prefix: str, drawing: Drawing) -> Drawing:
 
 
 def _section_figures(section: ReportSection) -> dict[str, Drawing]:
-    """Return a section's figures by what they show, without those that no data are known for."""
+    """Return a section's figures by their kinds, without the figures that have no data."""
     evidence, stem = section.shown.evidence, f"run-{section.shown.number}"
     state, names = evidence.state, evidence.class_names
     figures: dict[str, Drawing] = {}
@@ -151,7 +149,7 @@ def _section_figures(section: ReportSection) -> dict[str, Drawing]:
 
 
 def run_summary(folder: RunFolder) -> str:
-    """Return the summary of one run for a lab report, in Markdown; a RunError where the folder cannot be read."""
+    """Return the summary of one run for a lab report, in Markdown; a RunError if the folder cannot be read."""
     evidence = read_evidence(folder)
     preset, complexity = evidence.preset, evidence.complexity
     return render_template(

@@ -1,4 +1,4 @@
-"""Gather what a report says of one run: its data, training, notices, platform, scores and confusions."""
+"""Gather the contents of a report about one run: data, training, notices, platform, scores and confusions."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from mnist_tui.runs.state import LIVE
 from mnist_tui.wording import DASH, count, counted, in_utc, listed, loss, noun, percent, seconds, size
 
 SHORT_NAME = 6
-"""The most letters of a class name above a column of the matrix."""
+"""The most characters of a class name above a column of the matrix."""
 RERUN_COMMAND = shlex.join(["mnist-tui", "train", "--preset", "experiment.toml"])
-"""The command that trains the experiment again, typed in the folder of `experiment.toml`."""
+"""The command that trains the experiment again, for the folder with `experiment.toml`."""
 
 
 def run_contents(evidence: Evidence) -> dict[str, Any]:
-    """Return everything that the templates lay out for one run."""
+    """Return the contents that the templates show for one run, by the names in the templates."""
     preset, closed = evidence.preset, not evidence.experiment.trains_in_epochs
     solution = evidence.document["closed_form"]
     matrix, names = evidence.matrix, evidence.class_names
@@ -46,9 +46,7 @@ def run_contents(evidence: Evidence) -> dict[str, Any]:
         "training": _closed_form_facts(evidence) if closed else _training_facts(evidence),
         "loss": LEAST_SQUARES if closed else CROSS_ENTROPY,
         "ridges": table_of(
-            [{"Ridge": ridge, "Validation accuracy": text} for ridge, text in ridge_accuracies(solution)]
-            if solution
-            else []
+            [{"Ridge": ridge, "Validation accuracy": text} for ridge, text in ridge_accuracies(solution or {})]
         ),
         "no_history": NO_EPOCHS if closed else "No epoch ended, or none was recorded.",
         "scores": _score_table(evidence),
@@ -77,7 +75,7 @@ def run_contents(evidence: Evidence) -> dict[str, Any]:
 
 
 def _dataset_facts(evidence: Evidence) -> Facts:
-    """Describe the data that the run had, or was to have if it never read them."""
+    """Describe the run's dataset; a run that never read it has only the dataset's name from the experiment."""
     data, spec, features = evidence.document["dataset"], evidence.experiment.dataset, evidence.experiment.features
     inputs: Facts = [
         ("Image size", f"{IMAGE_EDGE} × {IMAGE_EDGE} pixels, 1 channel"),
@@ -104,7 +102,7 @@ def _dataset_facts(evidence: Evidence) -> Facts:
 
 
 def dataset_title(data: Mapping[str, Any]) -> str:
-    """Return the title of a document's dataset; the bundled sample is called a sample."""
+    """Return the title of a run document's dataset; the bundled sample is marked as a sample."""
     title = str(data.get("title") or data["name"])
     return f"{title} (sample)" if data.get("sample") and "sample" not in title else title
 
@@ -129,7 +127,7 @@ SAMPLE_NOTICE = "The data are the bundled digits sample (scikit-learn, 1,797 ima
 
 
 def run_notices(evidence: Evidence) -> list[str]:
-    """Return what a reader must know before the figures: the run's state, sample data, missing files."""
+    """Return the notices at the start of a run's section: an unusual state, sample data, missing files."""
     document = evidence.document
     if document["state"] in LIVE:
         state = "This run has not ended; the report shows what has been recorded so far."
@@ -141,12 +139,12 @@ def run_notices(evidence: Evidence) -> list[str]:
 
 
 def notices_and_warnings(evidence: Evidence) -> list[str]:
-    """Return the notices, and the warnings that the run itself recorded."""
+    """Return the notices together with the warnings that the run recorded."""
     return [*run_notices(evidence), *evidence.state.warnings]
 
 
 def merged_notices(notices: Mapping[int, Sequence[str]]) -> list[str]:
-    """Return the notices of several numbered runs, each once, with the numbers of the runs that it holds for."""
+    """Return the notices of several numbered runs, each notice once, with the numbers of its runs."""
     numbers_of: dict[str, list[int]] = {}
     for number, sentences in notices.items():
         for sentence in sentences:
@@ -159,7 +157,7 @@ def merged_notices(notices: Mapping[int, Sequence[str]]) -> list[str]:
 
 
 def platform_facts(evidence: Evidence) -> Facts:
-    """Describe where a run was trained: device, machine, versions, time, and where its weights are."""
+    """Describe the platform of a run: device, machine, versions and time, and the file of its weights."""
     platform = evidence.document["platform"] or {}
     versions = {name: version for name, version in (platform.get("versions") or {}).items() if version}
     model, folder = evidence.state.model, evidence.folder
@@ -184,7 +182,7 @@ def platform_facts(evidence: Evidence) -> Facts:
 
 
 def _score_table(evidence: Evidence) -> MarkdownTable | None:
-    """Return the scores, one row a set of images, with the published ones and the difference below; None without."""
+    """Return the scores, one row for each set of images, then the published ones; None if the run has no scores."""
     test, train = evidence.test, evidence.train
     rows: list[tuple[str, ...]] = []
     if test:
@@ -199,7 +197,7 @@ def _score_table(evidence: Evidence) -> MarkdownTable | None:
 
 
 def _published_rows(evidence: Evidence) -> list[tuple[str, ...]]:
-    """Return published scores, and ours less those; sources publish no macro F1."""
+    """Return rows of published scores, and of our scores minus them; sources publish no macro F1."""
     rows: list[tuple[str, ...]] = []
     for of in ("test", "training"):
         scores = {one.score: one for one in published_scores(evidence.document) if one.of == of}
@@ -218,7 +216,7 @@ def _published_rows(evidence: Evidence) -> list[tuple[str, ...]]:
 
 
 def _confusion_table(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> MarkdownTable:
-    """Return the confusion matrix in counts; long class names stand at the rows only, numbers at the columns."""
+    """Return the confusion matrix in counts; if class names are long, the columns have their numbers instead."""
     short = max(map(len, names)) <= SHORT_NAME
     heads = names if short else [str(number) for number in range(len(names))]
     rows = [
@@ -229,7 +227,7 @@ def _confusion_table(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> M
 
 
 def history_table(evidence: Evidence) -> MarkdownTable | None:
-    """Return the training history, one row an epoch; None without an epoch, and for a closed form."""
+    """Return the training history, one row for each epoch; None without epochs."""
     if not evidence.experiment.trains_in_epochs:
         return None
     return table_of(
@@ -250,7 +248,7 @@ def history_table(evidence: Evidence) -> MarkdownTable | None:
 
 
 def one_line_table(evidence: Evidence) -> MarkdownTable | None:
-    """Return the run in one row, with the published accuracy where there is one."""
+    """Return a table with the run in one row, and the published accuracy if there is one."""
     published = evidence.reference.get("accuracy")
     row = {
         "Model": evidence.preset.name,
@@ -269,12 +267,12 @@ CROSS_ENTROPY = (
     r"over the $n$ images of a batch: $y_{ik}$ is 1 where $k$ is the true class of image $i$ and 0 elsewhere, and "
     r"$\hat{y}_{ik}$ the probability that the softmax gives that class.",
 )
-"""The loss that training minimises: a sentence, the formula, and what its letters mean."""
+"""The loss that training minimises: a sentence, the formula, and the meaning of the formula's letters."""
 OTHER_TIMES = {"data": "reading", "features": "features", "build": "building", "total": "all"}
 
 
 def _training_facts(evidence: Evidence) -> Facts:
-    """Describe the training: what was set, and how it went."""
+    """Describe the training: its settings, its epochs and its times."""
     experiment, state, spec = evidence.experiment, evidence.state, evidence.experiment.training
     weights_of, optimizer = evidence.results.get("weights_of_epoch"), experiment.optimizer
     rates = spec.schedule.in_words(experiment.learning_rate(0), spec.epochs)
@@ -307,14 +305,14 @@ def _training_facts(evidence: Evidence) -> Facts:
 
 
 def _epochs_run(evidence: Evidence) -> int | None:
-    """Return the number of epochs that ended; None where it is not known."""
+    """Return the number of complete epochs; None if it is not known."""
     if evidence.state.history or evidence.state.start is not None:
         return len(evidence.state.history)
     return evidence.results.get("epochs_run")
 
 
 def epochs_text(evidence: Evidence) -> str:
-    """Return the number of epochs that ended: ``40 of 100`` where more were planned."""
+    """Return the number of complete epochs, with the planned number if it differs: ``40 of 100``."""
     done, planned = _epochs_run(evidence), evidence.state.epochs or evidence.experiment.training.epochs
     return count(done) if done == planned else f"{count(done)} of {count(planned)}"
 
@@ -332,12 +330,12 @@ def _regularisation_in_words(evidence: Evidence) -> str:
 
 
 def batch_size_text(experiment: Experiment) -> str:
-    """Return the number of images a step; a dash where there are no steps."""
+    """Return the number of images in a step; a dash if the experiment has no steps."""
     return count(experiment.training.batch_size) if experiment.trains_in_epochs else DASH
 
 
 def _time_facts(evidence: Evidence, *, epochs: bool = True) -> Facts:
-    """Return the times that the run and its parts took, and an epoch's if wanted."""
+    """Return the times of the training, of one epoch (if `epochs` is set), and of the other parts of the run."""
     timings, times = evidence.document["timings"] or {}, [row.seconds for row in evidence.state.history]
     whole = timings.get("train") if timings else sum(times) if times else None
     facts: Facts = [("Training time", seconds(whole))]
@@ -358,12 +356,12 @@ LEAST_SQUARES = (
     "one temperature $T$ for all images, that with the least categorical cross-entropy (Guo et al., 2017); it leaves "
     "every image's most probable class as it is. The losses reported are such cross-entropies.",
 )
-"""What the closed form minimises: a sentence, the formula, and what its letters mean."""
+"""The sum that the closed form minimises: a sentence, the formula, and the meaning of the formula's letters."""
 NO_EPOCHS = "The output layer was solved in closed form, at once: there are no epochs to draw."
 
 
 def _closed_form_facts(evidence: Evidence) -> Facts:
-    """Describe how the output layer was solved: from what, with which ridge, and how long it took."""
+    """Describe a closed form: the frozen layers, the ridges, the solution of the output layer, and the times."""
     experiment, solution = evidence.experiment, evidence.document["closed_form"]
     assert isinstance(experiment.optimizer, Ridge)
     frozen = [layer.name for layer in evidence.complexity.layers if layer.non_trainable]

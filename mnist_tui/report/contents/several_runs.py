@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from mnist_tui.experiment.complexity import Complexity
@@ -49,7 +49,7 @@ from mnist_tui.wording import DASH, count, loss, noun, plus_minus, seconds
 
 @dataclass(frozen=True, eq=False)
 class NumberedRun:
-    """A run with its number in the report, from 1."""
+    """A run and its number in the report, from 1."""
 
     number: int
     evidence: Evidence
@@ -60,9 +60,9 @@ class ReportSection:
     """A section of the report: one run, or the runs of a group of seeds.
 
     Attributes:
-        runs: in the report's order.
+        runs: the section's runs, in the order of the report.
         shown: the run whose curves, matrix and weights are drawn.
-        group: the seeds, where there is more than one.
+        group: the group of seeds; None for a section of one run.
     """
 
     runs: tuple[NumberedRun, ...]
@@ -75,12 +75,12 @@ class ReportSection:
 
     @property
     def numerals(self) -> str:
-        """``1``, ``5–14``."""
+        """The runs' numbers: ``1``, ``5–14``."""
         return number_ranges((run.number for run in self.runs), "–")
 
     @property
     def numbers(self) -> str:
-        """``run 1``, ``runs 5–14``."""
+        """The runs' numbers for a sentence: ``run 1``, ``runs 5–14``."""
         return f"{noun(self.runs, 'run')} {self.numerals}"
 
     @property
@@ -89,7 +89,7 @@ class ReportSection:
 
     @property
     def name(self) -> str:
-        """The name for a heading: the one that the user gave to all of the runs, else the preset's title."""
+        """The name for a heading: the user's, if all runs have the same one, else the preset's title."""
         preset, changes = self.shown.evidence.preset, self.shown.evidence.changes
         return self._own_name or (self.called if changes else preset.title or preset.name)
 
@@ -106,7 +106,7 @@ class ReportSection:
 
     @property
     def counted(self) -> tuple[NumberedRun, ...]:
-        """The runs that mean and deviation are computed from, in the order of their seeds; all have scores."""
+        """The runs that count for mean and deviation, in the order of their seeds; all of a group have scores."""
         if self.group is None:
             return self.runs
         with_scores = {run.evidence.summary.folder: run for run in self.runs if run.evidence.test}
@@ -114,25 +114,23 @@ class ReportSection:
 
 
 def report_sections(evidences: Sequence[Evidence]) -> list[ReportSection]:
-    """Divide runs into sections, in the order of each section's first run."""
+    """Divide runs into sections, in the order of each section's first run.
+
+    Of a group of seeds, the run with the median test accuracy is shown; of two such runs, the lower accuracy.
+    """
     runs = [NumberedRun(number, evidence) for number, evidence in enumerate(evidences, 1)]
     sections: list[ReportSection] = []
     for group in grouped(evidence.summary for evidence in evidences):
         members = tuple(run for run in runs if run.evidence.summary.group == group.group)
         if len({run.evidence.summary.seed for run in members}) > 1:
-            sections.append(_group_section(members, group))
+            section = ReportSection(members, members[0], group)
+            if accuracies := [run.evidence.test["accuracy"] for run in section.counted]:
+                median = section.counted[accuracies.index(statistics.median_low(accuracies))]
+                section = replace(section, shown=median)
+            sections.append(section)
         else:
             sections += [ReportSection((run,), run, None) for run in members]
     return sorted(sections, key=lambda section: section.runs[0].number)
-
-
-def _group_section(members: tuple[NumberedRun, ...], group: SeedGroup) -> ReportSection:
-    """Return a group's section; the run shown has the median test accuracy, the lower one of two."""
-    section = ReportSection(members, members[0], group)
-    accuracies = [run.evidence.test["accuracy"] for run in section.counted]
-    if not accuracies:
-        return section
-    return ReportSection(members, section.counted[accuracies.index(statistics.median_low(accuracies))], group)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,9 +138,9 @@ class TrainedNetwork:
     """A network that at least one run trained.
 
     Attributes:
-        number: from 1, in the order of the first run of each.
-        evidence: of the first run that used it.
-        runs: the numbers of all runs that used it.
+        number: the network's number, from 1, in the order of the first runs.
+        evidence: the facts of the first run that trained the network.
+        runs: the numbers of all runs that trained the network.
     """
 
     number: int
@@ -155,11 +153,15 @@ class TrainedNetwork:
 
     @property
     def title(self) -> str:
-        return f"Model {self.number} – {architecture(self.evidence.complexity)}"
+        """A heading: ``Model 1 – 784-250-10``, ``Model 2 – convolutions 9-9-16, dense 144-25-10``."""
+        complexity = self.evidence.complexity
+        filters = "-".join(str(layer.output_shape[-1]) for layer in complexity.layers if layer.kind == "conv2d")
+        dense = "-".join(map(str, [complexity.dense_inputs, *(layer.output_shape[0] for layer in complexity.dense)]))
+        return f"Model {self.number} – {f'convolutions {filters}, dense {dense}' if filters else dense}"
 
 
 def networks(evidences: Sequence[Evidence]) -> list[TrainedNetwork]:
-    """Return the networks of runs numbered from 1; the same layers on the same features are one network."""
+    """Return the networks that the runs trained; the same layers on the same features are one network."""
     runs_of: dict[str, list[int]] = {}
     for number, evidence in enumerate(evidences, 1):
         spec = evidence.experiment
@@ -168,16 +170,8 @@ def networks(evidences: Sequence[Evidence]) -> list[TrainedNetwork]:
     return [TrainedNetwork(at, evidences[runs[0] - 1], tuple(runs)) for at, runs in enumerate(runs_of.values(), 1)]
 
 
-def architecture(complexity: Complexity) -> str:
-    """Return a network in short: ``784-250-10``, ``convolutions 9-9-16, dense 144-25-10``."""
-    filters = [layer.output_shape[-1] for layer in complexity.layers if layer.kind == "conv2d"]
-    dense = [layer.output_shape[0] for layer in complexity.layers if layer.kind == "dense"]
-    connected = "-".join(map(str, [complexity.dense_inputs, *dense]))
-    return f"convolutions {'-'.join(map(str, filters))}, dense {connected}" if filters else connected
-
-
 def layer_table(complexity: Complexity, experiment: Experiment) -> MarkdownTable:
-    """Return the network's summary, one row a layer, the input first."""
+    """Return a network's summary, with one row for each layer, the input first."""
     rows = [("0", "input (InputLayer)", str(experiment.input_shape), "", "0", "")]
     inbound, parts = "input", [*experiment.layers, experiment.output]
     for number, (layer, part) in enumerate(zip(complexity.layers, parts, strict=True), 1):
@@ -200,7 +194,7 @@ def _initialisers(part: ExperimentPart) -> list[str]:
 
 
 MOST_LISTED_EPOCHS = 20
-"""A longer history is only in the data beside the figures."""
+"""A longer history is not in the report, but only in the data beside the figures."""
 
 
 @dataclass(frozen=True)
@@ -208,8 +202,8 @@ class ExperimentText:
     """An experiment as TOML, for the appendix.
 
     Attributes:
-        runs: ``run 1``, ``runs 1 and 3``.
-        seed: the seed in this text, where the runs' seeds differ; else None.
+        runs: the runs with this text, in words: ``run 1``, ``runs 1 and 3``.
+        seed: the seed in this text, if the runs' seeds differ; else None.
     """
 
     number: int
@@ -222,20 +216,8 @@ class ExperimentText:
         return f"experiment-{self.number}"
 
 
-@dataclass(frozen=True)
-class EpochTable:
-    """A short run's history, for the appendix."""
-
-    number: int
-    history: MarkdownTable
-
-    @property
-    def anchor(self) -> str:
-        return f"epochs-{self.number}"
-
-
 def experiment_texts(sections: Sequence[ReportSection]) -> dict[str, ExperimentText]:
-    """Return the experiments by the anchors of the sections; sections with the same text share it."""
+    """Return the experiments' texts by the anchors of the sections; sections with equal texts share one."""
     with_text: dict[str, list[ReportSection]] = {}
     for section in sections:
         with_text.setdefault(dump_preset(section.shown.evidence.preset), []).append(section)
@@ -249,14 +231,10 @@ def experiment_texts(sections: Sequence[ReportSection]) -> dict[str, ExperimentT
     return texts
 
 
-def short_histories(sections: Sequence[ReportSection]) -> dict[str, EpochTable]:
-    """Return the epochs of the runs shown, where there are few, by the anchors of their sections."""
-    tables = [(section, history_table(section.shown.evidence)) for section in sections]
-    return {
-        section.anchor: EpochTable(section.shown.number, history)
-        for section, history in tables
-        if history is not None and len(history.rows) <= MOST_LISTED_EPOCHS
-    }
+def short_histories(sections: Sequence[ReportSection]) -> dict[int, MarkdownTable]:
+    """Return the histories of the shown runs with at most MOST_LISTED_EPOCHS epochs, by the numbers of the runs."""
+    tables = {section.shown.number: history_table(section.shown.evidence) for section in sections}
+    return {number: table for number, table in tables.items() if table and len(table.rows) <= MOST_LISTED_EPOCHS}
 
 
 SCORES = {
@@ -265,12 +243,12 @@ SCORES = {
     "Test loss": ("test", "loss", 1, 4),
     "Macro F1 (%)": ("test", "macro_f1", 100, 2),
 }
-"""The scores in tables over runs: the part and the key of a run's document, the factor and the decimals shown."""
+"""The scores in tables over runs: part and key in a run's document, and the factor and the decimals in tables."""
 PUBLISHED = "Published accuracy (%)"
 
 
 def runs_table(sections: Sequence[ReportSection], models: Sequence[TrainedNetwork]) -> MarkdownTable | None:
-    """Return a table of all runs; numbers link to the run's section, models to the chapter of the network."""
+    """Return a table of all runs; a run's number is a link to its section, the model's number to its chapter."""
     model_of = {number: model for model in models for number in model.runs}
     section_of = {run: section for section in sections for run in section.runs}
     rows: list[dict[str, object]] = []
@@ -292,7 +270,7 @@ def runs_table(sections: Sequence[ReportSection], models: Sequence[TrainedNetwor
 
 
 def _run_name(run: NumberedRun, section: ReportSection) -> str:
-    """Return ``raw (lr 1, 12 epochs)`` or, within a group of seeds, ``hog, seed 3``; an unusual state is added."""
+    """Return ``raw (lr 1, 12 epochs)`` or, in a group of seeds, ``hog, seed 3``; a state but finished is added."""
     summary, state = run.evidence.summary, run.evidence.state.state
     changed = f" ({summary.differs})" if summary.differs else ""
     detail = changed if section.group is None else f", seed {summary.seed}"
@@ -307,12 +285,12 @@ def _score_cells(evidence: Evidence) -> dict[str, str]:
 
 
 def hundredths(share: float | None) -> str:
-    """Return ``98.35`` for 0.9835, for a column whose heading says per cent."""
+    """Return ``98.35`` for 0.9835, for a column whose heading says per cent; a dash for None."""
     return DASH if share is None else f"{100 * share:.2f}"
 
 
 def groups_table(sections: Sequence[ReportSection]) -> MarkdownTable | None:
-    """Return the groups of seeds: mean ± standard deviation, interval and range; None without groups."""
+    """Return a table of the groups of seeds: mean ± standard deviation, interval and range; None without groups."""
     rows: list[dict[str, object]] = []
     for section in sections:
         if section.group is not None:
@@ -334,7 +312,7 @@ def groups_table(sections: Sequence[ReportSection]) -> MarkdownTable | None:
 
 
 def score_spreads(section: ReportSection) -> list[tuple[SeedStatistics | None, int, int]]:
-    """Return for each of SCORES the summary over the runs that count, the factor and the decimals."""
+    """Return for each of SCORES the statistics over the runs that count, the factor and the decimals."""
     spreads: list[tuple[SeedStatistics | None, int, int]] = []
     for part, key, scale, digits in SCORES.values():
         scores = [(run.evidence.document[part] or {}).get(key) for run in section.counted]
@@ -343,14 +321,14 @@ def score_spreads(section: ReportSection) -> list[tuple[SeedStatistics | None, i
 
 
 def _spread_in_words(spread: SeedStatistics | None, scale: int, digits: int) -> str:
-    """Return ``98.35 ± 0.06``, without the deviation for a single value."""
+    """Return ``98.35 ± 0.06``; a single value has no deviation."""
     if spread is None:
         return DASH
     return plus_minus(spread.mean, spread.std, lambda value: f"{scale * value:.{digits}f}")
 
 
 def published_table(sections: Sequence[ReportSection]) -> MarkdownTable | None:
-    """Return published scores beside ours, one row a section, with their source; None where there are none."""
+    """Return published scores beside ours, with one row for each section; None if nothing was published."""
     rows: list[dict[str, object]] = []
     for section in sections:
         reference = section.shown.evidence.reference
@@ -387,11 +365,11 @@ STATISTIC_ROWS: dict[str, Callable[[SeedStatistics, int, int], str]] = {
     "lowest": lambda scores, scale, digits: f"{scale * scores.minimum:.{digits}f}",
     "highest": lambda scores, scale, digits: f"{scale * scores.maximum:.{digits}f}",
 }
-"""The rows below the seeds."""
+"""The rows below the seeds, each with a function that writes a statistic with a factor and decimals."""
 
 
 def seed_table(section: ReportSection) -> MarkdownTable | None:
-    """Return a group's scores, one row a run; below them mean, standard deviation, 95 % interval and range."""
+    """Return a group's scores, one row for each run; below them mean, standard deviation, 95 % interval and range."""
     counted = {run.number for run in section.counted}
     theirs = published_by_seed(section)
     of_seed, their_summary = dict(enumerate(theirs)), summary(theirs, within=SHARE)
@@ -417,25 +395,25 @@ def seed_table(section: ReportSection) -> MarkdownTable | None:
 
 
 def published_by_seed(section: ReportSection) -> tuple[float, ...]:
-    """Return the source's test accuracies of seed 0, 1, …; empty where it has none."""
+    """Return the source's test accuracies of the seeds 0, 1, …; empty if the source has none."""
     reference = _reference(section)
     return reference.per_seed_accuracy if reference else ()
 
 
 def _reference(section: ReportSection) -> Reference | None:
-    """Return what was published for the experiment; None where the bundled sample was used instead of its data."""
+    """Return the published scores; None if the bundled sample was used instead of the experiment's data."""
     evidence = section.shown.evidence
     return evidence.preset.reference if evidence.reference else None
 
 
 def group_in_words(section: ReportSection) -> list[str]:
-    """Return sentences on what the seeds reached, and how that compares with the published accuracy."""
+    """Return sentences about a group's accuracy, and its comparison with the published one; empty for one run."""
     group = _counted_group(section)
     return [] if group is None else group_sentences(section.called, group, _reference(section))
 
 
 def _counted_group(section: ReportSection) -> SeedGroup | None:
-    """Return the section's group with only those runs counted whose scores the report has."""
+    """Return the section's group, in which only runs with scores count; None for a section of one run."""
     if section.group is None:
         return None
     scored = tuple(run.evidence.summary for run in section.counted)
@@ -443,10 +421,10 @@ def _counted_group(section: ReportSection) -> SeedGroup | None:
 
 
 def pair_table(sections: Sequence[ReportSection]) -> tuple[MarkdownTable, list[str]] | None:
-    """Compare the best group of seeds on each dataset with each other group; None for fewer than two groups.
+    """Compare the best group of seeds on each dataset with each other group, as a table and in sentences.
 
     Returns:
-        The table, and the same in sentences.
+        The table and the sentences; None for fewer than two groups.
     """
     groups = [(section, group) for section in sections if (group := _counted_group(section)) is not None]
     section_of = {group.group: section for section, group in groups}
@@ -485,13 +463,13 @@ def _pair_cells(pair: GroupPair) -> list[str]:
 
 
 def seed_scores(section: ReportSection) -> list[tuple[float | None, ...]]:
-    """Return seed, test accuracy, test loss and macro F1 of each run that counts, for the figure and its data."""
+    """Return seed, test accuracy, test loss and macro F1 of each run that counts, for the figure of the seeds."""
     runs = [run.evidence for run in section.counted]
     return [(run.summary.seed, *(run.test.get(key) for key in ("accuracy", "loss", "macro_f1"))) for run in runs]
 
 
 SEED_SCORE_HEADINGS = ("test loss", "macro F1 (1 = best)")
-"""The headings of `seed_scores` after seed and accuracy."""
+"""The headings of the scores of `seed_scores` after seed and accuracy."""
 
 
 @dataclass(frozen=True)
@@ -499,9 +477,9 @@ class NetworkComparison:
     """Networks side by side.
 
     Attributes:
-        grids: tables with a column a network, at most `MODELS_PER_TABLE` each.
-        words: sentences that compare the networks, a paragraph a dataset.
-        points: the points of a figure for each dataset title; two or more each.
+        grids: tables with one column for each network, at most `MODELS_PER_TABLE` in a table.
+        words: sentences that compare the networks, one paragraph for each dataset.
+        points: the points of a figure for each dataset's title, two or more.
     """
 
     grids: list[MarkdownTable]
@@ -510,7 +488,7 @@ class NetworkComparison:
 
 
 def compare_networks(sections: Sequence[ReportSection], models: Sequence[TrainedNetwork]) -> NetworkComparison:
-    """Compare two or more networks, each with the most accurate section that trained it on the same data."""
+    """Compare two or more networks, each by the most accurate section that trained it on a dataset."""
     used = {number: model.number for model in models for number in model.runs}
     titles = _titles(sections)
     best: dict[tuple[int, str], ReportSection] = {}
@@ -552,7 +530,10 @@ def _mean_accuracy(section: ReportSection) -> float:
 
 
 def _titles(sections: Sequence[ReportSection]) -> dict[str, str]:
-    """Return the title of each section's data; a run that never read its data gets the title from another run."""
+    """Return the title of each section's data by the section's anchor.
+
+    If a run never read its data, another run with the same dataset tells the title.
+    """
     data_of = {section.anchor: section.shown.evidence.document["dataset"] for section in sections}
     names = {section.anchor: section.shown.evidence.experiment.dataset.name for section in sections}
     known = {names[anchor]: dataset_title(data) for anchor, data in data_of.items() if data}

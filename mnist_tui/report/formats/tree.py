@@ -146,25 +146,6 @@ FigureMaker = Callable[[int, Drawing, str, Nodes], Nodes]
 """A function that returns a figure's blocks from its number, its drawing, its file's path, and its caption."""
 
 
-def with_pictures(blocks: Nodes, drawings: Sequence[Drawing], place: Callable[[str], str], made: FigureMaker) -> Nodes:
-    """Replace each paragraph that starts with one of the report's pictures by a figure, numbered from 1.
-
-    Args:
-        place: returns the path of a figure's file in the document, from the drawing's name.
-        made: returns the blocks of a figure.
-    """
-    drawing_of, numbers = {f"{FIGURES}{drawing.name}": drawing for drawing in drawings}, itertools.count(1)
-
-    def paragraph(one: Node) -> Any:
-        if one["c"][0]["t"] != "Image":
-            return one
-        _, caption, (target, _) = one["c"][0]["c"]
-        drawing = drawing_of.get(target)
-        return made(next(numbers), drawing, place(drawing.name), caption) if drawing else one
-
-    return transformed(blocks, {"Para": paragraph})
-
-
 def without_foreign_pictures(blocks: Nodes, names: Collection[str]) -> Nodes:
     """Replace each picture that is not one of the report's figures by the picture's text."""
     ours = {f"{FIGURES}{name}" for name in names}

@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -119,13 +119,22 @@ class PreparedReport:
     figures: Path
 
     def with_pictures(self, place: Callable[[str], str], made: FigureMaker) -> Nodes:
-        """Return the text with figures.
+        """Return the text with a figure for each paragraph that starts with a picture; figures are numbered from 1.
 
         Args:
             place: returns the path of a figure's file in the document, from the figure's name.
             made: returns the blocks of a figure.
         """
-        return tree.with_pictures(self.blocks, self.report.drawings, place, made)
+        numbers, drawings = count(1), {f"{tree.FIGURES}{drawing.name}": drawing for drawing in self.report.drawings}
+
+        def paragraph(one: Node) -> Any:
+            if one["c"][0]["t"] != "Image":
+                return one
+            _, caption, (target, _) = one["c"][0]["c"]
+            drawing = drawings.get(target)
+            return made(next(numbers), drawing, place(drawing.name), caption) if drawing else one
+
+        return transformed(self.blocks, {"Para": paragraph})
 
     @property
     def epoch(self) -> int:
@@ -341,7 +350,6 @@ def _docx_table(size: int, table: Node) -> Nodes:
 
 
 LATEX_TABLE_SIZES = (r"\small", r"\footnotesize", r"\scriptsize")
-"""The sizes of table text, by `TableLayout.size`."""
 LATEX_LONGEST_WORD = 40
 FIRST_OF_CJK = "\u2e80"
 LATIN = "\u024f"
@@ -386,7 +394,6 @@ def _code_lines(one: Node) -> Nodes:
 
 
 PDF_TABLE_SIZES = ("9pt", "8pt", "7pt")
-"""The sizes of table text, by `TableLayout.size`."""
 PDF_LONGEST_WORD = 60
 _PLAIN = re.compile(r"[^\W_]+[,;:)]?")
 
