@@ -1,1 +1,1 @@
-"""Reports, exports and tables made from run folders. Needs no TensorFlow: what does is asked of a worker."""
+"""Reports, exports and tables made from run folders. A worker makes the exports of weights, which need TensorFlow."""

@@ -41,7 +41,7 @@ def escaped(text: object) -> str:
 
 
 def visible(text: str) -> str:
-    """Return a text with ``\ufffd`` for control characters, surrogates, and controls of the writing direction."""
+    """Return a text in which replacements stand for control characters, surrogates, and direction controls."""
 
     def shown(char: str) -> str:
         replaced = unicodedata.category(char) in {"Cc", "Cs"} or ord(char) in BIDI_CONTROLS

@@ -1,1 +1,1 @@
-"""The complexity of models: counts of one model by layer, the same in words, and several models compared."""
+"""The complexity of models: the counts of one model by layer, as tables and in words; several models compared."""

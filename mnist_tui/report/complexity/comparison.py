@@ -146,10 +146,6 @@ def _several_runs(models: Models) -> bool:
     return any(model.scores and model.scores.n > 1 for model in models)
 
 
-def _different_data(models: Models) -> bool:
-    return len({model.data for model in models}) > 1
-
-
 def _count(heading: str, key: str, shown_if: Callable[[Models], bool] = lambda _: True) -> ModelProperty:
     return ModelProperty(heading, key, attrgetter(f"complexity.{key}"), count, shown_if)
 
@@ -168,7 +164,7 @@ WORDS = ("name", "dataset", "filters", "units")
 """The properties that are not numbers; the values of the others are aligned to the right."""
 PROPERTIES = (
     ModelProperty("model", "name", attrgetter("name")),
-    ModelProperty("dataset", "dataset", attrgetter("data"), shown_if=_different_data),
+    ModelProperty("dataset", "dataset", attrgetter("data"), shown_if=lambda models: len({m.data for m in models}) > 1),
     ModelProperty("convolutions (filters)", "filters", attrgetter("filters"), _sizes, _any("filters")),
     ModelProperty("dense hidden layers (neurons)", "units", attrgetter("units"), _sizes),
     _count("inputs", "inputs"),
@@ -320,8 +316,7 @@ def _accuracy(models: Models) -> list[str]:
     mean, scores = "", best.scores
     assert scores is not None
     if scores.interval is not None:
-        interval = " to ".join(map(percent, scores.interval))
-        mean = f" (the mean of {counted(scores.n, 'seed')}, 95 % interval {interval})"
+        mean = f" (the mean of {counted(scores.n, 'seed')}, 95 % interval {_interval(scores.interval)})"
     gets = f"gets the most from a parameter, {frugal.points:.3g} points per 1,000 parameters"
     accurate = f"{best.name} is the most accurate of those tested, {percent(scores.mean)}{mean}"
     return [f"{accurate}, and {gets}." if best is frugal else f"{accurate}; {frugal.name} {gets}.", meaning]

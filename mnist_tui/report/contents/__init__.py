@@ -1,1 +1,1 @@
-"""The contents of a report, gathered from what the runs left: values and plain text. Templates lay them out."""
+"""The contents of a report, as values and plain text from the folders of runs, for the templates."""

@@ -77,9 +77,16 @@ def run_contents(evidence: Evidence) -> dict[str, Any]:
 def _dataset_facts(evidence: Evidence) -> Facts:
     """Describe the run's dataset; a run that never read it has only the dataset's name from the experiment."""
     data, spec, features = evidence.document["dataset"], evidence.experiment.dataset, evidence.experiment.features
+    described = "raw pixels, 0 to 1"
+    if isinstance(features, HogFeatures):
+        cell, block = (f"{edge} × {edge}" for edge in (features.pixels_per_cell, features.cells_per_block))
+        described = (
+            f"histograms of oriented gradients (Dalal and Triggs, 2005), L2-Hys: {cell} pixels per cell, "
+            f"{features.orientations} orientations, {block} cells per block"
+        )
     inputs: Facts = [
         ("Image size", f"{IMAGE_EDGE} × {IMAGE_EDGE} pixels, 1 channel"),
-        ("Features", _hog_in_words(features) if isinstance(features, HogFeatures) else "raw pixels, 0 to 1"),
+        ("Features", described),
         ("Inputs of the network", evidence.complexity.inputs_formula),
     ]
     if data is None:
@@ -105,14 +112,6 @@ def dataset_title(data: Mapping[str, Any]) -> str:
     """Return the title of a run document's dataset; the bundled sample is marked as a sample."""
     title = str(data.get("title") or data["name"])
     return f"{title} (sample)" if data.get("sample") and "sample" not in title else title
-
-
-def _hog_in_words(spec: HogFeatures) -> str:
-    cell, block = (f"{edge} × {edge}" for edge in (spec.pixels_per_cell, spec.cells_per_block))
-    return (
-        f"histograms of oriented gradients (Dalal and Triggs, 2005), L2-Hys: {cell} pixels per cell, "
-        f"{spec.orientations} orientations, {block} cells per block"
-    )
 
 
 STATE_NOTICES = {

@@ -23,7 +23,6 @@ CAPACITY_LEFT, CAPACITY_TOP, CAPACITY_WIDTH, CAPACITY_HEIGHT, CAPACITY_FOOT = 15
 MARKER = 1.8
 """Millimetres around a point that no label may enter."""
 KINDS = {False: ("fully connected", "o", draw.BLUE), True: ("convolutional", "^", draw.VERMILION)}
-CAPACITY_HEADINGS = ("model", "parameters", "test accuracy (1 = all)", "standard deviation over seeds", "kind")
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,8 @@ class CapacityPoint:
 def capacity_figure(name: str, points: Sequence[CapacityPoint]) -> Drawing:
     """Draw models by their number of parameters (logarithmic) and their test accuracy."""
     rows = tuple((p.label, p.parameters, p.accuracy, p.deviation, KINDS[p.convolutional][0]) for p in points)
-    data = FigureData(CAPACITY_HEADINGS, rows)
+    headings = ("model", "parameters", "test accuracy (1 = all)", "standard deviation over seeds", "kind")
+    data = FigureData(headings, rows)
     if not points:
         why = "No model's test accuracy is known, so there is nothing to compare."
         return draw.without_data(name, "Accuracy and capacity.", why, data)
@@ -116,7 +116,7 @@ def _paint_capacity(points: tuple[CapacityPoint, ...], figure: Figure) -> None:
         if p.deviation is not None:
             bar: dict[str, Any] = {"ecolor": draw.BLACK, "elinewidth": 0.6, "capthick": 0.6}
             axes.errorbar(p.parameters, p.accuracy, p.deviation, fmt="none", zorder=4, **bar)
-    figure.legend(loc="upper left", bbox_to_anchor=(CAPACITY_LEFT / draw.PAGE, 1), ncols=2, handletextpad=0.4)
+    draw.legend(figure, CAPACITY_LEFT / draw.PAGE, ncols=2, handletextpad=0.4)
     _write_labels(axes, points)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_tui.report.figures import drawing as draw
 from mnist_tui.report.figures.drawing import Drawing, FigureData
-from mnist_tui.runs.scores import accuracy, in_words, recalls, total, worst_confusions
+from mnist_tui.runs.scores import Counts, accuracy, in_words, recalls, total, worst_confusions
 from mnist_tui.wording import count, counted, percent
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from mnist_tui.report.evidence import Predictions
 
 
-Matrix = Sequence[Sequence[int]]
 CELL_HEIGHT, WIDEST_CELL = 7.0, 11.0
 MATRIX_TOP, RECALL_WIDTH, SCALE_WIDTH = 5.0, 13.0, 17.0
 """Millimetres above the cells, and for recall and the scale of the shades at their right."""
@@ -34,7 +33,7 @@ FEW_SHARES = (0.0, 0.1, 0.5, 1.0)
 SHARES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
-def confusion_figure(name: str, matrix: Matrix, class_names: Sequence[str], what: str) -> Drawing:
+def confusion_figure(name: str, matrix: Counts, class_names: Sequence[str], what: str) -> Drawing:
     """Draw the confusion matrix: counts, shaded by their share of the true class, with the recall of each class.
 
     Args:
@@ -72,7 +71,7 @@ def confusion_figure(name: str, matrix: Matrix, class_names: Sequence[str], what
     return Drawing(name, caption, alt, data, size, partial(_paint_matrix, counts, names, cells))
 
 
-def _paint_matrix(counts: Matrix, names: Sequence[str], cells: tuple[float, float, float], figure: Figure) -> None:
+def _paint_matrix(counts: Counts, names: Sequence[str], cells: tuple[float, float, float], figure: Figure) -> None:
     """Paint the matrix; `cells` are the left edge, width and height of all cells together, in millimetres."""
     left, width, height = cells
     axes = draw.panel(figure, left, MATRIX_TOP, width, height)
@@ -93,7 +92,7 @@ def _paint_matrix(counts: Matrix, names: Sequence[str], cells: tuple[float, floa
     _shade_scale(scale, SHARES if len(names) > 5 else FEW_SHARES)
 
 
-def _draw_cells(axes: Axes, counts: Matrix) -> None:
+def _draw_cells(axes: Axes, counts: Counts) -> None:
     import numpy as np
 
     values = np.array(counts, float)
@@ -180,14 +179,7 @@ def _paint_score(rows: Sequence[Mapping[str, Any]], figure: Figure) -> None:
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("score (%)")
     draw.percentages(axes.xaxis, 8)
-    figure.legend(
-        loc="upper left",
-        bbox_to_anchor=(left / draw.PAGE - 0.01, 1),
-        ncols=3,
-        borderaxespad=0.1,
-        handlelength=1.2,
-        columnspacing=1.6,
-    )
+    draw.legend(figure, left / draw.PAGE - 0.01, ncols=3, borderaxespad=0.1, handlelength=1.2, columnspacing=1.6)
 
 
 MISTAKE_ROWS, MISTAKE_COLUMNS = 5, 10

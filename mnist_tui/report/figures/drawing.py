@@ -166,6 +166,11 @@ def annotate(axes: Axes, text: str, point: tuple[float, float], offset: tuple[fl
     axes.annotate(text, point, offset, textcoords="offset points", fontsize=SMALL, **how)
 
 
+def legend(figure: Figure, left: float, **how: Any) -> None:
+    """Add a legend at the top of a figure; `left` is a share of the figure's width."""
+    figure.legend(loc="upper left", bbox_to_anchor=(left, 1), **how)
+
+
 def frame(axes: Axes) -> None:
     for spine in axes.spines.values():
         spine.set(visible=True, edgecolor=GREY)

@@ -145,17 +145,9 @@ def _legend(figure: Figure, rows: Sequence[EpochRow]) -> None:
 
     plain = any(row.plain_accuracy is not None or row.plain_loss is not None for row in rows)
     curves = [curve for prefix, curve in CURVES.items() if plain or prefix != "plain_"]
-    figure.legend(
-        [Line2D([], [], **style) for _, style in curves],
-        [label for label, _ in curves],
-        loc="upper left",
-        bbox_to_anchor=(LEFT / draw.PAGE - 0.012, 1),
-        ncols=len(curves),
-        borderaxespad=0.2,
-        handlelength=3.2,
-        columnspacing=1.6,
-        borderpad=0.1,
-    )
+    lines = [Line2D([], [], label=label, **style) for label, style in curves]
+    spaces = {"borderaxespad": 0.2, "handlelength": 3.2, "columnspacing": 1.6, "borderpad": 0.1}
+    draw.legend(figure, LEFT / draw.PAGE - 0.012, handles=lines, ncols=len(lines), **spaces)
 
 
 def _rates(axes: Axes, rows: Sequence[EpochRow]) -> None:

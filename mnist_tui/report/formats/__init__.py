@@ -1,1 +1,1 @@
-"""A report's Markdown made into md, tex, html, pdf and docx: pandoc reads and writes, functions change its tree."""
+"""The formats of a report (md, tex, html, pdf, docx): pandoc reads and writes, and functions change pandoc's tree."""

@@ -52,7 +52,7 @@ def _words_and_spaces(words: Sequence[str]) -> Nodes:
 
 
 def transformed(value: Any, changes: Mapping[str, Callable[[Node], Any]]) -> Any:
-    """Return the tree with every element of some kinds replaced, innermost first.
+    """Return the tree with every element of certain kinds replaced, innermost elements first.
 
     Args:
         changes: for each kind of element, a function that returns the new element, or a list of elements. If all kinds
@@ -153,13 +153,13 @@ def without_foreign_pictures(blocks: Nodes, names: Collection[str]) -> Nodes:
 
 
 def figure(number: int, caption: Nodes, picture: Node) -> Nodes:
-    """Return a picture with its caption below."""
+    """Return the blocks of a figure: a picture with its caption below."""
     text, content = [None, [node("Plain", caption)]], [node("Plain", [picture])]
     return [node("Figure", [[f"figure-{number}", [], []], text, content])]
 
 
 def captioned_figure(number: int, drawing: Drawing, path: str, caption: Nodes) -> Nodes:
-    """Return a picture with its caption below, as wide as it was drawn."""
+    """Return the blocks of a figure whose picture is as wide as it was drawn."""
     attributes = ["", [], [["width", f"{drawing.millimetres[0]:g}mm"], ["alt", drawing.alt]]]
     return figure(number, caption, node("Image", [attributes, inlines(drawing.alt), [path, ""]]))
 
@@ -170,7 +170,7 @@ def numbered_caption(number: int, caption: Nodes) -> Nodes:
 
 
 def numbered_figure(number: int, drawing: Drawing, path: str, caption: Nodes) -> Nodes:
-    """Return a picture with its number and caption below."""
+    """Return the blocks of a figure with its number in the caption."""
     return captioned_figure(number, drawing, path, numbered_caption(number, caption))
 
 
@@ -320,20 +320,16 @@ class TableLayout:
     longest: tuple[int, ...]
 
 
-def _columns(table: Node) -> list[tuple[str, ...]]:
-    """Return the texts of the cells, column by column, headings first."""
-    _, _, _, head, bodies, foot = table["c"]
-    groups = [head[1], *(group for body in bodies for group in (body[2], body[3])), foot[1]]
-    return list(zip(*([text_of(cell[4]) for cell in row[1]] for group in groups for row in group), strict=False))
-
-
 def table_layout(table: Node, capacities: Sequence[int] = PAGE) -> TableLayout:
     """Return the layout with the largest letters in which a table fits the page.
 
     Args:
         capacities: the characters across the page, for each size of letters.
     """
-    columns = _columns(table)
+    _, _, _, head, bodies, foot = table["c"]
+    groups = [head[1], *(group for body in bodies for group in (body[2], body[3])), foot[1]]
+    rows = ([text_of(cell[4]) for cell in row[1]] for group in groups for row in group)
+    columns = list(zip(*rows, strict=False))
     room = GAP * max(0, len(columns) - 1)
     whole = [max(len(text) + 1 for text in column) for column in columns]
     words = [max((len(word) + 1 for text in column for word in text.split()), default=1) for column in columns]

@@ -1,9 +1,9 @@
 """Write a report as a document: Markdown, HTML, Word, LaTeX and PDF, with pandoc, and with typst for the PDF.
 
-Tables are fitted to the pages that a format has. Characters that no font has are shown as boxes, and a sentence warns
-of them. Every writer takes the prepared report and the name of the folder beside the document that holds its figures;
-it raises an ExportError if pandoc or typst failed, and an OSError if a figure cannot be read. pandoc runs without a
-shell and without its user's settings. Title, author and time are plain text in every format.
+Tables are fitted to the pages of a format. Characters that no font has are shown as boxes, and a warning names them.
+Every writer takes the prepared report and the name of the folder beside the document that has the document's figures.
+A writer raises an ExportError if pandoc or typst failed, and an OSError if a figure cannot be read. pandoc runs without
+a shell and without the user's settings. Title, author and time are plain text in every format.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ _NOT_TEXT = re.compile(
 
 
 def clean_report(report: Report) -> Report:
-    """Return the report with titles on one line, and with ``\ufffd`` for each character that is not text."""
+    """Return the report with titles on one line, and with a replacement for each character that is not text."""
     return replace(
         report,
         title=_line(report.title),
@@ -330,7 +330,7 @@ DOCX_PAGE = (80, 92, 106)
 def write_docx(prepared: PreparedReport, _beside: str) -> bytes:
     """Return the report as a Word document: figures as pictures, a table of contents made of links.
 
-    pandoc may read files here to put the figures in; nothing else in the text names a file.
+    Here pandoc may read files, to embed the figures; the text names no other files.
     """
     blocks = tree.without_empty_heads(prepared.with_pictures(lambda name: f"{name}.png", tree.numbered_figure))
     blocks = tree.with_fitted_tables(blocks, _docx_table, DOCX_PAGE, always=True)
