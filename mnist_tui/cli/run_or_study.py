@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from mnist_tui.errors import RunError
-from mnist_tui.runs.collection.listing import list_runs
 from mnist_tui.runs.collection.seed_groups import seed_groups
+from mnist_tui.runs.collection.summaries import list_runs
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import AmbiguousRunError, find_run
 from mnist_tui.studies.folder import StudyError, StudyFolder, find_study

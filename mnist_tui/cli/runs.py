@@ -29,8 +29,7 @@ from mnist_tui.cli.train import score_lines
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.files import UnreadableFileError, open_regular
 from mnist_tui.report.result_words import solution_in_words
-from mnist_tui.runs.collection.listing import list_runs
-from mnist_tui.runs.collection.summaries import RunSummary
+from mnist_tui.runs.collection.summaries import RunSummary, list_runs
 from mnist_tui.runs.deletion import Waste, delete_run, discard_run, find_waste, remove_waste
 from mnist_tui.runs.library import check_readable, skipped_entries
 from mnist_tui.runs.results import run_document

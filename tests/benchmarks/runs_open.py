@@ -8,8 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from mnist_tui.runs.collection.listing import CACHE, RunListing
-from mnist_tui.runs.collection.summaries import RunSummary
+from mnist_tui.runs.collection.summaries import CACHE, RunListing, RunSummary
 from tests.benchmarks import results
 from tests.runs.synthetic import many_runs
 

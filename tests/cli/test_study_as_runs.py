@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.runs.collection.filters import parse
-from mnist_tui.runs.collection.listing import list_runs
+from mnist_tui.runs.collection.summaries import list_runs
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.studies.events import TrialEnded, TrialPlanned, TrialSubmitted

@@ -18,8 +18,7 @@ from mnist_tui import processes
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs import control, deletion, library, process_folder
-from mnist_tui.runs.collection.listing import list_runs
-from mnist_tui.runs.collection.summaries import summary_of
+from mnist_tui.runs.collection.summaries import list_runs, summary_of
 from mnist_tui.runs.deletion import find_waste, remove_waste
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Ended, RunStarted

@@ -10,9 +10,8 @@ import pytest
 
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.report.export import export
-from mnist_tui.runs.collection import listing
-from mnist_tui.runs.collection.listing import CACHE, list_runs
-from mnist_tui.runs.collection.summaries import summary_of
+from mnist_tui.runs.collection import summaries
+from mnist_tui.runs.collection.summaries import CACHE, list_runs, summary_of
 from mnist_tui.runs.control import Command, Inbox, write_command
 from mnist_tui.runs.deletion import Waste, delete_run, discard_run, remove_waste
 from mnist_tui.runs.event_log import LONGEST_LINE, EventLog, EventTail
@@ -307,7 +306,7 @@ def test_a_crafted_cache_is_not_believed(run, tmp_path):
     cache = tmp_path / "runs" / CACHE
     body = cache.read_text().partition("\n")[2].rstrip("\n").replace('"started": 1700000000.0', '"started": "x"')
     assert '"x"' in body
-    cache.write_text(f"{listing._heading(body)}\n{body}\n")
+    cache.write_text(f"{summaries._heading(body)}\n{body}\n")
     assert list_runs(tmp_path / "runs") == [summary_of(run)]
 
 

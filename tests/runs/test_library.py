@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import find_preset, save_preset
-from mnist_tui.runs.collection import listing
-from mnist_tui.runs.collection.listing import CACHE, RunListing, list_runs
+from mnist_tui.runs.collection import summaries
 from mnist_tui.runs.collection.seed_groups import band, differing, grouped, seed_groups
-from mnist_tui.runs.collection.summaries import RunSummary, summary_of
+from mnist_tui.runs.collection.summaries import CACHE, RunListing, RunSummary, list_runs, summary_of
 from mnist_tui.runs.event_log import EventLog, FiguresReader, encode, replayed
 from mnist_tui.runs.events import Ended, Event, Extended, Progress, Resumed, RunStarted
 from mnist_tui.runs.folder import LONGEST_NAME, Label, read_label, write_label
@@ -116,7 +115,7 @@ def test_a_glance_reads_logs_of_before_the_plain_loss(tmp_path):
 def test_a_second_program_reads_nothing_of_runs_that_have_not_changed(tmp_path, monkeypatch):
     first = finished_run(tmp_path, epochs=2)
     before = list_runs(tmp_path)
-    monkeypatch.setattr(listing, "fixed_of", lambda *_: pytest.fail("a run was read again"))
+    monkeypatch.setattr(summaries, "fixed_of", lambda *_: pytest.fail("a run was read again"))
     assert list_runs(tmp_path) == before
     assert [run.run for run in before] == [first.id]
 

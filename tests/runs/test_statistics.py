@@ -14,8 +14,8 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_tui.runs.collection.listing import list_runs
 from mnist_tui.runs.collection.seed_groups import DRAWN, MOST_EXACT, paired, pairs, seed_groups, summary
+from mnist_tui.runs.collection.summaries import list_runs
 from tests.runs.synthetic import BEGIN, finished_run
 
 DEVELOPED = (0.9837, 0.9821, 0.9841, 0.9838, 0.9836, 0.9845, 0.9830, 0.9834, 0.9824, 0.9831)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mnist_tui.runs.collection.listing import list_runs
+from mnist_tui.runs.collection.summaries import list_runs
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.widgets.plots.compared import SeedScores, by_seed

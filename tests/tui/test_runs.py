@@ -95,7 +95,7 @@ async def test_rows_are_sorted_by_any_column_by_key_and_by_a_click_on_its_head(
 
 
 async def test_every_column_sorts_both_ways_with_what_is_missing_last(runs_dir: Path) -> None:
-    from mnist_tui.runs.collection.listing import list_runs
+    from mnist_tui.runs.collection.summaries import list_runs
 
     found = list_runs(runs_dir)
     found[1] = dataclasses.replace(found[1], test_accuracy=None, macro_f1=None, parameters=None, seconds=None)

@@ -1,24 +1,35 @@
-"""Summaries of runs, one line of a list each, made from their folders; `listing` caches them."""
+"""Summaries of runs, one line of a list each. They are cached: later only runs that have changed are read again.
+
+The cache is one file in the runs folder. An entry is valid only while the sizes and times of the run's files, and its
+preset, are those from which it was made."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+import time
+import zlib
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from mnist_tui.errors import RequestError
+from mnist_tui import __version__
+from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.parameters import PARAMETERS, apply_texts
 from mnist_tui.experiment.presets import Preset, PresetError, Reference, find_preset
 from mnist_tui.experiment.spec import Experiment, to_mapping
+from mnist_tui.files import parse_json, read_text, write_text
 from mnist_tui.runs.event_log import FiguresReader
 from mnist_tui.runs.folder import Label, RunFolder, checked_label, read_label
+from mnist_tui.runs.naming import SkippedEntry, scan_folder
 from mnist_tui.runs.process_folder import foreign_file
-from mnist_tui.runs.records import LATEST
-from mnist_tui.runs.state import DAMAGED, RunState
+from mnist_tui.runs.records import LATEST, record
+from mnist_tui.runs.state import DAMAGED, LIVE, RunState
 from mnist_tui.wording import counted
 
 
@@ -280,3 +291,245 @@ def _group(experiment: Experiment, dataset: str, sample: bool) -> str:
 
 def _digest(doc: Any) -> str:
     return hashlib.sha256(json.dumps(doc, sort_keys=True).encode()).hexdigest()[:12]
+
+
+CACHE = ".summaries.json"
+CACHE_BYTES = 200_000_000
+FILES = ("experiment.toml", "launch.json", "status.json", "events.jsonl", "results.json", "label.json")
+FIXED_FILES = 2
+"""How many of FILES, from the first on, `Fixed` is made from."""
+SETTLED_SECONDS = 2.0
+"""Younger files are read again: a file may change twice within one tick of the clock."""
+BATCH_SECONDS = 0.1
+PLACED = ("run", "folder")
+"""Fields that follow from the folder's path and are not cached."""
+
+Signature = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A part of the result of a look: new or changed summaries, newest run first, and ids of runs that are gone."""
+
+    runs: tuple[RunSummary, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+@dataclass
+class _Known:
+    """A run as it was last seen.
+
+    Attributes:
+        preset: the stamp of its preset (`Presets.stamp`).
+        file_state: the state in its status file.
+        settled: whether its files are old enough for their times to show every change.
+    """
+
+    signature: Signature
+    preset: str
+    file_state: str
+    settled: bool
+    summary: RunSummary
+    folder_time: int = 0
+    fixed: Fixed | None = None
+    figures: FiguresReader | None = None
+
+
+class RunListing:
+    """The runs of a folder. For one thread at a time.
+
+    Attributes:
+        runs: every run, by id, as of the last look; those that cannot be read too, as damaged.
+        skipped: entries of the folder that could not be examined.
+    """
+
+    def __init__(self, runs_dir: Path) -> None:
+        self.runs_dir = runs_dir
+        self._known = dict[str, _Known]()
+        self.skipped = list[SkippedEntry]()
+        self._loaded = self._stale = False
+
+    @property
+    def runs(self) -> dict[str, RunSummary]:
+        return {run: known.summary for run, known in self._known.items()}
+
+    def look(self, *, whole: bool = True) -> Iterator[Change]:
+        """Look at the folder and yield what has changed since the last look, in parts, the first of them soon.
+
+        Args:
+            whole: whether the files of every run are examined; else those of live runs and of runs whose folder has got
+                or lost a file.
+        """
+        presets, checked = Presets(), set[str]()
+        if not self._loaded:
+            self._loaded = True
+            self._known = _load(self.runs_dir / CACHE, self.runs_dir)
+            yield from self._cached(presets)
+            checked = set(self._known)
+        names, self.skipped = scan_folder(self.runs_dir, FILES[0])
+        gone = tuple(set(self._known) - set(names))
+        for name in gone:
+            del self._known[name]
+        if gone:
+            self._stale = True
+            yield Change(gone=gone)
+        batch, began = list[RunSummary](), time.monotonic()
+        for name in names:
+            if name in checked:
+                continue
+            was_known = name in self._known
+            if (changed := self._changed(name, presets, whole)) is not None:
+                batch.append(changed)
+            elif was_known and name not in self._known:
+                yield Change(gone=(name,))
+            if batch and time.monotonic() - began > BATCH_SECONDS:
+                yield Change(tuple(batch))
+                batch, began = [], time.monotonic()
+        if batch:
+            yield Change(tuple(batch))
+
+    def _cached(self, presets: Presets) -> Iterator[Change]:
+        """Yield the cached summaries that are still valid, without reading any run."""
+        valid = {name: known for name, known in self._known.items() if self._is_valid(name, known, presets)}
+        self._stale |= len(valid) != len(self._known)
+        self._known = valid
+        for name, known in valid.items():
+            if known.file_state in LIVE:
+                known.summary = replace(known.summary, state=_state_of(RunFolder(self.runs_dir / name)))
+        if valid:
+            yield Change(tuple(known.summary for _, known in sorted(valid.items(), reverse=True)))
+
+    def _is_valid(self, name: str, known: _Known, presets: Presets) -> bool:
+        path = str(self.runs_dir / name)
+        known.folder_time = _folder_time(path)
+        return _signature(path) == known.signature and presets.stamp(known.summary.preset) == known.preset
+
+    def _changed(self, name: str, presets: Presets, whole: bool) -> RunSummary | None:
+        """Return the summary of a run if it has changed since the last look."""
+        known, path = self._known.get(name), str(self.runs_dir / name)
+        folder_time = _folder_time(path)
+        resting = known is not None and known.file_state not in LIVE and folder_time == known.folder_time
+        if known and not whole and resting and (known.settled or known.summary.damaged):
+            return None
+        signature = _signature(path)
+        if signature is None:
+            self._known.pop(name, None)
+            return None
+        same = known is not None and known.settled and known.signature == signature
+        if known is None or not same or presets.stamp(known.summary.preset) != known.preset:
+            return self._read(name, signature, folder_time, presets)
+        known.folder_time = folder_time
+        if known.file_state in LIVE:  # its worker may have died without a change of any file
+            state = _state_of(RunFolder(self.runs_dir / name))
+            if state != known.summary.state:
+                known.summary = replace(known.summary, state=state)
+                return known.summary
+        return None
+
+    def _read(self, name: str, signature: Signature, folder_time: int, presets: Presets) -> RunSummary | None:
+        before, folder, now = self._known.get(name), RunFolder(self.runs_dir / name), time.time_ns()
+        figures = before.figures if before and before.figures else FiguresReader(folder.events_file)
+        fixed_parts = 2 * FIXED_FILES
+        fixed = before.fixed if before and before.signature[:fixed_parts] == signature[:fixed_parts] else None
+        try:
+            file_state, state = folder.status().state, folder.state()
+            if fixed is None or before is None or presets.stamp(fixed.preset) != before.preset:
+                fixed = fixed_of(folder, presets)
+            summary = summary_from(folder, fixed, figures.look(), read_label(folder), state)
+            damaged = before.summary.damaged if before and file_state in LIVE else damage_of(folder, read_before=True)
+            summary = replace(summary, damaged=damaged)
+        except (RunError, PresetError):
+            return self._damaged(folder, signature, folder_time)
+        # permissions may change and a link may come without a trace in the signature: damaged runs are read again
+        settled = _settled(signature, now) and not summary.damaged
+        known = _Known(signature, presets.stamp(fixed.preset), file_state, settled, summary, folder_time)
+        if state in LIVE:
+            known.fixed, known.figures = fixed if _settled(signature[:fixed_parts], now) else None, figures
+        self._known[name] = known
+        self._stale |= settled
+        return None if before is not None and before.summary == summary else summary
+
+    def _damaged(self, folder: RunFolder, signature: Signature, folder_time: int) -> RunSummary | None:
+        """Return the summary of a run that cannot be read, if it has changed since the last look."""
+        before, summary = self._known.get(folder.id), damaged_run(folder)
+        self._known[folder.id] = _Known(signature, "", DAMAGED, settled=False, summary=summary, folder_time=folder_time)
+        self._stale |= before is not None and before.settled
+        return None if before is not None and before.summary == summary else summary
+
+    def save(self) -> None:
+        """Save the summaries for the next start, where something is new and the folder can be written."""
+        if not self._stale:
+            return
+        self._stale = False
+        entries: dict[str, list[Any]] = {}
+        for name, known in self._known.items():
+            if known.settled:
+                summary = {field: value for field, value in vars(known.summary).items() if field not in PLACED}
+                entries[name] = [known.signature, known.preset, known.file_state, summary]
+        body = json.dumps(entries)
+        with contextlib.suppress(OSError):
+            write_text(self.runs_dir / CACHE, f"{_heading(body)}\n{body}\n")
+
+
+def list_runs(runs_dir: Path) -> list[RunSummary]:
+    """Return every run of a folder, newest first; those that cannot be read too, as damaged."""
+    listing = RunListing(runs_dir)
+    for _ in listing.look():
+        pass
+    listing.save()
+    return [summary for _, summary in sorted(listing.runs.items(), reverse=True)]
+
+
+def _state_of(folder: RunFolder) -> str:
+    try:
+        return folder.state()
+    except RunError:
+        return DAMAGED
+
+
+def _signature(path: str) -> Signature | None:
+    """Return size and time of each of FILES, -1 and 0 where one is missing; None where the folder is not a run's."""
+    parts: list[int] = []
+    for name in FILES:
+        try:
+            status = os.lstat(f"{path}/{name}")  # a thousand runs: half of the time of Path's
+        except OSError:
+            if name == FILES[0]:
+                return None
+            parts += (-1, 0)
+        else:
+            parts += (status.st_size, status.st_mtime_ns)
+    return tuple(parts)
+
+
+def _settled(signature: Signature, now: int) -> bool:
+    return abs(now - max(signature[1::2])) > SETTLED_SECONDS * 1e9
+
+
+def _folder_time(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns  # noqa: PTH116
+    except OSError:
+        return 0
+
+
+def _heading(body: str) -> str:
+    """Return the first line of a cache, which shows that it is whole and of this version of the program."""
+    names = [entry.name for entry in fields(RunSummary)] + [parameter.name for parameter in PARAMETERS]
+    return f"{__version__} {zlib.crc32(' '.join(names).encode()):08x} {zlib.crc32(body.encode()):08x}"
+
+
+def _load(cache: Path, runs_dir: Path) -> dict[str, _Known]:
+    """Return the entries of the cache, not yet checked; empty where it is missing, damaged or of another version."""
+    try:
+        heading, _, body = read_text(cache, CACHE_BYTES).partition("\n")
+        body = body.rstrip("\n")
+        if heading != _heading(body):
+            return {}
+        entries: dict[str, _Known] = {}
+        for name, (signature, preset, file_state, document) in parse_json(body).items():
+            summary = record(RunSummary, {**document, "run": name, "folder": str(runs_dir / name)})
+            entries[name] = _Known(tuple(signature), preset, file_state, True, summary)
+        return entries
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}

@@ -16,7 +16,7 @@ from mnist_tui.data.hog import hog_picture
 from mnist_tui.data.pictures import centred, centres
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import HogFeatures
-from mnist_tui.runs.collection.listing import list_runs
+from mnist_tui.runs.collection.summaries import list_runs
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders

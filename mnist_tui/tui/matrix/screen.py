@@ -11,8 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
 
 from mnist_tui.errors import RunError
-from mnist_tui.runs.collection.listing import list_runs
-from mnist_tui.runs.collection.summaries import RunSummary
+from mnist_tui.runs.collection.summaries import RunSummary, list_runs
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.events import Matrix
 from mnist_tui.runs.folder import RunFolder

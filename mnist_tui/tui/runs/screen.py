@@ -13,8 +13,7 @@ from textual.widgets import Input
 
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.runs.collection.filters import parse
-from mnist_tui.runs.collection.listing import Change, RunListing
-from mnist_tui.runs.collection.summaries import RunSummary
+from mnist_tui.runs.collection.summaries import Change, RunListing, RunSummary
 from mnist_tui.runs.deletion import delete_run
 from mnist_tui.runs.folder import LONGEST_NAME, LONGEST_NOTE, read_label, write_label
 from mnist_tui.runs.naming import SkippedEntry
