@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from mnist_tui.arrays import read_arrays
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.complexity import Complexity, of
-from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset, PresetError
 from mnist_tui.experiment.problem import SpecError
 from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.runs.collection.summaries import Fixed, Presets, RunSummary, difference, summary_from
+from mnist_tui.runs.collection.summaries import Presets, RunSummary, difference, fixed_from, summary_from
 from mnist_tui.runs.diagnosis import Finding, diagnose
 from mnist_tui.runs.event_log import EpochReader, replayed
 from mnist_tui.runs.events import WeightsSeen
@@ -143,11 +142,12 @@ def read_evidence(folder: RunFolder, presets: Presets | None = None) -> Evidence
     created = launch.created if launch is not None else state.started
     names = results.get("class_names") or (state.data.class_names if state.data else None)
     origin = (presets or Presets()).find(preset.name)
+    fixed = fixed_from(preset, origin, created or 0.0)
     return Evidence(
         folder=folder,
         preset=preset,
         complexity=complexity,
-        summary=_summary(folder, preset, state, created, origin),
+        summary=summary_from(folder, fixed, state, read_label(folder), state.state),
         changes="" if origin is None else difference(_with_seed_of(preset, origin), preset.experiment),
         document=assemble_document(
             folder,
@@ -225,17 +225,6 @@ def read_predictions(path: Path) -> Predictions | None:
 
 def _are_indices(numbers: NDArray[Any], bound: int) -> bool:
     return numbers.dtype.kind in "ui" and (len(numbers) == 0 or (numbers.min() >= 0 and numbers.max() < bound))
-
-
-def _summary(
-    folder: RunFolder, preset: Preset, state: RunState, created: float | None, origin: Preset | None
-) -> RunSummary:
-    experiment = preset.experiment
-    differs = "" if origin is None else difference(origin.experiment, experiment)
-    values = {parameter.name: parameter.read(experiment) for parameter in PARAMETERS}
-    dataset, epochs = experiment.dataset.name, experiment.training.epochs
-    fixed = Fixed(preset.name, dataset, created or 0.0, epochs, differs, values, experiment, preset.reference)
-    return summary_from(folder, fixed, state, read_label(folder), state.state)
 
 
 def _with_seed_of(preset: Preset, origin: Preset) -> Experiment:

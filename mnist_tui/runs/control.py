@@ -1,7 +1,7 @@
-"""Commands to the worker of a run or the process of a study, given through its folder by any front end.
+"""Commands from any front end to the worker of a run or the process of a study.
 
-A command is a file in `control/`. It is on the disk before the front end is answered, and stays there until its effect
-is on the disk as well, so that no killed process loses it; a worker obeys each file once.
+A command is a file in the folder's `control/`. It is on the disk before the front end is answered, and stays there
+until its effect is on the disk as well, so that no killed process loses it. A worker carries out each file once.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from mnist_tui.runs.records import record
 CommandName = Literal["pause", "continue", "step", "stop", "checkpoint", "extend", "discard"]
 COMMANDS: tuple[CommandName, ...] = get_args(CommandName)
 LASTING: tuple[CommandName, ...] = ("extend", "checkpoint")
-"""Commands that the next worker obeys if this one dies before it has; resuming a run cancels all others."""
+"""Commands that the next worker carries out if this one dies before it has; resuming a run cancels all others."""
 DISCARDED = "discarded"
-"""The reason recorded for a run that was ended by discard."""
+"""The reason in the status of a run that the command discard has ended."""
 SUFFIX = ".json"
 COMMAND_BYTES = 10_000
-"""The largest file that is read as a command; ours have less than a hundred bytes."""
+"""The largest file that is read as a command; our own have less than a hundred bytes."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Command:
     """A command to a worker.
 
     Attributes:
-        name: pause; continue; step (to the end of the next or begun epoch, then pause); stop (and save); checkpoint
-            (now); extend; discard (end at once and save nothing).
+        name: pause; continue; step (train to the end of an epoch, then pause); stop (and save); checkpoint (save one
+            now); extend (add epochs); discard (end at once and save nothing).
         epochs: the number of epochs to add, for extend.
-        id: the name of its file, without the suffix; empty before it has one.
+        id: the name of the command's file, without the suffix; empty before it is written.
     """
 
     name: CommandName
@@ -50,10 +50,10 @@ class Command:
 
 
 def send(folder: ProcessFolder, name: CommandName, epochs: int = 0) -> None:
-    """Write a command for the run's worker.
+    """Write a command to a live process.
 
     Raises:
-        RunError: the run has no worker that could obey, or its folder cannot be written.
+        RequestError: the run or study has no live process, or its folder cannot be written.
     """
     state = folder.state()
     if state not in folder.live:
@@ -62,10 +62,10 @@ def send(folder: ProcessFolder, name: CommandName, epochs: int = 0) -> None:
 
 
 def write_command(folder: ProcessFolder, command: Command) -> Path:
-    """Write a command, whether there is a worker or not, onto the disk; return its file.
+    """Write a command onto the disk, whether or not there is a process to read it; return its file.
 
     Raises:
-        RequestError: the folder leads outside itself, or cannot be written; the sentence says why.
+        RequestError: the folder leads outside itself, or cannot be written.
     """
     folder.check_own_files()
     name = command.id or f"{_next_number(folder.control):020d}-{secrets.token_hex(3)}-{command.name}"
@@ -79,7 +79,7 @@ def write_command(folder: ProcessFolder, command: Command) -> Path:
 
 
 def withdraw(path: Path) -> bool:
-    """Take a command back; return whether it was still there and could be removed."""
+    """Delete a command's file; return whether it still existed and could be deleted."""
     try:
         path.unlink()
     except OSError:
@@ -88,7 +88,7 @@ def withdraw(path: Path) -> bool:
 
 
 def waiting_commands(folder: ProcessFolder, *names: CommandName) -> list[Command]:
-    """Return the commands that wait to be obeyed, oldest first: all of them, or those of these names."""
+    """Return the commands that no process has carried out yet, oldest first; of all names, or only of `names`."""
     commands: list[Command] = []
     with suppress(OSError):
         for path in _entries(folder.control):
@@ -100,22 +100,21 @@ def waiting_commands(folder: ProcessFolder, *names: CommandName) -> list[Command
 
 
 def is_waiting(folder: ProcessFolder, command: Command) -> bool:
-    """Return whether a command is neither settled nor withdrawn."""
+    """Return whether a command's file still exists: it was neither settled nor withdrawn."""
     return (folder.control / f"{command.id}{SUFFIX}").exists()
 
 
 def settle(folder: ProcessFolder, commands: Iterable[Command]) -> None:
-    """Remove the files of commands whose effect is on the disk, or that no longer apply."""
+    """Delete the files of commands whose effect is on the disk, or that no longer apply."""
     for command in commands if not folder.control.is_symlink() else ():
         with suppress(OSError):  # an `Inbox` does not return it again
             (folder.control / f"{command.id}{SUFFIX}").unlink(missing_ok=True)
 
 
 class Inbox:
-    """Reads a run's commands for the worker; each is returned once, and its file stays until `settle`.
+    """Reads the commands to this process. Each is returned once; its file stays until `settle`.
 
-    Files that are not commands are removed, and so are links and pipes, because they would stop every write to the
-    run's folder. What cannot be removed is ignored.
+    Damaged commands, links and pipes are deleted if possible: links and pipes would stop every write to the folder.
     """
 
     def __init__(self, folder: ProcessFolder) -> None:
@@ -123,7 +122,7 @@ class Inbox:
         self._known: set[str] = set()
 
     def look(self) -> list[Command]:
-        """Return the commands that have arrived since the last call, oldest first."""
+        """Return the commands that were written since the last call, oldest first."""
         try:
             paths = _entries(self._folder.control)
         except OSError:
@@ -146,11 +145,7 @@ class Inbox:
 
 
 def _entries(control: Path) -> list[Path]:
-    """Return the files in `control`, oldest first, without those being written; none where `control` is a link.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """Return the files in `control`, oldest first, without temporary ones; none where `control` is a link."""
     if control.is_symlink():
         return []
     try:
@@ -162,11 +157,7 @@ def _entries(control: Path) -> list[Path]:
 
 
 def _read(path: Path) -> Command | None:
-    """Return the command in a file; None where the file is not a command.
-
-    Raises:
-        OSError: it cannot be read at this moment.
-    """
+    """Return the command in a file, or None; raises an OSError if the file cannot be read at this moment."""
     try:
         command = replace(record(Command, read_json(path, COMMAND_BYTES)), id=path.stem)
     except (UnreadableFileError, PermissionError, FileNotFoundError, ValueError):
@@ -182,13 +173,12 @@ def _is_special(path: Path) -> bool:
 
 
 def _number(name: str) -> int:
-    """Return the number that a file's name begins with, by which the files are ordered."""
     digits = re.match(r"[0-9]{1,40}", name)
     return int(digits[0]) if digits else 0
 
 
 def _next_number(control: Path) -> int:
-    """Return the time in nanoseconds, but more than any number in use: a clock that is set back changes no order."""
+    """Return the time in nanoseconds, or more than any number in use, should the clock have been set back."""
     last = 0
     with suppress(OSError):
         last = max((_number(path.name) for path in _entries(control)), default=0)

@@ -1,7 +1,7 @@
-"""Delete runs: one that has ended, one whose worker is first made to end, and what is of no use any more.
+"""Delete an ended run, discard a live one, and find and delete what is of no more use in a folder of runs.
 
-Other processes write in a folder of runs meanwhile: a file that disappears while it is examined is ignored, and a run
-that cannot be read is left alone.
+Other processes write in the folder meanwhile: a file that disappears while it is examined is ignored, and a run that
+cannot be read is not changed.
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ LOOK_SECONDS = 0.05
 
 
 def delete_run(folder: RunFolder) -> None:
-    """Delete a run and all its files, under its lock, so that no process goes on with it meanwhile.
+    """Delete a run and all its files, under its lock, so that no process can resume the run meanwhile.
 
-    Its folder is renamed aside first: who is killed here leaves a whole run or a temporary folder that `prune` finds.
+    The folder is renamed first: a process that is killed here leaves a complete run, or a temporary folder, which
+    `find_waste` finds.
 
     Raises:
-        RunError: the folder leads outside itself or cannot be removed, its worker lives, or someone else writes it.
+        RunError: the folder leads outside itself or cannot be deleted, or another process writes the run.
     """
     folder.check_own_files()
     _check_over(folder)
@@ -49,18 +50,14 @@ def delete_run(folder: RunFolder) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """Rename a folder to a temporary name, then delete it with all that is in it.
-
-    Raises:
-        OSError: it cannot be removed. If the folder was renamed, `prune` removes the rest later.
-    """
+    """Rename a folder to a temporary name, then delete it and its content; after an OSError, `find_waste` finds it."""
     aside = temporary_name(path)
     path.rename(aside)
     shutil.rmtree(aside)
 
 
 def _check_over(folder: RunFolder) -> None:
-    """Refuse a run whose worker lives; whether a damaged run has a worker, only its lock shows."""
+    """Refuse a live run. Whether a run without a readable status has a worker, only its lock shows."""
     try:
         state = folder.state()
     except RunError:
@@ -70,29 +67,29 @@ def _check_over(folder: RunFolder) -> None:
 
 
 def discard_run(folder: RunFolder, patience: float = PATIENCE_SECONDS) -> None:
-    """Make the run's worker end at once, saving nothing, then delete the run's folder. Blocks: for a thread.
+    """Make a run's worker end at once without saving, then delete the run. Waits for the worker: call it in a thread.
 
     Args:
-        patience: seconds in which the worker is to end.
+        patience: the number of seconds to wait for the worker's end.
 
     Raises:
-        RunError: the worker does not answer, or the folder cannot be deleted; then it is as it was, and a worker that
-            wakes later finds no command to end.
+        RunError: the worker does not end, or the folder cannot be deleted. Then the run is unchanged, and the command
+            to end is withdrawn.
     """
     folder.check_own_files()
     if folder.state() in LIVE:
         command = write_command(folder, Command("discard"))
         try:
-            if not _ends(folder, patience) and (withdraw(command) or not _ends(folder, patience)):
-                raise RunError(_silent(folder))
+            if not _wait_for_end(folder, patience) and (withdraw(command) or not _wait_for_end(folder, patience)):
+                raise RunError(_no_answer(folder))
         except BaseException:
             withdraw(command)
             raise
     delete_run(folder)
 
 
-def _ends(folder: RunFolder, patience: float) -> bool:
-    """Wait until the worker can write no more: until its process has ended, where that can be seen."""
+def _wait_for_end(folder: RunFolder, patience: float) -> bool:
+    """Wait until the worker can no longer write: until its process has ended, where that can be seen."""
     end = time.monotonic() + patience
     while folder.state() in LIVE or is_worker(folder.path, folder.status()) or is_held(folder.lock_file):
         if time.monotonic() > end:
@@ -101,7 +98,7 @@ def _ends(folder: RunFolder, patience: float) -> bool:
     return True
 
 
-def _silent(folder: RunFolder) -> str:
+def _no_answer(folder: RunFolder) -> str:
     status, why = folder.status(), ""
     if is_worker(folder.path, status) and processes.is_stopped(status.pid):
         why = f", for it is suspended (`kill -CONT {status.pid}` lets it go on)"
@@ -116,9 +113,9 @@ class Waste:
     """A run's folder, or a temporary file or folder, that can be deleted.
 
     Attributes:
-        why: in words.
-        size: bytes.
-        run: the run, where the whole of it can be deleted.
+        why: the reason, in words.
+        size: in bytes.
+        run: the run, if its whole folder can be deleted; None for a temporary file or folder.
     """
 
     path: Path
@@ -127,17 +124,16 @@ class Waste:
     run: RunFolder | None = None
 
 
-def find_waste(runs_dir: Path, *others: Path, older_than: float = 0.0, now: float | None = None) -> list[Waste]:
-    """Find what can be deleted: discarded or empty runs first, then stale temporary files; nothing of a live run.
+def find_waste(runs_dir: Path, *others: Path, older_than: float = 0.0) -> list[Waste]:
+    """Find what can be deleted: discarded or empty runs first, then abandoned temporary files. Live runs are skipped.
 
     Args:
         others: further folders to search for temporary files.
-        older_than: the least seconds, by the time of day, since the last sign of life of a run and the last change of
-            a temporary file. With 0 no clock is read.
-        now: seconds since the Unix epoch.
+        older_than: the least age in seconds, by the system clock: since the last heartbeat of a run, or the last change
+            of a temporary file. With 0 the clock is not read.
     """
-    before = (time.time() if now is None else now) - older_than if older_than else math.inf
-    waste = [each for place in (runs_dir, *others) for each in _half_written(place, "a temporary file", before)]
+    before = time.time() - older_than if older_than else math.inf
+    waste = [each for place in (runs_dir, *others) for each in _temporaries(place, "a temporary file", before)]
     for folder in run_folders(runs_dir):
         with suppress(RunError, OSError):
             waste += _waste_of(folder, before)
@@ -145,10 +141,10 @@ def find_waste(runs_dir: Path, *others: Path, older_than: float = 0.0, now: floa
 
 
 def remove_waste(waste: Waste) -> None:
-    """Delete waste, if it is still there; a run under its lock, so that no process goes on with it meanwhile.
+    """Delete waste, if it still exists; a run under its lock, so that no process can resume the run meanwhile.
 
     Raises:
-        RunError: the run has been taken up again, or it cannot be deleted.
+        RunError: the run has been resumed, or the waste cannot be deleted.
     """
     try:
         if waste.run is None:
@@ -166,7 +162,7 @@ def remove_waste(waste: Waste) -> None:
 def _remove_run(folder: RunFolder) -> None:
     lock = Lock(folder)  # refuses a folder that leads outside itself
     try:
-        if not _came_to_nothing(folder):
+        if not _why_useless(folder):
             raise RunError(f"run {folder.id} has changed meanwhile; it is not deleted")
         remove_folder(folder.path)
     finally:
@@ -174,19 +170,19 @@ def _remove_run(folder: RunFolder) -> None:
 
 
 def _waste_of(folder: RunFolder, before: float) -> list[Waste]:
-    """Return the whole run, or what was left half written in it; nothing of a live run."""
+    """Return the whole run if it is of no use, else abandoned temporary files in it; nothing for a live run."""
     if folder.state() in LIVE or is_held(folder.lock_file):
         return []
-    why, events = _came_to_nothing(folder), _stat(folder.events_file)
+    why, events = _why_useless(folder), _stat(folder.events_file)
     if why and max(folder.status().heartbeat, events.st_mtime if events else 0.0) <= before:
         return [Waste(folder.path, why, _size(folder.path), folder)]
     why = f"left half written in run {folder.id}"
     places = (folder.path, folder.checkpoint, folder.control, folder.exports)
-    return [each for place in places for each in _half_written(place, why, before)]
+    return [each for place in places for each in _temporaries(place, why, before)]
 
 
-def _came_to_nothing(folder: RunFolder) -> str:
-    """Return why a run is of no use any more; empty where it may be of use."""
+def _why_useless(folder: RunFolder) -> str:
+    """Return why a run is of no more use; an empty text if it may be of use."""
     state = folder.state()
     if (state == "stopped" and folder.status().reason == DISCARDED) or waiting_commands(folder, "discard"):
         return "discarded, but not deleted"
@@ -195,8 +191,8 @@ def _came_to_nothing(folder: RunFolder) -> str:
     return ""
 
 
-def _half_written(place: Path, why: str, before: float) -> list[Waste]:
-    """Return temporary files and folders of ended processes that were last changed at or before a time."""
+def _temporaries(place: Path, why: str, before: float) -> list[Waste]:
+    """Return temporary files and folders of ended processes that were last changed before a time or at it."""
     try:
         paths = sorted(path for path in place.iterdir() if path.name.startswith(TEMPORARY) and is_abandoned(path))
     except OSError:
@@ -206,7 +202,7 @@ def _half_written(place: Path, why: str, before: float) -> list[Waste]:
 
 
 def _size(path: Path) -> int:
-    """Return the bytes of a file, or of all files below a folder."""
+    """Return the size in bytes of a file, or of all files in a folder."""
     files = [path]
     if path.is_dir() and not path.is_symlink():
         files = [Path(place, name) for place, _, names in os.walk(path) for name in names]

@@ -1,7 +1,7 @@
 """This machine's processor cores and GPUs, and the runs that use a device or wait for it.
 
-No process manages the queue. A waiting run reads the other runs' folders, and begins once all runs that were made
-before it, on this machine and for the same device, have ended; a worker that died delays no other run.
+No process manages the queue. A waiting run reads the folders of the other runs, and starts once all runs that were made
+earlier, on this machine and for the same device, have ended. A worker that has died delays no other run.
 """
 
 from __future__ import annotations
@@ -20,15 +20,13 @@ from mnist_tui.runs.folder import Launch, RunFolder
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import LIVE
 
-Place = tuple[float, float, str]
-"""A run's place in the queue."""
-MUCH = 0.5
-"""The share of a GPU's memory above which other programs count as using it."""
+BUSY_SHARE = 0.5
+"""A GPU is busy if more than this share of its memory is in use."""
 
 
 @dataclass(frozen=True)
 class Ahead:
-    """The runs that a run waits for, in the order in which they were made; `waiting` of them wait themselves."""
+    """The runs that a run waits for, the oldest first, and how many of them are waiting themselves."""
 
     runs: tuple[RunFolder, ...]
     waiting: int = 0
@@ -44,30 +42,30 @@ class Ahead:
 
 @dataclass(frozen=True)
 class Busy:
-    """The reason why a device is busy, as a sentence; `line` says whether it is a run, which a queue can wait for."""
+    """Why a device is busy, as a sentence; `line` is true if a run uses it, so that another can wait in line."""
 
     text: str
     line: bool
 
 
 def device_of(requested: str) -> str:
-    """Return the device that a run requested, ``cpu`` or ``gpu:N``; auto is the first GPU, else the CPU."""
+    """Return ``cpu`` or ``gpu:N`` for a requested device; auto means the first GPU, or the CPU where there is none."""
     if requested == "auto":
         return "gpu:0" if gpu_count() else "cpu"
     return "gpu:0" if requested == "gpu" else requested
 
 
 def live_on(runs_dir: Path, device: str) -> list[RunFolder]:
-    """Return the live runs of this machine on a device (as `device_of` returns it), in the order they were made."""
+    """Return the live runs of this machine on a device, named as by `device_of`, the oldest first."""
     return [folder for _, folder, _ in _live(run_folders(runs_dir), device)]
 
 
 def ahead_of(folder: RunFolder, launch: Launch, among: Iterable[RunFolder] | None = None) -> Ahead:
-    """Return the live runs of this machine that were made before this one, for the same device.
+    """Return the live runs of this machine that were made before a run, for the same device.
 
     Args:
-        launch: the run's own.
-        among: runs to look at; None for all that lie beside it.
+        launch: the run's launch record.
+        among: the runs to examine; None for all runs in the same folder.
     """
     others = run_folders(folder.path.parent) if among is None else among
     own = _place(folder, launch)
@@ -76,31 +74,27 @@ def ahead_of(folder: RunFolder, launch: Launch, among: Iterable[RunFolder] | Non
 
 
 def busy(runs_dir: Path, requested: str) -> Busy | None:
-    """Return why a device is busy now; None where it is free.
-
-    Args:
-        requested: auto, cpu or gpu[:N].
-    """
+    """Return why a requested device (auto, cpu or gpu[:N]) is busy now; None if it is free."""
     device = device_of(requested)
     where = "the CPU" if device == "cpu" else device.upper().replace(":", " ")
     if live := live_on(runs_dir, device):
         more = f" and {len(live) - 1} more" if len(live) > 1 else ""
         return Busy(f"Run {live[0].id}{more} {'are' if more else 'is'} on {where} already.", line=True)
     memory = None if device == "cpu" else gpu_memory(int(device.partition(":")[2] or 0))
-    if memory is None or memory.used <= MUCH * memory.total:
+    if memory is None or memory.used <= BUSY_SHARE * memory.total:
         return None
     share = f"{memory.used / 2**30:.1f} of {memory.total / 2**30:.1f} GiB"
     return Busy(f"Others use {share} of the memory of {where}; a run may find too little.", line=False)
 
 
-def _place(folder: RunFolder, launch: Launch) -> Place:
-    """Order by the clock that never steps; runs of earlier versions, which did not record it, come first."""
+def _place(folder: RunFolder, launch: Launch) -> tuple[float, float, str]:
+    """Return the key that orders the queue; runs of earlier versions, without `since_boot`, come first."""
     return launch.since_boot, launch.created, folder.id
 
 
-def _live(folders: Iterable[RunFolder], device: str) -> list[tuple[Place, RunFolder, bool]]:
-    """Return live runs of this machine on a device, in order, each with its place in the queue and whether it waits."""
-    live = list[tuple[Place, RunFolder, bool]]()
+def _live(folders: Iterable[RunFolder], device: str) -> list[tuple[tuple[float, float, str], RunFolder, bool]]:
+    """Return the live runs of this machine on a device, in order: place in the queue, run, whether it is waiting."""
+    live = list[tuple[tuple[float, float, str], RunFolder, bool]]()
     for folder in folders:
         try:
             status = folder.status()
@@ -116,7 +110,7 @@ def _live(folders: Iterable[RunFolder], device: str) -> list[tuple[Place, RunFol
 
 @dataclass(frozen=True)
 class GpuMemory:
-    """A GPU's memory in bytes; `used` by all processes together."""
+    """The memory of a GPU in bytes; `used` is the sum of all processes."""
 
     used: int
     total: int
@@ -124,9 +118,9 @@ class GpuMemory:
 
 @cache
 def nvml() -> Any:
-    """Return NVML's binding, started; None where there is no driver."""
+    """Return the initialised Python binding of NVML; None where there is no driver."""
     try:
-        CDLL("libnvidia-ml.so.1")  # a machine without it is spared the binding's slow import
+        CDLL("libnvidia-ml.so.1")  # first, because the import of the binding is slow
         binding = import_module("pynvml")
     except (OSError, ImportError):
         return None

@@ -1,6 +1,6 @@
 """The diagnosis of a run: rules that say in plain words what its figures mean.
 
-A rule is a function of a run and its experiment that returns a finding or None, and an entry in RULES.
+Each rule is a function that returns a finding about a run and its experiment, or None, with an entry in RULES.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mnist_tui.wording import counted, loss, noun, percent
 
 Severity = Literal["problem", "warning", "note", "good"]
 SEVERITIES: tuple[Severity, ...] = ("problem", "warning", "note", "good")
-"""Worst first: a problem spoils the run, a warning costs accuracy, a note explains, good is good news."""
+"""From the worst: a problem spoils the run, a warning costs accuracy, a note explains, good is good news."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Finding:
     """A diagnosis with its evidence.
 
     Attributes:
-        kind: one word for it: diverged, stuck, overfitting …
+        kind: its short name: diverged, stuck, overfitting …
         headline: at most 48 characters, without a full stop.
-        evidence: the figures that it rests on, with their epochs, in sentences.
-        advice: what to try, in sentences; empty where there is nothing to do.
-        since: the epoch from which on it holds; None where that has no meaning.
+        evidence: the figures that support it, with their epochs, in sentences.
+        advice: recommendations, in sentences; empty where there is nothing to do.
+        since: the first epoch for which it holds; None where that has no meaning.
     """
 
     kind: str
@@ -43,41 +43,41 @@ class Finding:
     since: int | None = None
 
 
-def change(before: float, after: float) -> str:
+def _change(before: float, after: float) -> str:
     """Return a relative change: ``+12 %`` or ``-3.4 %``."""
     share = 100 * (after - before) / before
     return f"{share:+.0f} %" if abs(share) >= 10 else f"{share:+.1f} %"
 
 
 GUESSING = math.log(10)
-"""The loss of giving each of ten classes a tenth: 2.303."""
+"""The loss of a network that gives each of ten classes the same probability: 2.303."""
 AT_CHANCE = 0.02
-"""How far above the share of the largest class an accuracy still counts as chance."""
+"""An accuracy counts as chance up to this much above the share of the largest class."""
 STUCK_EPOCHS = 3
 ABOVE_GUESSING = 1.1
 LEARNT = 0.2
-"""Accuracy from which on a network has learnt something, so that a loss above guessing is not its beginning."""
+"""From this accuracy on, a network has learnt something, so that a loss above GUESSING is not due to an early epoch."""
 RECENT = 10
 JUMP, VAL_JUMP, LEAST_JUMP, FEWEST_JUMPS = 0.1, 0.2, 0.02, 3
-"""Training loss is a mean over all images, so a rise of 10 % is not noise; validation loss jitters by up to 10 %."""
+"""Training loss is a mean over all images, so a rise of 10 % is not noise; validation loss varies by up to 10 %."""
 SCATTER = 0.05
-"""Relative scatter of the validation loss about its trend; with a fitting learning rate it stays below 2 %."""
+"""The largest normal scatter of the validation loss about its trend; with a good learning rate it is below 2 %."""
 SLOW_EPOCHS, SLOW_FALL, LEAST_FALL = 5, 0.33, 0.01
-"""With a fitting learning rate the loss falls by more than a third in five epochs; less than 1 % does not count."""
+"""With a good learning rate the loss falls by more than a third in five epochs; less than 1 % does not count."""
 PATIENCE = 5
 """Epochs after the lowest validation loss before a rise counts as overfitting."""
 MILD, GRAVE = 0.03, 0.1
 RISING = 0.3
 STILL_FALLING = 0.002
-"""Relative fall of the validation loss an epoch: 1 % in five epochs, below which seeds differ by more."""
+"""Relative fall of the validation loss per epoch: 1 % in five epochs. Seeds differ by more than a smaller fall."""
 LAST, LAST_FALL = 3, 0.06
-"""Epochs whose mean validation loss lies so much below that of as many before, the best epoch last: still improving."""
+"""A run still improves if the mean validation loss of so many epochs is lower by this share than of as many before."""
 SCHEDULE_OVER = 0.1
-"""Of the highest learning rate: where a schedule has brought it lower, more epochs at its end change nothing."""
+"""Once a schedule has lowered the learning rate below this share of the highest, more epochs change nothing."""
 
 
 def diverged(run: RunState, experiment: Experiment) -> Finding | None:
-    """A loss that is not a finite number any more."""
+    """Find a loss that is no longer a finite number."""
     broken = next((row for row in run.history if row.loss is None or row.val_loss is None), None)
     if broken is None and run.state != "diverged":
         return None
@@ -96,11 +96,17 @@ def diverged(run: RunState, experiment: Experiment) -> Finding | None:
 
 
 def stuck_at_chance(run: RunState, experiment: Experiment) -> Finding | None:
-    """No better than guessing, and no longer changing."""
+    """Find an accuracy that stays no better than guessing."""
+
+    def guesses(row: EpochRow) -> bool:
+        if row.val_accuracy is None or row.loss is None:
+            return False
+        return row.val_accuracy <= chance + AT_CHANCE and row.loss > 0.95 * GUESSING
+
     rows = run.history
     sizes = [sum(row) for row in run.confusion or ()]
     chance = max(sizes) / sum(sizes) if sum(sizes) else 0.1
-    stuck = [*takewhile(lambda row: _guesses(row, chance), reversed(rows))]
+    stuck = [*takewhile(guesses, reversed(rows))]
     if len(stuck) < STUCK_EPOCHS:
         return None
     first, last = stuck[-1], rows[-1]
@@ -109,14 +115,8 @@ def stuck_at_chance(run: RunState, experiment: Experiment) -> Finding | None:
         f"largest class gives {percent(chance)}, and the training loss {loss(last.loss)}, where guessing gives "
         f"ln 10 = {GUESSING:.3f}."
     )
-    headline = f"Stuck at chance since epoch {first.epoch}"
-    return Finding("stuck", "problem", headline, evidence, _way_out(run, experiment), first.epoch)
-
-
-def _guesses(row: EpochRow, chance: float) -> bool:
-    if row.val_accuracy is None or row.loss is None:
-        return False
-    return row.val_accuracy <= chance + AT_CHANCE and row.loss > 0.95 * GUESSING
+    advice = _way_out(run, experiment)
+    return Finding("stuck", "problem", f"Stuck at chance since epoch {first.epoch}", evidence, advice, first.epoch)
 
 
 def _way_out(run: RunState, experiment: Experiment) -> str:
@@ -143,7 +143,7 @@ def _rises_in_words(rows: Sequence[EpochRow], losses: Sequence[float], rises: Se
 
 
 def rate_too_high(run: RunState, experiment: Experiment) -> Finding | None:
-    """A training loss that jumps up, or lies above that of guessing though the network predicts classes well."""
+    """Find a training loss that jumps up, or that is above GUESSING although the network predicts classes well."""
     rows, losses, _ = _finite(run, RECENT)
     if len(rows) < STUCK_EPOCHS:
         return None
@@ -168,7 +168,7 @@ def rate_too_high(run: RunState, experiment: Experiment) -> Finding | None:
 
 
 def rate_too_low(run: RunState, experiment: Experiment) -> Finding | None:
-    """A training loss that falls steadily and little, and no slower than at the beginning: steps too small."""
+    """Find a training loss that falls steadily but slowly, and no slower than at the beginning: the steps are small."""
     rows, losses, _ = _finite(run)
     if len(rows) < SLOW_EPOCHS or (rows[-1].val_accuracy or 0.0) >= 0.9:
         return None
@@ -180,14 +180,14 @@ def rate_too_low(run: RunState, experiment: Experiment) -> Finding | None:
     rate = learning_rate(run, experiment)
     evidence = (
         f"The training loss fell steadily but only from {loss(losses[0])} in epoch {rows[0].epoch} to "
-        f"{loss(losses[-1])} in epoch {rows[-1].epoch} ({change(losses[0], losses[-1])}), and does not level off."
+        f"{loss(losses[-1])} in epoch {rows[-1].epoch} ({_change(losses[0], losses[-1])}), and does not level off."
     )
     advice = f"Try ten times the learning rate, --lr {rate * 10:.3g}; where the loss then jumps, a third of that."
     return Finding("rate-too-low", "warning", "Learning rate probably too low", evidence, advice, rows[0].epoch)
 
 
 def jumping_validation_loss(run: RunState, experiment: Experiment) -> Finding | None:
-    """A validation loss that jumps while the training loss falls: the steps have become too long."""
+    """Find a validation loss that jumps or scatters: the steps have become too long."""
     rows, _, values = _finite(run, RECENT)
     rises = jumps(values, VAL_JUMP, LEAST_JUMP)
     scatter = noise(values)
@@ -208,7 +208,7 @@ def jumping_validation_loss(run: RunState, experiment: Experiment) -> Finding | 
 
 
 def overfitting(run: RunState, experiment: Experiment) -> Finding | None:
-    """A validation loss that has risen since its minimum, beyond its noise, while the training loss fell."""
+    """Find a validation loss that has risen since its minimum by more than its noise, while the training loss fell."""
     rows, losses, values = _finite(run)
     low = min(range(len(values)), key=values.__getitem__, default=0)
     after = rows[low + 1 :]
@@ -223,7 +223,7 @@ def overfitting(run: RunState, experiment: Experiment) -> Finding | None:
     best, last = rows[low], rows[-1]
     evidence = (
         f"The validation loss was lowest after epoch {best.epoch} ({loss(values[low])}) and is {loss(values[-1])} "
-        f"after epoch {last.epoch} ({change(values[low], values[-1])}), while the training loss fell from "
+        f"after epoch {last.epoch} ({_change(values[low], values[-1])}), while the training loss fell from "
         f"{loss(training)} to {loss(losses[-1])}."
     )
     if best.val_accuracy is not None and last.val_accuracy is not None:
@@ -239,7 +239,7 @@ def overfitting(run: RunState, experiment: Experiment) -> Finding | None:
 
 
 def unconverged(run: RunState, experiment: Experiment) -> Finding | None:
-    """A validation loss that was still falling, beyond its noise, when the run ended; while it lives, that is good."""
+    """Find a validation loss that still falls by more than its noise: good during a run, a warning at its end."""
     rows, _, values = _finite(run)
     rates = [row.learning_rate or 0.0 for row in rows]
     plainly = _falls_plainly(values)
@@ -270,7 +270,7 @@ def unconverged(run: RunState, experiment: Experiment) -> Finding | None:
 
 
 def _falls_plainly(values: list[float]) -> bool:
-    """Return whether the last epochs are far better than those before, and the last one is the best."""
+    """Return whether the last epochs are far better than the epochs before, and the last one is the best."""
     if len(values) < 2 * LAST or values[-1] > min(values):
         return False
     before = fmean(values[-2 * LAST : -LAST])
@@ -291,11 +291,11 @@ def learning_rate(run: RunState, experiment: Experiment) -> float:
 
 
 WORSE, LEAST = 1.25, 0.01
-"""Compared with the lowest validation loss; converged trainings end within 10 % of it."""
+"""The ratio and the difference to the lowest validation loss; converged trainings end within 10 % of it."""
 
 
 def last_epoch(run: RunState, experiment: Experiment) -> Finding | None:
-    """A run that ended on a validation loss well above its lowest, whose last weights are kept."""
+    """Find a run that ended with a validation loss well above its lowest one, but keeps the last weights."""
     best, stopping = run.best, experiment.training.early_stopping
     if run.live or best is None or (stopping is not None and stopping.restore_best_weights):
         return None
@@ -308,40 +308,37 @@ def last_epoch(run: RunState, experiment: Experiment) -> Finding | None:
     )
     if last.val_accuracy is not None and best.val_accuracy is not None:
         evidence += f" Validation accuracy: {percent(best.val_accuracy)} then, {percent(last.val_accuracy)} now."
-    keeps = (
-        "--patience 10 --validation 0.2"
-        if stopping is None
-        else "--set training.early_stopping.restore_best_weights=true"
-    )
+    restore = "--set training.early_stopping.restore_best_weights=true"
+    keeps = restore if stopping is not None else "--patience 10 --validation 0.2"
     advice = f"Have the best epoch's weights kept ({keeps}), or let the learning rate fall (--schedule cosine)."
     return Finding("last-epoch", "warning", "The last epoch is not a good one", evidence, advice, last.epoch)
 
 
 MOST_POINTS = 60
-"""A trend is judged on at most so many points, evenly taken: their pairs grow with the square."""
+"""The most points, at equal distances, that `trend` compares; the number of pairs grows with the square."""
 
 
 def noise(values: Sequence[float]) -> float:
-    """Return the standard deviation about the curve, from second differences, which are 0 for a straight trend.
+    """Return the standard deviation of values about their curve, from second differences (0 for a straight line).
 
-    Their median makes it robust: a jump or two change nothing. For independent normal errors of deviation s, second
-    differences have deviation s·√6, and the median of their size is 0.6745 of it.
+    The median of the absolute second differences is used, so that a jump or two change nothing. For independent normal
+    errors with deviation s, second differences have the deviation s·√6, and the median is 0.6745 of that.
     """
     bends = [abs(a - 2 * b + c) for a, b, c in zip(values, values[1:], values[2:], strict=False)]
     return median(bends) / (0.6745 * 6**0.5) if bends else 0.0
 
 
 def trend(values: Sequence[float]) -> float:
-    """Return Kendall's tau against time (Mann, 1945): 1 where all rise, -1 where all fall, 0 for neither."""
+    """Return Kendall's tau of values against time (Mann, 1945): 1 if they always rise, -1 if they always fall."""
     step = -(-len(values) // MOST_POINTS)
     pairs = list(combinations(values[::-1][:: max(1, step)][::-1], 2))
     return fmean((later > earlier) - (later < earlier) for earlier, later in pairs) if pairs else 0.0
 
 
 def fall(values: Sequence[float], window: int) -> float:
-    """Return the relative fall of the mean of the last `window` values against the `window` before; 0 if only noise.
+    """Return the relative fall of the mean of the last `window` values, compared with the `window` values before.
 
-    What lies within three standard errors of the difference is noise; that is taken from twice as many values.
+    A difference within three standard errors is noise and counts as 0; the noise is measured over twice as many values.
     """
     before, last = fmean(values[-2 * window : -window]), fmean(values[-window:])
     error = noise(values[-4 * window :]) * (2 / window) ** 0.5
@@ -349,7 +346,7 @@ def fall(values: Sequence[float], window: int) -> float:
 
 
 def jumps(values: Sequence[float], share: float, least: float) -> list[int]:
-    """Return the indices of values that exceed the one before by more than `share` of it and by more than `least`."""
+    """Return the indices of values that exceed the previous value by more than `share` of it and more than `least`."""
     return [
         place
         for place, (earlier, later) in enumerate(pairwise(values), start=1)
@@ -361,27 +358,14 @@ FEWEST_EPOCHS = 3
 """With fewer epochs a curve's direction cannot be distinguished from chance."""
 
 
-@dataclass(frozen=True)
-class Rule:
-    """A rule of the diagnosis.
-
-    Attributes:
-        find: returns a finding about a run, or None.
-        unless: kinds of earlier findings that make it pointless.
-    """
-
-    find: Callable[[RunState, Experiment], Finding | None]
-    unless: frozenset[str] = frozenset()
-
-
 def diagnose(run: RunState, experiment: Experiment) -> tuple[Finding, ...]:
-    """Return what the RULES find about a run and its experiment, live or ended, worst first; never empty."""
+    """Return the findings about a live or ended run, the worst first; there is always at least one."""
     if not experiment.trains_in_epochs:
         return (_solved(run),)
     findings: list[Finding] = []
-    for rule in RULES:
-        excluded = not rule.unless.isdisjoint(finding.kind for finding in findings)
-        if not excluded and (finding := rule.find(run, experiment)) is not None:
+    for rule, unless in RULES.items():
+        excluded = not unless.isdisjoint(finding.kind for finding in findings)
+        if not excluded and (finding := rule(run, experiment)) is not None:
             findings.append(finding)
     if not any(finding.severity in {"problem", "warning", "good"} for finding in findings):
         findings.append(_too_early(run) if len(run.history) < FEWEST_EPOCHS else _all_well(run))
@@ -389,12 +373,12 @@ def diagnose(run: RunState, experiment: Experiment) -> tuple[Finding, ...]:
 
 
 def headlines(findings: tuple[Finding, ...]) -> list[str]:
-    """Return a line for each finding, of at most 60 columns: ``warning: Overfitting since epoch 12``."""
+    """Return a line of at most 60 characters for each finding: ``warning: Overfitting since epoch 12``."""
     return [f"{finding.severity}: {finding.headline}"[:60] for finding in findings]
 
 
 def stopped(run: RunState, experiment: Experiment) -> Finding | None:
-    """A run that was stopped before its last planned epoch."""
+    """Find a run that was stopped before its last planned epoch."""
     if run.state != "stopped" or len(run.history) >= run.epochs:
         return None
     done, left = len(run.history), run.epochs - len(run.history)
@@ -406,9 +390,8 @@ def stopped(run: RunState, experiment: Experiment) -> Finding | None:
 def _too_early(run: RunState) -> Finding:
     done = len(run.history)
     epochs = f"{counted(done, 'epoch')} {noun(done, 'has', 'have')} ended" if done else "no epoch has ended"
-    advice = f"Train for {FEWEST_EPOCHS} epochs or more: --epochs 10."
-    if run.live:
-        advice = f"After epoch {FEWEST_EPOCHS} there is something to say."
+    longer = f"Train for {FEWEST_EPOCHS} epochs or more: --epochs 10."
+    advice = f"After epoch {FEWEST_EPOCHS} there is something to say." if run.live else longer
     return Finding("too-early", "note", "Too few epochs to say", f"So far {epochs}.", advice)
 
 
@@ -422,15 +405,15 @@ def _all_well(run: RunState) -> Finding:
 
 
 DEAD_SHARE, MOSTLY_DEAD = 0.2, 0.5
-"""Healthy networks lose a few per cent of their ReLUs, and one filter of nine is already 11 %."""
+"""Healthy networks lose a few per cent of their ReLUs; one dead filter of nine is already 11 %."""
 EPOCHS_FOR_CLASSES = 2
 """After its first epoch a network may not predict every class yet."""
 FEWEST_IMAGES = 10
-"""For a class with fewer images it means nothing that none was predicted."""
+"""A class with fewer images may by chance never be predicted."""
 
 
 def dead_units(run: RunState, experiment: Experiment) -> Finding | None:
-    """ReLUs whose output is zero for every image looked at: they get no gradient and stay so."""
+    """Find ReLUs whose output is zero for every examined image: they get no gradient and stay dead."""
     seen = run.weights
     if seen is None or seen.epoch < 1:
         return None
@@ -450,7 +433,7 @@ def dead_units(run: RunState, experiment: Experiment) -> Finding | None:
 
 
 def never_predicted(run: RunState, experiment: Experiment) -> Finding | None:
-    """Classes that the network never predicts."""
+    """Find classes that the network never predicts."""
     matrix = run.confusion
     if matrix is None or len(run.history) < EPOCHS_FOR_CLASSES:
         return None
@@ -466,12 +449,10 @@ def never_predicted(run: RunState, experiment: Experiment) -> Finding | None:
         "Look at the images of its row in the matrix. Train longer; if that changes nothing, lower the learning rate "
         "or check that the training images hold the class often enough."
     )
-    headline = f"{which} never predicted"
-    return Finding("never-predicted", "warning", headline, evidence, advice, run.confusion_epoch)
+    return Finding("never-predicted", "warning", f"{which} never predicted", evidence, advice, run.confusion_epoch)
 
 
 def _solved(run: RunState) -> Finding:
-    """Return the accuracy on training and validation images of a closed-form solution."""
     row = run.history[-1] if run.history else None
     if row is None or row.accuracy is None or row.val_accuracy is None:
         return Finding("closed-form", "note", "Not solved yet", "The output layer is solved in closed form, at once.")
@@ -492,10 +473,10 @@ SWITCH_ON = (
 
 
 def loss_gap(run: RunState, experiment: Experiment) -> Finding | None:
-    """Explain the newest epoch's training loss where it is above the validation loss.
+    """Explain a training loss that is above the validation loss in the newest epoch.
 
     Training loss is the mean over an epoch's batches, with dropout on and while the weights still improve; validation
-    loss is measured after the epoch, with dropout off. Nothing about generalisation follows from their order.
+    loss is measured after the epoch, with dropout off. So their order says nothing about generalisation.
     """
     row = run.history[-1] if run.history else None
     if row is None or row.loss is None or row.val_loss is None or row.loss <= row.val_loss:
@@ -505,10 +486,11 @@ def loss_gap(run: RunState, experiment: Experiment) -> Finding | None:
         f"{_why_gap(experiment)}"
     )
     since = next(each.epoch for each, own, validation in zip(*_finite(run), strict=True) if own > validation)
+    advice, more = SWITCH_ON, _between(run)
+    if row.plain_loss is not None:
+        advice, more = "", _proof(row, row.plain_loss, row.val_loss)
     headline = "Why training loss is above validation loss"
-    if row.plain_loss is None:
-        return Finding("loss-gap", "note", headline, f"{evidence} {_between(run)}".rstrip(), SWITCH_ON, since)
-    return Finding("loss-gap", "note", headline, f"{evidence} {_proof(row, row.plain_loss, row.val_loss)}", "", since)
+    return Finding("loss-gap", "note", headline, f"{evidence} {more}".rstrip(), advice, since)
 
 
 def _why_gap(experiment: Experiment) -> str:
@@ -544,10 +526,9 @@ def _proof(row: EpochRow, plain: float, validation: float) -> str:
         f"Measured alike (after epoch {row.epoch}, dropout off, on a part of the training images) the training loss is "
         f"{loss(plain)}"
     )
-    if plain <= validation:
-        return f"{measured}: below the validation loss, as one expects. The gap comes from the measuring alone."
     if plain <= validation * ABOUT_EQUAL:
-        return f"{measured}: about the validation loss. The gap comes from the measuring alone."
+        relation = "below the validation loss, as one expects" if plain <= validation else "about the validation loss"
+        return f"{measured}: {relation}. The gap comes from the measuring alone."
     return (
         f"{measured}: still above the validation loss, so the measuring explains only a part. The rest is that these "
         "training images are harder for the network than the validation images."
@@ -555,20 +536,19 @@ def _proof(row: EpochRow, plain: float, validation: float) -> str:
 
 
 SPOILT = frozenset({"diverged", "rate-too-low", "stuck", "rate-too-high"})
-"""Kinds of findings after which nothing finer can be said of the curves."""
-CURVES = SPOILT | {"jumping", "overfitting", "improving", "unconverged"}
-RULES = (
-    Rule(diverged),
-    Rule(rate_too_low, unless=SPOILT),
-    Rule(stuck_at_chance, unless=SPOILT),
-    Rule(rate_too_high, unless=SPOILT),
-    Rule(jumping_validation_loss, unless=SPOILT),
-    Rule(overfitting, unless=SPOILT),
-    Rule(unconverged, unless=SPOILT | {"overfitting"}),
-    Rule(last_epoch, unless=CURVES),
-    Rule(never_predicted, unless=SPOILT),
-    Rule(loss_gap, unless=SPOILT),
-    Rule(dead_units),
-    Rule(stopped, unless=frozenset({"unconverged"})),
-)
-"""All rules, in the order in which they are asked."""
+"""Kinds of findings after which the curves allow no finer diagnosis."""
+RULES: dict[Callable[[RunState, Experiment], Finding | None], frozenset[str]] = {
+    diverged: frozenset(),
+    rate_too_low: SPOILT,
+    stuck_at_chance: SPOILT,
+    rate_too_high: SPOILT,
+    jumping_validation_loss: SPOILT,
+    overfitting: SPOILT,
+    unconverged: SPOILT | {"overfitting"},
+    last_epoch: SPOILT | {"jumping", "overfitting", "improving", "unconverged"},
+    never_predicted: SPOILT,
+    loss_gap: SPOILT,
+    dead_units: frozenset(),
+    stopped: frozenset({"unconverged"}),
+}
+"""All rules in the order of their application, each with the kinds of earlier findings that make it pointless."""

@@ -1,9 +1,9 @@
-"""`predicted.bin`: the network's predictions for each validation image after each epoch.
+"""Read and write `predicted.bin`: the network's predictions for each validation image after each epoch.
 
-A record is the epoch (uint32), the length (uint32), then zlib of ``n`` predicted classes (uint8) followed by ``n``
-probabilities of that class (uint8, in 255ths). Length 0 says that all later epochs are dropped, as resuming a run does.
-A torn last record is normal. An epoch that is written again replaces the earlier one. A long run does not keep every
-epoch (`is_kept`), but always the last one of a session that has ended.
+A record is the epoch (uint32), the length (uint32), then zlib data: ``n`` predicted classes (uint8) followed by ``n``
+probabilities of these classes (uint8, in 255ths). Length 0 means that all later epochs are dropped, as when a run is
+resumed. An incomplete last record is normal. An epoch that is written again replaces the earlier one. A long run keeps
+only some epochs (`is_kept`), and always the last epoch of a session that has ended.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
 
 UNPACKED_BYTES = 16_000_000
-"""The largest unpacked epoch: 8 million validation images. A larger record is not read."""
+"""The largest size of an unpacked epoch: 8 million validation images. Larger records are not read."""
 PACKED_BYTES = 17_000_000
 HEAD = struct.Struct("<II")
 EVERY_EPOCH = 500
-"""Up to here every epoch is kept; then every second one up to twice as far, every fourth up to four times as far, …"""
+"""Every epoch up to this one is kept; then every second up to twice as many, every fourth up to four times, …"""
 
 
 @dataclass(frozen=True)
 class EpochPredictions:
-    """An epoch's predictions on the validation images, in their order.
+    """An epoch's predictions for the ``n`` validation images.
 
     Attributes:
-        classes: uint8 ``(n,)``, the most probable class.
-        probabilities: float32 ``(n,)``, how probable, in steps of 1/255.
+        classes: uint8 ``(n,)``, the most probable class of each image.
+        probabilities: float32 ``(n,)``, the probability of that class, in steps of 1/255.
     """
 
     epoch: int
@@ -47,7 +47,7 @@ class EpochPredictions:
 
 
 def is_kept(epoch: int) -> bool:
-    """Return whether an epoch stays in the file after later ones: 250 stay for each doubling of a long run."""
+    """Return whether an epoch stays in the file: all up to EVERY_EPOCH, then 250 for each doubling of the number."""
     stride = 1
     while epoch > EVERY_EPOCH * stride:
         stride *= 2
@@ -55,7 +55,7 @@ def is_kept(epoch: int) -> bool:
 
 
 def go_on_after(path: Path, epoch: int) -> None:
-    """Prepare the file for a writer that goes on after `epoch`: drop later epochs, and cut a torn record off."""
+    """Prepare the file for a run that continues after `epoch`: drop later epochs and cut an incomplete record off."""
     if not os.path.lexists(path):
         return
     reader = PredictionsReader(path)
@@ -67,7 +67,7 @@ def go_on_after(path: Path, epoch: int) -> None:
 
 
 def append(path: Path, epoch: int, probabilities: NDArray[Any]) -> None:
-    """Append an epoch's probabilities ``(n, 10)``, whole or, with an OSError, not at all. For the run's one writer."""
+    """Append an epoch's probabilities ``(n, 10)`` completely or, with an OSError, not at all. For the run's worker."""
     import numpy as np
 
     classes = probabilities.argmax(axis=1).astype(np.uint8)
@@ -88,10 +88,10 @@ def _write(path: Path, record: bytes) -> None:
 
 
 class PredictionsReader:
-    """Reads single epochs from the file, which may still be written. For one thread at a time.
+    """Reads single epochs from the file, which may still be growing. For one thread at a time.
 
     Attributes:
-        end: the number of bytes that were whole records at the last scan.
+        end: the size in bytes of all complete records at the last scan.
     """
 
     def __init__(self, path: Path) -> None:
@@ -101,16 +101,16 @@ class PredictionsReader:
         self._order: list[int] = []
 
     def epochs(self) -> list[int]:
-        """Return the epochs in the file, in order."""
+        """Return the epochs in the file, in ascending order."""
         self._scan()
         return sorted(self._places)
 
     def nearest(self, epoch: int) -> int | None:
-        """Return the newest epoch in the file that is not after `epoch`; None where there is none."""
+        """Return the newest epoch in the file up to `epoch`; None where there is none."""
         return max((number for number in self.epochs() if number <= epoch), default=None)
 
     def read(self, epoch: int) -> EpochPredictions | None:
-        """Return an epoch's predictions; None where they are not in the file."""
+        """Return an epoch's predictions; None if they are not in the file or damaged."""
         import numpy as np
 
         self._scan()

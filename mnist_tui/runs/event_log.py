@@ -1,7 +1,8 @@
-"""The log of a run's events, one JSON object a line, append-only: the channel between a worker and every front end.
+"""The log of a run's events, through which a worker informs the front ends. Each line is a JSON object; lines are only
+ever appended.
 
-Values that are not finite are written as null, with their field's name in ``nonfinite``. `Tail` decodes every event;
-`EpochReader` and `FiguresReader` decode only the lines that they need, which takes a small part of the time.
+A value that is not finite is written as null, with its field's name in ``nonfinite``. `Tail` decodes every event;
+`EpochReader` and `FiguresReader` decode only the lines that they need, which is much faster.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from mnist_tui.runs.state import EpochRow, RunState, reduce
 EventT = TypeVar("EventT", bound=Event)
 Value = TypeVar("Value")
 MAX_READ = 4_000_000
-"""The most bytes that one look at a log reads, so that a screen's tick stays short."""
+"""The most bytes that are read from a log at once, so that a screen is never blocked for long."""
 LONGEST_LINE = 2_000_000
-"""Bytes of the longest line that is read; ours have a hundredth of that. Longer lines are skipped."""
+"""Longer lines, in bytes, are skipped; our own have at most a hundredth of that."""
 
 
 def encode(event: Event) -> str:
-    """Return an event as one line of JSON, without the line's end."""
+    """Return an event as a line of JSON, without the newline."""
     doc: dict[str, Any] = {"type": event.type}
     nonfinite: list[str] = []
     for entry in fields(event):
@@ -48,7 +49,7 @@ def encode(event: Event) -> str:
 
 
 def decode(line: str | bytes) -> Event | None:
-    """Return the event on a line; None where this version does not know its kind or shape."""
+    """Return the event on a line; None if this version does not know its type, or a field is missing or wrong."""
     try:
         doc = as_object(line)
         kind = EVENTS[doc["type"]]
@@ -70,7 +71,7 @@ def as_object(line: str | bytes) -> dict[str, Any]:
 
 
 def finite(kind: type[Event], doc: dict[str, Any]) -> dict[str, Any]:
-    """Return the object with 0 for numbers that the event requires and that are not finite, such as a speed."""
+    """Return an event's JSON object with 0 for each required number that was not finite, such as a speed."""
     names = doc.get("nonfinite")
     if not isinstance(names, list):
         return doc
@@ -79,9 +80,9 @@ def finite(kind: type[Event], doc: dict[str, Any]) -> dict[str, Any]:
 
 
 def whole_lines(log: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Yield the whole lines of a log from its present position on, each with its length in the file.
+    """Yield the complete lines of a log from its present position on, each with its length in bytes.
 
-    A line that is longer than LONGEST_LINE comes as an empty one of its length.
+    A line that is longer than LONGEST_LINE is replaced by an empty line; the length is that of the original.
     """
     while line := log.readline(LONGEST_LINE):
         length = len(line)
@@ -96,10 +97,10 @@ def whole_lines(log: BinaryIO) -> Iterator[tuple[bytes, int]]:
 
 
 class Tail(Generic[EventT]):
-    """Follows a log that another process writes. Half a last line is left until the rest has arrived.
+    """Reads the new events of a log that another process writes. An incomplete last line waits until it is complete.
 
     Args:
-        decode: returns the event on a line; None for a line to be skipped.
+        decode: returns the event on a line; None for a line that is to be skipped.
     """
 
     def __init__(self, path: Path, decode: Callable[[bytes], EventT | None]) -> None:
@@ -109,7 +110,7 @@ class Tail(Generic[EventT]):
         self._rest = b""
 
     def read(self, limit: int = MAX_READ) -> list[EventT]:
-        """Return the events that have arrived since the last call, from at most `limit` bytes."""
+        """Return the events that were written since the last call, from at most `limit` bytes."""
         try:
             with open_regular(self.path) as log:
                 if os.fstat(log.fileno()).st_size < self._offset:
@@ -121,11 +122,11 @@ class Tail(Generic[EventT]):
         self._offset += len(new)
         *lines, self._rest = (self._rest + new).split(b"\n")
         if len(self._rest) > LONGEST_LINE:
-            self._rest = b"{"  # no event: what is left of the line does not become one either
+            self._rest = b"{"  # so that the rest of this line is not decoded as an event either
         return [event for event in map(self._decode, lines) if event is not None]
 
     def read_all(self) -> list[EventT]:
-        """Return all events up to the log's present end."""
+        """Return all new events up to the present end of the log."""
         events: list[EventT] = []
         while new := self.read():
             events += new
@@ -133,39 +134,39 @@ class Tail(Generic[EventT]):
 
 
 class EventTail(Tail[Event]):
-    """Follows a run's log."""
+    """Reads the new events of a run's log."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, decode)
 
 
 def replayed(log: Path) -> RunState:
-    """Return the state after all events of a log, read from its beginning."""
+    """Return the state of a run after all events of its log."""
     return reduce(RunState(), EventTail(log).read_all())
 
 
 def write_whole(log: FileIO, lines: bytes) -> None:
-    """Append lines in one call; a disk that is nearly full takes a part, and the next call raises an error."""
+    """Append complete lines. A nearly full disk takes only a part of them; writing the rest then raises an OSError."""
     rest = memoryview(lines)
     while rest:
         rest = rest[log.write(rest) :]
 
 
 class EventLog:
-    """Appends to an event log; each line is written whole, in one call. For the run's one writer only."""
+    """Appends events to a log, each line in one call. Only the process that holds the run's lock may use it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = open_append(path)
         size = os.fstat(self._file.fileno()).st_size
-        if size and os.pread(self._file.fileno(), 1, size - 1) != b"\n":  # a killed writer has left half a line
+        if size and os.pread(self._file.fileno(), 1, size - 1) != b"\n":  # a killed writer left an incomplete line
             write_whole(self._file, b"\n")
 
     def append(self, event: Event) -> None:
         write_whole(self._file, encode(event).encode() + b"\n")
 
     def sync(self) -> None:
-        """Wait until all that was appended is on the disk."""
+        """Wait until all appended events are on the disk."""
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
@@ -177,14 +178,14 @@ NUMBER = re.compile(rb'"epoch":(\d{1,15})\b')
 
 
 class _LineReader(ABC):
-    """Reads the new lines of a log that may still be written. For one thread at a time."""
+    """The base of readers that decode only some lines of a growing log. For one thread at a time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._end = 0
 
     def _new_lines(self) -> Iterator[tuple[bytes, int]]:
-        """Yield the whole lines since the last call, each with its position; half a last line is left for later."""
+        """Yield the complete lines since the last call, each with its position in the file."""
         try:
             with open_regular(self.path) as log:
                 if os.fstat(log.fileno()).st_size < self._end:
@@ -199,11 +200,11 @@ class _LineReader(ABC):
 
     @abstractmethod
     def _forget(self) -> None:
-        """Forget all that was read, because the log begins anew."""
+        """Forget everything that was read, because the log has become shorter: it begins anew."""
 
 
 class EpochReader(_LineReader):
-    """Finds the events of single epochs; holds only their positions."""
+    """Finds the events of single epochs in a log; keeps only their positions in memory."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -214,31 +215,30 @@ class EpochReader(_LineReader):
         self._weights: dict[int, int] = {}
 
     def epoch(self, number: int) -> EpochEnded | None:
-        """Return the epoch's figures and matrix; None where it has not ended."""
+        """Return the event with an epoch's figures and matrix; None where the epoch has not ended."""
         self._scan()
-        event = self._event_at(self._epochs[number]) if number in self._epochs else None
-        return event if isinstance(event, EpochEnded) else None
+        return self._event_at(self._epochs[number], EpochEnded) if number in self._epochs else None
 
     def weights(self, number: int) -> WeightsSeen | None:
-        """Return the newest recorded weights not after epoch `number`; None where there are none."""
+        """Return the newest weights that were recorded up to epoch `number`; None where there are none."""
         self._scan()
         recorded = [epoch for epoch in self._weights if epoch <= number]
-        event = self._event_at(self._weights[max(recorded)]) if recorded else None
-        return event if isinstance(event, WeightsSeen) else None
+        return self._event_at(self._weights[max(recorded)], WeightsSeen) if recorded else None
 
     def all_weights(self) -> list[WeightsSeen]:
         """Return all recorded weights, in order of their epochs."""
         self._scan()
-        events = [self._event_at(self._weights[epoch]) for epoch in sorted(self._weights)]
-        return [event for event in events if isinstance(event, WeightsSeen)]
+        events = (self._event_at(self._weights[epoch], WeightsSeen) for epoch in sorted(self._weights))
+        return [event for event in events if event is not None]
 
-    def _event_at(self, position: int) -> Event | None:
+    def _event_at(self, position: int, kind: type[EventT]) -> EventT | None:
         try:
             with open_regular(self.path) as log:
                 log.seek(position)
-                return decode(log.readline(LONGEST_LINE))
+                event = decode(log.readline(LONGEST_LINE))
         except OSError:
             return None
+        return event if isinstance(event, kind) else None
 
     def _scan(self) -> None:
         for line, position in self._new_lines():
@@ -254,7 +254,6 @@ class EpochReader(_LineReader):
 
 
 def _kept(by_epoch: dict[int, Value], resumed: Resumed) -> dict[int, Value]:
-    """Return the entries of the epochs that a resumed run keeps."""
     last = resumed.from_epoch
     return by_epoch if last is None else {epoch: value for epoch, value in by_epoch.items() if epoch <= last}
 
@@ -265,7 +264,7 @@ MATRIX_END = b"]]"
 
 
 class FiguresReader(_LineReader):
-    """Follows a log for its epochs' figures and its end."""
+    """Reads the figures of the epochs and the end of a run from a log."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -276,11 +275,7 @@ class FiguresReader(_LineReader):
         self._rows: dict[int, EpochRow] = {}
 
     def look(self) -> RunState:
-        """Return the run's state by its log as it is now.
-
-        Returns:
-            The reducer's state without running means, matrix, weights, device and pauses.
-        """
+        """Return the run's state by its log as it is now, without running means, matrix, weights, loads and pauses."""
         for line, _ in self._new_lines():
             if line.startswith(EPOCH_LINE):
                 if (row := _row(line)) is not None:
@@ -293,7 +288,7 @@ class FiguresReader(_LineReader):
 
 
 def _row(line: bytes) -> EpochRow | None:
-    """Return the row of an epoch's line, without decoding its matrix; None where the line is damaged."""
+    """Return the row of an epoch's line, without decoding the matrix; None if the line is damaged."""
     begin = line.find(MATRIX)
     end = line.find(MATRIX_END, begin)
     if 0 < begin < end:

@@ -1,6 +1,6 @@
-"""The events of a run: all that a worker reports to front ends. `event_log` writes and reads them.
+"""The events of a run, by which its worker informs the front ends. `event_log` writes and reads them.
 
-Epochs and steps are counted from 1. Losses that are not finite arrive as None.
+Epochs and steps are counted from 1. A loss that is not finite is None.
 """
 
 from __future__ import annotations
@@ -15,23 +15,26 @@ Matrix = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """The base of all events; `time` is in seconds since the Unix epoch."""
+    """The base of all events; `type` names an event's kind in the log, `time` is in seconds since the Unix epoch."""
 
     type: ClassVar[str]
     time: float = 0.0
 
+    def __init_subclass__(cls, type: str = "") -> None:
+        if type:
+            cls.type = type
+
 
 @dataclass(frozen=True, kw_only=True)
-class RunStarted(Event):
-    """A worker has started on the run. Written before TensorFlow is imported.
+class RunStarted(Event, type="run_started"):
+    """A worker has started on the run. The event is written before TensorFlow is imported.
 
     Attributes:
-        epochs: epochs planned.
-        platform: operating system, CPU, Python, host, package versions; for reports.
-        total, trainable: parameters, by arithmetic.
+        epochs: the number of planned epochs.
+        total, trainable: the numbers of parameters, as computed from the experiment.
+        platform: operating system, CPU, Python, host and package versions, for reports.
     """
 
-    type: ClassVar[str] = "run_started"
     run: str
     epochs: int
     total: int
@@ -40,16 +43,15 @@ class RunStarted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Phase(Event):
-    """A new activity of the worker, before, during or after training.
+class Phase(Event, type="phase"):
+    """The worker has begun an activity, or reports the activity's progress.
 
     Attributes:
         name: waiting (for a device), importing, downloading, reading, verifying, features, building, compiling,
             training, solving (a closed form), evaluating or saving.
-        done, total: progress in `unit`; total 0 where it is not known.
+        done, total: the progress in `unit`; total is 0 where it is not known.
     """
 
-    type: ClassVar[str] = "phase"
     name: str
     done: float = 0
     total: float = 0
@@ -58,16 +60,15 @@ class Phase(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataReady(Event):
+class DataReady(Event, type="data"):
     """The data that the run uses.
 
     Attributes:
         train, validation, test: images in each part; validation is 0 where the test set is used for it.
-        sample: True for the bundled digits, which are never called MNIST.
-        inputs: the number of the network's inputs for one image.
+        sample: True for the bundled digits, which are not MNIST.
+        inputs: the number of inputs of the network for one image.
     """
 
-    type: ClassVar[str] = "data"
     name: str
     title: str
     class_names: tuple[str, ...]
@@ -82,23 +83,22 @@ class DataReady(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelBuilt(Event):
-    """The model as Keras built it, and where it runs.
+class ModelBuilt(Event, type="model"):
+    """The model as Keras built it, and the device that it runs on.
 
     Attributes:
         device: TensorFlow's name of the device (``CPU:0``, ``GPU:0``).
-        device_name: the hardware's own name.
+        device_name: the name of the hardware.
         program: how the steps are run (``graph``, ``xla``), or ``closed-form``.
-        precision: what the layers compute in, as in the experiment.
-        threads: threads that one operation of TensorFlow's is spread over; 0 where it was not recorded.
-        cpu_features: the processor's vector instructions, which decide TensorFlow's kernels.
+        total, trainable: the numbers of parameters, as counted by Keras.
+        steps: the number of steps in an epoch.
+        precision: the number format of the layers' computations, as in the experiment.
+        threads: the number of threads for one TensorFlow operation; 0 where it was not recorded.
+        cpu_features: the processor's vector instructions, on which TensorFlow's choice of kernels depends.
         tf32: whether a GPU may multiply float32 in TensorFloat-32; None without a GPU.
         deterministic: whether a GPU computes the same bits each time; None without a GPU (a CPU always does).
-        total, trainable: parameters by Keras' count.
-        steps: steps an epoch.
     """
 
-    type: ClassVar[str] = "model"
     device: str
     device_name: str
     program: str
@@ -115,15 +115,14 @@ class ModelBuilt(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress(Event):
+class Progress(Event, type="progress"):
     """The progress of training inside an epoch.
 
     Attributes:
         loss, accuracy: means over the epoch so far, on the training batches (dropout on).
-        images_per_second: over the last moment.
+        images_per_second: the present speed.
     """
 
-    type: ClassVar[str] = "progress"
     epoch: int
     step: int
     steps: int
@@ -134,18 +133,17 @@ class Progress(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EpochEnded(Event):
-    """An epoch's figures.
+class EpochEnded(Event, type="epoch"):
+    """An epoch has ended, with these figures.
 
     Attributes:
-        seconds: training and validation together, pauses left out.
         learning_rate: None where there is none (a closed form).
-        confusion: counts on the validation images, rows true, columns predicted.
-        plain_loss, plain_accuracy: after the epoch, dropout off, on a fixed part of the training images; None where
-            that was not asked for.
+        seconds: the time of training and validation, without pauses.
+        confusion: counts of the validation images; rows are true classes, columns predicted ones.
+        plain_loss, plain_accuracy: measured after the epoch, without dropout, on a fixed part of the training images;
+            None where the experiment does not request that.
     """
 
-    type: ClassVar[str] = "epoch"
     epoch: int
     loss: float | None
     accuracy: float | None
@@ -164,9 +162,9 @@ class Distribution:
     """The distribution of the values of one array.
 
     Attributes:
-        low, high: the smallest and the largest; the ends of the histogram.
-        counts: values in each of equally wide bins from `low` to `high`.
-        mean, deviation: of the values; the deviation is the population's.
+        low, high: the smallest and the largest value.
+        counts: the number of values in each of equally wide bins from `low` to `high`.
+        mean, deviation: mean and standard deviation of the values (of the population).
     """
 
     low: float
@@ -178,14 +176,14 @@ class Distribution:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerWeights:
-    """One layer's parameters at one moment.
+    """The parameters of one layer at one moment.
 
     Attributes:
-        name: as in `complexity.of`.
-        weights, biases: of batch normalisation: its scale and offset. None where the layer has none, or where one is
+        name: the layer's name, as in `complexity.of`.
+        weights, biases: for batch normalisation, scale and offset. None where the layer has none, or where a value is
             not finite.
-        dead: share of its units (neurons; a convolution's filters) whose output is zero for every image of a sample;
-            None for activations other than relu, and where a weight up to here is not finite.
+        dead: the share of the layer's units (neurons, filters) whose output is zero for every image of a sample;
+            None for activations other than relu, and where a weight of this or an earlier layer is not finite.
     """
 
     name: str
@@ -195,20 +193,22 @@ class LayerWeights:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WeightsSeen(Event):
-    """The weights and biases after an epoch (epoch 0: the initial ones); a long run records only some epochs."""
+class WeightsSeen(Event, type="weights"):
+    """The weights and biases after an epoch. Epoch 0 means the initial ones; a long run records only some epochs."""
 
-    type: ClassVar[str] = "weights"
     epoch: int
     layers: tuple[LayerWeights, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gpu:
-    """One GPU's load, as NVML reports it; None where it does not.
+    """One GPU's load; None for a value that NVML does not report.
 
     Attributes:
-        utilization: percent. memory_used, memory_total: bytes. temperature: degrees Celsius. power: watts.
+        utilization: in percent.
+        memory_used, memory_total: in bytes.
+        temperature: in degrees Celsius.
+        power: in watts.
     """
 
     index: int
@@ -221,14 +221,14 @@ class Gpu:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeviceLoad(Event):
-    """The load of the machine and of the worker itself.
+class DeviceLoad(Event, type="device"):
+    """The load of the machine and of the worker; memory is in bytes.
 
     Attributes:
-        cpu: percent of all cores. worker_cpu: percent of one core. memory in bytes.
+        cpu: in percent of all cores.
+        worker_cpu: in percent of one core.
     """
 
-    type: ClassVar[str] = "device"
     cpu: float
     cores: int
     memory_used: int
@@ -239,71 +239,65 @@ class DeviceLoad(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Paused(Event):
+class Paused(Event, type="paused"):
     """Training is paused."""
 
-    type: ClassVar[str] = "paused"
     epoch: int
     step: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resumed(Event):
-    """Training goes on after a pause or, with `from_epoch`, in another worker; later epochs are dropped.
+class Resumed(Event, type="resumed"):
+    """Training continues, after a pause or in another worker, which drops the epochs after its checkpoint.
 
     Attributes:
-        from_epoch: whole epochs that are kept; None after a pause.
-        step: steps of the next epoch that are kept. Both are 0 where there was no checkpoint to go on from.
+        from_epoch: the number of whole epochs that are kept, 0 without a checkpoint; None after a pause.
+        step: the number of steps of the next epoch that are kept.
     """
 
-    type: ClassVar[str] = "resumed"
     from_epoch: int | None = None
     step: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Extended(Event):
+class Extended(Event, type="extended"):
     """The number of planned epochs has changed to `epochs`.
 
     Attributes:
-        commands: ids of the commands that asked for it; none is obeyed again once it is named here.
+        commands: ids of the commands that requested it; they are not obeyed again.
     """
 
-    type: ClassVar[str] = "extended"
     epochs: int
     commands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckpointSaved(Event):
-    """A checkpoint is complete on disk; `epoch` epochs and `step` steps of the next are in it."""
+class CheckpointSaved(Event, type="checkpoint"):
+    """A checkpoint is complete on disk, as of `step` steps after the end of epoch `epoch`."""
 
-    type: ClassVar[str] = "checkpoint"
     epoch: int
     step: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Warned(Event):
-    """A warning for the user, in plain words."""
+class Warned(Event, type="warning"):
+    """A warning for the user, as a sentence."""
 
-    type: ClassVar[str] = "warning"
     text: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended(Event):
+class Ended(Event, type="ended"):
     """The last event of a run, unless the run is resumed.
 
     Attributes:
         state: finished, stopped, diverged or failed.
-        reason: in words.
-        test_loss, test_accuracy, macro_f1: the final evaluation; None where there was none.
+        reason: why it ended, in words.
+        test_loss, test_accuracy, macro_f1: from the final evaluation; None where there was none.
         where: file and line of a failure.
-        refused: why the run could not be resumed; the other fields are those of its earlier end.
+        refused: why the run could not be resumed; then the other fields are those of the earlier end.
     """
 
-    type: ClassVar[str] = "ended"
     state: str
     reason: str
     test_loss: float | None = None
@@ -314,7 +308,7 @@ class Ended(Event):
 
 
 def computation(model: ModelBuilt) -> str:
-    """Return how a run computes: ``xla program in float32, TF32 on, 8 threads``; what was not recorded is left out."""
+    """Describe how a run computes: ``xla program in float32, TF32 on, 8 threads``; unknown parts are left out."""
     parts = [f"{model.program} program in {model.precision}"]
     if model.tf32 is not None:
         parts.append(f"TF32 {'on' if model.tf32 else 'off'}")
@@ -326,4 +320,4 @@ def computation(model: ModelBuilt) -> str:
 
 
 EVENTS: dict[str, type[Event]] = {kind.type: kind for kind in Event.__subclasses__()}
-"""The events by the type that stands on their line of the log."""
+"""The classes of events by their `type`."""

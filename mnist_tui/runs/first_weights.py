@@ -1,8 +1,8 @@
-"""The weights of a run's first layer as pictures, read from its checkpoint or its model, whichever is newer.
+"""Read the weights of a run's first layer as pictures, from its checkpoint or its model, whichever is newer.
 
 Both formats are read without TensorFlow and within limits, because such files can come from somebody else. The
 configuration in a `model.keras`, which can name code to be run, is never used: the network is that of the run's
-experiment. Weights that lie in other files, or are links to them, are refused.
+experiment. Weights in other files, and links, are refused.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 TRIES = 3
-"""A worker may replace the checkpoint's arrays after their name was read."""
+"""How often reading a checkpoint is tried: the worker may replace the arrays after their name was read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +38,12 @@ class FirstWeights:
     """The weights of each unit of the first layer.
 
     Attributes:
-        layer: its name, as in `complexity.of`.
+        layer: the layer's name, as in `complexity.of`.
         units: the word for its units: neurons or filters.
         pictures: float32 (units, rows, columns).
-        epoch: the number of epochs trained, with a fraction inside an epoch.
-        source: the file's name.
-        strong: the absolute value that 99.5 % of the weights do not exceed; for the scale of colours.
+        epoch: the number of trained epochs; nan where it is not known.
+        source: the file that the weights were read from.
+        strong: the absolute value that 99.5 % of the weights do not exceed, for the scale of colours.
     """
 
     layer: str
@@ -56,28 +56,26 @@ class FirstWeights:
 
 @dataclass(frozen=True)
 class _Place:
-    """The first layer that has weights, and the shape of its pictures (rows, columns)."""
+    """The first layer with weights, and the shape of its pictures (rows, columns)."""
 
     layer: str
     kind: str
-    seen: tuple[int, int]
+    shape: tuple[int, int]
 
 
 def first_weights(folder: RunFolder, experiment: Experiment) -> FirstWeights:
     """Return the newest weights of a run's first layer.
 
     Raises:
-        RunError: there are none yet, or they cannot be shown as pictures; the text says why.
+        RunError: there are no weights yet, or they cannot be shown as pictures; the text says why.
     """
     place, model, pointer = _place(experiment), folder.model_file, folder.checkpoint_file
-    if _changed(model) and _changed(model) >= _changed(pointer):
+    if _time_changed(model) and _time_changed(model) >= _time_changed(pointer):
         kernel, epoch, source = _of_model(folder, place, of(experiment).total)
     else:
         kernel, epoch, source = _of_checkpoint(pointer, place)
-    rows, columns = place.seen
     try:
-        pictures = np.moveaxis(kernel.reshape(-1, kernel.shape[-1]), -1, 0).reshape(-1, rows, columns)
-        pictures = pictures.astype(np.float32)
+        pictures = kernel.reshape(-1, kernel.shape[-1]).T.reshape(-1, *place.shape).astype(np.float32)
     except (ValueError, IndexError, TypeError):
         raise RunError(f"The weights in {source} are another network's.") from None
     sizes = np.abs(pictures[np.isfinite(pictures)])
@@ -104,8 +102,7 @@ def _place(experiment: Experiment) -> _Place:
     raise RunError("The network has no layer with weights.")
 
 
-def _changed(path: Path) -> float:
-    """Return when a file was last written, in seconds since the Unix epoch; 0 where it is not there."""
+def _time_changed(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except OSError:
@@ -148,20 +145,23 @@ def _of_model(folder: RunFolder, place: _Place, parameters: int) -> tuple[NDArra
 
 
 WEIGHTS = "model.weights.h5"
-"""The file of weights in the archive."""
+"""The name of the weights file in a `.keras` archive."""
 
 
 def most_bytes(parameters: int) -> int:
-    """Return the largest size of a file of weights with so many parameters and an optimizer's values for each."""
+    """Return the largest accepted size, in bytes, of a weights file with so many parameters and an optimizer."""
     return 64_000_000 + 40 * parameters
 
 
 def weights_of(path: Path, most: int) -> io.BytesIO:
-    """Return the HDF5 file, of at most `most` bytes, in the archive of a model.
+    """Return the HDF5 file of the weights in a `.keras` archive.
+
+    Args:
+        most: the largest accepted size in bytes.
 
     Raises:
         OSError: the archive does not exist, is a link, or cannot be read.
-        ValueError: it is not such an archive, or the file is larger.
+        ValueError: the file is not such an archive, or its weights are too large.
     """
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
@@ -180,10 +180,10 @@ def weights_of(path: Path, most: int) -> io.BytesIO:
 
 
 def array(file: h5py.File, name: str, most: int) -> NDArray[Any]:
-    """Return an array of an open file of weights.
+    """Return an array of an open weights file.
 
     Raises:
-        ValueError: it lies in another file, or is larger than `most` bytes.
+        ValueError: the array lies in another file, or is larger than `most` bytes.
         KeyError: there is no array of that name.
     """
     import h5py

@@ -1,6 +1,6 @@
-"""A run's folder: its layout, how the run was requested, its name and note, and how a new folder is made.
+"""The folder of a run: the names of its files, its launch record, its name and note, and how a new folder is made.
 
-The worker (`training`) writes what the files hold; this module knows their names and how they are read.
+The worker (in `training`) writes most of the files; this module knows their names and how they are read.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from mnist_tui.runs.records import document
 from mnist_tui.runs.state import LIVE
 
 POINTER = "checkpoint.json"
-"""The file in `checkpoint` that names the files of the complete checkpoint."""
+"""The file in the folder `checkpoint` that names the files of the newest complete checkpoint."""
 
 
 @dataclass(frozen=True)
 class RunFolder(ProcessFolder):
-    """One run's folder: its files, and how they are read."""
+    """The folder of one run."""
 
     kind = "run"
     live = LIVE
@@ -35,7 +35,7 @@ class RunFolder(ProcessFolder):
     launch_file = Inside("launch.json")
     checkpoint = Inside("checkpoint")
     checkpoint_file = Inside("checkpoint", POINTER)
-    """Exists where the run has a checkpoint."""
+    """This file exists if the run has a checkpoint."""
     results_file = Inside("results.json")
     predictions_file = Inside("predictions.npz")
     predicted_file = Inside("predicted.bin")
@@ -44,18 +44,18 @@ class RunFolder(ProcessFolder):
     exports = Inside("exports")
 
     def preset(self) -> Preset:
-        """Return the experiment with the preset's name, and the reference where it still applies."""
+        """Return the experiment with its preset's name, and with the published results if they still apply."""
         return load_preset(self.experiment_file, follow_links=False)
 
     def launch(self) -> Launch:
-        """Return how the run was requested."""
+        """Return the launch record; raises a `RunError` if it cannot be read."""
         return read_record(self.launch_file, Launch)
 
     def write_launch(self, launch: Launch) -> None:
         write_json(self.launch_file, document(launch))
 
     def results(self) -> dict[str, Any] | None:
-        """Return the document in `results.json`; None while there is none; raises `RunError` where it is damaged."""
+        """Return the content of `results.json`, None while there is none; raises a `RunError` if it is damaged."""
         from mnist_tui.runs.results import check_results
 
         if not os.path.lexists(self.results_file):
@@ -70,21 +70,21 @@ class RunFolder(ProcessFolder):
 
 @dataclass(frozen=True)
 class Launch:
-    """The content of `launch.json`: how a run was requested, without its experiment.
+    """The launch record, `launch.json`: how a run was requested, without its experiment.
 
     Attributes:
-        created: seconds since the epoch.
-        since_boot: the same moment in seconds since the boot, which never steps: the order of runs in the queue. 0 in
-            runs of earlier versions.
-        command: the command line that runs it again.
+        created: when the run was requested, in seconds since 1970.
+        command: the command line that trains the same run again.
         device: auto, cpu or gpu[:N].
-        data_dir: where to look for data first, or None.
-        allow_sample: whether the bundled digits may stand in for data that cannot be had.
-        wait: whether to wait in the queue behind the earlier runs on the same device (`devices`).
-        threads: the number that TensorFlow spreads one operation over on the CPU, which decides a result's last bits;
-            None for one a usable core.
-        study: id of the study that the run is a trial of; empty for a run of its own.
-        more: keys of a later version, kept when the file is written again.
+        data_dir: the folder that is searched for the data first, or None.
+        allow_sample: whether the bundled digits may replace data that are not available.
+        wait: whether to wait for the end of earlier runs on the same device (`devices`).
+        threads: the number of threads for one TensorFlow operation on the CPU, on which the last bits of a result
+            depend; None for one thread per usable core.
+        study: the id of the study that the run is a trial of; empty for none.
+        since_boot: `created` in seconds since the boot, by a clock that nobody sets; it orders the queue. 0 in runs of
+            earlier versions.
+        more: keys of a later version, which are kept when the file is written again.
     """
 
     created: float
@@ -99,13 +99,10 @@ class Launch:
     more: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False)
 
     def made_at(self, run: str) -> float:
-        """Return when a run was made, in seconds since the epoch: what lists are sorted by.
+        """Return when the run with id `run` was made, in seconds since 1970, for sorting lists.
 
-        It keeps the order of the names where the clock was set back between two runs. Names of earlier versions are in
-        local time and do not count.
-
-        Args:
-            run: the run's id.
+        If the clock was set back between two runs, the time in the id is used, which never goes back. Ids of earlier
+        versions are in local time and are not used.
         """
         named = time_in_name(run) if self.since_boot else None
         return self.created if named is None or is_far(named, self.created) else max(self.created, named)
@@ -114,11 +111,11 @@ class Launch:
 def create(
     runs_dir: Path, preset: Preset, launch: Launch, command: Callable[[RunFolder], str] | None = None
 ) -> RunFolder:
-    """Make the folder of a new run, state starting.
+    """Make the folder of a new run, with the state starting.
 
     Args:
-        launch: how it was requested; `since_boot` is added where it is missing.
-        command: returns the launch's command line from the run's folder; None where the launch has it.
+        launch: the launch record; `since_boot` is added where it is missing.
+        command: returns the launch's command line from the run's folder; None if the launch already has one.
 
     Raises:
         RunError: `runs_dir` cannot be written.
@@ -129,7 +126,7 @@ def create(
         launch = replace(launch, command=command(folder))
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
-        with replacing_folder(folder.path) as path:  # a process that is killed here leaves no half of a run
+        with replacing_folder(folder.path) as path:  # a process that is killed here leaves no incomplete run
             new = RunFolder(path)
             new.control.mkdir()
             write_text(new.experiment_file, dump_preset(replace(preset, origin="run")))
@@ -141,14 +138,14 @@ def create(
 
 
 def check_place_in_run(path: Path) -> None:
-    """Raise a `RunError` if a file at `path` would be part of a run's folder that leads outside itself."""
+    """Raise a `RunError` if `path` is in a run's folder that contains a link, a pipe or a device."""
     for place in list(path.absolute().parents)[:3]:
         if os.path.lexists(place / "experiment.toml"):
             RunFolder(place).check_own_files()
 
 
 def unwritable(runs_dir: Path, error: OSError) -> RunError:
-    """Return the refusal of a folder for runs that cannot be written."""
+    """Return the error for a runs folder that cannot be written."""
     return RunError(
         f"the runs folder {runs_dir} cannot be written ({error.strerror or error}); "
         "give a folder of yours with --runs-dir or MNIST_TUI_RUNS"
@@ -160,7 +157,7 @@ LONGEST_NAME, LONGEST_NOTE = 60, 500
 
 @dataclass(frozen=True)
 class Label:
-    """A display name and a note, each a line of text; empty for none."""
+    """The name and the note that a user gave a run, each a line of text; empty for none."""
 
     name: str = ""
     note: str = ""
@@ -168,7 +165,7 @@ class Label:
 
 
 def read_label(folder: RunFolder) -> Label:
-    """Return the run's label; an empty one where there is none, or none that can be read."""
+    """Return the run's label; an empty one if there is none or it cannot be read."""
     try:
         return checked_label(folder)
     except RunError:
@@ -176,7 +173,7 @@ def read_label(folder: RunFolder) -> Label:
 
 
 def checked_label(folder: RunFolder) -> Label:
-    """Return the run's label; an empty one where there is none; raises `RunError` for one that cannot be read."""
+    """Return the run's label; an empty one if there is none; raises a `RunError` if it cannot be read."""
     if not os.path.lexists(folder.label_file):
         return Label()
     label = read_record(folder.label_file, Label)
@@ -184,10 +181,10 @@ def checked_label(folder: RunFolder) -> Label:
 
 
 def write_label(folder: RunFolder, label: Label) -> Label:
-    """Write the run's label, an empty one by removing the file, and return it with its blanks made single spaces.
+    """Write a run's label (an empty one deletes the file), and return it as written: each text in one line.
 
     Raises:
-        RunError: a text is too long, or the run's folder is gone or cannot be written.
+        RunError: a text is too long, or the run's folder no longer exists or cannot be written.
     """
     folder.check_own_files()
     label = replace(label, name=one_line(label.name), note=one_line(label.note))
@@ -205,5 +202,5 @@ def write_label(folder: RunFolder, label: Label) -> Label:
 
 
 def one_line(text: str) -> str:
-    """Return the text without control characters and with single blanks."""
+    """Return the text in one line: control characters and series of blanks become single blanks."""
     return " ".join("".join(part if part.isprintable() else " " for part in text).split())

@@ -1,4 +1,4 @@
-"""The runs of a folder: find one by what a person types, and list all."""
+"""The runs of a folder: list them, or find a run by the text that a person types."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from mnist_tui.runs.naming import SkippedEntry, ambiguous, is_file, matching, ne
 from mnist_tui.runs.state import LIVE
 
 RECENT = 50
-"""How many of the newest runs are looked at for one that trains now."""
+"""How many of the newest runs are examined by `newest` and `any_running_here`."""
 
 
 class AmbiguousRunError(RunError):
-    """A text that means several runs."""
+    """A text that fits several runs."""
 
 
 def default_runs_dir() -> Path:
-    """Return the folder for runs: ``MNIST_TUI_RUNS``, else ``runs`` in the user's data folder.
+    """Return the folder for runs: ``MNIST_TUI_RUNS`` if it is set, else ``runs`` in the user's data folder.
 
     Raises:
-        NoHomeError: there is no home folder.
-        PathError: the variable holds no path.
+        PathError: the variable holds no path, or there is no home folder (`NoHomeError`).
     """
     try:
         return path_in_variable("MNIST_TUI_RUNS") or data_folder() / "runs"
@@ -38,11 +37,10 @@ def run_folders(runs_dir: Path) -> list[RunFolder]:
 
 
 def find_run(runs_dir: Path, text: str) -> RunFolder:
-    """Return the run that `text` means: an id, a unique beginning or ending of one, a folder, or ``latest``.
+    """Return the run that a text names: an id, a unique beginning or ending of an id, a path, or ``latest``.
 
     Raises:
-        RunError: there is no such run.
-        AmbiguousRunError: there are several.
+        RunError: there is no such run, or there are several (`AmbiguousRunError`).
     """
     as_path = typed_path(text)
     if is_file(as_path / "experiment.toml"):
@@ -66,26 +64,23 @@ def find_run(runs_dir: Path, text: str) -> RunFolder:
 
 
 def newest(folders: list[RunFolder]) -> RunFolder:
-    """Return the run that was made last, from at least one folder, newest first by name.
+    """Return the run that was made last.
 
-    Names begin with the second, and never go back. Among those of one second, and of earlier versions in the hour that
-    a clock repeats, the time of the launch decides.
+    Args:
+        folders: at least one run, sorted by name, the newest first. Names begin with the second in which the run was
+            made; for runs of the same second the launch time decides.
     """
     second = folders[0].id[:15]
     return max((folder for folder in folders[:RECENT] if folder.id[:15] == second), key=_created)
 
 
 def absolute(path: Path) -> Path:
-    """Return a folder's path from the root; a folder that is a link itself stays one, so that it is refused."""
+    """Return a folder's absolute path. If the folder itself is a link, it is kept, so that it is refused later."""
     return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
 
 
 def check_readable(runs_dir: Path) -> None:
-    """Check that a runs folder can be listed; one that is not there yet can.
-
-    Raises:
-        RunError: it is not a folder, or may not be read.
-    """
+    """Raise a `RunError` if a runs folder cannot be listed; a folder that does not exist yet is no error."""
     try:
         with os.scandir(runs_dir):
             pass

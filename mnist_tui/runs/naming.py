@@ -1,4 +1,4 @@
-"""The names of runs and studies: how new ones are made from the time, and which folders a person's words mean."""
+"""The names of the folders of runs and studies: new names are made from the time; a person types a part of a name."""
 
 from __future__ import annotations
 
@@ -12,29 +12,23 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
+
+from mnist_tui.runs.process_folder import ProcessFolder
 
 STAMP = "%Y%m%d-%H%M%S"
-"""How the names of runs and studies begin, in UTC."""
+"""The time in UTC that the names of runs and studies begin with."""
 FAR_SECONDS = 26 * 3600
-"""Names further in the future than this do not decide about the names of new runs; time zones and steps are nearer."""
+"""A name's time is not used if it is this far in the future, which no time zone or change of a clock explains."""
 SHOWN = 4
-"""How many names a refusal lists of those that a text may mean."""
+"""How many of the matching names an error lists."""
 
-
-class Named(Protocol):
-    """A run's or a study's folder."""
-
-    @property
-    def id(self) -> str: ...
-
-
-Folder = TypeVar("Folder", bound=Named)
+Folder = TypeVar("Folder", bound=ProcessFolder)
 
 
 @dataclass(frozen=True)
 class SkippedEntry:
-    """An entry of a folder that could not be examined, and why: another user's folder, a link that leads nowhere."""
+    """An entry of a folder that could not be examined, such as another user's folder or a broken link, and why."""
 
     name: str
     why: str
@@ -47,7 +41,7 @@ def scan_folder(place: Path, proof: str = "") -> tuple[list[str], list[SkippedEn
     """Return the names of the folders in `place`, newest first, and the entries that could not be examined.
 
     Args:
-        proof: a file that each of them holds; empty where that is seen later.
+        proof: the name of a file that each folder must hold; empty for no such test.
     """
     names: list[str] = []
     skipped: list[SkippedEntry] = []
@@ -57,7 +51,7 @@ def scan_folder(place: Path, proof: str = "") -> tuple[list[str], list[SkippedEn
         entries = []
     for name in entries:
         try:
-            kind = os.stat(place / name).st_mode  # noqa: PTH116 (of what a link leads to)
+            kind = os.stat(place / name).st_mode  # noqa: PTH116 (follows links)
             if stat.S_ISDIR(kind) and (not proof or _holds(place / name / proof)):
                 names.append(name)
         except OSError as error:
@@ -75,7 +69,7 @@ def newest_first(place: Path, proof: str = "") -> list[str]:
 
 
 def is_file(path: Path) -> bool:
-    """Return whether there is a readable file, or a link to one; False also for a text that cannot be a path."""
+    """Return whether `path` is a file or a link to a file; False also if the file system rejects the path."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -83,22 +77,21 @@ def is_file(path: Path) -> bool:
 
 
 def _holds(file: Path) -> bool:
-    """Return whether something of that name is there, a broken link too; raises OSError for a forbidden folder."""
     try:
-        file.lstat()
+        file.lstat()  # finds a broken link too, and raises an OSError in a forbidden folder
     except FileNotFoundError:
         return False
     return True
 
 
 def matching(folders: Sequence[Folder], text: str) -> list[Folder]:
-    """Return the folders that `text` may mean: the one of that name, else those whose name begins or ends with it."""
+    """Return the folder with the name `text`, else all folders whose names begin or end with it."""
     exact = [folder for folder in folders if folder.id == text]
     return exact or [folder for folder in folders if folder.id.startswith(text) or folder.id.endswith(f"-{text}")]
 
 
-def ambiguous(matches: Sequence[Named], text: str, what: str) -> str:
-    """Return the refusal of a text that means several; `what` names them in the plural."""
+def ambiguous(matches: Sequence[ProcessFolder], text: str, what: str) -> str:
+    """Return the error message for a text that fits several folders, which `what` names in the plural (``runs``)."""
     some = ", ".join(folder.id for folder in matches[:SHOWN])
     more = " …" if len(matches) > SHOWN else ""
     return f"{text!r} is the beginning of {len(matches)} {what} ({some}{more}); type more of the name"
@@ -107,13 +100,13 @@ def ambiguous(matches: Sequence[Named], text: str, what: str) -> str:
 def new_name(place: Path, created: float, title: str, otherwise: str) -> str:
     """Return a new name for a folder in `place`: ``20250101-120000-raw-4b66``.
 
-    It begins with the time in UTC, but never with one before that of the newest name there. So names keep the order in
-    which they were made where the clock was set back, or earlier versions wrote local time.
+    The name begins with the time in UTC, or with a later time than the newest name in the folder if the clock was set
+    back, or if an earlier version used local time. So the order of the names is that of their making.
 
     Args:
-        created: seconds since the epoch.
-        title: a part of the name is made from it.
-        otherwise: that part where the title has no letter or digit.
+        created: the present time in seconds since 1970.
+        title: the text for the middle of the name; only its letters and digits are used.
+        otherwise: the middle of the name if the title has no letter or digit.
     """
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-") or otherwise
     return f"{_new_stamp(place, created)}-{slug}-{secrets.token_hex(2)}"
@@ -132,7 +125,7 @@ def _new_stamp(place: Path, created: float) -> str:
 
 
 def time_in_name(name: str) -> float | None:
-    """Return the time that a name begins with, in seconds since the epoch; None where it begins with none."""
+    """Return the time at the beginning of a name, in seconds since 1970; None where there is none."""
     try:
         return float(calendar.timegm(time.strptime(name[:15], STAMP)))
     except ValueError:
@@ -140,5 +133,5 @@ def time_in_name(name: str) -> float | None:
 
 
 def is_far(named: float, created: float) -> bool:
-    """Return whether a name's time lies so far after a moment that no time zone or step of a clock explains it."""
+    """Return whether the time `named` is so long after `created` that no time zone or clock change explains it."""
     return named - created >= FAR_SECONDS

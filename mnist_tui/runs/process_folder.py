@@ -1,7 +1,7 @@
-"""A folder that one process writes, a run's or a study's: its status, its lock, and whether its process lives.
+"""The folder of a run or a study, which one process writes: its status, its lock, and whether its process lives.
 
-Wall clocks are never compared. Whether a process lives is judged by its number and start where it is one of this
-system, else by the folder's lock, else by whether its heartbeat is seen to change.
+Wall clocks are never compared. A process lives if this system has one with its number and start time, or if it holds
+the folder's lock. If both cannot be known, as on another machine without locks, its heartbeat must change.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from mnist_tui.runs.records import LARGEST, document, record
 
 HEARTBEAT_SECONDS = 2.0
 LOCAL = frozenset("apfs bcachefs btrfs ext2 ext3 ext4 f2fs hfs jfs overlay ramfs tmpfs xfs zfs".split())  # noqa: SIM905
-"""File systems that no other machine writes to: there, a lock that nobody holds means that no process lives."""
+"""File systems that only one machine can write: there, a lock that nobody holds means that no process lives."""
 LOOK_SECONDS = 0.2
 LOG_BYTES = 65_536
-"""The most that is read of the end of a log."""
+"""Only so many bytes at the end of a log are read."""
 SCRATCH = "scratch"
-"""A study's folder for its cluster, which other programs fill; what lies in it is not checked."""
+"""The cluster's folder inside a study's folder; other programs write there, so its content is not checked."""
 
 Record = TypeVar("Record")
 
 
 class WrittenError(RunError):
-    """A run or study that another process writes."""
+    """A run or study that another process is writing."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,15 @@ class Status:
     """The content of `status.json`.
 
     Attributes:
-        state: as the process last wrote it; `ProcessFolder.state` corrects it for a process that died.
-        pid: the process; 0 before there is one.
-        process_start: when that process (before there is one: `maker`) started, as `processes.start_of` returns it.
-        heartbeat: when the process last showed life, in seconds since the epoch by its host's clock.
-        system: the running system that `pid` belongs to, as `processes.system` returns it. Empty in folders of earlier
-            versions: there `process_start` is wall time, and only the lock shows whether the process lives.
-        maker: the process that made the folder, before another has taken it on.
-        place: inode of the folder that this was written in, by which its copies are recognised; 0 if not known.
-        more: keys of a later version, kept when the status is written again.
+        state: as the process last wrote it; `ProcessFolder.state` corrects it if the process has died.
+        pid: the number of the process that writes the folder; 0 before there is one.
+        process_start: when the process `pid` (or `maker`, if there is none) started, from `processes.start_of`.
+        heartbeat: when the process last confirmed that it lives, in seconds since 1970 by its host's clock.
+        system: the running system of the process, from `processes.system`. Empty in folders of earlier versions: there
+            `process_start` is a wall time, and only the lock shows whether the process lives.
+        maker: the number of the process that made the folder, until a worker starts.
+        place: the inode of the folder, which distinguishes it from its copies; 0 if it is not known.
+        more: keys of a later version, which are kept when the status is written again.
     """
 
     state: str
@@ -68,7 +68,7 @@ class Status:
 
     @property
     def is_here(self) -> bool:
-        """Whether the process is, or was, one of this machine."""
+        """Whether the process runs, or ran, on this machine."""
         return self.is_of_this_boot or self.host == socket.gethostname()
 
     @property
@@ -77,7 +77,7 @@ class Status:
 
 
 class Inside:
-    """An attribute of a folder: the path of a file or folder at a fixed place in it."""
+    """An attribute of a `ProcessFolder`: the path of a file or folder inside it."""
 
     def __init__(self, *parts: str) -> None:
         self._parts = parts
@@ -88,11 +88,12 @@ class Inside:
 
 @dataclass(frozen=True)
 class ProcessFolder:
-    """The common base of a run's and a study's folder. Cheap to make: it reads nothing by itself.
+    """The base of the folders of runs and studies. Making such an object reads no files.
 
     Attributes:
         kind: ``run`` or ``study``.
-        live: the states in which its process lives.
+        live: the states in which the process lives.
+        error: the class of the errors that are raised.
     """
 
     path: Path
@@ -111,7 +112,7 @@ class ProcessFolder:
         return self.path.name
 
     def check_own_files(self) -> None:
-        """Raise a RequestError if a link, a pipe or a device is in the folder; called before each write and delete."""
+        """Raise a RequestError if a link, a pipe or a device is in the folder. Call this before any write or delete."""
         if why := foreign_file(self.path):
             raise self.error(
                 f"{self.kind} {self.id}: {why}; nothing is written to it or deleted. Remove that from {self.path} "
@@ -119,20 +120,20 @@ class ProcessFolder:
             )
 
     def status(self) -> Status:
-        """Return the content of `status.json`; raises a `RequestError` where it cannot be read."""
+        """Return the content of `status.json`; raises a `RequestError` if it cannot be read."""
         try:
             return read_record(self.status_file, Status)
         except RunError as error:
             raise self.error(str(error)) from None
 
     def write_status(self, status: Status) -> None:
-        """Replace `status.json`, with the inode of the folder where the status names a process."""
+        """Replace `status.json`; if the status names a process, the inode of the folder is added."""
         if status.pid or status.maker:
             status = replace(status, place=_inode(self.path))
         write_json(self.status_file, document(status))
 
     def state(self) -> str:
-        """Return the status's state; ``crashed`` if the status says that the process lives, and it does not."""
+        """Return the state in the status, or ``crashed`` if that is a live one but the process has died."""
         status = self.status()
         if status.state not in self.live or is_alive(self.path, status):
             return status.state
@@ -140,10 +141,12 @@ class ProcessFolder:
         return "crashed" if again == status else again.state
 
     def is_known(self, status: Status | None = None) -> bool:
-        """Return whether it is known if the process lives: for a time it is not, on another machine without a lock.
+        """Return whether this process knows for certain if the other one lives.
+
+        It is unknown for SILENT_SECONDS at most, if the process is on another machine and holds no lock.
 
         Args:
-            status: a status that was read before; None for the present one.
+            status: a status that was read before; None to read it now.
         """
         status = status or self.status()
         if status.state not in self.live or _known_alive(self.path, status) is not None:
@@ -151,7 +154,7 @@ class ProcessFolder:
         return not is_alive(self.path, status)
 
     def wait_until_known(self, patience: float = SILENT_SECONDS) -> None:
-        """Wait until `is_known`: until the heartbeat has changed, or has been silent for `patience` seconds."""
+        """Wait until it is known if the process lives: until its heartbeat changes, or `patience` seconds are over."""
         first, end = self.status(), time.monotonic() + patience
         while not self.is_known(first):
             if self.status() != first or time.monotonic() > end:
@@ -159,15 +162,15 @@ class ProcessFolder:
             time.sleep(LOOK_SECONDS)
 
     def last_log_lines(self, count: int = 12) -> list[str]:
-        """Return the end of the log, without what TensorFlow prints at every start; empty where there is none."""
+        """Return the informative lines (see `informative_lines`) at the end of the log; empty if there is no log."""
         return last_lines(self.log_file, count)
 
     def known_end(self) -> str:
-        """Return how a crashed process ended; empty where that is not known."""
+        """Return how a crashed process ended, in words; empty if that is not known."""
         return known_end(self._last_three_lines())
 
     def why_crashed(self) -> str:
-        """Return how a crashed process ended or may have ended, and what it printed last."""
+        """Return how a crashed process ended or may have ended, in words, and the last lines that it printed."""
         return why_crashed(self._last_three_lines())
 
     def _last_three_lines(self) -> list[str]:
@@ -176,16 +179,16 @@ class ProcessFolder:
         return self.last_log_lines(3)
 
     def start_process(self, module: str, *arguments: str, lock: Lock | None = None) -> None:
-        """Start the process that writes the folder from now on, and name it in the status.
+        """Start the process that is to write the folder, and write a status that names it.
 
-        It outlives this one. What it prints goes into the folder's log, and so does how it ended.
+        The process can outlive this one. Its output goes into the folder's log, and so does a line on how it ended.
 
         Args:
-            module: the module that it runs.
-            lock: the folder's, held by this process and handed over to the new one.
+            module: the module that the process runs.
+            lock: the folder's lock, which this process holds and hands over.
 
         Raises:
-            OSError: it cannot be started, or the folder cannot be written; then no process is left.
+            OSError: the process cannot be started, or the folder cannot be written; then no process is left.
         """
         process, handles = None, () if lock is None else (lock.fileno(),)
         if lock is not None:
@@ -205,14 +208,14 @@ class ProcessFolder:
 
 
 class Lock(FileLock):
-    """The right to write a run or a study; held until the process ends or `release`.
+    """The lock of a run or a study, which its writer holds until `release` or the end of the process.
 
     Args:
-        handed_over: the lock's open file, by its number, from the process that held it.
+        handed_over: the file descriptor of the lock's open file, from the process that held it.
 
     Raises:
-        WrittenError: another process holds it; the text names the holder.
-        RequestError: the folder leads outside itself, is gone or cannot be written.
+        WrittenError: another process holds the lock; the text names it.
+        RequestError: the folder leads outside itself, no longer exists or cannot be written.
     """
 
     def __init__(self, folder: ProcessFolder, handed_over: int | None = None) -> None:
@@ -228,17 +231,17 @@ class Lock(FileLock):
 
 
 def status_of_new_folder() -> Status:
-    """Return the status of a folder that this process has just made, before a worker has taken it on."""
+    """Return the status of a folder that this process has just made, and that has no worker yet."""
     return replace(this_process("starting"), pid=0, maker=os.getpid())
 
 
 def this_process(state: str) -> Status:
-    """Return the status of a run or study that this process writes."""
+    """Return the status of a run or study that this process writes, as of now."""
     return status_of(os.getpid(), state)
 
 
 def status_of(pid: int, state: str) -> Status:
-    """Return the status of a run or study that a process of this system writes, as of now."""
+    """Return the status of a run or study that the process `pid` of this system writes, as of now."""
     start, host = processes.start_of(pid), socket.gethostname()
     return Status(state, pid, start, host, time.time(), system=processes.system())
 
@@ -249,7 +252,7 @@ def with_heartbeat(status: Status) -> Status:
 
 
 def is_worker(path: Path, status: Status) -> bool:
-    """Return whether the process that a status names lives on this system and writes in this folder, for certain."""
+    """Return whether the process in a status certainly lives, on this system, and writes this folder, not a copy."""
     pid = status.pid or status.maker
     if status.system != processes.system() or not processes.is_running(pid, status.process_start):
         return False
@@ -259,17 +262,17 @@ def is_worker(path: Path, status: Status) -> bool:
 def is_alive(path: Path, status: Status) -> bool:
     """Return whether the process that wrote `status` in the folder at `path` lives.
 
-    Where that cannot be known, its heartbeat decides: it is dead once that was seen unchanged for SILENT_SECONDS.
+    If that cannot be known, the heartbeat decides: without a change for SILENT_SECONDS, the process is dead.
     """
     alive = _known_alive(path, status)
     return processes.unchanged_seconds(str(path), status) < SILENT_SECONDS if alive is None else alive
 
 
 def _known_alive(path: Path, status: Status) -> bool | None:
-    """Return whether a process lives; None where that cannot be known: on another machine, without a lock.
+    """Return whether a process lives; None if that cannot be known: on another machine, without a lock.
 
-    It lives if its number and start are those of a process of this system, or if the folder's lock is held. Else it is
-    dead, if it was one of this machine, or its folder lies on a file system of this machine alone.
+    The process lives if this system has one with its number and start, or if the folder's lock is held. Otherwise it is
+    dead if it was on this machine, or if the folder is on a file system that only this machine can write.
     """
     if is_worker(path, status) or locks.is_held(path / ".lock"):
         return True
@@ -279,7 +282,7 @@ def _known_alive(path: Path, status: Status) -> bool | None:
 
 
 def _inode(path: Path) -> int:
-    """Return the number that tells a folder from its copies, small enough for JSON; 0 where it cannot be seen."""
+    """Return a folder's inode, reduced to a number that JSON keeps exactly; 0 if it cannot be read."""
     try:
         return path.stat().st_ino % LARGEST
     except OSError:
@@ -287,7 +290,6 @@ def _inode(path: Path) -> int:
 
 
 def _is_local(path: Path) -> bool:
-    """Return whether a folder lies on a file system that is known to be this machine's own."""
     import psutil
 
     resolved, kind, length = path.resolve(), "", -1
@@ -299,7 +301,7 @@ def _is_local(path: Path) -> bool:
 
 
 def last_lines(log_file: Path, count: int) -> list[str]:
-    """Return the end of a log, without what every process prints at its start; empty where it cannot be read."""
+    """Return the informative lines at the end of a log, at most `count`; empty if it cannot be read."""
     try:
         with open_regular(log_file) as log:
             log.seek(max(0, os.fstat(log.fileno()).st_size - LOG_BYTES))
@@ -309,9 +311,9 @@ def last_lines(log_file: Path, count: int) -> list[str]:
 
 
 def foreign_file(folder: Path) -> str:
-    """Return what in a run's folder is not a plain file or folder: "its worker.log is a symbolic link"; empty for none.
+    """Return what in a folder is not a plain file or folder: "its worker.log is a symbolic link"; empty for nothing.
 
-    People hand runs to each other. A link in one would have this program write or delete elsewhere.
+    People give each other folders of runs. A link in such a folder would make this program write or delete elsewhere.
     """
     if os.path.islink(folder):  # noqa: PTH114 (never raises an error)
         return "the folder itself is a symbolic link"
@@ -336,7 +338,7 @@ def foreign_file(folder: Path) -> str:
 
 
 def read_record(path: Path, kind: type[Record]) -> Record:
-    """Read a JSON file of a run as a dataclass; raises a `RunError` where it is missing or damaged."""
+    """Read a JSON file of a run as a dataclass; raises a `RunError` if it is missing or damaged."""
     doc = read_object(path)
     try:
         return record(kind, doc)
@@ -345,7 +347,7 @@ def read_record(path: Path, kind: type[Record]) -> Record:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """Read a JSON file of a run that holds an object; raises as `read_record`."""
+    """Read a JSON file of a run that holds an object; raises a `RunError` if it is missing or damaged."""
     try:
         doc = read_json(path)
     except OSError as error:

@@ -1,7 +1,7 @@
-"""Read JSON files of a run as dataclasses. A later version, another person or a bad disk may have written them.
+"""Make dataclasses from JSON files, which a later version, another person or a damaged disk may have changed.
 
-A value of the wrong type or out of bounds is refused with a sentence. Unknown keys are ignored; a class with a field
-`more` keeps them there, so that they are not lost when the file is written again.
+A value of the wrong type or out of bounds raises an error. Unknown keys are ignored; a class with a field `more` keeps
+them there, so that they are not lost when the file is written again.
 """
 
 from __future__ import annotations
@@ -16,44 +16,44 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 from mnist_tui.experiment.shapes import CLASSES
 
 MORE = "more"
-"""The field that keeps unknown keys."""
+"""The name of the field that keeps unknown keys."""
 LARGEST = 2**53
 """The largest whole number that every JSON reader keeps exactly."""
 LATEST = 253_370_764_800.0
-"""The first second of the year 9999; later times cannot be written as a date."""
+"""The first second of the year 9999; later times cannot be formatted as a date."""
 
 Record = TypeVar("Record")
 Convert = Callable[[Any], Any]
 
 
 def record(kind: type[Record], doc: Any) -> Record:
-    """Make a dataclass from a JSON object.
+    """Return an instance of a dataclass, made from a JSON object.
 
     Args:
         kind: a dataclass whose fields are texts, numbers, truth values, tuples, dictionaries and dataclasses.
 
     Raises:
-        ValueError: it is not an object, or a field is missing or wrong; the text names the field.
+        ValueError: `doc` is not an object, or a field is missing or wrong; the text names the field.
     """
     if not isinstance(doc, dict):
         raise ValueError("it does not hold a JSON object")
-    document = cast(dict[str, Any], doc)
+    entries = cast(dict[str, Any], doc)
     converts, needed, keeps = _plan(kind)
     values: dict[str, Any] = {}
-    for name in filter(converts.__contains__, document):
+    for name in filter(converts.__contains__, entries):
         try:
-            values[name] = converts[name](document[name])
+            values[name] = converts[name](entries[name])
         except ValueError as error:
             raise ValueError(f"{name} {error}") from None
     if missing := [name for name in needed if name not in values]:
         raise ValueError(f"{missing[0]} is missing")
     if keeps:
-        values[MORE] = {name: value for name, value in document.items() if name not in converts}
+        values[MORE] = {name: value for name, value in entries.items() if name not in converts}
     return kind(**values)
 
 
 def document(value: Any) -> dict[str, Any]:
-    """Return the JSON object of a record, with the keys that were not known."""
+    """Return the JSON object for a dataclass, with the unknown keys that it keeps in `more`."""
     doc = {entry.name: getattr(value, entry.name) for entry in fields(value) if entry.name != MORE}
     return {**getattr(value, MORE, {}), **doc}
 
@@ -65,7 +65,7 @@ def is_name(text: str) -> bool:
 
 @cache
 def _plan(kind: type[Any]) -> tuple[dict[str, Convert], tuple[str, ...], bool]:
-    """Return how each field is converted, which are required, and whether unknown keys are kept."""
+    """Return the conversion of each field, the required fields, and whether unknown keys are kept."""
     hints = get_type_hints(kind)
     own = [entry for entry in fields(kind) if entry.init and entry.name != MORE]
     converts = {entry.name: NAMED.get(entry.name) or _converter(hints[entry.name]) for entry in own}
@@ -78,7 +78,7 @@ def _converter(hint: Any) -> Convert:
     if hint in PLAIN:
         return PLAIN[hint]
     if origin is Literal:
-        return _one_of(inner)
+        return _checked(f"must be one of {', '.join(inner)}", lambda value: value in inner, _text)
     if hint is Any:
         return lambda value: value
     if origin in (Union, types.UnionType):
@@ -95,7 +95,7 @@ def _converter(hint: Any) -> Convert:
 
 
 def _checked(text: str, holds: Callable[[Any], bool], first: Convert = lambda value: value) -> Convert:
-    """Return a conversion by `first` that raises a ValueError with the text where the value does not hold."""
+    """Return a conversion that applies `first`, and raises a ValueError with `text` if `holds` rejects the result."""
 
     def convert(value: Any) -> Any:
         value = first(value)
@@ -104,14 +104,6 @@ def _checked(text: str, holds: Callable[[Any], bool], first: Convert = lambda va
         return value
 
     return convert
-
-
-def _one_of(choices: tuple[str, ...]) -> Convert:
-    return _checked(f"must be one of {', '.join(choices)}", lambda value: value in choices, _text)
-
-
-def _is_finite(value: Any) -> bool:
-    return (type(value) is float and math.isfinite(value)) or (type(value) is int and abs(value) <= LARGEST)
 
 
 def _either(parts: tuple[Convert, ...]) -> Convert:
@@ -128,37 +120,28 @@ def _either(parts: tuple[Convert, ...]) -> Convert:
 
 
 def _list_of(part: Convert) -> Convert:
-    def convert(value: Any) -> tuple[Any, ...]:
-        if not isinstance(value, list | tuple):
-            raise ValueError("must be a list")
-        return tuple(map(part, cast(list[Any], value)))
-
-    return convert
+    return lambda value: tuple(map(part, _list(value)))
 
 
 def _row_of(parts: tuple[Convert, ...]) -> Convert:
-    def convert(value: Any) -> tuple[Any, ...]:
-        if not isinstance(value, list | tuple) or len(cast(list[Any], value)) != len(parts):
-            raise ValueError(f"must be a list of {len(parts)}")
-        return tuple(part(entry) for part, entry in zip(parts, cast(list[Any], value), strict=True))
-
-    return convert
+    row = _checked(f"must be a list of {len(parts)}", lambda value: len(value) == len(parts), _list)
+    return lambda value: tuple(part(entry) for part, entry in zip(parts, row(value), strict=True))
 
 
 def _object_of(part: Convert) -> Convert:
-    def convert(value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise ValueError("must be an object")
-        return {name: part(entry) for name, entry in cast(dict[str, Any], value).items()}
-
-    return convert
+    return lambda value: {name: part(entry) for name, entry in _object(value).items()}
 
 
+_list = _checked("must be a list", lambda value: isinstance(value, list | tuple))
+_object = _checked("must be an object", lambda value: isinstance(value, dict))
 _text = _checked("must be text", lambda value: isinstance(value, str))
 _truth = _checked("must be true or false", lambda value: isinstance(value, bool))
 _nothing = _checked("must be null", lambda value: value is None)
 _whole = _checked("must be a whole number, 0 or more", lambda value: type(value) is int and 0 <= value <= LARGEST)
-_number = _checked("must be a finite number", _is_finite)
+_number = _checked(
+    "must be a finite number",
+    lambda value: math.isfinite(value) if type(value) is float else type(value) is int and abs(value) <= LARGEST,
+)
 _time = _checked("must be a time in seconds since 1970", lambda value: 0 <= value <= LATEST, _number)
 _pid = _checked("must be the number of a process", lambda value: value < 2**31, _whole)
 _at_least_one = _checked("must be 1 or more", lambda value: value >= 1, _whole)
@@ -184,4 +167,4 @@ NAMED: dict[str, Convert] = {
     "confusion": _matrix,
     "class_names": _class_names,
 }
-"""Fields whose values have bounds of their own, by name, in every class."""
+"""The conversions of fields with special bounds, by their names in all classes."""

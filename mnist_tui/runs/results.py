@@ -1,6 +1,6 @@
-"""A run's results: the shape of `results.json`, and the JSON document of a run that `train` and `show --json` print.
+"""The results of a run: the types in `results.json`, and the JSON document that `train` and `show --json` print.
 
-Any part of `results.json` may be absent, and unknown parts are ignored.
+Any part of `results.json` may be missing, and unknown parts are ignored.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Count = Annotated[int, Field(ge=0, le=LARGEST)]
 
 
 class ResultsPart(BaseModel):
-    """An object of the document."""
+    """The base of the objects in `results.json`."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
@@ -82,7 +82,7 @@ class Solution(ResultsPart):
 
 
 class Results(ResultsPart):
-    """The whole document."""
+    """The whole content of `results.json`."""
 
     state: str | None = None
     dataset: Data | None = None
@@ -98,26 +98,15 @@ class Results(ResultsPart):
 
 
 def check_results(doc: Any) -> None:
-    """Check the types of the parts of `results.json`.
-
-    Raises:
-        ValueError: a part has the wrong type; the text names it.
-    """
+    """Raise a ValueError that names the first part of `results.json` with a wrong type, if there is one."""
     try:
         Results.model_validate(doc)
     except ValidationError as error:
-        problem = problems_of(error, doc)[0]
-        raise ValueError(str(problem)) from None
+        raise ValueError(str(problems_of(error, doc)[0])) from None
 
 
 def run_document(folder: RunFolder) -> dict[str, Any]:
-    """Return the JSON document of a run; what is not known yet of a run that has not ended is null.
-
-    Args:
-        folder: a run in any state.
-
-    Returns:
-        A mapping of JSON values, without NaN or infinity.
+    """Return the JSON document of a run in any state, without NaN or infinity; null for what is not known yet.
 
     Raises:
         RunError, PresetError: the folder cannot be read.
@@ -144,12 +133,14 @@ def assemble_document(
     results: dict[str, Any] | None,
     study: str = "",
 ) -> dict[str, Any]:
-    """Return the document of a run whose files were read already.
+    """Return the JSON document of a run whose files were read already.
 
     Args:
-        folder_state: the run's state, as `RunFolder.state` returns it.
-        results: those that belong to `state`'s end; None where there are none.
-        study: id of the study that the run is a trial of; empty for a run of its own.
+        state: the state by the events.
+        folder_state: the state by the folder (`RunFolder.state`), which can be crashed.
+        command: the command line that trains the same run again.
+        results: the content of `results.json`; None if it does not belong to the end in `state`.
+        study: the id of the study that the run is a trial of; empty for none.
     """
     results, foreign = results or {}, foreign_file(folder.path)
     complexity, dataset = of(preset.experiment), results.get("dataset")
@@ -179,7 +170,7 @@ def assemble_document(
 
 
 def results_of(folder: RunFolder, state: RunState) -> dict[str, Any] | None:
-    """Return the results of the end in `state`; None where the run has not ended yet."""
+    """Return the content of `results.json` if it belongs to the end in `state`; else None."""
     ended, results = state.ended, folder.results()
     if ended is None or results is None or results.get("state", ended.state) != ended.state:
         return None

@@ -1,7 +1,4 @@
-"""Scores of a confusion matrix: totals, recall, precision, and the worst confusions in words.
-
-Matrices hold counts: rows are true classes, columns predicted ones.
-"""
+"""Scores of a confusion matrix of counts, whose rows are the true classes and whose columns the predicted ones."""
 
 from __future__ import annotations
 
@@ -15,12 +12,12 @@ Counts = Sequence[Sequence[int]]
 
 @dataclass(frozen=True)
 class Confusion:
-    """Images of one class predicted as another.
+    """The images of one class that were predicted as another one.
 
     Attributes:
-        true, predicted: class numbers, with their names beside them.
-        count: images of `true` predicted as `predicted`.
-        total: images of `true`.
+        true, predicted: the numbers of the classes.
+        count: the number of images of `true` that were predicted as `predicted`.
+        total: the number of all images of `true`.
     """
 
     true: int
@@ -32,7 +29,7 @@ class Confusion:
 
     @property
     def share(self) -> float:
-        """Its share of the true class's images, 0 to 1."""
+        """The share of the true class's images, from 0 to 1."""
         return self.count / self.total if self.total else 0.0
 
 
@@ -48,18 +45,18 @@ def accuracy(matrix: Counts) -> float | None:
 
 
 def recalls(matrix: Counts) -> list[float | None]:
-    """Return for each class the share of its images that were recognised; None for a class without images."""
+    """Return the recall of each class; None for a class without images."""
     return [row[index] / sum(row) if sum(row) else None for index, row in enumerate(matrix)]
 
 
 def precisions(matrix: Counts) -> list[float | None]:
-    """Return for each class the share of right ones among its predictions; None for a class never predicted."""
+    """Return the precision of each class; None for a class that was never predicted."""
     columns = [sum(row[index] for row in matrix) for index in range(len(matrix))]
     return [matrix[index][index] / column if column else None for index, column in enumerate(columns)]
 
 
 def worst_confusions(matrix: Counts, class_names: Sequence[str], count: int = 5) -> list[Confusion]:
-    """Return the confusions with the most images, largest first, at most `count`, none without images.
+    """Return at most `count` confusions, those with the most images first.
 
     Example:
         >>> [in_words(c) for c in worst_confusions([[8, 2], [0, 5]], ["0", "1"])]
@@ -75,7 +72,7 @@ def worst_confusions(matrix: Counts, class_names: Sequence[str], count: int = 5)
 
 
 def in_words(confusion: Confusion) -> str:
-    """Return a confusion in words: ``4 read as 9: 31 of 982, 3.2 %``."""
+    """Describe a confusion: ``4 read as 9: 31 of 982, 3.2 %``."""
     return (
         f"{confusion.true_name} read as {confusion.predicted_name}: "
         f"{confusion.count:,} of {confusion.total:,}, {percent(confusion.share, 1)}"

@@ -1,8 +1,8 @@
-"""Start runs: new ones, and runs that go on as planned (resume) or further (extend). For every front end.
+"""Start new runs, resume runs that have stopped, and extend runs by more epochs. For every front end.
 
-A run is trained by a worker, a process of its own that outlives whoever started it. What starts a worker on an earlier
-run is written under the run's lock, which the worker inherits: of two who resume a run at once, one is refused and has
-changed nothing.
+A run is trained by a worker, a process of its own that outlives the process that started it. To start a worker on an
+existing run, the run's lock is taken, and the worker inherits it: if two processes resume a run at once, one of them
+gets an error and has changed nothing.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from mnist_tui.runs.state import EXTENDABLE, LIVE, RESUMABLE
 
 WORKER = "mnist_tui.training.worker"
 TAKEN_SECONDS = 0.5
-"""A worker obeys a command within this time unless it is busy, and releases its lock within it after its end."""
+"""A worker that is not busy carries out a command within this time; after its end it releases its lock as quickly."""
 LOOK_SECONDS = 0.02
 
 
 class PipedWorker:
-    """A worker that ends once its stdin is closed, and so with the process that started it."""
+    """A worker that ends when its stdin is closed, and therefore with the process that started it."""
 
     _process: subprocess.Popen[bytes]
 
@@ -45,7 +45,7 @@ class PipedWorker:
 
     @property
     def alive(self) -> bool:
-        """Whether the process still runs."""
+        """Whether the process has not ended."""
         return self._process.poll() is None
 
     @property
@@ -59,7 +59,7 @@ class PipedWorker:
 
 
 class Standby(PipedWorker):
-    """A worker that imports TensorFlow and then waits for a run; once it got one, it outlives this process."""
+    """A worker that imports TensorFlow and then waits for a run. Once it has one, it outlives this process."""
 
     def __init__(self) -> None:
         with tempfile.TemporaryFile() as log:
@@ -67,11 +67,11 @@ class Standby(PipedWorker):
 
     @property
     def waiting(self) -> bool:
-        """Whether it can still be given a run."""
+        """Whether the worker lives and has no run yet."""
         return self.alive and not self._stdin.closed
 
     def give(self, folder: RunFolder) -> bool:
-        """Hand it the run. False where it has died meanwhile: then start another worker."""
+        """Let the worker train a run; return False if it has died, so that another one must be started."""
         if not self.waiting:
             return False
         try:
@@ -84,7 +84,7 @@ class Standby(PipedWorker):
         return True
 
     def dismiss(self) -> None:
-        """End it, if it still waits."""
+        """End the worker if it has no run."""
         if self.waiting:
             self._stdin.close()
             reap(self._process)
@@ -105,13 +105,13 @@ def start(
     """Make the folder of a new run and start a worker on it.
 
     Args:
-        runs_dir: where the folder is made.
-        command: returns the command line that runs it again, from the run's folder.
-        device, data_dir, allow_sample, wait, threads: as in `Launch`.
-        standby: a worker that waits for a run; used where it still lives.
+        runs_dir: the folder for runs.
+        command: returns the command line that trains the same run again, from the run's folder.
+        device, data_dir, allow_sample, wait, threads: see `Launch`.
+        standby: a worker that waits for a run; it is used if it lives.
 
     Raises:
-        RunError: the runs folder cannot be written, or no worker can be started; then nothing is left.
+        RunError: the runs folder cannot be written, or no worker can be started; then no folder is left.
     """
     data = str(data_dir.absolute()) if data_dir else None
     folder = create(runs_dir, preset, Launch(time.time(), "", device, data, allow_sample, wait, threads), command)
@@ -120,12 +120,12 @@ def start(
 
 
 def start_worker(folder: RunFolder, standby: Standby | None = None) -> None:
-    """Have a worker train a new run: the one on standby where it lives, else a new one.
+    """Let a worker train a new run: the standby worker if it lives, else a new process.
 
-    A run that asks for threads of its own gets a new worker: the one on standby has started its own already, and ends.
+    A run with a number of threads gets a new process, because the standby worker has already started its threads.
 
     Raises:
-        RunError: no worker can be started, or the run's folder cannot be written; then the folder is removed.
+        RunError: no worker can be started, or the run's folder cannot be written; then the folder is deleted.
     """
     if standby is not None and folder.launch().threads is not None:
         standby.dismiss()
@@ -134,16 +134,16 @@ def start_worker(folder: RunFolder, standby: Standby | None = None) -> None:
     try:
         start_next_worker(folder)
     except RunError:
-        with suppress(OSError):  # it has not begun, and nobody knows of it
+        with suppress(OSError):  # nothing was trained, and nobody knows the folder
             discard(folder.path)
         raise
 
 
 def start_next_worker(folder: RunFolder, lock: Lock | None = None) -> None:
-    """Start a worker on a run and name it in the run's status.
+    """Start a worker on a run and write a status that names it.
 
     Args:
-        lock: the run's, held by this process and handed over to the worker.
+        lock: the run's lock, which this process holds and hands over to the worker.
 
     Raises:
         RunError: the run's folder cannot be written, or no process can be started; then no worker is left.
@@ -155,11 +155,7 @@ def start_next_worker(folder: RunFolder, lock: Lock | None = None) -> None:
 
 
 def check_resumable(folder: RunFolder) -> None:
-    """Check that a run has no worker, and that there is something left to do.
-
-    Raises:
-        RunError: it has one, or has come to its own end.
-    """
+    """Raise a RunError if a run has a worker, or has ended by itself and cannot be resumed."""
     status, state = folder.status(), folder.state()
     if state in RESUMABLE or (state == "finished" and waiting_commands(folder, "extend")):
         return
@@ -170,16 +166,16 @@ def check_resumable(folder: RunFolder) -> None:
 
 
 def resume(folder: RunFolder, *, device: str | None = None, data_dir: Path | None = None) -> None:
-    """Start a worker that goes on with a run, from its checkpoint or, without one, from the beginning.
+    """Start a worker that continues a run from its checkpoint or, without one, from the beginning.
 
     Args:
-        device: auto, cpu or gpu[:N]; the one that the run was started with where it is None.
-        data_dir: where to look for the data first; as the run was started where it is None.
+        device: auto, cpu or gpu[:N]; None for the device that the run was started with.
+        data_dir: the folder that is searched for the data first; None for the one that the run was started with.
 
     Raises:
         RunError: the run cannot be resumed, or another process resumes it at this moment.
     """
-    _go_on(folder, check_resumable, device, data_dir)
+    _continue(folder, check_resumable, device, data_dir)
 
 
 def _ended(folder: RunFolder, state: str, advice: str) -> RunError:
@@ -188,11 +184,11 @@ def _ended(folder: RunFolder, state: str, advice: str) -> RunError:
 
 
 def check_extendable(folder: RunFolder, epochs: int = 1) -> None:
-    """Check that a run can train that many epochs more.
+    """Check that a number of epochs can be added to a run.
 
     Raises:
-        RunError: the number is out of bounds, or the run has diverged, is solved in closed form, or has left
-            nothing to go on from.
+        RunError: the number is out of bounds, or the run has diverged, is solved in closed form, or has left no
+            checkpoint.
     """
     if not 1 <= epochs <= MAX_EPOCHS:
         raise RunError(f"the number of epochs to add must be from 1 to {MAX_EPOCHS:,} (got {epochs})")
@@ -205,32 +201,32 @@ def check_extendable(folder: RunFolder, epochs: int = 1) -> None:
 
 
 def extend(folder: RunFolder, epochs: int, *, device: str | None = None, data_dir: Path | None = None) -> bool:
-    """Have a run train that many epochs more: its worker where it lives, else a new one, from its checkpoint.
+    """Add epochs to a run. A live worker gets a command; otherwise a new worker continues from the checkpoint.
 
-    They are added to those planned; to those done where the run has finished (early stopping may have ended it before).
+    Epochs are added to the planned ones or, if the run has finished (perhaps by early stopping), to the trained ones.
 
     Args:
-        device, data_dir: as for `resume`; not used for a run that lives.
+        device, data_dir: as for `resume`; not used for a live run.
 
     Returns:
-        Whether a new worker was started: also where the old one has ended without having read the command.
+        Whether a new worker was started; that is also done if the old one ends without having read the command.
 
     Raises:
-        RunError: it cannot be extended, or another process goes on with it at this moment.
+        RunError: the run cannot be extended, or another process extends or resumes it at this moment.
     """
     check_extendable(folder, epochs)
     command = Command("extend", epochs)
     if folder.state() not in LIVE:
-        _go_on(folder, _check_over_and_extendable, device, data_dir, command=command)
+        _continue(folder, _check_ended_and_extendable, device, data_dir, command=command)
         return True
     file = write_command(folder, command)
     end = time.monotonic() + TAKEN_SECONDS
     while file.exists():
         if time.monotonic() >= end and folder.state() in LIVE:
-            return False  # the command stays until it is obeyed, by this worker or the next
+            return False  # the command stays until this worker or the next has carried it out
         if folder.state() not in LIVE:
             try:
-                _go_on(folder, _check_over_and_extendable, device, data_dir)
+                _continue(folder, _check_ended_and_extendable, device, data_dir)
                 return True
             except (OSError, RequestError):
                 if time.monotonic() >= end and folder.state() not in LIVE and withdraw(file):
@@ -239,31 +235,26 @@ def extend(folder: RunFolder, epochs: int, *, device: str | None = None, data_di
     return False
 
 
-def go_on_if_asked(folder: RunFolder, lock: Lock) -> bool:
-    """Start another worker if more epochs were requested while the present worker ended.
+def continue_if_extended(folder: RunFolder, lock: Lock) -> None:
+    """Start another worker if epochs were added while the present worker was ending.
 
     Args:
-        lock: the run's, which the present worker holds and the next one gets.
-
-    Returns:
-        Whether there are such epochs.
+        lock: the run's lock, which the present worker holds and hands over.
 
     Raises:
-        RunError: no worker can be started; the command waits for the next one.
+        RunError: no worker can be started; the command remains for a later one.
     """
-    if not waiting_commands(folder, "extend"):
-        return False
-    start_next_worker(folder, lock)
-    return True
+    if waiting_commands(folder, "extend"):
+        start_next_worker(folder, lock)
 
 
-def _check_over_and_extendable(folder: RunFolder) -> None:
+def _check_ended_and_extendable(folder: RunFolder) -> None:
     if folder.state() in LIVE:
         check_resumable(folder)
     check_extendable(folder)
 
 
-def _go_on(
+def _continue(
     folder: RunFolder,
     check: Callable[[RunFolder], None],
     device: str | None,
@@ -271,7 +262,7 @@ def _go_on(
     *,
     command: Command | None = None,
 ) -> None:
-    """Start a worker, which finds `command` waiting; it does not wait in a queue."""
+    """Start a worker, which does not wait in the queue; `command` is written before, for this worker to read."""
     check(folder)
     lock = Lock(folder)
     try:
@@ -296,8 +287,8 @@ def _go_on(
 
 
 def _remove_leftovers(folder: RunFolder) -> None:
-    """Remove half-written files of a killed worker, and its commands but those that the next worker obeys."""
+    """Delete the temporary files of a killed worker, and all commands except those for the next worker."""
     settle(folder, [command for command in waiting_commands(folder) if command.name not in LASTING])
     with suppress(OSError):
-        for half_written in folder.path.glob(f"{TEMPORARY}*"):
-            discard(half_written)
+        for temporary in folder.path.glob(f"{TEMPORARY}*"):
+            discard(temporary)

@@ -1,28 +1,11 @@
-"""The one reducer: events → RunState. Every figure that a front end shows of a run is computed here."""
+"""The state of a run, which `reduce` computes from its events for all front ends."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 
-from mnist_tui.runs.events import (
-    CheckpointSaved,
-    DataReady,
-    DeviceLoad,
-    Ended,
-    EpochEnded,
-    Event,
-    Extended,
-    Matrix,
-    ModelBuilt,
-    Paused,
-    Phase,
-    Progress,
-    Resumed,
-    RunStarted,
-    Warned,
-    WeightsSeen,
-)
+from mnist_tui.runs import events
 
 LIVE = ("starting", "running", "paused")
 """States of a run whose worker lives."""
@@ -30,9 +13,9 @@ DAMAGED = "damaged"
 """The state of a run whose files cannot be read."""
 STATES = (*LIVE, "finished", "stopped", "diverged", "failed", "crashed", DAMAGED)
 RESUMABLE = ("stopped", "failed", "crashed")
-"""States of a run that can go on."""
+"""States of a run that can be resumed."""
 EXTENDABLE = (*LIVE, *RESUMABLE, "finished")
-"""States of a run that more epochs can be added to."""
+"""States of a run to which epochs can be added."""
 RECENT_EPOCHS = 5
 RUNNING_POINTS = 400
 LOADS = 120
@@ -40,7 +23,7 @@ LOADS = 120
 
 @dataclass(frozen=True)
 class EpochRow:
-    """One epoch's figures, without its matrix; None where a value was not finite."""
+    """The figures of one epoch, without the confusion matrix; None for a value that was not finite."""
 
     epoch: int
     loss: float | None
@@ -60,7 +43,7 @@ ROW_FIELDS = tuple(each.name for each in fields(EpochRow))
 
 @dataclass(frozen=True)
 class RunningPoint:
-    """A running mean inside an epoch; `at` is in epochs (2.5: half of the third)."""
+    """The mean loss and accuracy so far at a moment inside an epoch; `at` is in epochs (2.5: half of the third)."""
 
     at: float
     loss: float | None
@@ -72,15 +55,16 @@ class RunState:
     """A run at one moment, as its events describe it.
 
     Attributes:
-        state: one of STATES but crashed, which only the folder can tell (`folder.RunFolder.state`).
-        started: when the first worker started, in seconds since the epoch.
-        history: one row an epoch, in order.
+        state: one of STATES, but never crashed, which `RunFolder.state` finds out.
+        started: when the first worker started, in seconds since 1970.
+        updated: the time of the newest event, in seconds since 1970.
+        history: one row for each epoch, in order.
         running: the last RUNNING_POINTS progress points.
-        confusion: the newest epoch's counts, rows true, columns predicted; `event_log.EpochReader` finds older ones.
-        weights: the newest that were recorded.
-        loads: the last LOADS device readings.
+        confusion: the newest epoch's counts; rows are true classes, columns predicted ones.
+        weights: the newest recorded weights.
+        loads: the last LOADS readings of the devices.
         paused_since: when the present pause, or the wait in the queue, began.
-        paused_seconds: all earlier pauses, waits in the queue and times between two workers together.
+        paused_seconds: the sum of all earlier pauses, waits in the queue and times between two workers.
     """
 
     run: str = ""
@@ -88,46 +72,46 @@ class RunState:
     started: float | None = None
     updated: float | None = None
     epochs: int = 0
-    start: RunStarted | None = None
-    phase: Phase | None = None
-    data: DataReady | None = None
-    model: ModelBuilt | None = None
+    start: events.RunStarted | None = None
+    phase: events.Phase | None = None
+    data: events.DataReady | None = None
+    model: events.ModelBuilt | None = None
     history: tuple[EpochRow, ...] = ()
-    progress: Progress | None = None
+    progress: events.Progress | None = None
     running: tuple[RunningPoint, ...] = ()
-    confusion: Matrix | None = None
+    confusion: events.Matrix | None = None
     confusion_epoch: int = 0
-    weights: WeightsSeen | None = None
-    loads: tuple[DeviceLoad, ...] = ()
+    weights: events.WeightsSeen | None = None
+    loads: tuple[events.DeviceLoad, ...] = ()
     paused_since: float | None = None
     paused_seconds: float = 0.0
-    checkpoint: CheckpointSaved | None = None
+    checkpoint: events.CheckpointSaved | None = None
     warnings: tuple[str, ...] = ()
-    ended: Ended | None = None
+    ended: events.Ended | None = None
 
     @property
     def live(self) -> bool:
         return self.state in LIVE
 
     @property
-    def load(self) -> DeviceLoad | None:
+    def load(self) -> events.DeviceLoad | None:
         return self.loads[-1] if self.loads else None
 
     @property
     def best(self) -> EpochRow | None:
-        """The epoch with the lowest validation loss."""
+        """The row of the epoch with the lowest validation loss."""
         rows = [row for row in self.history if row.val_loss is not None]
         return min(rows, key=lambda row: row.val_loss or 0.0, default=None)
 
     @property
     def seconds_an_epoch(self) -> float | None:
-        """The mean over the last few epochs. The first epoch, which compiles, counts only while it is alone."""
+        """The mean time of the last few epochs; the first one, which includes compiling, counts only if it is alone."""
         rows = self.history[1:][-RECENT_EPOCHS:] or self.history
         return sum(row.seconds for row in rows) / len(rows) if rows else None
 
     @property
     def seconds_left(self) -> float | None:
-        """The time to the last planned epoch at the present speed, without pauses; None while unknown."""
+        """The time to the end of the last planned epoch at the present speed, without pauses; None while unknown."""
         if not self.live:
             return None
         done, progress, an_epoch = len(self.history), self.progress, self.seconds_an_epoch
@@ -139,46 +123,46 @@ class RunState:
         return max(0.0, (self.epochs - done - partial) * an_epoch)
 
 
-def reduce(state: RunState, events: Iterable[Event]) -> RunState:
-    """Return the state after `events`. Pure; an event of an unknown kind changes nothing."""
-    for event in events:
+def reduce(state: RunState, new: Iterable[events.Event]) -> RunState:
+    """Return the state after new events. An event of an unknown kind changes nothing but the time."""
+    for event in new:
         state = replace(_after(state, event), updated=event.time)
     return state
 
 
-def _after(state: RunState, event: Event) -> RunState:
+def _after(state: RunState, event: events.Event) -> RunState:
     match event:
-        case RunStarted():
+        case events.RunStarted():
             return _started(state, event)
-        case Phase():
+        case events.Phase():
             return _phase_began(state, event)
-        case DataReady():
+        case events.DataReady():
             return replace(state, data=event)
-        case ModelBuilt():
+        case events.ModelBuilt():
             return replace(state, model=event)
-        case Progress():
+        case events.Progress():
             point = RunningPoint(event.epoch - 1 + event.step / event.steps, event.loss, event.accuracy)
             running = (*state.running, point)[-RUNNING_POINTS:]
             return replace(state, state=_trains(state), progress=event, running=running)
-        case EpochEnded():
+        case events.EpochEnded():
             row = EpochRow(**{name: getattr(event, name) for name in ROW_FIELDS})
             state = replace(state, state=_trains(state), history=(*state.history, row))
             return replace(state, confusion=event.confusion, confusion_epoch=event.epoch)
-        case WeightsSeen():
+        case events.WeightsSeen():
             return replace(state, weights=event)
-        case Extended():
+        case events.Extended():
             return replace(state, epochs=event.epochs)
-        case DeviceLoad():
+        case events.DeviceLoad():
             return replace(state, loads=(*state.loads, event)[-LOADS:])
-        case Paused():
+        case events.Paused():
             return replace(state, state="paused", paused_since=event.time)
-        case Resumed():
+        case events.Resumed():
             return _resumed(state, event)
-        case CheckpointSaved():
+        case events.CheckpointSaved():
             return replace(state, checkpoint=event)
-        case Warned() if event.text not in state.warnings:
+        case events.Warned() if event.text not in state.warnings:
             return replace(state, warnings=(*state.warnings, event.text))
-        case Ended():
+        case events.Ended():
             return replace(state, state=event.state, ended=event, phase=None, paused_since=None)
         case _:
             return state
@@ -188,8 +172,8 @@ def _trains(state: RunState) -> str:
     return "paused" if state.state == "paused" else "running"
 
 
-def _started(state: RunState, event: RunStarted) -> RunState:
-    """Return the state after the start of a worker: the first one, or another after that one has died or ended."""
+def _started(state: RunState, event: events.RunStarted) -> RunState:
+    """Return the state after the start of a worker; the time since an earlier worker counts as a pause."""
     since = state.paused_since if state.paused_since is not None else state.updated
     return replace(
         state,
@@ -205,8 +189,8 @@ def _started(state: RunState, event: RunStarted) -> RunState:
     )
 
 
-def _phase_began(state: RunState, event: Phase) -> RunState:
-    """Return the state in another phase; the time in the queue for a device counts as a pause."""
+def _phase_began(state: RunState, event: events.Phase) -> RunState:
+    """Return the state in another phase; the wait for a device counts as a pause."""
     waited, since = state.phase is not None and state.phase.name == "waiting", state.paused_since
     if event.name == "waiting":
         return replace(state, phase=event, paused_since=event.time if since is None else since)
@@ -215,7 +199,7 @@ def _phase_began(state: RunState, event: Phase) -> RunState:
     return replace(state, phase=event, paused_since=None, paused_seconds=state.paused_seconds + event.time - since)
 
 
-def _resumed(state: RunState, event: Resumed) -> RunState:
+def _resumed(state: RunState, event: events.Resumed) -> RunState:
     waited = event.time - state.paused_since if state.paused_since is not None else 0.0
     state = replace(state, state="running", paused_since=None, paused_seconds=state.paused_seconds + waited, ended=None)
     if event.from_epoch is None:

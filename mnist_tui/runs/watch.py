@@ -1,7 +1,6 @@
-"""Watch a run's folder that another process writes: frozen snapshots of it, and its end. For every front end.
+"""Watch the folder of a run that another process writes, until the run has ended. For every front end.
 
-The only thing that crosses to a front end is a `RunSnapshot`. Events go through the one reducer, and a worker that has
-died without writing an end is noticed.
+A front end gets frozen `RunSnapshot` objects. A worker that has died without writing its end is noticed.
 """
 
 from __future__ import annotations
@@ -23,28 +22,28 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import DAMAGED, LIVE, RunState, reduce
 
 LOOK_SECONDS = 0.1
-"""Between two looks of `RunWatch.follow`."""
+"""The time between two snapshots of `RunWatch.follow`."""
 CHECK_SECONDS = 1.0
-"""How often a worker that should live is looked for."""
+"""The time between two checks of whether the worker lives."""
 LAST_EVENT_SECONDS = 3.0
-"""How long the last event of a run may be missing whose status says that it ended."""
+"""How long to wait for the last event of a run whose status says that it has ended."""
 CHUNK = 512 * 1024
 CHUNKS = 64
-"""Chunks read before a first snapshot is made of a log longer than that."""
+"""The most chunks of the log that are read for one snapshot."""
 LOG_LINES = 12
 BROKEN = ("failed", "crashed", DAMAGED)
-"""States that the log may explain."""
+"""States for which a snapshot has the last lines of the worker's log."""
 
 Snapshot_co = TypeVar("Snapshot_co", covariant=True)
 
 
 class FolderWatch(ABC, Generic[Snapshot_co]):
-    """Looks at a folder again and again."""
+    """The base of `RunWatch` and its equivalent for studies: makes a snapshot of a folder when it has changed."""
 
     _last: object = None
 
     def look(self) -> Snapshot_co | None:
-        """Return a snapshot of the folder as it is now; None where nothing has changed since the last look."""
+        """Return a snapshot of the folder as it is now; None if nothing has changed since the last call."""
         snapshot = self._snapshot()
         if snapshot == self._last:
             return None
@@ -53,7 +52,7 @@ class FolderWatch(ABC, Generic[Snapshot_co]):
 
     @abstractmethod
     def _snapshot(self) -> Snapshot_co:
-        """Read what is new, and return the folder as it is now."""
+        """Read new events and files, and return the folder as it is now."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,11 @@ class RunSnapshot:
     """A run at one moment.
 
     Attributes:
-        run: the reducer's state after the events so far.
+        run: the state after the events so far.
         state: one of `state.STATES`; unlike `run.state` it can be crashed.
-        reason: why the run ended, in words; empty where there is nothing to say.
-        log: the log's last lines, for a run that failed or crashed.
-        reference: the published results of the experiment, for a run that has ended on the source's data.
+        reason: why the run ended, in words; empty if that is not known.
+        log: the last lines of the worker's log, for a run that failed or crashed.
+        reference: the published results of the experiment, for a run that has ended and did not use sample data.
     """
 
     folder: RunFolder
@@ -81,10 +80,10 @@ class RunSnapshot:
 
 
 class RunWatch(FolderWatch[RunSnapshot]):
-    """Looks at a run's folder again and again.
+    """Watches a run's folder.
 
     Args:
-        clock: returns seconds; it decides how often the worker is looked for.
+        clock: returns seconds, for the intervals between checks of the worker.
         on_events: called with the new state and each batch of new events.
 
     Attributes:
@@ -107,20 +106,19 @@ class RunWatch(FolderWatch[RunSnapshot]):
         self._log: tuple[str, ...] = ()
 
     def skip_earlier(self) -> RunState:
-        """Read the events of earlier workers, before a new one is started; their end is not the end of this watch.
+        """Read the events of earlier workers, so that their end does not end `follow`; return the state after them.
 
-        Returns:
-            The state after them.
+        To be called before a new worker is started.
         """
         earlier = reduce(self.run, self._tail.read_all())
         self.run = replace(earlier, state="starting", ended=None)
         return earlier
 
     def follow(self, tick: Callable[[], object] = lambda: None) -> Iterator[RunSnapshot]:
-        """Yield a snapshot at every change, until the run has ended; the last one is its end.
+        """Yield a snapshot after every change until the run has ended; the last snapshot shows the end.
 
         Args:
-            tick: called about ten times a second meanwhile.
+            tick: called about ten times a second.
         """
         while True:
             tick()
@@ -157,7 +155,7 @@ class RunWatch(FolderWatch[RunSnapshot]):
         return RunSnapshot(self.folder, run, state, self._why(state), self._log)
 
     def _check(self) -> None:
-        """Read the folder's state: before the events, so that a last event is never missed."""
+        """Read the folder's state. This must happen before the events are read, so that the last one is not missed."""
         now = self._clock()
         if self._checked is not None and now - self._checked < CHECK_SECONDS:
             return
@@ -170,7 +168,6 @@ class RunWatch(FolderWatch[RunSnapshot]):
             self._log = tuple(self.folder.last_log_lines(LOG_LINES))
 
     def _published(self) -> Reference | None:
-        """Return the published results once the run has ended; None where it trained on sample data."""
         sample = self.run.data is not None and self.run.data.sample
         return None if self.run.ended is None or sample else self._reference
 

@@ -1,7 +1,7 @@
-"""The formats that a trained network's weights can be exported in: one entry for each, read everywhere else.
+"""The formats in which a trained network's weights can be exported.
 
 To add a format, add an entry here and its writer in `training.export`. The command line, the export screen, the model
-card and the check for missing packages follow from the entry.
+card and the check for missing packages read the entries.
 """
 
 from __future__ import annotations
@@ -10,35 +10,35 @@ from dataclasses import dataclass
 from typing import Literal
 
 CARD = "MODEL.md"
-"""The model card, written beside every export of weights."""
+"""The file of the model card, which is written beside every export of weights."""
 IMAGES, PROBABILITIES = "images", "probabilities"
 """The names of input and output in formats that hold the whole model."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeightFormat:
-    """One format.
+    """A format for exports of weights.
 
     Attributes:
-        label: what it is, for a list of formats.
-        file: the file that it is written to, or the folder where the name has no ending.
+        label: the description in a list of formats.
+        file: the name of the exported file, or of the folder if the name has no ending.
         holds: ``network``: a model for Keras, whose input is scaled pixels or HOG features; ``arrays``: the same
             network's weights by name; ``whole model``: everything from uint8 images to probabilities.
-        packages: what a program needs that loads it.
-        imports: the program's import lines.
-        code: the program's lines that load the file; for a whole model those that predict, too. ``$file`` stands for
-            `file`, ``$architecture`` for a `keras.Sequential` of the layers, ``$csv_arrays`` for one line of Python a
+        code: the lines of a Python program that load the file and, for a whole model, also predict. ``$file`` stands
+            for `file`, ``$architecture`` for a `keras.Sequential` of the layers, ``$csv_arrays`` for one line for each
             weight that reads its CSV file.
-        extra: the extra of mnist-tui that writing it needs; empty for none.
+        packages: the packages that this program needs.
+        imports: the program's import lines.
+        extra: the extra of mnist-tui that is needed to write the format; empty for none.
         writer_packages: the packages of that extra.
     """
 
     label: str
     file: str
     holds: Literal["network", "arrays", "whole model"]
-    packages: tuple[str, ...]
-    imports: tuple[str, ...]
     code: str
+    packages: tuple[str, ...] = ("numpy",)
+    imports: tuple[str, ...] = ("import numpy as np",)
     extra: str = ""
     writer_packages: tuple[str, ...] = ()
 
@@ -64,8 +64,6 @@ WEIGHT_FORMATS: dict[str, WeightFormat] = {
         label="weights (.npz, NumPy arrays by layer)",
         file="weights.npz",
         holds="arrays",
-        packages=("numpy",),
-        imports=("import numpy as np",),
         code='weights = np.load("$file")',
     ),
     "safetensors": WeightFormat(
@@ -111,8 +109,6 @@ WEIGHT_FORMATS: dict[str, WeightFormat] = {
         label="weights (folder of CSV, one a weight)",
         file="weights-csv",
         holds="arrays",
-        packages=("numpy",),
-        imports=("import numpy as np",),
         code="weights = {\n$csv_arrays\n}",
     ),
 }

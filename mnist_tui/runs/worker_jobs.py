@@ -1,6 +1,6 @@
-"""Workers that do not train one run alone: servers for a study's trials, jobs that need TensorFlow, and predictors.
+"""Workers with other tasks than training one run: servers for a study's trials, exports, and predictors.
 
-Unlike a run's worker they end with the process that started them.
+Unlike the worker of a run, they end with the process that started them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import selectors
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,47 +30,39 @@ from mnist_tui.runs.start import WORKER, PipedWorker
 
 TICK_SECONDS = 0.2
 END_SECONDS = 5.0
-"""A server whose stdin was closed ends at once; one that has not by then is killed."""
+"""A server should end as soon as its stdin is closed; after this time it is killed."""
 LOG_LINES = 3
 GROWTH_BYTES = 500_000_000
-"""XLA never frees what it compiled: a server that has grown by this since its first run is replaced before the next."""
-
-
-def threads_environment(threads: int) -> dict[str, str]:
-    """Return variables that make a server's TensorFlow compute with that many threads from its start."""
-    return {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": str(threads)}
+"""A server that has grown by this since its first run is replaced before the next: XLA never frees a program."""
 
 
 class TrialServer(PipedWorker):
-    """A worker that keeps TensorFlow loaded and trains the runs it is given, one after another, until its stdin ends.
+    """A worker that keeps TensorFlow loaded and trains one run after another. For one thread at a time.
 
-    Device and threads are fixed by its first run, or by its environment; a later run that asks for others fails with a
-    sentence. One thread at a time may use it.
+    Device and threads are fixed by the first run; a later run that requests others fails.
 
     Args:
-        environment: variables that beat this process's (``CUDA_VISIBLE_DEVICES``, `threads_environment`).
-        log: gets what it prints between runs; what it prints during one goes into that run's `worker.log`.
+        log: the file for the output between runs; the output during a run goes into that run's `worker.log`.
     """
 
-    def __init__(self, environment: Mapping[str, str] | None, log: Path) -> None:
-        self._log, self._own = log, environment
+    def __init__(self, log: Path) -> None:
+        self._log = log
         self._start()
 
     def _start(self) -> None:
         self._answers, self._first_memory = b"", 0
         with self._log.open("ab") as errors:
-            self._process = python_process.start(
-                WORKER, "--trials", output=subprocess.PIPE, errors=errors, stdin=subprocess.PIPE, own=self._own
-            )
+            pipe = subprocess.PIPE
+            self._process = python_process.start(WORKER, "--trials", output=pipe, errors=errors, stdin=pipe)
 
     def run(self, folder: RunFolder, tick: Callable[[], None]) -> int:
         """Let the server train a run, and wait for the run's end.
 
         Args:
-            tick: called about five times a second meanwhile. If it raises, the run goes on until `close`.
+            tick: called about five times a second. If it raises an error, the run continues until `close`.
 
         Returns:
-            The run's exit code: 0 done (also stopped or diverged), 1 failed, 2 refused (and unchanged).
+            The exit code of the run: 0 done (also stopped or diverged), 1 failed, 2 refused (and unchanged).
 
         Raises:
             RunError: the server has died; the text has the last lines that it printed.
@@ -91,7 +83,7 @@ class TrialServer(PipedWorker):
         return int(json.loads(answer)["exit"])
 
     def close(self) -> None:
-        """End the server, also in the middle of a run, and wait until it has ended."""
+        """End the server, even during a run, and wait for its end."""
         _end(self._process, END_SECONDS)
         assert self._process.stdout is not None
         self._process.stdout.close()
@@ -105,7 +97,7 @@ class TrialServer(PipedWorker):
             return 0
 
     def _answer(self) -> bytes | None:
-        """Return its next answer; None where there is none within TICK_SECONDS, empty where there will be none."""
+        """Return the next answer; None if there is none within TICK_SECONDS, empty if the server has ended."""
         assert self._process.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
@@ -121,7 +113,6 @@ class TrialServer(PipedWorker):
         return line
 
     def _died(self, folder: RunFolder) -> RunError:
-        """Return an error that says how the server ended, with the last lines of the run's log or of its own."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(END_SECONDS)
         code = self._process.poll()
@@ -131,7 +122,7 @@ class TrialServer(PipedWorker):
 
 
 def _end(process: subprocess.Popen[bytes], patience: float) -> None:
-    """Close the stdin that a process lives by, and wait for its end; kill it after so many seconds."""
+    """Close a process's stdin, which makes it end, and wait for that; kill it after `patience` seconds."""
     with suppress(OSError):
         assert process.stdin is not None
         process.stdin.close()
@@ -145,14 +136,14 @@ def _end(process: subprocess.Popen[bytes], patience: float) -> None:
 def run_job(
     job: str, folder: RunFolder, arguments: list[str], timeout: float = 300
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a job that needs TensorFlow but trains nothing (an export) in a worker, and wait for its end.
+    """Run a job that needs TensorFlow but trains nothing in a worker, and wait for its end.
 
     Args:
-        job: its name, such as ``export``.
-        arguments: its arguments, after the run's folder; paths among them are absolute.
+        job: the name of the job, such as ``export``.
+        arguments: its further arguments; paths among them must be absolute.
 
     Returns:
-        The ended process: stdout is the job's answer, stderr what a person should read on failure.
+        The ended process: stdout is the job's answer, stderr the explanation of a failure.
     """
     return subprocess.run(
         python_process.module(WORKER, "--job", job, "--run", str(folder.path.absolute()), *arguments),
@@ -165,26 +156,21 @@ def run_job(
     )
 
 
-def start_job(job: str, folder: RunFolder, errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start a job in a worker that answers on stdout what it is asked on stdin, until stdin ends.
-
-    Args:
-        job: its name, such as ``export``.
-        errors: gets its stderr.
-    """
-    arguments = ("--job", job, "--run", str(folder.path.absolute()))
+def start_predictor(folder: RunFolder, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a worker that answers on stdout the requests on stdin, until stdin ends; `errors` gets its stderr."""
+    arguments = ("--job", "predict", "--run", str(folder.path.absolute()))
     return python_process.start(WORKER, *arguments, output=subprocess.PIPE, errors=errors, stdin=subprocess.PIPE)
 
 
 PATIENCE_SECONDS = 2.0
-"""How long a process may take to end by itself."""
+"""The time in which a predictor should end by itself."""
 
 
 class PredictionError(RunError):
-    """A run's model cannot answer.
+    """A predictor does not answer.
 
     Attributes:
-        refused: whether the request was wrong; False where the process failed or was killed.
+        refused: True if the request was wrong, False if the process failed or was killed.
     """
 
     def __init__(self, message: str, *, refused: bool = True) -> None:
@@ -197,9 +183,9 @@ class Loaded:
     """The model that a predictor loaded.
 
     Attributes:
-        weights: model, or checkpoint for a run that has not ended well.
-        epoch: epochs that the checkpoint had done; None for a model.
-        milliseconds: the time of loading, TensorFlow's import included.
+        weights: ``model``, or ``checkpoint`` for a run without a saved model.
+        epoch: the number of epochs that the checkpoint was trained for; None for a model.
+        milliseconds: the time for importing TensorFlow and loading.
     """
 
     weights: str
@@ -208,7 +194,7 @@ class Loaded:
 
     @property
     def words(self) -> str:
-        """``the run's model``, ``its checkpoint of epoch 7``."""
+        """A description: ``the run's model`` or ``its checkpoint of epoch 7``."""
         return "the run's model" if self.weights == "model" else f"its checkpoint of epoch {self.epoch}"
 
 
@@ -217,8 +203,8 @@ class PredictorAnswer:
     """The predictions of a model.
 
     Attributes:
-        probabilities: ten for each image; None where one is not a finite number.
-        milliseconds: the time of features and network.
+        probabilities: ten for each image; None for a value that is not finite.
+        milliseconds: the time for features and network.
     """
 
     probabilities: tuple[tuple[float | None, ...], ...]
@@ -226,12 +212,12 @@ class PredictorAnswer:
 
 
 class Predictor(PipedWorker):
-    """A process that holds a run's model, started with this object. One thread asks, any thread may close."""
+    """A worker process that keeps a run's model loaded. Only one thread may call `ask`; any thread may call `close`."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
-        self._process = start_job("predict", folder, self._errors)
+        self._process = start_predictor(folder, self._errors)
         self._closed = False
 
     def __enter__(self) -> Predictor:
@@ -241,22 +227,18 @@ class Predictor(PipedWorker):
         self.close()
 
     def wait_ready(self) -> Loaded:
-        """Wait until the model is loaded, which takes seconds.
-
-        Raises:
-            PredictionError: it cannot be loaded, or the process has ended.
-        """
+        """Wait some seconds until the model is loaded; raises a PredictionError if it cannot be loaded."""
         doc = self._read()
         return Loaded(doc["weights"], doc["epoch"], doc["milliseconds"])
 
     def ask(self, images: Sequence[bytes]) -> PredictorAnswer:
-        """Return what the model predicts for images.
+        """Return the model's predictions for images.
 
         Args:
-            images: 784 bytes each, row by row, light on black.
+            images: 784 bytes for each image, row by row, light on black.
 
         Raises:
-            PredictionError: the process has ended, or does not take these.
+            PredictionError: the process has ended, or rejects the images.
         """
         request = {"images": [base64.b64encode(image).decode("ascii") for image in images]}
         try:
@@ -267,7 +249,7 @@ class Predictor(PipedWorker):
         return PredictorAnswer(tuple(tuple(row) for row in doc["probabilities"]), doc["milliseconds"])
 
     def close(self) -> None:
-        """End the process; it is killed where it does not end by itself in a moment. Returns at once."""
+        """End the process, which is killed if it does not end by itself. Returns at once."""
         if self._closed:
             return
         self._closed = True
@@ -275,7 +257,6 @@ class Predictor(PipedWorker):
         threading.Thread(target=_end, args=end, name=f"end-{self.pid}", daemon=True).start()
 
     def _read(self) -> dict[str, Any]:
-        """Read the next answer of the process."""
         assert self._process.stdout is not None
         try:
             doc: Any = json.loads(self._process.stdout.readline())
@@ -286,7 +267,7 @@ class Predictor(PipedWorker):
         return doc
 
     def ended(self) -> PredictionError:
-        """Return the error that says why the process does not answer any more."""
+        """Return the error that says why the process no longer answers."""
         try:
             code = self._process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -296,19 +277,18 @@ class Predictor(PipedWorker):
         self._errors.seek(0)
         printed = informative_lines(self._errors.read().decode("utf-8", "replace").splitlines())
         why = f": {printed[-1].strip()}" if printed and code else ""
-        return PredictionError(
-            f"the model's process has ended{why}", refused=code == 2
-        )  # the worker's code for a request that cannot be met
+        refused = code == 2  # the worker's code for a request that cannot be met
+        return PredictionError(f"the model's process has ended{why}", refused=refused)
 
 
 def class_names(folder: RunFolder) -> tuple[str, ...]:
-    """Return the ten classes of the run's data; the digits where it never read any."""
+    """Return the names of the ten classes in the run's data; the digits if it has not read any data."""
     data = data_of(folder)
     return data.class_names if data is not None else tuple(map(str, range(CLASSES)))
 
 
 def data_of(folder: RunFolder) -> DataReady | None:
-    """Return the data that the run had; None where it never read any. Reads the log no further than needed."""
+    """Return the event about the run's data, None if there is none; reads only as much of the log as necessary."""
     tail = EventTail(folder.events_file)
     while events := tail.read():
         for event in events:

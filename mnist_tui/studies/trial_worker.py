@@ -210,7 +210,7 @@ class TrialWorker:
         if self._server is None or not self._server.alive or self._server_settings != settings:
             self._end_server()
             self._root.mkdir(parents=True, exist_ok=True)
-            self._server, self._server_settings = TrialServer(None, self._root / "server.log"), settings
+            self._server, self._server_settings = TrialServer(self._root / "server.log"), settings
         return self._server
 
     def _check(self, task: str) -> None:

@@ -24,7 +24,7 @@ from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.events import Ended, ModelBuilt, RunStarted
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.process_folder import Lock
-from mnist_tui.runs.start import go_on_if_asked
+from mnist_tui.runs.start import continue_if_extended
 from mnist_tui.training import machine
 from mnist_tui.training.extension import recover
 from mnist_tui.training.inputs import DatasetCache, Inputs, prepare
@@ -189,7 +189,7 @@ class Session:
             if came_to_its_end:
                 self.orders.settle(*UNTIL_THE_END)
                 if self._alone and not self.orders.stopping and self.folder.status().state == "finished":
-                    go_on_if_asked(self.folder, self._lock)
+                    continue_if_extended(self.folder, self._lock)
         except (OSError, RequestError) as error:
             print(error, file=sys.stderr, flush=True)
         self._lock.release()

@@ -92,7 +92,7 @@ def overheads(of: Experiment, place: Path, trials: int) -> str:
         ("another seed each", trials, lambda number: reference(number, epochs=1)),
         ("another width each", trials // 2, lambda number: reference(0, 500 + number, epochs=1)),
     ):
-        server = TrialServer(None, place / "server.log")
+        server = TrialServer(place / "server.log")
         try:
             served = [serve(server, _with_dataset(change(number), of), place) for number in range(count)]
         finally:
@@ -116,7 +116,7 @@ def _with_dataset(experiment: Experiment, of: Experiment) -> Experiment:
 def ten_seeds(of: Experiment, place: Path) -> float:
     """Seconds of ten seeds by two servers, from the servers' start to the last answer."""
     began = time.perf_counter()
-    servers = [TrialServer(None, place / f"server-{number}.log") for number in range(2)]
+    servers = [TrialServer(place / f"server-{number}.log") for number in range(2)]
 
     def half(number: int) -> None:
         for seed in range(number, SEEDS, 2):

@@ -130,7 +130,7 @@ def test_what_vanishes_while_it_is_looked_at_is_no_waste(runs_dir: Path) -> None
     writer = threading.Thread(target=write, daemon=True)
     writer.start()
     try:
-        found = [one for _ in range(300) for one in find_waste(runs_dir, now=time.time() + 9 * HOUR)]
+        found = [one for _ in range(300) for one in find_waste(runs_dir)]
     finally:
         over.set()
         writer.join(PATIENCE)
@@ -140,7 +140,7 @@ def test_what_vanishes_while_it_is_looked_at_is_no_waste(runs_dir: Path) -> None
 def test_what_is_gone_before_it_is_deleted_is_not_said_to_be_kept(runs_dir: Path, wasted: list[RunFolder]) -> None:
     (runs_dir / ".tmp-half").mkdir()
     os.utime(runs_dir / ".tmp-half", (yesterday := time.time() - 25 * HOUR, yesterday))
-    found = find_waste(runs_dir, now=time.time() + 9 * HOUR)
+    found = find_waste(runs_dir)
     assert len(found) == len(wasted) + 1
     shutil.rmtree(runs_dir)
     for one in found:

@@ -15,7 +15,7 @@ ONE, SEVERAL, LINEAR, MACHINE = (
 
 
 def ours(mean: float, std: float | None = 0.001, n: int = 5) -> SeedStatistics:
-    return SeedStatistics(n, mean, std, None, None, mean, mean)
+    return SeedStatistics(n, mean, std, None, mean, mean)
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_a_cosine_schedule_is_stretched_and_says_so(tmp_path):
 
 def test_more_epochs_that_come_while_it_is_evaluated_are_the_next_workers(tmp_path, monkeypatch):
     folder, followed = new_run(tmp_path, experiment()), []
-    monkeypatch.setattr(session, "go_on_if_asked", lambda run, lock: followed.append(control.waiting_commands(run)))
+    monkeypatch.setattr(session, "continue_if_extended", lambda run, _: followed.append(control.waiting_commands(run)))
     ask = at(Phase, lambda _: control.send(folder, "extend", 3), name="saving")
     assert ran(folder, ask) == 0
     assert (folder.state(), folder.preset().experiment.training.epochs) == ("finished", 2)

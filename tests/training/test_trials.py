@@ -93,7 +93,7 @@ def served(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         # the digits' features are no more than a moment's work; a cache on disk would hide the one in memory
         patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
-        servers = [TrialServer(None, place / f"server-{number}.log") for number in range(2)]
+        servers = [TrialServer(place / f"server-{number}.log") for number in range(2)]
 
     def first(server):
         runs = {}
@@ -237,7 +237,7 @@ def test_the_end_of_its_stdin_ends_the_server_in_the_middle_of_a_run(served, tmp
 
 
 def test_a_servers_death_is_told_with_how_it_died(tmp_path):
-    server = TrialServer(None, tmp_path / "server.log")
+    server = TrialServer(tmp_path / "server.log")
     folder = new(tmp_path, ENDLESS)
     with pytest.raises(RunError, match=rf"the worker of run {folder.id} was killed \(SIGKILL\)"):
         server.run(folder, lambda: os.kill(server.pid, signal.SIGKILL))

@@ -40,13 +40,13 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
     """Models answer in real processes, but without TensorFlow; those that were started."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(job: str, folder: RunFolder, errors: Any) -> subprocess.Popen[bytes]:
+    def start(folder: RunFolder, errors: Any) -> subprocess.Popen[bytes]:
         how = "refuses" if folder.model_file.read_bytes() == b"broken" else "answers"
         command = [sys.executable, str(ANSWERING), how]
         started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors))
         return started[-1]
 
-    monkeypatch.setattr("mnist_tui.runs.worker_jobs.start_job", start)
+    monkeypatch.setattr("mnist_tui.runs.worker_jobs.start_predictor", start)
     return started
 
 

@@ -1,7 +1,7 @@
 """Filters for a list of runs, as a person types them: ``hidden>200 lr<=0.001 state=finished fashion``.
 
-Terms are joined by blanks and must all hold. A term compares a parameter (by its name on the command line) or a figure;
-any other word must occur in the text that the list shows of a run. A text with blanks needs quotes.
+Terms are separated by blanks and must all hold. A term compares a parameter (by its name on the command line) or a
+figure of the run; any other word must occur in one of the run's texts. A value with blanks needs quotes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import re
 import shlex
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from mnist_tui.errors import RequestError
@@ -39,29 +38,18 @@ class FilterError(RequestError):
     """A filter that cannot be understood; the message says why."""
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A figure of a run that a filter compares.
-
-    Attributes:
-        read: returns the figure; None where the run has none.
-        share: whether it runs from 0 to 1; then a number above 1 is in per cent.
-    """
-
-    read: Callable[[RunSummary], float | None]
-    share: bool = False
-
-
-FIGURES = {
-    "accuracy": Figure(lambda run: run.test_accuracy, share=True),
-    "f1": Figure(lambda run: run.macro_f1, share=True),
-    "loss": Figure(lambda run: run.test_loss),
-    "val-accuracy": Figure(lambda run: run.val_accuracy, share=True),
-    "val-loss": Figure(lambda run: run.val_loss),
-    "parameters": Figure(lambda run: run.parameters),
-    "done": Figure(lambda run: run.epochs_done),
-    "time": Figure(lambda run: run.seconds),
+FIGURES: dict[str, Callable[[RunSummary], float | None]] = {
+    "accuracy": lambda run: run.test_accuracy,
+    "f1": lambda run: run.macro_f1,
+    "loss": lambda run: run.test_loss,
+    "val-accuracy": lambda run: run.val_accuracy,
+    "val-loss": lambda run: run.val_loss,
+    "parameters": lambda run: run.parameters,
+    "done": lambda run: run.epochs_done,
+    "time": lambda run: run.seconds,
 }
+SHARES = ("accuracy", "f1", "val-accuracy")
+"""Figures from 0 to 1; a number above 1 in their terms is in per cent."""
 TEXTS: dict[str, Callable[[RunSummary], str]] = {
     "state": lambda run: run.state,
     "preset": lambda run: run.preset,
@@ -73,21 +61,14 @@ TEXTS: dict[str, Callable[[RunSummary], str]] = {
     "started": lambda run: time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started)),
 }
 PARAMETER = {parameter.name: parameter for parameter in PARAMETERS}
-NUMBERED = {name for name, parameter in PARAMETER.items() if parameter.metavar.startswith(("N", "X", "P"))} - {
-    "activation",
-    "conv-activation",
-    "initializer",
-    "optimizer",
-    "schedule",
-}
 NAMES = tuple(dict.fromkeys((*TEXTS, *FIGURES, *PARAMETER)))
 
 
 def parse(text: str) -> Test:
-    """Parse a filter; an empty text lets every run through.
+    """Return the test of runs that a filter stands for; an empty filter lets every run through.
 
     Raises:
-        FilterError: a term means nothing.
+        FilterError: a term cannot be understood.
     """
     try:
         words = shlex.split(text)
@@ -128,22 +109,21 @@ def _on_text(name: str, sign: str, value: str) -> Test:
     if sign in ORDERED:
         raise FilterError(f"{name} has no order; {name}={value} and {name}!={value} work")
     if name == "state":
-        _chosen(name, value, STATES)
+        _check_choice(name, value, STATES)
     wanted = value.casefold()
     return lambda run: fnmatch.fnmatchcase(read(run).casefold(), wanted) == (sign == "=")
 
 
 def _on_figure(name: str, sign: str, value: str) -> Test:
-    figure = FIGURES[name]
     wanted = _number(name, value)
-    if figure.share and 1 < wanted <= 100 and not value.endswith("%"):
+    if name in SHARES and 1 < wanted <= 100 and not value.endswith("%"):
         wanted /= 100
-    if figure.share and wanted > 1:
+    if name in SHARES and wanted > 1:
         raise FilterError(f"{name} is at most 100 %; {name}{sign}0.94, {name}{sign}94 and {name}{sign}94% are the same")
 
     def test(run: RunSummary) -> bool:
-        have = figure.read(run)
-        return COMPARE[sign](have, wanted) if have is not None else sign == "!="
+        figure = FIGURES[name](run)
+        return COMPARE[sign](figure, wanted) if figure is not None else sign == "!="
 
     return test
 
@@ -152,20 +132,23 @@ def _on_parameter(parameter: Parameter, sign: str, value: str) -> Test:
     name = parameter.name
     if sign not in ORDERED:
         if parameter.choices and value:
-            _chosen(name, value, parameter.choices)
+            _check_choice(name, value, parameter.choices)
         return lambda run: _same(run.values.get(name, ""), value) == (sign == "=")
-    if name not in NUMBERED:
+    if parameter.metavar[0] not in "NXP" or parameter.metavar == "NAME":
         raise FilterError(f"{name} has no order; {name}={value} and {name}!={value} work")
     wanted = _number(name, value)
 
     def test(run: RunSummary) -> bool:
-        have = _largest(run.values.get(name, ""))
-        return have is not None and COMPARE[sign](have, wanted)
+        try:
+            largest = max(map(float, run.values.get(name, "").split("x")))  # of several layers
+        except ValueError:
+            return False
+        return COMPARE[sign](largest, wanted)
 
     return test
 
 
-def _chosen(name: str, value: str, choices: tuple[str, ...]) -> None:
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if "*" not in value and value.casefold() not in choices:
         raise FilterError(f"there is no {name} {value!r}; choose from {', '.join(choices)}")
 
@@ -181,16 +164,8 @@ def _number(name: str, value: str) -> float:
     return number
 
 
-def _largest(text: str) -> float | None:
-    """Return the number in a parameter's text, the largest of several layers; None where there is none."""
+def _same(text: str, wanted: str) -> bool:
     try:
-        return max(float(part) for part in text.split("x"))
+        return float(text) == float(wanted)
     except ValueError:
-        return None
-
-
-def _same(have: str, wanted: str) -> bool:
-    try:
-        return float(have) == float(wanted)
-    except ValueError:
-        return fnmatch.fnmatchcase(have.casefold(), wanted.casefold())
+        return fnmatch.fnmatchcase(text.casefold(), wanted.casefold())

@@ -1,7 +1,7 @@
 """Groups of runs that differ only in their seed, and their statistics: means, intervals, paired differences.
 
-Deviations are of the sample (n − 1), because the seeds are a few of all there are; intervals are Student's t at 95 %.
-SciPy is imported only where an interval is computed.
+Deviations are those of the sample (n − 1), because the seeds are a few of all possible ones; intervals are Student's t
+at 95 %. SciPy is imported only where an interval is computed.
 """
 
 from __future__ import annotations
@@ -20,40 +20,29 @@ from mnist_tui.runs.state import EpochRow
 LEVEL = 0.95
 """Confidence level of all intervals."""
 MOST_EXACT = 22
-"""The most pairs for which all sign changes are tried; for more pairs, DRAWN of them are drawn."""
+"""The most seeds for which all sign changes are tried; for more seeds, DRAWN sign changes are drawn at random."""
 DRAWN = 100_000
-ANYWHERE = (-math.inf, math.inf)
 SHARE, LOSS = (0.0, 1.0), (0.0, math.inf)
 """The bounds of accuracies and F1, and of losses."""
-
-
-class _Interval:
-    """A 95 % t-interval of a mean; its ends are None where there is none."""
-
-    low: float | None
-    high: float | None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        return None if self.low is None or self.high is None else (self.low, self.high)
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class SeedStatistics(_Interval):
+class SeedStatistics:
     """A figure over seeds.
 
     Attributes:
-        n: number of values, at least 1.
-        std: of the sample; None for one value.
-        low, high: the mean's interval, cut off at the figure's bounds; None for one value, or if not requested.
-        minimum, maximum: of the values.
+        n: the number of values, at least 1.
+        std: the standard deviation of the sample; None for one value.
+        interval: the 95 % interval of the mean, cut off at the figure's bounds; None for one value, or if not
+            requested.
+        minimum, maximum: the smallest and the largest value.
     """
 
     n: int
     mean: float
     std: float | None
-    low: float | None
-    high: float | None
+    interval: Interval | None
     minimum: float
     maximum: float
 
@@ -70,26 +59,23 @@ class SeedStatistics(_Interval):
 
 
 @dataclass(frozen=True)
-class PairedDifference(_Interval):
-    """A figure of two experiments, compared seed by seed.
+class PairedDifference:
+    """The difference of a figure between two experiments, computed seed by seed.
 
     Attributes:
-        n: seeds that both have, at least 1.
-        difference: mean of first − second.
-        std: of the differences; None for one seed.
-        low, high: the interval of the mean difference; None for one seed.
-        p: two-sided, of the permutation test that changes the differences' signs: the share of sign changes whose
-            mean lies at least as far from 0.
-        exact: whether all 2ⁿ sign changes were tried, or `tried` of them drawn.
-        seeds: those n, rising.
-        only_first, only_second: seeds left out, as only one has them.
+        difference: the mean of first − second.
+        std: the standard deviation of the differences; None for one seed.
+        interval: the 95 % interval of the mean difference; None for one seed.
+        p: the two-sided p-value of the permutation test, which changes the signs of the differences: the share of sign
+            changes whose mean lies at least as far from 0.
+        exact: True if all 2ⁿ sign changes were tried, False if `tried` of them were drawn at random.
+        seeds: the seeds that both experiments have, at least one, in ascending order.
+        only_first, only_second: seeds that only one experiment has; they are left out.
     """
 
-    n: int
     difference: float
     std: float | None
-    low: float | None
-    high: float | None
+    interval: Interval | None
     p: float
     exact: bool
     tried: int
@@ -98,8 +84,13 @@ class PairedDifference(_Interval):
     only_second: tuple[int, ...] = ()
 
     @property
+    def n(self) -> int:
+        """The number of seeds that both experiments have."""
+        return len(self.seeds)
+
+    @property
     def least_p(self) -> float:
-        """The smallest p that so many seeds can give: all differences of one sign, and their mirror image."""
+        """The smallest p that so many seeds can give: all differences have one sign, or all have the other."""
         return 2.0 ** (1 - self.n) if self.exact else 1 / (self.tried + 1)
 
     def turned(self) -> PairedDifference:
@@ -107,8 +98,7 @@ class PairedDifference(_Interval):
         return replace(
             self,
             difference=-self.difference or 0.0,
-            low=None if self.high is None else -self.high,
-            high=None if self.low is None else -self.low,
+            interval=self.interval and (-self.interval[1], -self.interval[0]),
             only_first=self.only_second,
             only_second=self.only_first,
         )
@@ -128,12 +118,12 @@ class PairedDifference(_Interval):
 
 
 def summary(
-    values: Iterable[float | None], *, within: tuple[float, float] = ANYWHERE, interval: bool = True
+    values: Iterable[float | None], *, within: tuple[float, float] = (-math.inf, math.inf), interval: bool = True
 ) -> SeedStatistics | None:
     """Return mean, sample deviation, 95 % t-interval and range of the finite values; None where there are none.
 
     Args:
-        within: least and greatest value that the figure can have: the interval is cut off there.
+        within: the least and the greatest value that the figure can have; the interval is cut off there.
         interval: whether to compute the interval, which imports SciPy.
     """
     finite = [value for value in values if value is not None and math.isfinite(value)]
@@ -141,51 +131,51 @@ def summary(
         return None
     mean = statistics.fmean(finite)
     std = statistics.stdev(finite) if len(finite) > 1 else None
-    low, high = _interval(mean, std, len(finite)) if interval else (None, None)
-    low, high = None if low is None else max(within[0], low), None if high is None else min(within[1], high)
-    return SeedStatistics(len(finite), mean, std, low, high, min(finite), max(finite))
+    ends = _t_interval(mean, std, len(finite)) if interval else None
+    ends = ends and (max(within[0], ends[0]), min(within[1], ends[1]))
+    return SeedStatistics(len(finite), mean, std, ends, min(finite), max(finite))
 
 
 def paired(first: Mapping[int, float], second: Mapping[int, float]) -> PairedDifference | None:
     """Return the mean difference first − second over the seeds that both have; None where they share none.
 
-    The test is Fisher's (The Design of Experiments, 1935, §21): were the two alike, each seed's difference could as
-    well have had the other sign.
+    The test is Fisher's (The Design of Experiments, 1935, §21): if the two experiments did not differ, each seed's
+    difference would have either sign with the same probability.
+
+    Args:
+        first, second: the figure of each experiment by seed.
     """
     seeds = tuple(sorted(first.keys() & second.keys()))
     if not seeds:
         return None
-    noise = _noise([*first.values(), *second.values()])
-    differences = [first[seed] - second[seed] for seed in seeds]
-    differences = [0.0 if abs(difference) <= noise else difference for difference in differences]
-    n, mean = len(seeds), statistics.fmean(differences)
-    mean = 0.0 if abs(mean) <= noise else mean
-    std = statistics.stdev(differences) if n > 1 else None
-    std = 0.0 if std is not None and std <= noise else std
-    low, high = _interval(mean, std, n)
-    p, tried = _exact_p(differences, noise) if n <= MOST_EXACT else _drawn_p(differences, noise)
+    # the largest difference that rounding explains: accuracies that differ do so by an image or more
+    figures = [*first.values(), *second.values()]
+    noise = 16 * len(figures) * sys.float_info.epsilon * max(map(abs, figures))
+
+    def without_noise(value: float) -> float:
+        return 0.0 if abs(value) <= noise else value
+
+    differences = [without_noise(first[seed] - second[seed]) for seed in seeds]
+    mean = without_noise(statistics.fmean(differences))
+    std = without_noise(statistics.stdev(differences)) if len(seeds) > 1 else None
+    exact = len(seeds) <= MOST_EXACT
+    p, tried = (_exact_p if exact else _drawn_p)(differences, noise)
     only_first, only_second = sorted(first.keys() - second.keys()), sorted(second.keys() - first.keys())
-    return PairedDifference(
-        n, mean, std, low, high, p, n <= MOST_EXACT, tried, seeds, tuple(only_first), tuple(only_second)
-    )
+    interval = _t_interval(mean, std, len(seeds))
+    return PairedDifference(mean, std, interval, p, exact, tried, seeds, tuple(only_first), tuple(only_second))
 
 
-def _interval(mean: float, std: float | None, n: int) -> tuple[float | None, float | None]:
+def _t_interval(mean: float, std: float | None, n: int) -> Interval | None:
     if std is None:
-        return None, None
+        return None
     from scipy.special import stdtrit
 
     reach = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * std / math.sqrt(n)
     return mean - reach, mean + reach
 
 
-def _noise(values: Sequence[float]) -> float:
-    """Return the largest difference that rounding explains: accuracies that differ do so by an image or more."""
-    return 16 * len(values) * sys.float_info.epsilon * max(map(abs, values))
-
-
 def _exact_p(differences: Sequence[float], noise: float) -> tuple[float, int]:
-    """Return the share of all sign changes, and how many there are. Of two that mirror each other one is made."""
+    """Return p by all sign changes, and their number; of two that mirror each other only one is computed."""
     import numpy as np
 
     sums = np.array([differences[0]])
@@ -196,7 +186,7 @@ def _exact_p(differences: Sequence[float], noise: float) -> tuple[float, int]:
 
 
 def _drawn_p(differences: Sequence[float], noise: float) -> tuple[float, int]:
-    """Return the share of DRAWN sign changes, the observed one counted among them, and how many were drawn."""
+    """Return p by DRAWN random sign changes and the observed signs, and the number of the random ones."""
     import numpy as np
 
     signs = np.random.default_rng(0).integers(0, 2, (DRAWN, len(differences)), dtype=np.int8) * 2 - 1
@@ -205,9 +195,9 @@ def _drawn_p(differences: Sequence[float], noise: float) -> tuple[float, int]:
 
 
 SCORES = {"accuracy": "test_accuracy", "loss": "test_loss", "macro_f1": "macro_f1"}
-"""The scores of the test set, by their names in a document, and a summary's fields."""
+"""The fields of `RunSummary` with the scores on the test set, by their names in a document."""
 WITHIN = {"test_accuracy": SHARE, "test_loss": LOSS, "macro_f1": SHARE}
-"""The bounds of their values."""
+"""The bounds of these fields."""
 
 
 @dataclass(frozen=True)
@@ -215,8 +205,9 @@ class SeedGroup:
     """Runs of one experiment with different seeds.
 
     Attributes:
-        runs: all of them, newest first.
-        scored: those that count: finished, one for each seed, the newest.
+        group: the same text as `RunSummary.group`.
+        runs: all runs of the group, newest first.
+        scored: the runs that count: the newest finished run of each seed.
     """
 
     group: str
@@ -225,7 +216,7 @@ class SeedGroup:
 
     @property
     def called(self) -> str:
-        """The user's name for all its runs, else the preset and its changes: ``hog (ppc 7)``."""
+        """The user's name, if all runs have the same one; else the preset and the changes to it: ``hog (ppc 7)``."""
         newest = self.runs[0]
         if newest.name and all(run.name == newest.name for run in self.runs):
             return newest.name
@@ -233,24 +224,20 @@ class SeedGroup:
         return f"{newest.preset} ({', '.join(changes)})" if changes else newest.preset
 
     def spread(self, field: str) -> SeedStatistics | None:
-        """Return the same as `summary`, without the interval: fast enough for a list."""
+        """Return the same statistics as `summary` without the interval, which is fast enough for a list."""
         return summary(self.by_seed(field).values(), interval=False)
 
     def summary(self, field: str) -> SeedStatistics | None:
-        """Return the statistics of a summary's field over the runs that count; None where none has it."""
-        return summary(self.by_seed(field).values(), within=WITHIN.get(field, ANYWHERE))
+        """Return the statistics of a field of `RunSummary` over the runs that count; None where no run has it."""
+        return summary(self.by_seed(field).values(), within=WITHIN.get(field, (-math.inf, math.inf)))
 
     def by_seed(self, field: str) -> dict[int, float]:
-        """Return a summary's field by seed, of the runs that count and have it."""
+        """Return a field of `RunSummary` by seed, for the runs that count and have a value."""
         return {run.seed: value for run in self.scored if (value := getattr(run, field)) is not None}
 
     def to_document(self) -> dict[str, Any]:
         """Return the group as `compare --json` prints it."""
-        per_seed: list[dict[str, Any]] = []
-        for run in self.scored:
-            scores = {name: getattr(run, field) for name, field in SCORES.items()}
-            row = {"seed": run.seed, "run": run.run, **scores, "epochs": run.epochs_done, "seconds": run.seconds}
-            per_seed.append(row)
+        columns = {"seed": "seed", "run": "run", **SCORES, "epochs": "epochs_done", "seconds": "seconds"}
         return {
             "group": self.group,
             "preset": self.runs[0].preset,
@@ -258,7 +245,7 @@ class SeedGroup:
             "runs": [run.run for run in self.runs],
             "seeds": [run.seed for run in self.scored],
             "test": _documents({name: self.summary(field) for name, field in SCORES.items()}),
-            "per_seed": per_seed,
+            "per_seed": [{key: getattr(run, field) for key, field in columns.items()} for run in self.scored],
         }
 
 
@@ -270,7 +257,7 @@ class GroupPair:
     second: SeedGroup
 
     def paired(self, field: str) -> PairedDifference | None:
-        """Return the difference of a summary's field over the seeds that count in both; None where they share none."""
+        """Return the difference of a field of `RunSummary` over the seeds of both groups; None where none is shared."""
         return paired(self.first.by_seed(field), self.second.by_seed(field))
 
     def to_document(self) -> dict[str, Any]:
@@ -291,46 +278,42 @@ def _documents(figures: Mapping[str, SeedStatistics | PairedDifference | None]) 
 
 
 def grouped(runs: Iterable[RunSummary]) -> list[SeedGroup]:
-    """Group runs by experiment, in the order of the first run of each; a single run is a group of its own."""
+    """Group runs by experiment, in the order of their first runs; a run without others is a group of its own."""
     members: dict[str, list[RunSummary]] = {}
     for run in runs:
         members.setdefault(run.group, []).append(run)
-    return [SeedGroup(group, tuple(those), _scored(those)) for group, those in members.items()]
+    return [SeedGroup(group, tuple(own), _scored(own)) for group, own in members.items()]
 
 
 def seed_groups(runs: Iterable[RunSummary]) -> list[SeedGroup]:
-    """Group runs that differ in their seed alone; return the groups with two seeds or more."""
+    """Return the groups of runs that differ only in their seed, if they have at least two seeds."""
     return [group for group in grouped(runs) if len({run.seed for run in group.runs}) > 1]
 
 
 def pairs(groups: Iterable[SeedGroup]) -> list[GroupPair]:
-    """Pair the most accurate group on each dataset, by its mean, with each of the others, the next best first."""
+    """Pair the group with the best mean accuracy on each dataset with each other group there, the next best first."""
     by_data: dict[tuple[str, bool], list[tuple[float, SeedGroup]]] = {}
     for group in groups:
-        if (over := group.spread("test_accuracy")) is not None:
-            by_data.setdefault((group.runs[0].dataset, group.runs[0].sample), []).append((over.mean, group))
-    found: list[GroupPair] = []
-    for members in by_data.values():
-        best, *others = (group for _, group in sorted(members, key=lambda one: -one[0]))
-        found += [GroupPair(best, other) for other in others]
-    return found
+        if (accuracy := group.spread("test_accuracy")) is not None:
+            by_data.setdefault((group.runs[0].dataset, group.runs[0].sample), []).append((accuracy.mean, group))
+    ranked = ([group for _, group in sorted(members, key=lambda member: -member[0])] for members in by_data.values())
+    return [GroupPair(best, other) for best, *others in ranked for other in others]
 
 
 def _scored(runs: Sequence[RunSummary]) -> tuple[RunSummary, ...]:
-    finished = sorted((run for run in runs if run.state == "finished"), key=lambda run: run.started)
-    newest = {run.seed: run for run in finished}
+    newest = {run.seed: run for run in sorted(runs, key=lambda run: run.started) if run.state == "finished"}
     return tuple(newest[seed] for seed in sorted(newest))
 
 
 def differing(runs: Sequence[RunSummary]) -> dict[str, tuple[str, ...]]:
-    """Return the settings that differ between runs, with their text for each run, in the order of the options."""
+    """Return the parameters that differ between runs, each with its text for every run, in the options' order."""
     rows = {parameter.name: tuple(run.values.get(parameter.name, "") for run in runs) for parameter in PARAMETERS}
     return {name: texts for name, texts in rows.items() if len(set(texts)) > 1}
 
 
 @dataclass(frozen=True)
 class Band:
-    """Mean and deviation of a curve over seeds, for each epoch in which all runs have a finite value."""
+    """Mean and standard deviation of a curve over seeds, for each epoch in which all runs have a finite value."""
 
     epochs: tuple[int, ...]
     mean: tuple[float, ...]
@@ -338,7 +321,12 @@ class Band:
 
 
 def band(histories: Sequence[Sequence[EpochRow]], metric: str) -> Band:
-    """Return the band of one of a row's figures over at least two runs."""
+    """Return the band of a metric over runs.
+
+    Args:
+        histories: the rows of each run, at least two runs.
+        metric: the name of a field of `EpochRow`.
+    """
     curves: list[Mapping[int, float]] = [
         {row.epoch: value for row in history if (value := getattr(row, metric)) is not None} for history in histories
     ]

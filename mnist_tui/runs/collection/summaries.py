@@ -1,11 +1,11 @@
 """Summaries of runs, one line of a list each. They are cached: later only runs that have changed are read again.
 
 The cache is one file in the runs folder. An entry is valid only while the sizes and times of the run's files, and its
-preset, are those from which it was made."""
+preset, are those from which it was made.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -14,14 +14,14 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from mnist_tui import __version__
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.parameters import PARAMETERS, apply_texts
-from mnist_tui.experiment.presets import Preset, PresetError, Reference, find_preset
+from mnist_tui.experiment.presets import Preset, PresetError, find_preset
 from mnist_tui.experiment.spec import Experiment, to_mapping
 from mnist_tui.files import parse_json, read_text, write_text
 from mnist_tui.runs.event_log import FiguresReader
@@ -38,18 +38,18 @@ class RunSummary:
     """One line of a list of runs.
 
     Attributes:
-        name, note: given by the user, empty for none.
+        name, note: texts that the user gave the run; empty for none.
         differs: how the experiment differs from its preset, in words; empty where it does not.
-        values: the experiment's parameters by name, as the command line writes them; empty where one does not apply.
-        group: the same text for runs that differ in nothing but their seed, on the same data.
-        started: seconds since the epoch.
-        test_accuracy, test_loss, macro_f1: of the final evaluation; None where there was none.
-        val_accuracy, val_loss: of the last epoch.
-        seconds: sum of the epochs' times without pauses; None before the first has ended.
-        published_accuracy, published_loss: on the test set, by the source of the experiment; None where there is none.
-        source: the title of that source.
-        study: id of the study that it is a trial of; empty for a run of its own.
-        damaged: what in its folder cannot be read or leads outside it, in sentences; empty for a run that is whole.
+        started: when the run was made, in seconds since 1970.
+        test_accuracy, test_loss, macro_f1: from the final evaluation; None where there was none.
+        val_accuracy, val_loss: from the last epoch.
+        seconds: the sum of the epochs' times, without pauses; None before the first has ended.
+        values: the experiment's parameters by name, as the command line writes them; empty for one that does not apply.
+        group: a text that is the same for runs that differ only in their seed, on the same data.
+        published_accuracy, published_loss: the source's results on the test set; None where there are none.
+        source: the title of the publication that the experiment is from.
+        study: the id of the study that the run is a trial of; empty for none.
+        damaged: what in the folder cannot be read or leads outside it, in sentences; empty for nothing.
     """
 
     run: str
@@ -81,12 +81,12 @@ class RunSummary:
 
     @property
     def shown_name(self) -> str:
-        """The user's name for it, else the preset's."""
+        """The name that the user gave the run, else its preset's."""
         return self.name or self.preset
 
     @property
     def short(self) -> str:
-        """The id without its time: ``hog-4b66``; an ending of the id, which the command line takes."""
+        """The id without its time: ``hog-4b66``. Commands accept it, because it is an ending of the id."""
         return self.run.split("-", 2)[-1]
 
     @property
@@ -99,24 +99,20 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class Fixed:
-    """Summary fields that depend only on `experiment.toml` and `launch.json`."""
+    """The part of a run's summary that depends only on `experiment.toml`, `launch.json` and the preset."""
 
-    preset: str
-    dataset: str
+    preset: Preset
     created: float
-    epochs: int
+    study: str
     differs: str
     values: Mapping[str, str]
-    experiment: Experiment
-    reference: Reference | None
-    study: str = ""
 
 
 class Presets:
     """Presets by name, each read once."""
 
     def __init__(self) -> None:
-        self._found: dict[str, tuple[Preset | None, str]] = {}
+        self._read = cache(_preset_and_stamp)
 
     def find(self, name: str) -> Preset | None:
         """Return the preset; None where there is none that can be read."""
@@ -126,47 +122,50 @@ class Presets:
         """Return a text that changes when the preset changes."""
         return self._read(name)[1]
 
-    def _read(self, name: str) -> tuple[Preset | None, str]:
-        if name not in self._found:
-            self._found[name] = None, ""
-            with suppress(PresetError):
-                preset = find_preset(name)
-                self._found[name] = preset, _digest(to_mapping(preset.experiment))
-        return self._found[name]
+
+def _preset_and_stamp(name: str) -> tuple[Preset | None, str]:
+    try:
+        preset = find_preset(name)
+    except PresetError:
+        return None, ""
+    return preset, _digest(to_mapping(preset.experiment))
 
 
 def fixed_of(folder: RunFolder, presets: Presets) -> Fixed:
-    """Return the fields that depend only on the run's experiment and launch.
-
-    Raises:
-        RunError, PresetError: the folder is not a run's.
-    """
+    """Return the fixed part of a run's summary; raises a RunError or a PresetError where the folder is not a run's."""
     preset, launch = folder.preset(), folder.launch()
-    origin = presets.find(preset.name)
-    experiment = preset.experiment
-    return Fixed(
-        preset=preset.name,
-        dataset=experiment.dataset.name,
-        created=launch.made_at(folder.id),
-        epochs=experiment.training.epochs,
-        differs="" if origin is None else difference(origin.experiment, experiment),
-        values=_values(experiment),
-        experiment=experiment,
-        reference=preset.reference,
-        study=launch.study,
-    )
+    return fixed_from(preset, presets.find(preset.name), launch.made_at(folder.id), launch.study)
+
+
+def fixed_from(own: Preset, origin: Preset | None, created: float, study: str = "") -> Fixed:
+    """Return the fixed part of a run's summary.
+
+    Args:
+        own: the preset as the run's folder has it.
+        origin: the preset of that name as it is now; None where there is none.
+        created: when the run was made, in seconds since 1970.
+        study: the id of the study that the run is a trial of; empty for none.
+    """
+    differs = "" if origin is None else difference(origin.experiment, own.experiment)
+    return Fixed(own, created, study, differs, _values(own.experiment))
 
 
 def summary_from(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, state: str) -> RunSummary:
-    """Return the summary of a run whose files were read already."""
-    last, ended, data = log.history[-1] if log.history else None, log.ended, log.data
-    dataset, sample = (data.name, data.sample) if data else (fixed.dataset, False)
-    published = None if sample else fixed.reference
+    """Return the summary of a run whose files were read already.
+
+    Args:
+        log: the state by the events.
+        state: the state by the folder, which can be crashed.
+    """
+    experiment, ended, data = fixed.preset.experiment, log.ended, log.data
+    last = log.history[-1] if log.history else None
+    dataset, sample = (data.name, data.sample) if data else (experiment.dataset.name, False)
+    published = None if sample else fixed.preset.reference
     return RunSummary(
         run=folder.id,
         folder=str(folder.path),
         state=state,
-        preset=fixed.preset,
+        preset=fixed.preset.name,
         name=label.name,
         note=label.note,
         differs=fixed.differs,
@@ -174,7 +173,7 @@ def summary_from(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, s
         sample=sample,
         started=fixed.created,
         epochs_done=len(log.history),
-        epochs=log.epochs or fixed.epochs,
+        epochs=log.epochs or experiment.training.epochs,
         parameters=log.start.total if log.start else None,
         test_accuracy=ended.test_accuracy if ended else None,
         test_loss=ended.test_loss if ended else None,
@@ -183,7 +182,7 @@ def summary_from(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, s
         val_loss=last.val_loss if last else None,
         seconds=sum(row.seconds for row in log.history) if log.history else None,
         values=fixed.values,
-        group=_group(fixed.experiment, dataset, sample),
+        group=_group(experiment, dataset, sample),
         study=fixed.study,
         published_accuracy=published.accuracy if published else None,
         published_loss=published.loss if published else None,
@@ -192,10 +191,10 @@ def summary_from(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, s
 
 
 def damage_of(folder: RunFolder, *, read_before: bool = False) -> str:
-    """Return what in a run's folder cannot be read or leads outside it; empty for a run that is whole.
+    """Say in sentences what in a run's folder cannot be read or leads outside it; an empty text means nothing.
 
     Args:
-        read_before: whether its experiment, launch and status have just been read, and are well.
+        read_before: whether its experiment, launch and status have just been read without an error.
     """
     damage: list[str] = []
     first = () if read_before else (folder.preset, folder.launch, folder.status)
@@ -210,15 +209,14 @@ def damage_of(folder: RunFolder, *, read_before: bool = False) -> str:
 
 
 def damaged_run(folder: RunFolder) -> RunSummary:
-    """Return what is known of a run whose experiment, launch or status cannot be read, and why no more is."""
+    """Return what is known about a run whose experiment, launch or status cannot be read."""
     created = 0.0
     try:
         created = folder.launch().made_at(folder.id)
     except RequestError:
         with suppress(OSError):
             created = min(max(folder.path.stat().st_mtime, 0.0), LATEST)
-    label = read_label(folder)
-    readable: dict[str, Any] = {}
+    label, readable = read_label(folder), dict[str, Any]()
     with suppress(RequestError):
         preset = folder.preset()
         readable = {
@@ -245,18 +243,14 @@ def _values(experiment: Experiment) -> dict[str, str]:
 
 
 def summary_of(folder: RunFolder) -> RunSummary:
-    """Return one run's summary, read from its folder.
-
-    Raises:
-        RunError, PresetError: the folder is not a run's.
-    """
+    """Read one run's summary from its folder; raises a RunError or a PresetError where the folder is not a run's."""
     fixed = fixed_of(folder, Presets())
     summary = summary_from(folder, fixed, FiguresReader(folder.events_file).look(), read_label(folder), folder.state())
     return replace(summary, damaged=damage_of(folder, read_before=True))
 
 
 def difference(preset: Experiment, experiment: Experiment) -> str:
-    """Return what was changed, in the order of the command line's options: ``ppc 7, 20 epochs``; empty for nothing."""
+    """List the changes to a preset, in the order of the command line's options: ``ppc 7, 20 epochs``."""
     if preset == experiment:
         return ""
     changed = {
@@ -269,7 +263,7 @@ def difference(preset: Experiment, experiment: Experiment) -> str:
         words["epochs"] = counted(int(changed["epochs"]), "epoch")
     if "dataset" in changed:
         words["dataset"] = changed["dataset"]
-    with suppress(RequestError):  # of a change that options cannot make
+    with suppress(RequestError):  # raised for a change that options cannot make
         before, now = _flat(to_mapping(apply_texts(preset, changed))), _flat(to_mapping(experiment))
         others = (path for path in sorted(before | now) if before.get(path) != now.get(path))
         words |= {path: f"{path} {now.get(path, 'none')}" for path in others}
@@ -277,7 +271,6 @@ def difference(preset: Experiment, experiment: Experiment) -> str:
 
 
 def _flat(doc: Any, path: str = "") -> dict[str, Any]:
-    """Return the values of a nested document by their dotted paths."""
     parts: Any = doc.items() if isinstance(doc, dict) else enumerate(doc) if isinstance(doc, list) else None
     if parts is None:
         return {path: doc}
@@ -297,9 +290,9 @@ CACHE = ".summaries.json"
 CACHE_BYTES = 200_000_000
 FILES = ("experiment.toml", "launch.json", "status.json", "events.jsonl", "results.json", "label.json")
 FIXED_FILES = 2
-"""How many of FILES, from the first on, `Fixed` is made from."""
+"""`Fixed` is made from so many of FILES, the first ones."""
 SETTLED_SECONDS = 2.0
-"""Younger files are read again: a file may change twice within one tick of the clock."""
+"""Files younger than this are read again: a file may change twice within one tick of the clock."""
 BATCH_SECONDS = 0.1
 PLACED = ("run", "folder")
 """Fields that follow from the folder's path and are not cached."""
@@ -309,7 +302,7 @@ Signature = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Change:
-    """A part of the result of a look: new or changed summaries, newest run first, and ids of runs that are gone."""
+    """A part of the changes in a folder: new or changed summaries, newest run first, and ids of runs that are gone."""
 
     runs: tuple[RunSummary, ...] = ()
     gone: tuple[str, ...] = ()
@@ -317,7 +310,7 @@ class Change:
 
 @dataclass
 class _Known:
-    """A run as it was last seen.
+    """A run as it was when its files were last examined.
 
     Attributes:
         preset: the stamp of its preset (`Presets.stamp`).
@@ -336,10 +329,9 @@ class _Known:
 
 
 class RunListing:
-    """The runs of a folder. For one thread at a time.
+    """The summaries of all runs of a folder, kept up to date by `look`. For one thread at a time.
 
     Attributes:
-        runs: every run, by id, as of the last look; those that cannot be read too, as damaged.
         skipped: entries of the folder that could not be examined.
     """
 
@@ -351,14 +343,15 @@ class RunListing:
 
     @property
     def runs(self) -> dict[str, RunSummary]:
+        """The summary of every run by id, as of the last look; a run that cannot be read is damaged."""
         return {run: known.summary for run, known in self._known.items()}
 
     def look(self, *, whole: bool = True) -> Iterator[Change]:
-        """Look at the folder and yield what has changed since the last look, in parts, the first of them soon.
+        """Examine the folder and yield the changes since the last call, in parts, the first of them soon.
 
         Args:
-            whole: whether the files of every run are examined; else those of live runs and of runs whose folder has got
-                or lost a file.
+            whole: whether to examine the files of every run; otherwise only those of live runs and of runs whose folder
+                has got or lost a file.
         """
         presets, checked = Presets(), set[str]()
         if not self._loaded:
@@ -389,7 +382,6 @@ class RunListing:
             yield Change(tuple(batch))
 
     def _cached(self, presets: Presets) -> Iterator[Change]:
-        """Yield the cached summaries that are still valid, without reading any run."""
         valid = {name: known for name, known in self._known.items() if self._is_valid(name, known, presets)}
         self._stale |= len(valid) != len(self._known)
         self._known = valid
@@ -405,7 +397,6 @@ class RunListing:
         return _signature(path) == known.signature and presets.stamp(known.summary.preset) == known.preset
 
     def _changed(self, name: str, presets: Presets, whole: bool) -> RunSummary | None:
-        """Return the summary of a run if it has changed since the last look."""
         known, path = self._known.get(name), str(self.runs_dir / name)
         folder_time = _folder_time(path)
         resting = known is not None and known.file_state not in LIVE and folder_time == known.folder_time
@@ -433,31 +424,27 @@ class RunListing:
         fixed = before.fixed if before and before.signature[:fixed_parts] == signature[:fixed_parts] else None
         try:
             file_state, state = folder.status().state, folder.state()
-            if fixed is None or before is None or presets.stamp(fixed.preset) != before.preset:
+            if fixed is None or before is None or presets.stamp(fixed.preset.name) != before.preset:
                 fixed = fixed_of(folder, presets)
             summary = summary_from(folder, fixed, figures.look(), read_label(folder), state)
             damaged = before.summary.damaged if before and file_state in LIVE else damage_of(folder, read_before=True)
             summary = replace(summary, damaged=damaged)
         except (RunError, PresetError):
-            return self._damaged(folder, signature, folder_time)
-        # permissions may change and a link may come without a trace in the signature: damaged runs are read again
-        settled = _settled(signature, now) and not summary.damaged
-        known = _Known(signature, presets.stamp(fixed.preset), file_state, settled, summary, folder_time)
-        if state in LIVE:
-            known.fixed, known.figures = fixed if _settled(signature[:fixed_parts], now) else None, figures
+            summary = damaged_run(folder)
+            known = _Known(signature, "", DAMAGED, settled=False, summary=summary, folder_time=folder_time)
+            self._stale |= before is not None and before.settled
+        else:
+            # permissions may change and a link may appear without a trace in the signature: damaged runs are read again
+            settled = _settled(signature, now) and not summary.damaged
+            known = _Known(signature, presets.stamp(fixed.preset.name), file_state, settled, summary, folder_time)
+            if state in LIVE:
+                known.fixed, known.figures = fixed if _settled(signature[:fixed_parts], now) else None, figures
+            self._stale |= settled
         self._known[name] = known
-        self._stale |= settled
-        return None if before is not None and before.summary == summary else summary
-
-    def _damaged(self, folder: RunFolder, signature: Signature, folder_time: int) -> RunSummary | None:
-        """Return the summary of a run that cannot be read, if it has changed since the last look."""
-        before, summary = self._known.get(folder.id), damaged_run(folder)
-        self._known[folder.id] = _Known(signature, "", DAMAGED, settled=False, summary=summary, folder_time=folder_time)
-        self._stale |= before is not None and before.settled
         return None if before is not None and before.summary == summary else summary
 
     def save(self) -> None:
-        """Save the summaries for the next start, where something is new and the folder can be written."""
+        """Write the cache, if it would change and the folder can be written."""
         if not self._stale:
             return
         self._stale = False
@@ -467,12 +454,12 @@ class RunListing:
                 summary = {field: value for field, value in vars(known.summary).items() if field not in PLACED}
                 entries[name] = [known.signature, known.preset, known.file_state, summary]
         body = json.dumps(entries)
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             write_text(self.runs_dir / CACHE, f"{_heading(body)}\n{body}\n")
 
 
 def list_runs(runs_dir: Path) -> list[RunSummary]:
-    """Return every run of a folder, newest first; those that cannot be read too, as damaged."""
+    """Return the summaries of all runs of a folder, newest first; a run that cannot be read is damaged."""
     listing = RunListing(runs_dir)
     for _ in listing.look():
         pass
@@ -514,13 +501,13 @@ def _folder_time(path: str) -> int:
 
 
 def _heading(body: str) -> str:
-    """Return the first line of a cache, which shows that it is whole and of this version of the program."""
+    """Return the first line of a cache, which shows that the rest is complete and of this version of the program."""
     names = [entry.name for entry in fields(RunSummary)] + [parameter.name for parameter in PARAMETERS]
     return f"{__version__} {zlib.crc32(' '.join(names).encode()):08x} {zlib.crc32(body.encode()):08x}"
 
 
 def _load(cache: Path, runs_dir: Path) -> dict[str, _Known]:
-    """Return the entries of the cache, not yet checked; empty where it is missing, damaged or of another version."""
+    """Return the cached runs, not yet checked; empty if the cache is missing, damaged or of another version."""
     try:
         heading, _, body = read_text(cache, CACHE_BYTES).partition("\n")
         body = body.rstrip("\n")

@@ -170,8 +170,8 @@ def seed_rows(summaries: Mapping[str, SeedStatistics], shape: TableShape) -> lis
     return [
         mean,
         row("std", "± std", lambda key, score: deviation_text(key, score.std)),
-        row("interval", "95 %", lambda key, score: "" if key == "seconds" else _span_text(key, score.low, score.high)),
-        row("range", "min–max", lambda key, score: _span_text(key, score.minimum, score.maximum)),
+        row("interval", "95 %", lambda key, score: "" if key == "seconds" else _span_text(key, score.interval)),
+        row("range", "min–max", lambda key, score: _span_text(key, (score.minimum, score.maximum))),
     ]
 
 
@@ -186,9 +186,10 @@ def deviation_text(key: str, value: float | None) -> str:
     return _mean_text(key, value) if key == "seconds" or key.endswith("loss") else f"{100 * value:.2f} points"
 
 
-def _span_text(key: str, low: float | None, high: float | None) -> str:
-    if low is None or high is None:
+def _span_text(key: str, ends: tuple[float, float] | None) -> str:
+    if ends is None:
         return ""
+    low, high = ends
     if key == "seconds":
         return f"{low:.1f}–{high:.1f} s"
     return f"{score_text(key, low).removesuffix(' %')}–{score_text(key, high)}"
@@ -391,7 +392,7 @@ def seed_lines(summaries: Mapping[str, SeedStatistics], study: StudyState) -> li
         return [line, "one seed has no deviation"]
     return [
         f"{line}, standard deviation {deviation_text(key, score.std)}",
-        f"95 % interval of the mean {score_text(key, score.low)} to {score_text(key, score.high)}",
+        f"95 % interval of the mean {' to '.join(score_text(key, end) for end in score.interval or ())}",
         f"lowest {minimum}, highest {maximum}",
     ]
 
