@@ -16,10 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui.arrays import ALWAYS_BYTES, read_arrays
 from mnist_tui.data.catalogue import DataError
 from mnist_tui.data.idx import read_npz
-from mnist_tui.files import UnreadableFileError
+from mnist_tui.files import ALWAYS_BYTES, UnreadableFileError, read_arrays
 from mnist_tui.report.evidence import read_predictions
 from mnist_tui.runs.epoch_predictions import HEAD, PredictionsReader, append
 

@@ -20,10 +20,9 @@ from typing import Final, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.arrays import read_arrays
 from mnist_tui.data.catalogue import DataError, Part
 from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE
-from mnist_tui.files import UnreadableFileError, open_regular
+from mnist_tui.files import UnreadableFileError, open_regular, read_arrays
 from mnist_tui.wording import counted, listed
 
 Kind = Literal["images", "labels"]

@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.arrays import read_arrays
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.shapes import Shape
 from mnist_tui.experiment.spec import Experiment, HogFeatures
-from mnist_tui.files import open_regular, read_json
+from mnist_tui.files import open_regular, read_arrays, read_json
 from mnist_tui.runs.folder import RunFolder
 
 if TYPE_CHECKING:

@@ -21,9 +21,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.arrays import read_arrays
 from mnist_tui.errors import RunError
-from mnist_tui.files import TEMPORARY, discard, read_json, replacing, sync
+from mnist_tui.files import TEMPORARY, discard, read_arrays, read_json, replacing, sync
 from mnist_tui.runs.events import CheckpointSaved, Warned
 from mnist_tui.runs.folder import POINTER, RunFolder
 from mnist_tui.runs.state import LIVE
