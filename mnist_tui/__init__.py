@@ -2,4 +2,4 @@
 
 __version__ = "0.2.0"
 PROGRAM = "mnist-tui"
-"""The command's name, which folders of its own bear, too."""
+"""The name of the command, and of the user's folders for settings, data and logs."""

@@ -1,13 +1,13 @@
-"""``python -m mnist_tui``: the same as the ``mnist-tui`` command."""
+"""Run ``python -m mnist_tui``, which is the same as the command ``mnist-tui``."""
 
 import os
 import sys
 
 
 def _forget_current_folder() -> None:
-    """Take the folder that `python -m` puts first out of `sys.path`: a `random.py` there must not be imported.
+    """Remove the folder that `python -m` puts first in `sys.path`: a `random.py` there must not be imported.
 
-    Where the package itself lies there (a checkout that is not installed), it goes to the end.
+    If the package itself is in this folder (a checkout that is not installed), the folder goes to the end.
     """
     try:
         here = os.getcwd()  # noqa: PTH109 - before pathlib is loaded

@@ -1,7 +1,4 @@
-"""Fit the columns of a table into a width: leave out the least needed ones, and cut long texts.
-
-The tables of the screens and of the command line use this.
-"""
+"""Fit the columns of a table on a screen or in a command's output into a width: omit some, and cut long texts."""
 
 from __future__ import annotations
 
@@ -10,13 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 GAP = 2
-"""Blanks between two columns of a `text_table`."""
+"""The number of blanks between two columns of a `text_table`."""
 NARROWEST = 4
-"""The least characters that are left of a text that is cut."""
+"""The smallest width to which a text is cut."""
 
 
 class Flexible(Protocol):
-    """A column that `fit` can leave out or narrow; the attributes are those of `Column`."""
+    """A column that `fit` can omit or narrow; the attributes are those of `Column`."""
 
     @property
     def need(self) -> int: ...
@@ -30,10 +27,10 @@ class Column:
     """A column of a table of text.
 
     Attributes:
-        right: whether its cells stand at the right, as numbers do.
-        need: columns of lower need are left out first; those of 0 stay, whatever the width.
-        least: characters to which its texts may be cut (with …) before a column is left out, and further where none
-            can be; 0 if they are never cut.
+        right: whether the cells are aligned to the right, as numbers are.
+        need: columns with a lower need are omitted first; columns with 0 are never omitted.
+        least: the width to which texts are cut (with …) before any column is omitted; they are cut further if no more
+            columns can be omitted. 0 if texts are never cut.
     """
 
     title: str
@@ -44,7 +41,7 @@ class Column:
 
 @dataclass(frozen=True)
 class FittedTable:
-    """The lines of a table, and which columns (by place) they show."""
+    """The lines of a table, and the numbers of the columns that they show, from 0."""
 
     header: str
     lines: tuple[str, ...]
@@ -52,15 +49,15 @@ class FittedTable:
 
 
 def fit(columns: Sequence[Flexible], wanted: Sequence[int], width: int, gap: int) -> dict[int, int]:
-    """Return the width of each column that is shown, by its place, in order.
+    """Return the width of each shown column by its number (from 0), in order.
 
-    Columns are left out, the least needed first, until cutting the others to their `least` is enough. Then texts are
-    cut, the widest column first; where not even that is enough, down to NARROWEST.
+    Columns are omitted, those with the lowest need first, until cutting the others to their `least` is enough. Then
+    texts are cut, the widest column first; if even that is not enough, down to NARROWEST.
 
     Args:
-        wanted: characters that each column would take; one of 0 has no text and is left out.
-        width: characters that there are.
-        gap: characters between two columns.
+        wanted: the width that each column needs; a column with 0 has no text and is omitted.
+        width: the available width.
+        gap: the width between two columns.
     """
     shown = {at: size for at, size in enumerate(wanted) if size}
 
@@ -81,7 +78,7 @@ def fit(columns: Sequence[Flexible], wanted: Sequence[int], width: int, gap: int
 
 
 def text_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> FittedTable:
-    """Return the rows as lines of at most `width` characters; a column without any text is left out."""
+    """Return the rows as lines of at most `width` characters; a column without any text is omitted."""
     widths = [max(map(len, (column.title, *cells))) for column, *cells in zip(columns, *rows, strict=True)]
     shown = fit(columns, [size if any(row[at] for row in rows) else 0 for at, size in enumerate(widths)], width, GAP)
 
@@ -93,5 +90,5 @@ def text_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: 
 
 
 def cut_end(text: str, width: int) -> str:
-    """Return a text cut to so many characters, with an ellipsis at its end."""
+    """Return a text cut to `width` characters, with an ellipsis at its end if it was longer."""
     return text if len(text) <= width else f"{text[: width - 1]}…"

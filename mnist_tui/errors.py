@@ -1,10 +1,10 @@
-"""The errors that every package raises where a person asked for something that cannot be done."""
+"""The base classes of the errors for requests that cannot be met."""
 
 from __future__ import annotations
 
 
 class RequestError(ValueError):
-    """A request that cannot be met as stated; its text is meant for the person who made it."""
+    """A request that cannot be met; the text of the error is shown to the user."""
 
 
 class RunError(RequestError):

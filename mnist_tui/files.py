@@ -1,8 +1,8 @@
 """Read files that somebody else may have made, and write files so that no reader ever sees an incomplete one.
 
 Text, JSON, TOML and archives of arrays are read from regular files only, up to limits of size and depth, so that a
-damaged or hostile file ends in one sentence instead of a hang, a full memory or a traceback. Nothing is unpickled. Files
-are written beside their place and renamed.
+damaged or hostile file ends in one sentence instead of a hang, a full memory or a traceback. Nothing is unpickled.
+Files are written beside their place and then renamed.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ if TYPE_CHECKING:
 
 
 TEMPORARY = ".tmp-"
-"""How the names of temporary files and folders begin; a process that was killed leaves them."""
+"""The beginning of the names of temporary files and folders, which remain when a process is killed."""
 OTHERS_SECONDS = 24 * 3600.0
-"""A temporary file of another system counts as abandoned once its last change is so long ago."""
+"""A temporary file of another system counts as abandoned if it has not changed for so long."""
 _OWNER = re.compile(r"\.[a-z]+-(?P<pid>[0-9a-f]+)\.(?P<start>[0-9a-f]+)\.(?P<system>[0-9a-f]{8})-")
 
 TEXT_BYTES = 4_000_000
 """The largest text file that is read unless a caller allows more."""
 MAX_BITS = 10_000
-"""The longest whole number that is accepted, in bits; Python refuses to write those of about 14,300."""
+"""The longest whole number that is accepted, in bits; Python refuses to print numbers of about 14,300 bits."""
 MAX_DEPTH = 64
 """The deepest nesting of JSON and TOML that is accepted; our own files have at most 6 levels."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Errors of a disk on which nothing more can be written."""
+"""The error numbers of a full disk."""
 FORBIDDEN = (errno.EACCES, errno.EPERM)
-"""Errors of files and folders of somebody else."""
+"""The error numbers of missing permissions."""
 
 
 class UnreadableFileError(OSError):
-    """A file that is not read; `strerror` says why and follows the file's name: "is a symbolic link"."""
+    """A file that cannot be used; `strerror` says why and follows the file's name: "is a symbolic link"."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(errno.EINVAL, why, str(path))
@@ -69,35 +69,26 @@ def open_regular(path: Path, *, follow_links: bool = False) -> BinaryIO:
     """Open a regular file for reading, without ever waiting for a pipe or reading a device.
 
     Args:
-        follow_links: whether `path` itself may be a symbolic link. Files that a person names may be; files in a run or
-            study folder may not, because such a folder can come from somebody else.
+        follow_links: whether `path` itself may be a symbolic link. That is allowed for files that a person names, but
+            not in the folder of a run or study, which can come from somebody else.
 
     Raises:
         UnreadableFileError: it is a link, a folder, a pipe, a socket or a device.
-        OSError: it is not there or may not be read.
+        OSError: it does not exist or may not be read.
     """
     return os.fdopen(open_checked(path, os.O_RDONLY | (0 if follow_links else os.O_NOFOLLOW)), "rb")
 
 
 def open_append(path: Path) -> FileIO:
-    """Open a file of a run for appending and reading, unbuffered; make it where it is not there.
-
-    Raises:
-        UnreadableFileError: something else than a file is in its place, such as a link or a pipe.
-        OSError: it may not be written.
-    """
+    """Open a file of a run for appending and reading, unbuffered; raises as `open_regular`. A missing file is made."""
     return FileIO(open_checked(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW), "a+")
 
 
 def open_checked(path: Path, flags: int) -> int:
-    """Open a regular file, without ever waiting, and return its handle.
+    """Open a regular file, without ever waiting, and return its file descriptor; raises as `open_regular`.
 
     Args:
-        flags: those of `os.open`; with O_NOFOLLOW a symbolic link is refused.
-
-    Raises:
-        UnreadableFileError: it is a link, a folder, a pipe, a socket or a device.
-        OSError: it cannot be opened.
+        flags: the flags of `os.open`; with O_NOFOLLOW a symbolic link is refused.
     """
     try:
         handle = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
@@ -115,7 +106,7 @@ def open_checked(path: Path, flags: int) -> int:
 
 
 def read_bytes(path: Path, limit: int = TEXT_BYTES, *, follow_links: bool = False) -> bytes:
-    """Read a whole regular file of at most `limit` bytes; raises as `open_regular`, and where the file is larger."""
+    """Read a whole regular file of at most `limit` bytes; raises as `open_regular`, and if the file is larger."""
     with open_regular(path, follow_links=follow_links) as file:
         data = file.read(limit + 1)
     if len(data) > limit:
@@ -124,7 +115,7 @@ def read_bytes(path: Path, limit: int = TEXT_BYTES, *, follow_links: bool = Fals
 
 
 def read_text(path: Path, limit: int = TEXT_BYTES, *, follow_links: bool = False) -> str:
-    """Read a whole UTF-8 text file, without the byte order mark; raises as `read_bytes`, and where it is not UTF-8."""
+    """Read a whole UTF-8 text file, without the byte order mark; raises as `read_bytes`, and if it is not UTF-8."""
     data = read_bytes(path, limit, follow_links=follow_links)
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise UnreadableFileError(path, "is UTF-16 text; save it as UTF-8")
@@ -135,7 +126,7 @@ def read_text(path: Path, limit: int = TEXT_BYTES, *, follow_links: bool = False
 
 
 def read_json(path: Path, limit: int = TEXT_BYTES, *, follow_links: bool = False) -> Any:
-    """Read a JSON document; raises as `read_text`, and where it is not JSON or nested too deep."""
+    """Read a JSON file; raises as `read_text`, and if the text is not JSON that `parse_json` accepts."""
     text = read_text(path, limit, follow_links=follow_links)
     try:
         return parse_json(text)
@@ -144,25 +135,20 @@ def read_json(path: Path, limit: int = TEXT_BYTES, *, follow_links: bool = False
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Return the document of a JSON text.
+    """Parse a JSON text.
 
     Raises:
-        ValueError: it is not JSON, is nested deeper than MAX_DEPTH, or holds a number of thousands of digits.
+        ValueError: it is not JSON, is nested deeper than MAX_DEPTH, or holds a number of more than MAX_BITS.
     """
-    return _within_depth(json.loads, text)
+    return _parse_within_limits(json.loads, text)
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """Return the document of a TOML text.
-
-    Raises:
-        ValueError: it is not TOML, is nested deeper than MAX_DEPTH, or holds a number of thousands of digits.
-    """
-    return _within_depth(tomllib.loads, text)
+    """Parse a TOML text; raises a ValueError if it is not TOML or exceeds the limits of `parse_json`."""
+    return _parse_within_limits(tomllib.loads, text)
 
 
-def _within_depth(parse: Callable[[Any], Any], text: str | bytes) -> Any:
-    """Parse a text; refuse one that is nested too deep, or holds a whole number that Python could not even print."""
+def _parse_within_limits(parse: Callable[[Any], Any], text: str | bytes) -> Any:
     try:
         doc = parse(text)
     except RecursionError:  # the parsers go one call deeper for each level
@@ -183,152 +169,12 @@ def _within_depth(parse: Callable[[Any], Any], text: str | bytes) -> Any:
     raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
 
 
-def temporary_prefix(kind: str = TEMPORARY) -> str:
-    """Return how this process begins the name of a temporary file or folder, by which `is_abandoned` knows its owner.
-
-    Args:
-        kind: the beginning that all names of the kind share: a dot, small letters and a dash.
-    """
-    pid = os.getpid()
-    return f"{kind}{pid:x}.{_hundredths(pid):x}.{_system_mark()}-"
-
-
-def temporary_name(path: Path) -> Path:
-    """Return a new temporary name beside `path`, for renaming it out of sight."""
-    return path.with_name(f"{temporary_prefix()}{secrets.token_hex(4)}-{path.name[:40]}")
-
-
-def is_abandoned(path: Path) -> bool:
-    """Return whether the process that made a temporary file or folder has ended.
-
-    That cannot be known of another machine, an earlier boot or version: there a day without a change decides.
-    """
-    match = _OWNER.match(path.name)
-    if match and match["system"] == _system_mark():
-        pid = int(match["pid"], 16)
-        return _hundredths(pid) != int(match["start"], 16) or not int(match["start"], 16)
-    try:
-        return abs(time.time() - path.lstat().st_mtime) > OTHERS_SECONDS
-    except OSError:
-        return False
-
-
-def _hundredths(pid: int) -> int:
-    return round(processes.start_of(pid) * 100)
-
-
-@cache
-def _system_mark() -> str:
-    return f"{zlib.crc32(processes.system().encode()):08x}"
-
-
-def kind_of(mode: int) -> str:
-    """Return what kind of file is there instead of a regular one, in words: "a folder", "a pipe"."""
-    kinds = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFLNK: "symbolic link"}
-    return f"a {kinds.get(stat.S_IFMT(mode), 'device')}"
-
-
-@contextmanager
-def replacing(path: Path) -> Generator[Path]:
-    """Give a temporary path beside `path` (same suffixes) to write to; renamed when the block ends without error."""
-    handle, name = tempfile.mkstemp(prefix=temporary_prefix(), suffix="".join(path.suffixes[-2:]), dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-@contextmanager
-def replacing_folder(path: Path) -> Generator[Path]:
-    """Give an empty folder beside `path` to fill; it replaces `path` when the block ends without error."""
-    temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(), dir=path.parent))
-    try:
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        move(temporary, path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-
-
-def move(source: Path, path: Path) -> None:
-    """Rename a file or a folder to `path`, on the same disk; a folder that is there is deleted once it is replaced."""
-    if not path.is_dir() or path.is_symlink():
-        source.replace(path)
-        return
-    with tempfile.TemporaryDirectory(prefix=temporary_prefix(), dir=path.parent, ignore_cleanup_errors=True) as aside:
-        old = path.rename(Path(aside) / path.name)
-        try:
-            source.rename(path)
-        except BaseException:
-            old.rename(path)
-            raise
-
-
-def discard(path: Path) -> None:
-    """Remove a file, a link, or a folder with all that is in it; it need not be there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str, *, durable: bool = False) -> None:
-    """Replace the whole file; if `durable`, it is on the disk once this returns, even if the power fails."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-        if durable:
-            sync(temporary)
-    if durable:
-        sync(path.parent)
-
-
-def write_json(path: Path, doc: Any, *, durable: bool = False) -> None:
-    """Replace the whole file, as `write_text` does; NaN and infinity are refused, because they are not JSON."""
-    write_text(path, json.dumps(doc, indent=1, allow_nan=False) + "\n", durable=durable)
-
-
-def sync(path: Path) -> None:
-    """Wait until a file or a folder is on the disk, where the file system supports that."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP):
-            raise
-    finally:
-        os.close(handle)
-
-
-def why_unwritten(error: OSError) -> str:
-    """Return why a file or a folder could not be written, in words: "the disk is full (…)"."""
-    message = error.strerror or str(error)
-    if error.filename:
-        message += f": {error.filename}"
-    if error.errno in FULL:
-        return f"the disk is full ({message})"
-    if error.errno == errno.EROFS:
-        return f"the disk is read-only ({message})"
-    return f"you may not write there ({message})" if error.errno in FORBIDDEN else message
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 ALWAYS_BYTES = 64_000_000
-"""Bytes that any archive may unpack to."""
-TIMES = 50
-"""How many times its size a larger archive may unpack to; images pack to a fifth, weights hardly at all."""
+"""An archive of any size may unpack to so many bytes; numpy's own reader would unpack whatever it claims to hold."""
+MAX_RATIO = 50
+"""A larger archive may unpack to so many times its size; images pack to a fifth, weights hardly at all."""
 NPY, ZIP = b"\x93NUMPY", b"PK"
-"""How a single array and an archive begin."""
+"""The first bytes of a file with a single array and of an archive."""
 MAX_ARRAYS = 100_000
 HEADER_BYTES = 10_000
 
@@ -336,15 +182,15 @@ HEADER_BYTES = 10_000
 def read_arrays(
     path: Path, names: Iterable[str] | None = None, *, follow_links: bool = False
 ) -> dict[str, NDArray[Any]]:
-    """Read arrays of an npz archive.
+    """Read arrays from an npz archive, by name.
 
     Args:
-        names: those wanted; None for all. One that is not there is left out.
-        follow_links: as for `files.open_regular`.
+        names: the arrays to read, None for all; missing ones are left out.
+        follow_links: as for `open_regular`.
 
     Raises:
-        UnreadableFileError: it is not an archive of plain arrays, is damaged, or would unpack to far more.
-        OSError: it is not there or may not be read.
+        UnreadableFileError: it is not an archive of plain arrays, is damaged, or would unpack to far more bytes.
+        OSError: it does not exist or may not be read.
     """
     with open_regular(path, follow_links=follow_links) as file:
         magic = file.read(len(NPY))
@@ -354,7 +200,7 @@ def read_arrays(
             raise UnreadableFileError(path, "is not an archive of plain NumPy arrays")
         try:
             with zipfile.ZipFile(file) as archive:
-                return _arrays(archive, names, max(ALWAYS_BYTES, TIMES * os.fstat(file.fileno()).st_size))
+                return _arrays(archive, names, max(ALWAYS_BYTES, MAX_RATIO * os.fstat(file.fileno()).st_size))
         except (EOFError, zipfile.BadZipFile, zlib.error):
             raise UnreadableFileError(path, "is cut off or damaged") from None
         except (ValueError, KeyError, RuntimeError, NotImplementedError, MemoryError, OverflowError) as error:
@@ -391,16 +237,157 @@ def _array(member: IO[bytes], size: int) -> NDArray[Any]:
         raise ValueError("it holds Python objects, which are never read")
     if any(type(length) is not int or length < 0 for length in shape):
         raise ValueError("an array's shape is not whole numbers")
-    wanted = math.prod(shape) * dtype.itemsize
-    if wanted > size:
+    length = math.prod(shape) * dtype.itemsize
+    if length > size:
         raise ValueError("an array is cut off")
-    data = np.empty(wanted, np.uint8)
+    data = np.empty(length, np.uint8)
     done = 0
-    while done < wanted and (got := member.readinto(data.data[done:])):  # pyright: ignore[reportAttributeAccessIssue]
-        done += got
-    if done < wanted:
+    while done < length and (read := member.readinto(data.data[done:])):  # pyright: ignore[reportAttributeAccessIssue]
+        done += read
+    if done < length:
         raise ValueError("an array is cut off")
-    if member.read(1):  # the end is reached, and with it the check of the sum
+    if member.read(1):  # reading to the end also checks the checksum
         raise ValueError("an array is longer than it says")
     values: NDArray[Any] = data.view(dtype)
     return values.reshape(shape[::-1]).transpose() if column_major else values.reshape(shape)
+
+
+def temporary_prefix(kind: str = TEMPORARY) -> str:
+    """Return the beginning of the names of this process's temporary files, from which `is_abandoned` knows the owner.
+
+    Args:
+        kind: the beginning that all names of a kind share: a dot, small letters and a dash.
+    """
+    pid = os.getpid()
+    return f"{kind}{pid:x}.{_hundredths(pid):x}.{_system_mark()}-"
+
+
+def temporary_name(path: Path) -> Path:
+    """Return a new temporary name beside `path`, to which it can be renamed before it is deleted."""
+    return path.with_name(f"{temporary_prefix()}{secrets.token_hex(4)}-{path.name[:40]}")
+
+
+def is_abandoned(path: Path) -> bool:
+    """Return whether the process that made a temporary file or folder has ended.
+
+    For another machine, an earlier boot or version that is not known; then a file counts as abandoned after a day
+    without a change.
+    """
+    match = _OWNER.match(path.name)
+    if match and match["system"] == _system_mark():
+        pid = int(match["pid"], 16)
+        return _hundredths(pid) != int(match["start"], 16) or not int(match["start"], 16)
+    try:
+        return abs(time.time() - path.lstat().st_mtime) > OTHERS_SECONDS
+    except OSError:
+        return False
+
+
+def _hundredths(pid: int) -> int:
+    return round(processes.start_of(pid) * 100)
+
+
+@cache
+def _system_mark() -> str:
+    return f"{zlib.crc32(processes.system().encode()):08x}"
+
+
+def kind_of(mode: int) -> str:
+    """Return the kind of a file that is not a regular one, in words: "a folder", "a pipe"."""
+    kinds = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFLNK: "symbolic link"}
+    return f"a {kinds.get(stat.S_IFMT(mode), 'device')}"
+
+
+@contextmanager
+def replacing(path: Path) -> Generator[Path]:
+    """Yield a temporary file beside `path`, with the same suffixes; renamed to `path` if the block raises no error."""
+    handle, name = tempfile.mkstemp(prefix=temporary_prefix(), suffix="".join(path.suffixes[-2:]), dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Generator[Path]:
+    """Yield an empty temporary folder beside `path`; it replaces `path` if the block raises no error."""
+    temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(), dir=path.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        move(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def move(source: Path, path: Path) -> None:
+    """Rename a file or a folder to `path` on the same disk; a folder at `path` is replaced and then deleted."""
+    if not path.is_dir() or path.is_symlink():
+        source.replace(path)
+        return
+    with tempfile.TemporaryDirectory(prefix=temporary_prefix(), dir=path.parent, ignore_cleanup_errors=True) as aside:
+        old = path.rename(Path(aside) / path.name)
+        try:
+            source.rename(path)
+        except BaseException:
+            old.rename(path)
+            raise
+
+
+def discard(path: Path) -> None:
+    """Delete a file, a link, or a folder with its content, if it exists."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, *, durable: bool = False) -> None:
+    """Replace a whole text file; if `durable`, it is on the disk when this returns, even if the power fails."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+        if durable:
+            sync(temporary)
+    if durable:
+        sync(path.parent)
+
+
+def write_json(path: Path, doc: Any, *, durable: bool = False) -> None:
+    """Replace a whole JSON file, as `write_text` does; raises a ValueError for NaN and infinity, which JSON lacks."""
+    write_text(path, json.dumps(doc, indent=1, allow_nan=False) + "\n", durable=durable)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file or a folder is on the disk, where the file system supports that."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP):
+            raise
+    finally:
+        os.close(handle)
+
+
+def why_unwritten(error: OSError) -> str:
+    """Say why a file or a folder could not be written: "the disk is full (…)"."""
+    message = error.strerror or str(error)
+    if error.filename:
+        message += f": {error.filename}"
+    if error.errno in FULL:
+        return f"the disk is full ({message})"
+    if error.errno == errno.EROFS:
+        return f"the disk is read-only ({message})"
+    return f"you may not write there ({message})" if error.errno in FORBIDDEN else message
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,9 +1,9 @@
-"""A file that one process at a time may hold: by `flock`, or where the file system has no locks by a heartbeat.
+"""A lock file that one process at a time can hold, by `flock` or, on a file system without locks, by a heartbeat.
 
-On a file system without locks (`flock` fails with ENOLCK, ENOSYS or the like: some NFS, Lustre and FUSE mounts) the
-holder is named by a numbered file beside the lock's, which is created exclusively and rewritten every few seconds. A
-holder on this machine is judged by its process, one elsewhere by whether its file changes. Numbers only grow and the
-highest counts, so that of two who find a dead holder at once only one can succeed it.
+On a file system without locks (`flock` fails with ENOLCK, ENOSYS or the like: some NFS, Lustre and FUSE mounts), a
+numbered file beside the lock's file names the holder. It is created exclusively and rewritten every few seconds. A
+holder on this machine lives if its process does, a holder on another machine if its file changes. Numbers only grow,
+and the highest counts: if two processes find a dead holder at once, only one of them can be the next.
 """
 
 from __future__ import annotations
@@ -28,35 +28,35 @@ from mnist_tui.processes import SILENT_SECONDS
 
 BEAT_SECONDS = 2.0
 PROBED_SECONDS = 5.0
-"""How long taking a lock is tried while others probe whether it is held, which takes them microseconds."""
+"""How long to try to take a lock while other processes hold it shared for microseconds, to see whether it is held."""
 RETRY_SECONDS = 0.002
 HELD = (errno.EWOULDBLOCK, errno.EAGAIN)
 UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)
 RECORD_BYTES = 512
-"""A holder's file is rewritten in place at this length, so that no reader sees a part of it."""
+"""The length of a holder's file, which is rewritten in place, so that no reader sees only a part of it."""
 
 _own: set[tuple[int, int]] = set()
 """Device and inode of the lock files that this process holds."""
 
 
 class HeldError(OSError):
-    """Another process holds the lock; `strerror` names the holder."""
+    """The error if another process holds the lock; `strerror` names the holder."""
 
     def __init__(self, path: Path, holder: str = "another process") -> None:
         super().__init__(errno.EWOULDBLOCK, holder, str(path))
 
 
 class FileLock:
-    """A lock, held until the process ends or `release`.
+    """A lock that is held until `release` or the end of the process.
 
-    A process that starts another may hand it over with the open file: then the other holds it until that ends.
+    A process can hand the lock over to a process that it starts and that inherits the open file.
 
     Args:
-        path: the lock's file, made where it does not exist.
-        handed_over: its open file, by its number, from the process that held it.
+        path: the lock's file; it is made if it does not exist.
+        handed_over: the file descriptor of the open lock file, if another process has handed the lock over.
 
     Raises:
-        HeldError: another process holds it.
+        HeldError: another process holds the lock.
         OSError: the file cannot be opened, is not a regular file, or is no longer at `path`.
     """
 
@@ -84,16 +84,16 @@ class FileLock:
         _own.add(self._key)
 
     def fileno(self) -> int:
-        """Return the open file's number, to be handed over."""
+        """Return the file descriptor of the open lock file, to be handed over."""
         return self._handle
 
     def hand_over(self, pid: int) -> None:
-        """Name the process that was started with the open file; from now on the lock is that one's."""
+        """Hand the lock over to the process `pid`, which was started with the open file."""
         if self._heartbeat is not None:
             self._heartbeat.hand_over(pid)
 
     def release(self) -> None:
-        """Give the lock up, unless it was handed over. May be called again."""
+        """Release the lock, unless it was handed over. More calls do nothing."""
         if self._handle < 0:
             return
         _own.discard(self._key)
@@ -104,7 +104,7 @@ class FileLock:
 
 
 def is_held(path: Path) -> bool:
-    """Return whether another process holds the lock. This changes nothing, and takes microseconds."""
+    """Return whether another process holds the lock; takes microseconds and changes nothing."""
     try:
         file = open_regular(path)
     except OSError:
@@ -122,11 +122,7 @@ def is_held(path: Path) -> bool:
 
 
 def why_unsupported(folder: Path) -> str:
-    """Return why files in `folder` cannot be locked, in words; empty where they can. Makes a file there for a moment.
-
-    Raises:
-        OSError: no file can be made there.
-    """
+    """Say why files in `folder` cannot be locked; empty if they can. Raises an OSError if no file can be made there."""
     with tempfile.NamedTemporaryFile(prefix=".tmp-", dir=folder) as first:
         try:
             fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -141,13 +137,9 @@ def why_unsupported(folder: Path) -> str:
 
 
 def _flock(handle: int, path: Path) -> bool:
-    """Lock the open file. False where its file system has no locks.
+    """Lock the open file; return False if its file system has no locks; raise a HeldError if the lock is held.
 
-    A process that probes holds the lock shared for a moment: then an exclusive lock is refused, but a shared one is
-    not.
-
-    Raises:
-        HeldError: someone holds it exclusively.
+    `is_held` holds a lock shared for a moment: then an exclusive lock fails, but a shared one does not.
     """
     end = time.monotonic() + PROBED_SECONDS
     while True:
@@ -171,7 +163,7 @@ def _flock(handle: int, path: Path) -> bool:
 
 @dataclass(frozen=True)
 class _Record:
-    """The content of a holder's file: the process, as `processes` names it; `beat` grows while it lives."""
+    """The content of a holder's file: the process as in `processes`, and `beat`, which grows while it lives."""
 
     pid: int
     start: float
@@ -186,7 +178,7 @@ def _record_of(pid: int) -> _Record:
 
 
 def _generations(path: Path) -> list[int]:
-    """Return the numbers of the holders' files beside a lock's, ascending."""
+    """Return the numbers of the holders' files beside a lock's file, ascending."""
     pattern = re.compile(re.escape(path.name) + r"\.(\d{1,9})")
     try:
         names = os.listdir(path.parent)  # noqa: PTH208 (names alone)
@@ -200,7 +192,7 @@ def _file_of(path: Path, generation: int) -> Path:
 
 
 def _holder(path: Path) -> str | None:
-    """Return who holds the lock by a heartbeat, in words; None where nobody does."""
+    """Return which process holds the lock by a heartbeat, in words; None if there is none."""
     generations = _generations(path)
     return _holder_in(_file_of(path, generations[-1])) if generations else None
 
@@ -228,10 +220,10 @@ def _succeed(path: Path, newest: int) -> int:
     """Make the next holder's file, exclusively, and return its number.
 
     Args:
-        newest: the highest number now; 0 where there is none.
+        newest: the highest number now; 0 if there is no file.
 
     Raises:
-        HeldError: its holder lives, or another process was faster.
+        HeldError: the present holder lives, or another process was faster.
     """
     if newest and (holder := _holder_in(_file_of(path, newest))) is not None:
         raise HeldError(path, holder)
@@ -241,7 +233,7 @@ def _succeed(path: Path, newest: int) -> int:
     except FileExistsError:
         raise HeldError(path) from None
     generations = _generations(path)
-    if generations[-1:] != [newest + 1]:  # whoever is ahead has taken and perhaps cleared away what was seen here
+    if generations[-1:] != [newest + 1]:  # a faster process has a higher number, and may have deleted the files above
         mine.unlink(missing_ok=True)
         raise HeldError(path)
     for old in generations[:-1]:
@@ -250,11 +242,7 @@ def _succeed(path: Path, newest: int) -> int:
 
 
 class _Heartbeat:
-    """A lock held by a numbered file with a heartbeat.
-
-    Args:
-        adopt: whether the newest holder has handed it over to this process.
-    """
+    """A lock that is held by a numbered file with a heartbeat; `adopt` if the newest holder has handed it over."""
 
     def __init__(self, path: Path, adopt: bool) -> None:
         newest = max(_generations(path), default=0)
@@ -269,7 +257,7 @@ class _Heartbeat:
             self._end(replace(_record_of(pid), beat=self._record.beat + 1))
 
     def release(self) -> None:
-        """Record that nobody holds it; the file stays, so that numbers only grow."""
+        """Write that nobody holds the lock; the file remains, so that numbers only grow."""
         with self._writing:
             if not self._over.is_set():
                 self._end(replace(self._record, released=True))

@@ -1,6 +1,6 @@
-"""Paths that a person gives (options, variables, settings, fields of the app), and the user's own folders.
+"""Paths that a person types (options, variables, settings, fields of the app), and the user's own folders.
 
-`~` and `~name` mean a home folder, and an empty text is no path. No file is read or written here.
+`~` and `~name` mean a home folder, and an empty text is not a path. No file is read or written here.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ class PathError(RequestError):
 
 
 class NoHomeError(PathError, OSError):
-    """There is no home folder: HOME is not set, and this user has no account. Folders in it do not exist either."""
+    """The error if there is no home folder: HOME is not set, and this user has no account."""
 
 
 def typed_path(text: str | Path) -> Path:
-    """Return the path that a person typed, with `~` and `~name` expanded; a relative one stays relative.
+    """Return the path that a person typed, with `~` and `~name` expanded; a relative path stays relative.
 
-    As in a shell, `~name` is an ordinary name where there is no such user but a file or folder of that name.
+    As in a shell, `~name` is an ordinary name if there is no such user but a file or folder of that name.
 
     Raises:
         PathError: the text is empty or holds a NUL, or there is no such home folder.
     """
-    text = str(text) if isinstance(text, Path) else text
+    text = str(text)
     if not text.strip():
         raise PathError("an empty path names no file or folder")
     if "\0" in text:
@@ -49,11 +49,7 @@ def typed_path(text: str | Path) -> Path:
 
 
 def path_in_variable(name: str) -> Path | None:
-    """Return the path in an environment variable; None where it is not set or empty.
-
-    Raises:
-        PathError: there is no such home folder.
-    """
+    """Return the path in an environment variable, None if it is not set or empty; raises as `typed_path`."""
     text = os.environ.get(name, "")
     if not text.strip():
         return None
@@ -64,27 +60,27 @@ def path_in_variable(name: str) -> Path | None:
 
 
 def home() -> Path:
-    """Return the user's home folder; raises `NoHomeError` where there is none."""
+    """Return the user's home folder; raises a `NoHomeError` if there is none."""
     return typed_path("~")
 
 
 def config_folder() -> Path:
-    """Return the user's folder for settings and presets; raises `NoHomeError` where there is none."""
+    """Return the user's folder for settings and presets; raises a `NoHomeError` if there is none."""
     return _own(platformdirs.user_config_dir)
 
 
 def data_folder() -> Path:
-    """Return the user's folder for runs; raises `NoHomeError` where there is none."""
+    """Return the user's folder for runs; raises a `NoHomeError` if there is none."""
     return _own(platformdirs.user_data_dir)
 
 
 def cache_folder() -> Path:
-    """Return the user's folder for downloads and features; raises `NoHomeError` where there is none."""
+    """Return the user's folder for downloads and features; raises a `NoHomeError` if there is none."""
     return _own(lambda name: platformdirs.user_cache_dir(name, appauthor=False))
 
 
 def log_folder() -> Path:
-    """Return the user's folder for logs; raises `NoHomeError` where there is none."""
+    """Return the user's folder for logs; raises a `NoHomeError` if there is none."""
     return _own(platformdirs.user_log_dir)
 
 

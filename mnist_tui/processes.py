@@ -1,7 +1,7 @@
-"""Identify processes without the system clock, and measure for how long something has been seen unchanged.
+"""Identify processes without the system clock, and measure for how long a value has not changed.
 
-A process is named by its number, its start since the boot and the running system (boot and process namespace) that both
-belong to. Wall time cannot be used: it may be set back and forth while processes live.
+A process is identified by its number, its start time since the boot, and the running system (boot and process
+namespace). Wall time cannot be used, because it can be set back and forth while processes live.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 ENDED = (b"Z", b"X", b"x")
-"""States in `/proc` of a process that has ended but was not waited for yet."""
+"""The states in `/proc` of a process that has ended but was not waited for yet."""
 
 
 @cache
 def system() -> str:
-    """Return the running system that this process's numbers of processes belong to: its boot and process namespace."""
+    """Identify the running system: its boot and process namespace. Process numbers are valid only in it."""
     if sys.platform != "linux":
         return f"{sys.platform}/{socket.gethostname()}"
     try:
@@ -32,10 +32,10 @@ def system() -> str:
 
 
 def start_of(pid: int) -> float:
-    """Return when a process of this system started; 0 where there is none, or it has ended.
+    """Return when a process of this system started; 0 if there is none, or it has ended.
 
     Returns:
-        Seconds since the boot (Linux), else since 1970 as the kernel recorded it; only to be compared for equality.
+        Seconds since the boot (Linux) or since 1970 (others). Compare them only for equality.
     """
     if sys.platform != "linux":
         import psutil
@@ -50,17 +50,17 @@ def start_of(pid: int) -> float:
 
 
 def is_running(pid: int, start: float) -> bool:
-    """Return whether the process of this system with that number and start has not ended."""
+    """Return whether a process of this system with that number and start time exists and has not ended."""
     return pid > 0 and start > 0 and start_of(pid) == start
 
 
 def is_stopped(pid: int) -> bool:
-    """Return whether a process of this system is suspended (SIGSTOP, a debugger); False where that cannot be seen."""
+    """Return whether a process of this system is suspended (SIGSTOP, a debugger); False if that is not known."""
     return bool(fields := _stat(pid)) and fields[0] in (b"T", b"t")
 
 
 def _stat(pid: int) -> list[bytes]:
-    """Return the fields of `/proc/PID/stat` after the second, the name, which may hold anything; empty without it."""
+    """Return the fields of `/proc/PID/stat` after the second, the name, which may contain blanks and brackets."""
     try:
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
@@ -68,15 +68,15 @@ def _stat(pid: int) -> list[bytes]:
 
 
 SILENT_SECONDS = 30.0
-"""A process on another machine is taken for dead once its heartbeat has been seen unchanged for so long."""
+"""A process on another machine counts as dead if its heartbeat has not changed for so long."""
 _seen: dict[str, tuple[object, float]] = {}
 _seeing = threading.Lock()
 
 
 def unchanged_seconds(key: str, value: object) -> float:
-    """Return for how long this process has seen `value` at `key`; 0 at first sight and after every change.
+    """Return the seconds since this function was first called with this `value` for `key`; 0 after every change.
 
-    The heartbeat of a process on another machine is judged so: by its changes, never by comparing two clocks.
+    It shows whether the heartbeat of a process on another machine changes, without comparing two clocks.
     """
     now = time.monotonic()
     with _seeing:

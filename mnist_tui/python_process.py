@@ -1,8 +1,8 @@
 """Start Python processes that run a module of this package, and find out how they ended.
 
-They never import a user's files (`random.py`, `keras.py`, a folder `mnist_tui`): Python leaves the current folder out
-of its path (`-P`), and they run in a folder that holds no files of a user.
-The process that started a worker writes into the worker's log how it ended; other processes read it there.
+These processes never import a user's files (`random.py`, `keras.py`, a folder `mnist_tui`): Python leaves the current
+folder out of its path (`-P`), and the working directory holds no files of a user. The process that started a worker
+writes into the worker's log how it ended, for other processes to read.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from typing import IO
 from mnist_tui.files import open_append
 
 WORKING_DIRECTORY = os.path.abspath(os.sep)  # noqa: PTH100
-"""The working directory of every process that outlives a command: it is never deleted or unmounted."""
+"""The working directory of every process that outlives a command, because it is never deleted or unmounted."""
 START = str(Path(__file__).with_name("run_module.py"))
 PLACES = (
     *("HOME", "KERAS_HOME", "TMPDIR", "MNIST_TUI_CONFIG", "MNIST_TUI_DATA", "MNIST_TUI_RUNS"),
     *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"),
 )
-"""Variables that name a file or a folder, perhaps relative to the folder in which the command was given."""
+"""Environment variables with a path, which can be relative to the working directory of the command."""
 
 
 def python(*arguments: str) -> list[str]:
-    """Return the command of a Python process that does not import from the current folder."""
+    """Return the command line of a Python process that does not import from the current folder."""
     return [sys.executable, "-P", *arguments]
 
 
 def module(name: str, *arguments: str) -> list[str]:
-    """Return the command that runs a module of this package (`mnist_tui.training.worker`) as a program.
+    """Return the command line that runs a module of this package, such as `mnist_tui.training.worker`, as a program.
 
-    It needs neither a working directory nor a PYTHONPATH to find this copy of the package.
+    It finds this copy of the package from any working directory and without a PYTHONPATH.
     """
     return python(START, name, *arguments)
 
 
 def environment(own: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return this process's environment for another working directory, with the variables in `own`.
+    """Return this process's environment, with the variables in `own`, for a process in another working directory.
 
-    Relative folders become absolute. An empty entry of PYTHONPATH, which means the current folder, is dropped.
+    Relative paths become absolute. An empty entry of PYTHONPATH, which means the current folder, is dropped.
     """
     variables = dict(os.environ)
     for name in PLACES:
@@ -64,14 +64,12 @@ def start(
     errors: IO[bytes] | int = subprocess.STDOUT,
     stdin: int = subprocess.DEVNULL,
     pass_fds: tuple[int, ...] = (),
-    own: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a module of this package as a process in a session of its own, which may outlive this process.
+    """Start a module of this package as a process in a session of its own, which can outlive this process.
 
     Args:
         name: the module.
-        output, errors, stdin, pass_fds: as `subprocess.Popen` takes them; what it prints goes into `output`.
-        own: variables of its environment that beat this process's.
+        output, errors, stdin, pass_fds: as for `subprocess.Popen`; `output` is its stdout.
 
     Raises:
         OSError: no process can be started.
@@ -83,7 +81,7 @@ def start(
         stderr=errors,
         start_new_session=True,
         cwd=WORKING_DIRECTORY,
-        env=environment(own),
+        env=environment(),
         pass_fds=pass_fds,
     )
 
@@ -96,9 +94,9 @@ def _absolute(text: str) -> str:
 
 
 WRITTEN = "mnist-tui: the process "
-"""Begins the line of a log that says how its process ended."""
+"""The beginning of the line in a log that says how the process ended."""
 OWN_CODES = (0, 1, 2)
-"""Exit codes with which our processes end by themselves, after they have reported their end."""
+"""The exit codes of processes that have ended by themselves and have reported their end."""
 UNKNOWN_END = "ended without a word: perhaps it was killed, the memory ran out, or the machine went down"
 
 _ALWAYS = re.compile(
@@ -107,7 +105,7 @@ _ALWAYS = re.compile(
     r"|[IW]\d{4} \d\d:\d\d:\d\d\.\d+ |[IW]0000 00:00:\d+\.\d+ "
     r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IW] )"
 )
-"""How TensorFlow, XLA and absl begin lines of information and warnings, whatever a run does."""
+"""The beginnings of lines that TensorFlow, XLA and absl print in every run: information and warnings."""
 _ERROR = re.compile(r"(E\d{4} \d\d:\d\d:\d\d\.\d+ |E0000 00:00:\d+\.\d+ |\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: E )")
 _HARMLESS = re.compile(
     r"failed call to cuInit|Unable to register cu\w+ (factory|plugin)|Could not find cuda"
@@ -118,10 +116,10 @@ _HARMLESS = re.compile(
 
 
 def end_words(code: int) -> str:
-    """Return how a process ended, by its exit code: ``was killed (SIGKILL), perhaps because the memory ran out``.
+    """Say how a process ended: ``was killed (SIGKILL), perhaps because the memory ran out``.
 
     Args:
-        code: as `subprocess` has it; negative for a signal.
+        code: the exit code, negative for a signal, as in `subprocess`.
     """
     if code >= 0:
         return f"ended with exit code {code}"
@@ -135,21 +133,21 @@ def end_words(code: int) -> str:
 
 
 def informative_lines(lines: Sequence[str]) -> list[str]:
-    """Return the lines of a log that may tell why a process ended.
+    """Return the lines of a log that may explain how a process ended.
 
-    Left out is what TensorFlow prints at every start (about CUDA, oneDNN, processor instructions), and how processes
-    before the last one ended.
+    Lines that TensorFlow prints at every start (about CUDA, oneDNN, processor instructions), and lines about the end of
+    earlier processes, are left out.
     """
 
-    def tells(line: str, is_last: bool) -> bool:
+    def informs(line: str, is_last: bool) -> bool:
         at_every_start = _ALWAYS.match(line) or (_ERROR.match(line) and _HARMLESS.search(line))
         return bool(line.strip()) and not at_every_start and (is_last or not line.startswith(WRITTEN))
 
-    return [line for at, line in enumerate(lines, start=1) if tells(line, at == len(lines))]
+    return [line for at, line in enumerate(lines, start=1) if informs(line, at == len(lines))]
 
 
 def informative_text(lines: Sequence[str]) -> str:
-    """Return the informative lines as one text."""
+    """Return the informative lines as one text, separated by semicolons."""
     return "; ".join(line.strip() for line in informative_lines(lines))
 
 
@@ -157,9 +155,9 @@ _reapers: dict[int, threading.Thread] = {}
 
 
 def reap(process: subprocess.Popen[bytes], log_file: Path | None = None) -> None:
-    """Wait for the process in a thread, so that no zombie passes for alive, and write into its log how it ended.
+    """Wait for the process in a thread, so that it does not remain as a zombie, and write into its log how it ended.
 
-    Nothing is written where it ended by itself, with one of OWN_CODES.
+    Nothing is written if it ended by itself, with one of OWN_CODES.
     """
 
     def wait() -> None:
@@ -174,17 +172,17 @@ def reap(process: subprocess.Popen[bytes], log_file: Path | None = None) -> None
 
 
 def wait_until_logged(pid: int) -> None:
-    """Wait until `reap` has written how a dead process ended; does nothing for processes of others."""
+    """Wait until `reap` has written how a dead process ended; do nothing if this process did not start it."""
     if (thread := _reapers.get(pid)) is not None:
         thread.join(1.0)
 
 
 def known_end(last: Sequence[str]) -> str:
-    """Return how a process ended, by the last `informative_lines` of its log; empty where they do not say it."""
+    """Return how a process ended, from the last `informative_lines` of its log; empty if they do not say it."""
     return next((line.removeprefix(WRITTEN) for line in last[-1:] if line.startswith(WRITTEN)), "")
 
 
 def why_crashed(last: Sequence[str]) -> str:
-    """Return how a process that died without notice ended, and what it printed last, by the end of its log."""
+    """Return how a process ended or may have ended, and what it printed last, from the last lines of its log."""
     printed = informative_text([line for line in last if not line.startswith(WRITTEN)])
     return f"{known_end(last) or UNKNOWN_END}{f'; it last printed: {printed}' if printed else ''}"

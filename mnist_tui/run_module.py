@@ -1,7 +1,7 @@
-"""Runs a module of this package as a program: `python -P run_module.py MODULE ARGUMENT…`, as `python_process` has it.
+"""Run a module of this package as a program: `python -P run_module.py MODULE ARGUMENT…`, for `python_process`.
 
-Started by its file, so that this copy of the package is found from every folder without a place in PYTHONPATH: there
-its neighbours (a checkout's, or a person's files beside it) would be imported before Python's own library.
+This script is started by its path, so that this copy of the package is found without an entry in PYTHONPATH: other
+files beside the package would then be imported before Python's own library.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def main() -> None:
 
 
 def _make_findable(root: str) -> None:
-    """Put the package's folder into `sys.path`: before the first that holds another copy, else last."""
+    """Put the package's folder into `sys.path`: before the first folder with another copy of the package, else last."""
     package = os.path.basename(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH119, PTH120
     for place, folder in enumerate(sys.path):
         if folder == root:

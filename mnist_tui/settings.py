@@ -1,6 +1,6 @@
-"""The user's settings: their names, their defaults, and the file that they are saved in.
+"""The user's settings: their names, their defaults, and the file in which they are saved.
 
-A flag or an environment variable beats the file, and the file beats the default. Other keys in the file are kept.
+A flag or an environment variable overrides the file, and the file overrides the default. Other keys in it are kept.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class Settings:
     """The user's settings.
 
     Attributes:
-        glyphs: the characters that lines and pictures are drawn with.
-        refresh: how often a live screen is redrawn; `auto` means normal, and slow on a slow terminal.
+        glyphs: the characters with which lines and pictures are drawn.
+        refresh: how often a live screen is redrawn; `auto` means slow on a slow terminal, else normal.
         confirm: whether to ask before something is lost.
         bell: whether the terminal rings when a run ends.
-        keys: the user's own keys by the id of a binding; several keys are joined by commas.
-        runs_dir: the folder of runs; None for the default.
-        author: the author of the last report; None before there was one.
+        keys: the user's own keys by the id of a binding; several keys are separated by commas.
+        runs_dir: the folder for runs; None for the default.
+        author: the author of the last report; None if there was none.
         toured: whether the first-run tour has been shown.
     """
 
@@ -55,7 +55,7 @@ class Settings:
 
     @property
     def refresh_seconds(self) -> float:
-        """The seconds between two redraws of a live screen on a terminal that is not slow."""
+        """The time between two redraws of a live screen on a terminal that is not slow."""
         return REFRESH_SECONDS[self.refresh]
 
 
@@ -64,7 +64,7 @@ def _one_of(values: tuple[str, ...]) -> Callable[[Any], str]:
 
 
 def folder_problem(value: Any) -> str:
-    """Return what a folder in the settings must be (``a folder's whole path …``) if `value` is not; else nothing."""
+    """Return what a folder's setting must be (``a folder's whole path …``) if `value` is wrong, else an empty text."""
     try:
         good = isinstance(value, str) and value.startswith(("/", "~")) and typed_path(value).is_absolute()
     except PathError:
@@ -80,7 +80,7 @@ WANTED: dict[str, Callable[[Any], str]] = {
     "keys": lambda value: "" if isinstance(value, Mapping) else "a table of keys by their names, such as app.runs",
     "runs_dir": folder_problem,
 }
-"""For each setting, a function that returns what its value must be if the given value is wrong, else nothing."""
+"""A function for each setting; it returns what the value must be if a given value is wrong, else an empty text."""
 
 
 def settings_file() -> Path:
@@ -93,7 +93,7 @@ def settings_file() -> Path:
 
 
 def settings_file_text() -> str:
-    """Return the settings file's path for a message, or the sentence that says why there is none."""
+    """Return the path of the settings file as text, or a sentence that says why there is none."""
     try:
         return str(settings_file())
     except PathError as error:
@@ -104,7 +104,7 @@ def load_settings() -> tuple[Settings, tuple[str, ...]]:
     """Read the settings file.
 
     Returns:
-        The settings, with the default for each value that is missing or wrong, and a sentence for each wrong value.
+        The settings, with defaults for missing and wrong values, and a sentence for each wrong value.
     """
     try:
         path = settings_file()
@@ -149,7 +149,7 @@ def _shown(value: Any) -> str:
 
 
 def _keys(table: Mapping[str, Any], path: Path, prefix: str = "") -> tuple[dict[str, str], list[str]]:
-    """Return the keys by the ids of bindings. TOML reads an unquoted id (`app.runs = "f3"`) as nested tables."""
+    """Return the keys by the ids of bindings, and the problems. TOML reads an unquoted id as nested tables."""
     keys: dict[str, str] = {}
     problems: list[str] = []
     for name, value in table.items():
@@ -165,10 +165,10 @@ def _keys(table: Mapping[str, Any], path: Path, prefix: str = "") -> tuple[dict[
 
 
 def save_settings(*, keys_before: Mapping[str, str] | None = None, **changes: Any) -> None:
-    """Write changed settings to the file and keep everything else in it, also what another app has just written.
+    """Write changed settings to the file, and keep everything else in it, even changes that another app has just made.
 
     Args:
-        keys_before: `keys` before the change; keys that did not change stay as they are in the file.
+        keys_before: the setting `keys` before the change; unchanged keys stay as they are in the file.
         changes: settings by name; None removes a setting from the file.
 
     Raises:
@@ -203,11 +203,7 @@ def save_settings(*, keys_before: Mapping[str, str] | None = None, **changes: An
 
 @contextmanager
 def _locked(folder: Path) -> Generator[None]:
-    """Keep other apps from writing the settings, where the file system has locks.
-
-    Raises:
-        OSError: another process has held the lock for LOCK_SECONDS.
-    """
+    """Keep other apps from writing the settings meanwhile; raises an OSError if one does so for LOCK_SECONDS."""
     handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         end = time.monotonic() + LOCK_SECONDS

@@ -1,8 +1,4 @@
-"""Write numbers, units, plurals, lists, durations and sizes in words: the one place for all of them.
-
-Everything that people read (screens, command line, reports, refusals) writes its numbers with this.
-Standard library only.
-"""
+"""Format numbers, units, plurals, lists, durations and sizes for people: in screens, commands, reports and errors."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ from collections.abc import Callable, Sequence, Sized
 from datetime import UTC, datetime
 
 DASH = "–"
-"""Stands for a number that is not known."""
+"""The text for a number that is not known."""
 IRREGULAR = {
     "bias": "biases",
     "match": "matches",
@@ -26,7 +22,7 @@ BYTE_UNITS = {"kB": 1e3, "MB": 1e6, "GB": 1e9}
 
 
 def plural(what: str) -> str:
-    """Return ``epochs`` for ``epoch``; of several words the last one changes."""
+    """Return the plural of a noun: ``epochs`` for ``epoch``. Of several words, only the last one changes."""
     *before, last = what.split(" ")
     return " ".join([*before, IRREGULAR.get(last, f"{last}s")])
 
@@ -35,15 +31,15 @@ def noun(value: float | Sized, what: str, several: str = "") -> str:
     """Return the noun that goes with a number, without the number.
 
     Args:
-        value: the number, or what is counted.
-        several: the plural, where `plural` does not know it.
+        value: the number, or the collection whose elements are counted.
+        several: the plural, if `plural` does not know it.
     """
     number = len(value) if isinstance(value, Sized) else value
     return what if number == 1 else several or plural(what)
 
 
 def counted(value: float | Sized | None, what: str, several: str = "") -> str:
-    """Return ``1 neuron``, ``1,024 neurons``, ``– neurons`` for None; the arguments are like those of `noun`."""
+    """Return a number with its noun: ``1 neuron``, ``1,024 neurons``, ``– neurons`` for None. Arguments: see `noun`."""
     if value is None:
         return f"{DASH} {several or plural(what)}"
     number = len(value) if isinstance(value, Sized) else value
@@ -51,22 +47,22 @@ def counted(value: float | Sized | None, what: str, several: str = "") -> str:
 
 
 def count(value: float | None) -> str:
-    """Return ``198,760`` for 198760, a dash for None."""
+    """Return a number with commas, ``198,760`` for 198760; a dash for None."""
     return DASH if value is None else f"{value:,}"
 
 
 def grouped(text: str) -> str:
-    """Write the numbers of four digits and more in a text with commas: ``784 × 250 = 196,000``."""
-    return re.sub(r"\d{4,}", lambda found: f"{int(found[0]):,}", text)
+    """Return a text with commas in its numbers of four digits and more: ``784 × 250 = 196,000``."""
+    return re.sub(r"\d{4,}", lambda match: f"{int(match[0]):,}", text)
 
 
 def listed(parts: Sequence[str], word: str = "and") -> str:
-    """Return ``a``, ``a and b`` or ``a, b and c``; `word` may be ``or`` instead."""
+    """Return a list in words, ``a``, ``a and b`` or ``a, b and c``; `word` can be ``or`` instead."""
     return f" {word} ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
 
 
 def shortened(text: str, width: int) -> str:
-    """Return a text in at most `width` characters; … stands for its middle, since names often differ at their ends."""
+    """Return a text in at most `width` characters; … replaces its middle, because names often differ at their ends."""
     if len(text) <= width:
         return text
     kept = max(0, width - 1)
@@ -75,34 +71,34 @@ def shortened(text: str, width: int) -> str:
 
 
 def percent(value: float | None, digits: int = 2) -> str:
-    """Return ``98.41 %`` for 0.9841; a dash for None and for what is not finite."""
+    """Return a share in per cent, ``98.41 %`` for 0.9841; a dash for None, inf and nan."""
     return DASH if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f} %"
 
 
 def loss(value: float | None) -> str:
-    """Return a loss with four decimals, in powers of ten from 10,000 on; ``not finite`` for None, inf and nan."""
+    """Return a loss with four decimals, or as 1.234e+05 from 10,000 on; ``not finite`` for None, inf and nan."""
     if value is None or not math.isfinite(value):
         return "not finite"
     return f"{value:.4f}" if abs(value) < 1e4 else f"{value:.3e}"
 
 
 def signed(value: float, digits: int) -> str:
-    """Return ``+1.2`` or ``−3``, with a true minus sign; what rounds to 0 has no sign."""
+    """Return a number with its sign, ``+1.2`` or ``−3`` (a typographic minus); a number that rounds to 0 has none."""
     return f"{value:+.{digits}f}".replace("-", "−") if round(value, digits) else f"{0:.{digits}f}"
 
 
 def plus_minus(mean: float, deviation: float | None, write: Callable[[float], str]) -> str:
-    """Return ``0.0812 ± 0.0011``: a mean and its deviation, where there is one, both as `write` writes them."""
+    """Return a mean and, if there is one, its deviation, both formatted by `write`: ``0.0812 ± 0.0011``."""
     return write(mean) if deviation is None else f"{write(mean)} ± {write(deviation)}"
 
 
 def percent_plus_minus(mean: float, deviation: float | None) -> str:
-    """Return ``97.62 ± 0.11 %`` for two shares; ``97.62 %`` where the deviation is None."""
+    """Return a mean and its deviation in per cent, ``97.62 ± 0.11 %``; ``97.62 %`` if the deviation is None."""
     return percent(mean) if deviation is None else f"{100 * mean:.2f} ± {100 * deviation:.2f} %"
 
 
 def seconds(value: float | None) -> str:
-    """Return a duration: ``0.42 s``, ``12.3 s``, ``4 min 05 s``, ``2 h 10 min``."""
+    """Return a duration in words: ``0.42 s``, ``12.3 s``, ``4 min 05 s``, ``2 h 10 min``."""
     if value is None or not math.isfinite(value):
         return DASH
     if round(value, 1) < 60:
@@ -114,7 +110,7 @@ def seconds(value: float | None) -> str:
 
 
 def ticking(value: float | None) -> str:
-    """Return a duration for a clock that ticks, without fractions: ``24 s``, ``3 min 12 s``, ``1 h 02 min``."""
+    """Return a duration without fractions, for a running clock: ``24 s``, ``3 min 12 s``, ``1 h 02 min``."""
     return DASH if value is None else f"{max(0, int(value))} s" if value < 60 else seconds(value)
 
 
@@ -129,7 +125,7 @@ def in_utc(when: datetime) -> str:
 
 
 def size(value: float) -> str:
-    """Return a number of bytes: ``512 bytes``, ``12.6 MB`` (10⁶ bytes)."""
+    """Return a number of bytes in words: ``512 bytes``, ``12.6 MB`` (10⁶ bytes)."""
     if value < 999.5:
         return counted(round(value), "byte")
     unit = next((unit for unit in ("kB", "MB") if round(value / BYTE_UNITS[unit], 1) < 1000), "GB")
@@ -137,11 +133,7 @@ def size(value: float) -> str:
 
 
 def size_of(part: float, whole: float | None, unit: str = "GB") -> str:
-    """Return ``3.1 of 8.2 GB`` for two numbers of bytes; the size of the part alone where the whole is not known.
-
-    Args:
-        unit: one of BYTE_UNITS.
-    """
+    """Return ``3.1 of 8.2 GB`` for two numbers of bytes, in a unit of BYTE_UNITS; only the part if `whole` is None."""
     if whole is None:
         return size(part)
     return f"{part / BYTE_UNITS[unit]:.1f} of {whole / BYTE_UNITS[unit]:.1f} {unit}"

@@ -59,11 +59,7 @@ def decode(line: str | bytes) -> Event | None:
 
 
 def as_object(line: str | bytes) -> dict[str, Any]:
-    """Return the JSON object on a line.
-
-    Raises:
-        ValueError: the line is not a JSON object.
-    """
+    """Return the JSON object on a line; raises a ValueError if the line is not one."""
     doc = parse_json(line)
     if not isinstance(doc, dict):
         raise ValueError("it does not hold a JSON object")
@@ -183,6 +179,7 @@ class _LineReader(ABC):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._end = 0
+        self._forget()
 
     def _new_lines(self) -> Iterator[tuple[bytes, int]]:
         """Yield the complete lines since the last call, each with its position in the file."""
@@ -205,10 +202,6 @@ class _LineReader(ABC):
 
 class EpochReader(_LineReader):
     """Finds the events of single epochs in a log; keeps only their positions in memory."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._forget()
 
     def _forget(self) -> None:
         self._epochs: dict[int, int] = {}
@@ -265,10 +258,6 @@ MATRIX_END = b"]]"
 
 class FiguresReader(_LineReader):
     """Reads the figures of the epochs and the end of a run from a log."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._forget()
 
     def _forget(self) -> None:
         self._state = RunState()

@@ -114,20 +114,18 @@ def _of_checkpoint(pointer: Path, place: _Place) -> tuple[NDArray[Any], float, s
     for tries_left in reversed(range(TRIES)):
         try:
             document = read_json(pointer)
-            return _in_checkpoint(pointer.parent / Path(document["arrays"]).name, document, place)
+            names, position = document["model"], document["position"]
+            numbers = [number for number, name in enumerate(names) if name.endswith(f"{place.layer}/kernel")]
+            if not numbers:
+                raise RunError(f"it has no weights of {place.layer}")
+            entry = f"model-{numbers[0]:05d}"
+            kernel = read_arrays(pointer.parent / Path(document["arrays"]).name, [entry])[entry]
+            source = "checkpoint" + (" inside the next epoch" if position["step"] else "")
+            return kernel, float(position["epoch"]), source
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             if not isinstance(error, FileNotFoundError) or not tries_left:
                 raise RunError(f"The checkpoint cannot be read: {error}") from None
     raise AssertionError
-
-
-def _in_checkpoint(path: Path, document: dict[str, Any], place: _Place) -> tuple[NDArray[Any], float, str]:
-    numbers = [number for number, name in enumerate(document["model"]) if name.endswith(f"{place.layer}/kernel")]
-    if not numbers:
-        raise RunError(f"it has no weights of {place.layer}")
-    array, position = f"model-{numbers[0]:05d}", document["position"]
-    kernel = read_arrays(path, [array])[array]
-    return kernel, float(position["epoch"]), "checkpoint" + (" inside the next epoch" if position["step"] else "")
 
 
 def _of_model(folder: RunFolder, place: _Place, parameters: int) -> tuple[NDArray[Any], float, str]:

@@ -15,7 +15,7 @@ from mnist_tui.experiment.problem import problems_of
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import to_mapping
 from mnist_tui.runs.event_log import replayed
-from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.folder import Launch, RunFolder
 from mnist_tui.runs.process_folder import foreign_file
 from mnist_tui.runs.records import LARGEST
 from mnist_tui.runs.state import RunState
@@ -112,35 +112,24 @@ def run_document(folder: RunFolder) -> dict[str, Any]:
         RunError, PresetError: the folder cannot be read.
     """
     preset, state, launch = folder.preset(), replayed(folder.events_file), folder.launch()
-    return assemble_document(
-        folder,
-        preset,
-        state,
-        folder_state=folder.state(),
-        command=launch.command,
-        results=results_of(folder, state),
-        study=launch.study,
-    )
+    return assemble_document(folder, preset, launch, state, folder.state(), results_of(folder, state))
 
 
 def assemble_document(
     folder: RunFolder,
     preset: Preset,
+    launch: Launch | None,
     state: RunState,
-    *,
     folder_state: str,
-    command: str,
     results: dict[str, Any] | None,
-    study: str = "",
 ) -> dict[str, Any]:
     """Return the JSON document of a run whose files were read already.
 
     Args:
+        launch: the launch record; None if it cannot be read.
         state: the state by the events.
         folder_state: the state by the folder (`RunFolder.state`), which can be crashed.
-        command: the command line that trains the same run again.
         results: the content of `results.json`; None if it does not belong to the end in `state`.
-        study: the id of the study that the run is a trial of; empty for none.
     """
     results, foreign = results or {}, foreign_file(folder.path)
     complexity, dataset = of(preset.experiment), results.get("dataset")
@@ -155,8 +144,8 @@ def assemble_document(
         "state": folder_state,
         "reason": state.ended.reason if state.ended else f"the worker {crashed}" if crashed else "",
         "preset": preset.name,
-        "command": command,
-        "study": study or None,
+        "command": launch.command if launch else "",
+        "study": (launch and launch.study) or None,
         "dataset": dataset,
         "experiment": to_mapping(preset.experiment),
         "parameters": {"total": complexity.total, "trainable": complexity.trainable},

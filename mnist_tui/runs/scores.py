@@ -12,13 +12,7 @@ Counts = Sequence[Sequence[int]]
 
 @dataclass(frozen=True)
 class Confusion:
-    """The images of one class that were predicted as another one.
-
-    Attributes:
-        true, predicted: the numbers of the classes.
-        count: the number of images of `true` that were predicted as `predicted`.
-        total: the number of all images of `true`.
-    """
+    """The number of images of one class that were predicted as another class, of `total` images of the true class."""
 
     true: int
     predicted: int

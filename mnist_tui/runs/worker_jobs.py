@@ -167,11 +167,7 @@ PATIENCE_SECONDS = 2.0
 
 
 class PredictionError(RunError):
-    """A predictor does not answer.
-
-    Attributes:
-        refused: True if the request was wrong, False if the process failed or was killed.
-    """
+    """The error if a predictor does not answer; `refused` is False if its process failed or was killed."""
 
     def __init__(self, message: str, *, refused: bool = True) -> None:
         self.refused = refused
@@ -200,12 +196,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class PredictorAnswer:
-    """The predictions of a model.
-
-    Attributes:
-        probabilities: ten for each image; None for a value that is not finite.
-        milliseconds: the time for features and network.
-    """
+    """A model's ten probabilities for each image (None if not finite), and the time for features and network."""
 
     probabilities: tuple[tuple[float | None, ...], ...]
     milliseconds: float

@@ -159,7 +159,7 @@ def paired(first: Mapping[int, float], second: Mapping[int, float]) -> PairedDif
     mean = without_noise(statistics.fmean(differences))
     std = without_noise(statistics.stdev(differences)) if len(seeds) > 1 else None
     exact = len(seeds) <= MOST_EXACT
-    p, tried = (_exact_p if exact else _drawn_p)(differences, noise)
+    p, tried = _permutation_p(differences, noise, exact)
     only_first, only_second = sorted(first.keys() - second.keys()), sorted(second.keys() - first.keys())
     interval = _t_interval(mean, std, len(seeds))
     return PairedDifference(mean, std, interval, p, exact, tried, seeds, tuple(only_first), tuple(only_second))
@@ -174,24 +174,18 @@ def _t_interval(mean: float, std: float | None, n: int) -> Interval | None:
     return mean - reach, mean + reach
 
 
-def _exact_p(differences: Sequence[float], noise: float) -> tuple[float, int]:
-    """Return p by all sign changes, and their number; of two that mirror each other only one is computed."""
+def _permutation_p(differences: Sequence[float], noise: float, exact: bool) -> tuple[float, int]:
+    """Return the p-value and the number of sign changes; random ones include the observed signs in the p-value."""
     import numpy as np
 
-    sums = np.array([differences[0]])
-    for difference in differences[1:]:
-        sums = np.concatenate((sums + difference, sums - difference))
-    as_far = np.abs(sums) >= abs(math.fsum(differences)) - noise * len(differences)
-    return float(np.count_nonzero(as_far)) / len(sums), 2 * len(sums)
-
-
-def _drawn_p(differences: Sequence[float], noise: float) -> tuple[float, int]:
-    """Return p by DRAWN random sign changes and the observed signs, and the number of the random ones."""
-    import numpy as np
-
+    observed = abs(math.fsum(differences)) - noise * len(differences)
+    if exact:
+        sums = np.array([differences[0]])  # of two sign changes that mirror each other, only one is computed
+        for difference in differences[1:]:
+            sums = np.concatenate((sums + difference, sums - difference))
+        return float(np.count_nonzero(np.abs(sums) >= observed)) / len(sums), 2 * len(sums)
     signs = np.random.default_rng(0).integers(0, 2, (DRAWN, len(differences)), dtype=np.int8) * 2 - 1
-    as_far = np.abs(signs @ np.array(differences)) >= abs(math.fsum(differences)) - noise * len(differences)
-    return float(np.count_nonzero(as_far) + 1) / (DRAWN + 1), DRAWN
+    return float(np.count_nonzero(np.abs(signs @ np.array(differences)) >= observed) + 1) / (DRAWN + 1), DRAWN
 
 
 SCORES = {"accuracy": "test_accuracy", "loss": "test_loss", "macro_f1": "macro_f1"}

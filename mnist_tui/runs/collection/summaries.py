@@ -382,19 +382,18 @@ class RunListing:
             yield Change(tuple(batch))
 
     def _cached(self, presets: Presets) -> Iterator[Change]:
-        valid = {name: known for name, known in self._known.items() if self._is_valid(name, known, presets)}
+        valid = dict[str, _Known]()
+        for name, known in self._known.items():
+            path = str(self.runs_dir / name)
+            known.folder_time = _folder_time(path)
+            if _signature(path) == known.signature and presets.stamp(known.summary.preset) == known.preset:
+                valid[name] = known
+                if known.file_state in LIVE:
+                    known.summary = replace(known.summary, state=_state_of(RunFolder(self.runs_dir / name)))
         self._stale |= len(valid) != len(self._known)
         self._known = valid
-        for name, known in valid.items():
-            if known.file_state in LIVE:
-                known.summary = replace(known.summary, state=_state_of(RunFolder(self.runs_dir / name)))
         if valid:
             yield Change(tuple(known.summary for _, known in sorted(valid.items(), reverse=True)))
-
-    def _is_valid(self, name: str, known: _Known, presets: Presets) -> bool:
-        path = str(self.runs_dir / name)
-        known.folder_time = _folder_time(path)
-        return _signature(path) == known.signature and presets.stamp(known.summary.preset) == known.preset
 
     def _changed(self, name: str, presets: Presets, whole: bool) -> RunSummary | None:
         known, path = self._known.get(name), str(self.runs_dir / name)
