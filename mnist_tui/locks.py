@@ -217,14 +217,7 @@ def _holder_in(file: Path) -> str | None:
 
 
 def _succeed(path: Path, newest: int) -> int:
-    """Make the next holder's file, exclusively, and return its number.
-
-    Args:
-        newest: the highest number now; 0 if there is no file.
-
-    Raises:
-        HeldError: the present holder lives, or another process was faster.
-    """
+    """Make the file after number `newest`, exclusively, and return its number; raise a HeldError if that fails."""
     if newest and (holder := _holder_in(_file_of(path, newest))) is not None:
         raise HeldError(path, holder)
     mine = _file_of(path, newest + 1)

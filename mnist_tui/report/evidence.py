@@ -149,7 +149,7 @@ def read_evidence(folder: RunFolder, presets: Presets | None = None) -> Evidence
         complexity=complexity,
         summary=summary_from(folder, fixed, state, read_label(folder), state.state),
         changes="" if origin is None else difference(_with_seed_of(preset, origin), preset.experiment),
-        document=assemble_document(folder, preset, launch, state, state.state, results),
+        document=assemble_document(folder, preset, launch, state, folder_state=state.state, results=results),
         state=state,
         results=results,
         class_names=tuple(names) if names and len(names) == CLASSES else tuple(map(str, range(CLASSES))),

@@ -50,11 +50,7 @@ class Command:
 
 
 def send(folder: ProcessFolder, name: CommandName, epochs: int = 0) -> None:
-    """Write a command to a live process.
-
-    Raises:
-        RequestError: the run or study has no live process, or its folder cannot be written.
-    """
+    """Write a command to a live process; raises a RequestError if there is none, or the folder cannot be written."""
     state = folder.state()
     if state not in folder.live:
         raise folder.error(f"{folder.kind} {folder.id} is {state}: there is no worker to {name} it")
@@ -62,7 +58,7 @@ def send(folder: ProcessFolder, name: CommandName, epochs: int = 0) -> None:
 
 
 def write_command(folder: ProcessFolder, command: Command) -> Path:
-    """Write a command onto the disk, whether or not there is a process to read it; return its file.
+    """Write a command, whether or not a process lives, and return its file once it is on the disk.
 
     Raises:
         RequestError: the folder leads outside itself, or cannot be written.

@@ -63,11 +63,7 @@ class _Place:
 
 
 def first_weights(folder: RunFolder, experiment: Experiment) -> FirstWeights:
-    """Return the newest weights of a run's first layer.
-
-    Raises:
-        RunError: there are no weights yet, or they cannot be shown as pictures; the text says why.
-    """
+    """Return the newest weights of a run's first layer; raises a RunError if they cannot be shown as pictures."""
     place, model, pointer = _place(experiment), folder.model_file, folder.checkpoint_file
     if _time_changed(model) and _time_changed(model) >= _time_changed(pointer):
         kernel, epoch, source = _of_model(folder, place, of(experiment).total)

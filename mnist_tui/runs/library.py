@@ -64,11 +64,9 @@ def find_run(runs_dir: Path, text: str) -> RunFolder:
 
 
 def newest(folders: list[RunFolder]) -> RunFolder:
-    """Return the run that was made last.
+    """Return the run that was made last, from at least one folder, sorted by name, the newest first.
 
-    Args:
-        folders: at least one run, sorted by name, the newest first. Names begin with the second in which the run was
-            made; for runs of the same second the launch time decides.
+    Names begin with the second in which the run was made; for runs of the same second the launch time decides.
     """
     second = folders[0].id[:15]
     return max((folder for folder in folders[:RECENT] if folder.id[:15] == second), key=_created)

@@ -106,13 +106,15 @@ def check_results(doc: Any) -> None:
 
 
 def run_document(folder: RunFolder) -> dict[str, Any]:
-    """Return the JSON document of a run in any state, without NaN or infinity; null for what is not known yet.
+    """Return the JSON document of a run in any state; null for values that are not known yet or not finite.
 
     Raises:
         RunError, PresetError: the folder cannot be read.
     """
     preset, state, launch = folder.preset(), replayed(folder.events_file), folder.launch()
-    return assemble_document(folder, preset, launch, state, folder.state(), results_of(folder, state))
+    return assemble_document(
+        folder, preset, launch, state, folder_state=folder.state(), results=results_of(folder, state)
+    )
 
 
 def assemble_document(
@@ -120,6 +122,7 @@ def assemble_document(
     preset: Preset,
     launch: Launch | None,
     state: RunState,
+    *,
     folder_state: str,
     results: dict[str, Any] | None,
 ) -> dict[str, Any]:

@@ -149,10 +149,12 @@ class RunWatch(FolderWatch[RunSnapshot]):
         run = self.run
         dead = run.ended is None and self._folder_state not in LIVE
         state = self._folder_state if dead else run.state
-        if state not in BROKEN:
-            reason = run.ended.reason if run.ended else ""
-            return RunSnapshot(self.folder, run, state, reason, reference=self._published())
-        return RunSnapshot(self.folder, run, state, self._why(state), self._log)
+        if state in BROKEN:
+            return RunSnapshot(self.folder, run, state, self._why(state), self._log)
+        reason = run.ended.reason if run.ended else ""
+        sample = run.data is not None and run.data.sample
+        reference = None if run.ended is None or sample else self._reference
+        return RunSnapshot(self.folder, run, state, reason, reference=reference)
 
     def _check(self) -> None:
         """Read the folder's state. This must happen before the events are read, so that the last one is not missed."""
@@ -166,10 +168,6 @@ class RunWatch(FolderWatch[RunSnapshot]):
             self._folder_state = DAMAGED if self.folder.path.is_dir() else "crashed"
         if self._folder_state in BROKEN:
             self._log = tuple(self.folder.last_log_lines(LOG_LINES))
-
-    def _published(self) -> Reference | None:
-        sample = self.run.data is not None and self.run.data.sample
-        return None if self.run.ended is None or sample else self._reference
 
     @cached_property
     def _reference(self) -> Reference | None:
@@ -186,6 +184,4 @@ class RunWatch(FolderWatch[RunSnapshot]):
             reason = self.folder.status().reason
         except RunError as error:
             reason = str(error)
-        if reason:
-            return reason
-        return f"the worker {self.folder.known_end() or UNKNOWN_END}" if state == "crashed" else ""
+        return reason or (f"the worker {self.folder.known_end() or UNKNOWN_END}" if state == "crashed" else "")
