@@ -216,7 +216,8 @@ def damaged_run(folder: RunFolder) -> RunSummary:
     except RequestError:
         with suppress(OSError):
             created = min(max(folder.path.stat().st_mtime, 0.0), LATEST)
-    label, readable = read_label(folder), dict[str, Any]()
+    label = read_label(folder)
+    readable: dict[str, Any] = {}
     with suppress(RequestError):
         preset = folder.preset()
         readable = {
