@@ -113,7 +113,7 @@ class Cluster:
         self._client: DaskClient | None = None
         try:
             if scheduler is not None:
-                scheduler_address.check(scheduler)
+                scheduler_address.check_scheduler(scheduler)
             else:
                 plan = plan_for_this_machine(device, workers, threads)
                 self.threads = plan.threads

@@ -19,44 +19,44 @@ REACH_SECONDS = 5.0
 LARGEST_GREETING = 1 << 20
 """Bytes. A Dask server's greeting begins with its length; another protocol's beginning, read as that, is larger."""
 SCHEMES = ("tcp", "tls")
-FORM = "a Dask scheduler's address is tcp://HOST:PORT, such as tcp://10.0.0.5:8786"
-STARTS = "`dask scheduler` starts one, and its first lines show its address (tcp://HOST:8786)"
+ADDRESS_FORM = "a Dask scheduler's address is tcp://HOST:PORT, such as tcp://10.0.0.5:8786"
+SCHEDULER_HINT = "`dask scheduler` starts one, and its first lines show its address (tcp://HOST:8786)"
 
 
-def check(address: str) -> None:
+def check_scheduler(address: str) -> None:
     """Check that a Dask scheduler answers at an address.
 
     Raises:
         RequestError: the address is not valid, nothing answers there, or what answers is not a Dask scheduler.
     """
-    host, port = _parsed(address)
+    host, port = _parse_address(address)
     reached: queue.SimpleQueue[str] = queue.SimpleQueue()
     greets = address.startswith("tcp")
     # in a thread that nobody waits for, because a name server that is silent cannot be given a limit
-    threading.Thread(target=lambda: reached.put(_reach(host, port, greets=greets)), daemon=True).start()
+    threading.Thread(target=lambda: reached.put(_reach_server(host, port, greets=greets)), daemon=True).start()
     try:
         why = reached.get(timeout=2 * REACH_SECONDS + 1)
     except queue.Empty:
         why = f"no answer within {2 * REACH_SECONDS:g} s"
     if why:
-        raise RequestError(f"no scheduler answers at {address} ({why}); {STARTS}")
-    kind = _kind(address)
+        raise RequestError(f"no scheduler answers at {address} ({why}); {SCHEDULER_HINT}")
+    kind = _server_kind(address)
     if kind != "Scheduler":
-        raise RequestError(f"what answers at {address} is not a Dask scheduler but {kind}; {STARTS}")
+        raise RequestError(f"what answers at {address} is not a Dask scheduler but {kind}; {SCHEDULER_HINT}")
 
 
-def _parsed(address: str) -> tuple[str, int]:
+def _parse_address(address: str) -> tuple[str, int]:
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise RequestError(f"--scheduler {address} is not a valid address; {FORM}") from None
+        raise RequestError(f"--scheduler {address} is not a valid address; {ADDRESS_FORM}") from None
     if parts.scheme not in SCHEMES or not host or not port or parts.path.strip("/") or parts.query:
-        raise RequestError(f"--scheduler {address} is not a valid address; {FORM}")
+        raise RequestError(f"--scheduler {address} is not a valid address; {ADDRESS_FORM}")
     return host, port
 
 
-def _reach(host: str, port: int, *, greets: bool) -> str:
+def _reach_server(host: str, port: int, *, greets: bool) -> str:
     """Return why no Dask server can be reached at an address; an empty text if one answers.
 
     Args:
@@ -73,10 +73,10 @@ def _reach(host: str, port: int, *, greets: bool) -> str:
     return "" if is_dask else "another program listens there"
 
 
-def _kind(address: str) -> str:
+def _server_kind(address: str) -> str:
     """Return the kind of server at an address: Dask's word for a scheduler, else a description."""
     try:
-        identity = asyncio.run(asyncio.wait_for(_identity(address), REACH_SECONDS))
+        identity = asyncio.run(asyncio.wait_for(_read_identity(address), REACH_SECONDS))
     except TimeoutError:
         return f"something that does not answer within {REACH_SECONDS:g} s"
     except Exception as error:  # whatever Dask raises at an answer that is none of its protocol's
@@ -90,7 +90,7 @@ def first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-async def _identity(address: str) -> Any:
+async def _read_identity(address: str) -> Any:
     from distributed.comm.core import connect
     from distributed.security import Security
 

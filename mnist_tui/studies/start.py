@@ -109,7 +109,7 @@ def require_extra() -> None:
 def check_resources(study: Study) -> None:
     """Raise RequestError where the scheduler does not answer or this machine lacks the GPU: every trial would fail."""
     if study.scheduler is not None:
-        scheduler_address.check(study.scheduler)
+        scheduler_address.check_scheduler(study.scheduler)
     elif study.device.startswith("gpu"):
         gpus, index = devices.gpu_count(), int(study.device.partition(":")[2] or 0)
         if gpus and index >= gpus:
@@ -218,7 +218,7 @@ def resume(folder: StudyFolder, study: Study | None = None) -> None:
     kept = folder.study()
     scheduler = (study or kept).scheduler
     if scheduler is not None:
-        scheduler_address.check(scheduler)
+        scheduler_address.check_scheduler(scheduler)
     try:
         lock = lock_study(folder, lambda: folder.state() in LIVE)
         try:

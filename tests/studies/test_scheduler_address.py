@@ -12,7 +12,7 @@ import pytest
 
 from mnist_tui.errors import RequestError
 from mnist_tui.studies import scheduler_address
-from mnist_tui.studies.scheduler_address import check
+from mnist_tui.studies.scheduler_address import check_scheduler
 
 
 @contextlib.contextmanager
@@ -33,7 +33,7 @@ def listening(answer: Callable[[socket.socket], None]) -> Iterator[str]:
 
 def refused(address: str) -> str:
     with pytest.raises(RequestError) as caught:
-        check(address)
+        check_scheduler(address)
     assert address in str(caught.value)
     return str(caught.value)
 
@@ -145,7 +145,7 @@ def test_a_scheduler_is_one_and_its_worker_is_none() -> None:
     thread.start()
     try:
         assert ready.wait(60)
-        check(found[0])
+        check_scheduler(found[0])
         assert "not a Dask scheduler but a Dask worker" in refused(found[1])
     finally:
         over.set()
