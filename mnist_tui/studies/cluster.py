@@ -23,7 +23,7 @@ from mnist_tui.runs.control import DISCARDED, Command, Inbox
 from mnist_tui.runs.events import Event
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.records import document
-from mnist_tui.studies import scheduler_address
+from mnist_tui.studies import start
 from mnist_tui.studies.coordinator import NewsKind, TrialNews
 from mnist_tui.studies.events import Worker
 from mnist_tui.studies.run_mirror import RunMirror
@@ -113,7 +113,7 @@ class Cluster:
         self._client: DaskClient | None = None
         try:
             if scheduler is not None:
-                scheduler_address.check_scheduler(scheduler)
+                start.check_scheduler(scheduler)
             else:
                 plan = plan_for_this_machine(device, workers, threads)
                 self.threads = plan.threads

@@ -25,7 +25,7 @@ from mnist_tui.runs import devices
 from mnist_tui.runs.control import Command
 from mnist_tui.studies import trial_worker
 from mnist_tui.studies.events import Worker
-from mnist_tui.studies.scheduler_address import first_line
+from mnist_tui.studies.start import first_line
 from mnist_tui.studies.transport import DatasetFiles, DatasetKey, TrialRequest
 from mnist_tui.studies.trial_worker import RESOURCE, WorkerFacts
 from mnist_tui.wording import counted

@@ -22,7 +22,7 @@ from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.library import run_folders
-from mnist_tui.studies import scheduler_address
+from mnist_tui.studies import start
 from mnist_tui.studies.folder import find_study
 from mnist_tui.studies.start import StudyRequest
 from mnist_tui.studies.trial_table import in_rank_order
@@ -283,7 +283,7 @@ def test_data_that_are_not_here_may_be_where_an_existing_clusters_workers_are(
     raw = find_preset("raw")
     here = study("hidden=5,6")
     there = study("hidden=5,6", scheduler="tcp://node5:8786")
-    monkeypatch.setattr(scheduler_address, "check", lambda address: None)
+    monkeypatch.setattr(start, "check_scheduler", lambda address: None)
     begin_study.check_supply(StudyRequest(there, {"raw": raw}), [raw])
     assert capsys.readouterr().err == ("note: mnist is not on this machine; the workers of the cluster must have it\n")
     with pytest.raises(MissingDataError):

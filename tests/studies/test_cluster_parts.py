@@ -325,7 +325,7 @@ class FakePool:
 def test_orders_stay_at_home_until_they_are_obeyed_and_every_attempt_is_told_of_them(tmp_path, monkeypatch):
     monkeypatch.setattr("mnist_tui.studies.cluster.DaskClient", FakeClient)
     monkeypatch.setattr("mnist_tui.studies.cluster.WorkerPool", FakePool)
-    monkeypatch.setattr("mnist_tui.studies.scheduler_address.check_scheduler", lambda address: None)
+    monkeypatch.setattr("mnist_tui.studies.start.check_scheduler", lambda address: None)
     run = new_run(tmp_path / "runs", experiment())
     options: dict[str, Any] = {"workers": None, "threads": None, "device": "cpu", "data_dir": None, "log": print}
     with Cluster(scheduler="tcp://x:1", scratch=tmp_path, **options) as there:

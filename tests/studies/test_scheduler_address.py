@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from mnist_tui.errors import RequestError
-from mnist_tui.studies import scheduler_address
-from mnist_tui.studies.scheduler_address import check_scheduler
+from mnist_tui.studies import start
+from mnist_tui.studies.start import check_scheduler
 
 
 @contextlib.contextmanager
@@ -73,7 +73,7 @@ def test_a_host_without_an_address_is_said() -> None:
 def test_a_host_that_drops_packets_and_a_name_server_that_is_silent_have_a_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(scheduler_address, "REACH_SECONDS", 0.2)
+    monkeypatch.setattr(start, "REACH_SECONDS", 0.2)
     with socket.socket() as full:  # takes no connection beyond its backlog: further ones wait, as where packets drop
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -111,13 +111,13 @@ def test_a_host_that_drops_packets_and_a_name_server_that_is_silent_have_a_limit
 def test_what_answers_and_is_no_scheduler_is_said(
     monkeypatch: pytest.MonkeyPatch, answer: Callable[[socket.socket], None]
 ) -> None:
-    monkeypatch.setattr(scheduler_address, "REACH_SECONDS", 2.0)
+    monkeypatch.setattr(start, "REACH_SECONDS", 2.0)
     with listening(answer) as address:
         assert "`dask scheduler` starts one" in refused(address)
 
 
 def test_what_accepts_and_says_nothing_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduler_address, "REACH_SECONDS", 0.2)
+    monkeypatch.setattr(start, "REACH_SECONDS", 0.2)
     done = threading.Event()
 
     def answer(_: socket.socket) -> None:
