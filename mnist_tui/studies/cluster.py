@@ -26,8 +26,7 @@ from mnist_tui.runs.records import document
 from mnist_tui.studies import start
 from mnist_tui.studies.coordinator import NewsKind, TrialNews
 from mnist_tui.studies.events import Worker
-from mnist_tui.studies.run_mirror import RunMirror
-from mnist_tui.studies.transport import DatasetBundle, TrialRequest, find_dataset_bundle
+from mnist_tui.studies.transport import DatasetBundle, RunMirror, TrialRequest, find_dataset_bundle
 from mnist_tui.studies.workers import DaskClient, WorkerPool, plan_for_this_machine, start_local_cluster
 from mnist_tui.wording import counted
 

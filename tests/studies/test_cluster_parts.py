@@ -20,8 +20,7 @@ from mnist_tui.runs.process_folder import Lock
 from mnist_tui.runs.state import RunState, reduce
 from mnist_tui.studies import transport
 from mnist_tui.studies.cluster import Cluster
-from mnist_tui.studies.run_mirror import RunMirror
-from mnist_tui.studies.transport import TransportError, TrialFiles, pack, unpack
+from mnist_tui.studies.transport import RunMirror, TransportError, TrialFiles, pack, unpack
 from mnist_tui.studies.trial_worker import WorkerFacts
 from mnist_tui.studies.workers import TRIAL_BYTES, plan_workers, why_unfit
 from tests.present import present
