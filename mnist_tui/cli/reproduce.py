@@ -134,8 +134,7 @@ def reproduce(
 def _read_table(
     runs_dir: Path, every: Sequence[PublishedSource], chosen: Sequence[PublishedSource], seeds: int | None
 ) -> ReproductionTable:
-    from mnist_tui.studies.reproduction.finished_runs import find_runs
-    from mnist_tui.studies.reproduction.table import build_table, read_explanations
+    from mnist_tui.studies.reproduction.table import build_table, find_runs, read_explanations
 
     found = find_runs(runs_dir, [published.mathematics for source in every for published in source.experiments])
     return build_table(chosen, found, among=every, seeds=seeds, explanations=read_explanations())

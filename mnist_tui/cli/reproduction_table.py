@@ -15,9 +15,8 @@ from mnist_tui.experiment.presets import builtin_folder
 from mnist_tui.report.markdown import MarkdownText, escaped
 from mnist_tui.report.markdown import table as markdown_table
 from mnist_tui.report.result_words import score_difference
-from mnist_tui.studies.reproduction.finished_runs import Machine
 from mnist_tui.studies.reproduction.published_experiments import PublishedExperiment, rule_in_words
-from mnist_tui.studies.reproduction.table import MissingSeeds, ReproductionRow, ReproductionTable, SourceRows
+from mnist_tui.studies.reproduction.table import Machine, MissingSeeds, ReproductionRow, ReproductionTable, SourceRows
 from mnist_tui.wording import DASH, counted, listed, loss, percent, plus_minus, seconds
 
 HELD = ("agrees", "misses")

@@ -11,12 +11,12 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import find_preset, mathematics
 from mnist_tui.runs.process_folder import Status
-from mnist_tui.studies.reproduction.finished_runs import find_runs
 from mnist_tui.studies.reproduction.published_experiments import PublishedExperiment, choose, pooled, sources
 from mnist_tui.studies.reproduction.table import (
     ReproductionRow,
     ReproductionTable,
     build_table,
+    find_runs,
     find_unfinished,
     missing_seeds,
     missing_trainings,
