@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mnist_tui.data.catalogue import DataError
 from mnist_tui.errors import RequestError, RunError
@@ -23,8 +23,7 @@ from mnist_tui.runs.control import DISCARDED, Command, Inbox
 from mnist_tui.runs.events import Event
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.records import document
-from mnist_tui.studies import start
-from mnist_tui.studies.coordinator import NewsKind, TrialNews
+from mnist_tui.studies import start, trial_worker
 from mnist_tui.studies.events import Worker
 from mnist_tui.studies.transport import DatasetBundle, RunMirror, TrialRequest, find_dataset_bundle
 from mnist_tui.studies.workers import DaskClient, WorkerPool, plan_for_this_machine, start_local_cluster
@@ -35,20 +34,40 @@ CHECK_SECONDS = 0.2
 WORKERS_SECONDS = 1.0
 CLOSE_SECONDS = 5.0
 FETCH_SECONDS = 120.0
-BEFORE_TRAINING = "stopped before training began"
+
+NewsKind = Literal["began", "event", "ended", "lost"]
+
+
+@dataclass(frozen=True)
+class TrialNews:
+    """An event of a trial's run that is already written to the run's folder on this machine.
+
+    Attributes:
+        kind: began (a worker trains the run now); event; ended (all files of the run are here); lost (the run failed,
+            because no worker could train it to its end or its files could not be received).
+        worker: the worker's address; empty where no worker has the run.
+        attempt: from 1; it grows by 1 each time a worker died with the run.
+        event: for the kind event.
+        reason: why the run ended or was lost.
+    """
+
+    run: str
+    kind: NewsKind
+    worker: str = ""
+    attempt: int = 0
+    event: Event | None = None
+    reason: str = ""
 
 
 @dataclass
 class PendingTrial:
-    """A run that waits for a worker or is on one.
+    """A run that waits for a worker or is trained by one.
 
     Attributes:
         future: the `distributed.Future` of its `TrialFiles`.
+        inbox: reads the commands that are left in the run's folder on this machine.
         worker: the address of the worker that trains it; empty while it waits.
-        to_send: commands for the first worker that takes the run.
-        from_folder: commands that were left in the run's folder on this machine; each attempt gets all of them, for it
-            begins from the start.
-        inbox: reads the commands in the run's folder.
+        commands: the commands from the inbox; every attempt gets all of them, because it begins from the start.
     """
 
     mirror: RunMirror
@@ -56,30 +75,29 @@ class PendingTrial:
     dataset: DatasetBundle | None
     inbox: Inbox
     worker: str = ""
-    to_send: list[Command] = field(default_factory=list[Command])
-    from_folder: list[Command] = field(default_factory=list[Command])
+    commands: list[Command] = field(default_factory=list[Command])
 
     @property
     def run(self) -> str:
         return self.mirror.folder.id
 
-    def news(self, kind: NewsKind, event: Event | None = None, reason: str = "") -> TrialNews:
-        return TrialNews(self.run, kind, self.worker, self.mirror.attempts, event, reason)
+    def news(self, kind: NewsKind, reason: str = "") -> TrialNews:
+        return TrialNews(self.run, kind, self.worker, self.mirror.attempts, reason=reason)
 
-    def is_from_folder(self, command: Command) -> bool:
-        return any(command is each for each in self.from_folder)
+    def event_news(self, event: Event) -> TrialNews:
+        return TrialNews(self.run, "event", self.worker, self.mirror.attempts, event)
 
 
 Handler = Callable[[PendingTrial], Iterable[TrialNews]]
 
 
 class Cluster:
-    """Workers that train runs; an `executor.Executor`. To be closed, best as a context manager.
+    """Workers that train runs, each worker one run at a time. A context manager.
 
     Args:
-        scheduler: the address of an existing scheduler; None for workers of this machine's own.
+        scheduler: the address of an existing Dask scheduler; None to start workers on this machine.
         workers, threads: how many processes, and how many threads for each trial's TensorFlow; None for as many as fit.
-        device: auto, cpu or gpu[:N], as the runs ask for.
+        device: auto, cpu or gpu[:N], as the runs request it.
         data_dir: where to look for data first.
         scratch: a folder for the workers of this machine; emptied before and after.
         log: called with sentences for the study's log.
@@ -105,19 +123,20 @@ class Cluster:
         self._study, self._scratch, self._log, self._data_dir = secrets.token_hex(8), scratch, log, data_dir
         self.threads, self._remote = threads, scheduler is not None
         self._trials: dict[str, PendingTrial] = {}
-        self._datasets: dict[str, DatasetBundle | None] = {}
         self._mail: queue.SimpleQueue[tuple[str, Handler]] = queue.SimpleQueue()
         self._lost_reason = ""
-        self._local: Any = None
-        self._client: DaskClient | None = None
+        self._parts: list[Any] = []
         try:
             if scheduler is not None:
                 start.check_scheduler(scheduler)
+                address = scheduler
             else:
                 plan = plan_for_this_machine(device, workers, threads)
                 self.threads = plan.threads
-                self._local = start_local_cluster(plan, scratch, data_dir, MOST_ATTEMPTS)
-            self._client = DaskClient(scheduler or self._local.scheduler_address, self._study, self._queue_message)
+                self._parts.append(start_local_cluster(plan, scratch, data_dir, MOST_ATTEMPTS))
+                address = self._parts[0].scheduler_address
+            self._client = DaskClient(address, self._study, self._queue_message)
+            self._parts.append(self._client)
             self._pool = WorkerPool(self._client, log, cpu=device == "cpu")
             self._pool.wait_for_first()
         except OSError as error:
@@ -134,6 +153,7 @@ class Cluster:
         return len(self._pool.workers) + self._remote
 
     def workers(self) -> tuple[Worker, ...]:
+        """Return the workers that can be given runs now."""
         return tuple(self._pool.workers.values())
 
     def submit(self, folder: RunFolder) -> None:
@@ -142,9 +162,13 @@ class Cluster:
         Raises:
             RunError: another process writes the run, its dataset does not exist here, or the cluster is gone.
         """
-        if self._lost_reason or self._client is None:
-            raise RunError(self._lost_reason or "the study's cluster is closed")
-        dataset = self._dataset_of(folder) if self._remote else None
+        if self._lost_reason:
+            raise RunError(self._lost_reason)
+        try:
+            name = folder.preset().experiment.dataset.name
+            dataset = find_dataset_bundle(name, self._data_dir) if self._remote else None
+        except (DataError, OSError) as error:
+            raise RunError(str(error)) from None
         launch = document(folder.launch())
         if str(launch.get("device", "")).startswith("gpu:"):
             launch["device"] = "gpu"  # a worker sees the GPU that it has to itself, and no other
@@ -169,32 +193,30 @@ class Cluster:
         end, news = time.monotonic() + timeout, list[TrialNews]()
         while True:
             news += self._check_all()
-            news += self._read_mail(0 if news else min(CHECK_SECONDS, max(0.0, end - time.monotonic())))
+            wait = 0 if news else min(CHECK_SECONDS, max(0.0, end - time.monotonic()))
+            with suppress(queue.Empty):
+                while True:
+                    run, handle = self._mail.get(timeout=wait)
+                    wait = 0
+                    if (trial := self._trials.get(run)) is not None:
+                        with self._losing_on_error(trial, news):
+                            news.extend(handle(trial))
             if news or time.monotonic() >= end:
                 return news
 
-    def command(self, run: str, command: Command) -> None:
-        """Send a command to the worker of a run, or keep it until the run has one. Unknown runs are ignored."""
-        trial = self._trials.get(run)
-        if trial is None:
-            return
-        if trial.worker:
-            self._send_command(trial, command)
-        elif command.name in ("stop", "discard"):
-            reason = BEFORE_TRAINING if command.name == "stop" else DISCARDED
-            self._mail.put((run, lambda trial: self._stop_waiting(trial, command, reason)))
-        else:
-            trial.to_send.append(command)
+    def stop(self, run: str) -> None:
+        """Stop a run, unless it has ended. If its worker dies first, the run's next attempt is not stopped."""
+        if (trial := self._trials.get(run)) is not None:
+            self._send_command(trial, Command("stop"))
 
     def close(self) -> None:
         """End the cluster; runs that are being trained are left as stopped, and their weights are lost."""
         for trial in list(self._trials.values()):
             self._give_up(trial, "stopped with its study, before it was done", "stopped")
-        for part in (self._client, self._local):
-            if part is not None:
-                with suppress(Exception):
-                    part.close(timeout=CLOSE_SECONDS)
-        self._client = self._local = None
+        while self._parts:
+            with suppress(Exception):
+                self._parts.pop().close(timeout=CLOSE_SECONDS)
+        self._lost_reason = "the study's cluster is closed"
         if not self._remote:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
@@ -213,35 +235,23 @@ class Cluster:
     def _check_all(self) -> list[TrialNews]:
         """Read commands left in the runs' folders, refresh their statuses, and look for new workers."""
         news = list[TrialNews]()
-        if self._lost_reason or self._client is None:
+        if self._lost_reason:
             return news
         if not self._client.connected:
             self._lost_reason = f"the Dask scheduler at {self._client.address} is gone"
             self._pool.workers.clear()
             return [self._lose(trial, self._lost_reason) for trial in list(self._trials.values())]
-        for run, trial in list(self._trials.items()):
+        for trial in list(self._trials.values()):
             with self._losing_on_error(trial, news):
                 for command in trial.inbox.look():
-                    trial.from_folder.append(command)
-                    self.command(run, command)
+                    trial.commands.append(command)
+                    self._send_command(trial, command)
                 trial.mirror.beat()
         now = time.monotonic()
         if now - self._workers_checked >= WORKERS_SECONDS:
             self._workers_checked = now
             with suppress(OSError):
                 self._pool.update()
-        return news
-
-    def _read_mail(self, timeout: float) -> list[TrialNews]:
-        """Handle all mail; wait at most `timeout` seconds for the first."""
-        news = list[TrialNews]()
-        with suppress(queue.Empty):
-            run, handle = self._mail.get(timeout=timeout) if timeout else self._mail.get_nowait()
-            while True:
-                if (trial := self._trials.get(run)) is not None:
-                    with self._losing_on_error(trial, news):
-                        news.extend(handle(trial))
-                run, handle = self._mail.get_nowait()
         return news
 
     def _read_message(self, trial: PendingTrial, message: dict[str, Any]) -> Iterator[TrialNews]:
@@ -256,26 +266,22 @@ class Cluster:
                 trial.worker = worker
                 if mirror.attempts > 1:
                     self._log(f"run {trial.run} begins again on {worker}: attempt {mirror.attempts}")
-                    others = [command for command in trial.to_send if not trial.is_from_folder(command)]
-                    trial.to_send = [*trial.from_folder, *others]
                 yield trial.news("began")
-                for command in trial.to_send:
+                for command in trial.commands:
                     self._send_command(trial, command)
-                trial.to_send.clear()
             case "events":
                 events = mirror.append_events(attempt_id, message["offset"], message["lines"].encode())
-            case "needs dataset" if trial.dataset is not None and self._client is not None:
+            case "needs dataset" if trial.dataset is not None:
                 key, files = trial.dataset.key, trial.dataset.read()
                 size = counted(sum(len(content) for _, content in files), "byte")
                 self._log(f"{key.folder} is sent to {worker}: {size}")
-                self._client.send_dataset(worker, key, files)
+                self._client.call_later(worker, trial_worker.receive_dataset, self._study, key, files)
             case _:
                 pass
-        for event in events:
-            yield TrialNews(trial.run, "event", worker, mirror.attempts, event)
+        yield from map(trial.event_news, events)
 
     def _finish(self, trial: PendingTrial) -> Iterator[TrialNews]:
-        """A task has ended: receive its files, or say why there are none."""
+        """Receive the files of a task that has ended, or lose the run where there are none."""
         from distributed import KilledWorker
 
         future = trial.future
@@ -297,22 +303,30 @@ class Cluster:
             return
         events = trial.mirror.receive_files(files)
         del self._trials[trial.run]
-        for event in events:
-            yield trial.news("event", event)
-        yield trial.news("ended" if files.state else "lost", reason=files.reason)
+        yield from map(trial.event_news, events)
+        yield trial.news("ended" if files.state else "lost", files.reason)
 
-    def _stop_waiting(self, trial: PendingTrial, command: Command, reason: str) -> Iterator[TrialNews]:
-        """Stop a run that waited for a worker; one that has a worker by now is sent the command."""
+    def _send_command(self, trial: PendingTrial, command: Command) -> None:
+        """Send a command to the worker of a run; a run that waits for a worker is stopped or discarded at once.
+
+        A worker that has died gets no command: the next attempt is sent those of the run's folder as it begins.
+        """
         if trial.worker:
-            self._send_command(trial, command)
+            deliver = trial_worker.deliver_command
+            self._client.call_later(trial.worker, deliver, self._study, trial.run, command)
+        elif command.name in ("stop", "discard"):
+            reason = DISCARDED if command.name == "discard" else "stopped before training began"
+            self._mail.put((trial.run, lambda trial: self._end_waiting(trial, reason)))
+
+    def _end_waiting(self, trial: PendingTrial, reason: str) -> Iterator[TrialNews]:
+        if trial.worker:  # it has begun since: it got the folder's commands then, and the study stops it at that news
             return
-        for event in self._give_up(trial, reason, "stopped"):
-            yield trial.news("event", event)
-        yield trial.news("ended", reason=reason)
+        yield from map(trial.event_news, self._give_up(trial, reason, "stopped"))
+        yield trial.news("ended", reason)
 
     def _lose(self, trial: PendingTrial, reason: str) -> TrialNews:
         self._give_up(trial, reason, "failed")
-        return trial.news("lost", reason=reason)
+        return trial.news("lost", reason)
 
     def _give_up(self, trial: PendingTrial, reason: str, state: str) -> list[Event]:
         del self._trials[trial.run]
@@ -327,7 +341,7 @@ class Cluster:
 
     @contextmanager
     def _losing_on_error(self, trial: PendingTrial, news: list[TrialNews]) -> Generator[None]:
-        """A folder that cannot be written, or files that arrive damaged, lose this run and no other."""
+        """Lose this run, and no other, where its folder cannot be written or its files arrive damaged."""
         try:
             yield
         except (OSError, RequestError) as error:
@@ -335,32 +349,6 @@ class Cluster:
                 exists = trial.mirror.folder.path.is_dir()
                 reason = f"run {trial.run} could not be received: {error}"
                 news.append(self._lose(trial, reason if exists else "its folder was deleted meanwhile"))
-
-    def _send_command(self, trial: PendingTrial, command: Command) -> None:
-        """Send a command to the worker of a run; where that worker has died, the next one gets it."""
-        assert self._client is not None
-        worker = trial.worker
-
-        def send_again(trial: PendingTrial) -> tuple[TrialNews, ...]:
-            if trial.is_from_folder(command):
-                pass  # the next attempt gets all of them
-            elif trial.worker == worker:
-                trial.to_send.append(command)
-            else:
-                self._send_command(trial, command)
-            return ()
-
-        run = trial.run
-        self._client.send_command(worker, run, command, on_failure=lambda: self._mail.put((run, send_again)))
-
-    def _dataset_of(self, folder: RunFolder) -> DatasetBundle | None:
-        name = folder.preset().experiment.dataset.name
-        if name not in self._datasets:
-            try:
-                self._datasets[name] = find_dataset_bundle(name, self._data_dir)
-            except (DataError, OSError) as error:
-                raise RunError(str(error)) from None
-        return self._datasets[name]
 
 
 def _too_many_attempts(worker: str) -> str:

@@ -1,13 +1,13 @@
-"""Take one study from where it is now to its end: which trial begins next, how each ended, when the study is over."""
+"""Train the missing trials of one study: choose the next trial, log how each one ended, and end the study."""
 
 from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from mnist_tui import clocks
 from mnist_tui.clocks import SteadyClock
@@ -17,7 +17,7 @@ from mnist_tui.runs import control, start
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.deletion import delete_run
 from mnist_tui.runs.event_log import EventLog, EventTail, replayed
-from mnist_tui.runs.events import EpochEnded, Event, Extended
+from mnist_tui.runs.events import EpochEnded, Extended
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.process_folder import Status
@@ -32,67 +32,20 @@ from mnist_tui.studies.trial_table import counts
 from mnist_tui.studies.trials import Trial
 from mnist_tui.wording import counted
 
+if TYPE_CHECKING:
+    from mnist_tui.studies.cluster import Cluster, TrialNews
+
 LOG_LINES = 3
 POLL_SECONDS = 0.2
 NO_WORKER_SECONDS = 10.0
-"""How long a study waits without any worker before it says so."""
-AT_ONCE = "the study was stopped without waiting for its trials"
-
-NewsKind = Literal["began", "event", "ended", "lost"]
-
-
-@dataclass(frozen=True)
-class TrialNews:
-    """An event of a trial's run, which the run's folder on this machine has already.
-
-    Attributes:
-        kind: began (a worker took the run); event; ended (all its files are here); lost (it was given up).
-        worker: the worker's address; empty where no worker has the run.
-        attempt: from 1; one more each time a worker died with the run.
-        event: for the kind event.
-        reason: why the run ended or was lost.
-    """
-
-    run: str
-    kind: NewsKind
-    worker: str = ""
-    attempt: int = 0
-    event: Event | None = None
-    reason: str = ""
-
-
-class Executor(Protocol):
-    """Trains runs on workers, each worker at most one at a time."""
-
-    @property
-    def threads(self) -> int | None:
-        """Threads of one TensorFlow operation in each trial; None where each worker has its own number."""
-
-    @property
-    def capacity(self) -> int:
-        """The number of runs to submit at a time."""
-        ...
-
-    def workers(self) -> Sequence[Worker]:
-        """Return the workers that can be given runs now."""
-        ...
-
-    def submit(self, folder: RunFolder) -> object:
-        """Have a run trained once a worker is free. Raises RequestError where that is not possible."""
-
-    def poll(self, timeout: float) -> Sequence[TrialNews]:
-        """Return what has happened since the last call; wait at most `timeout` seconds for something."""
-        ...
-
-    def command(self, run: str, command: Command) -> object:
-        """Pass a command to the worker that trains a run."""
+"""How long a study waits without any worker before it logs a note."""
 
 
 def read_trial_result(number: int, folder: RunFolder, metric: Metric, seconds: float) -> TrialEnded:
-    """Return the event that says how a trial ended; failed where its run has no end in its log.
+    """Return the event of a trial's end, read from its run; the trial has failed where the run's log has no end.
 
     Args:
-        metric: what trials are compared by; the score is that of the epoch whose weights the run ended with.
+        metric: the study's; the score is the metric after the epoch whose weights the run ended with.
         seconds: how long the trial took.
     """
     try:
@@ -104,7 +57,7 @@ def read_trial_result(number: int, folder: RunFolder, metric: Metric, seconds: f
         why = (end.refused if end else "") or informative_text(folder.last_log_lines(LOG_LINES))
         return failed_trial(number, folder.id, why or "its run has no end in its log", seconds)
     last = history[-1] if history else None
-    # the score is that of the epoch whose weights the model has: the last, unless the best were restored
+    # the model has the weights of the last epoch, unless the best ones were restored
     scored = next((row for row in history if row.epoch == results.get("weights_of_epoch")), last)
     return TrialEnded(
         number=number,
@@ -122,42 +75,32 @@ def read_trial_result(number: int, folder: RunFolder, metric: Metric, seconds: f
     )
 
 
-def finished_trial_events(number: int, folder: RunFolder, metric: Metric) -> Iterator[StudyEvent]:
-    """Yield all events of a trial whose run ended while the study had no process."""
-    state, results = replayed(folder.events_file), folder.results() or {}
-    yield events.TrialBegan(number=number, run=folder.id, attempt=1, worker="")
-    yield from (epoch_event(number, row) for row in state.history if is_logged(row.epoch))
-    yield read_trial_result(number, folder, metric, (results.get("timings") or {}).get("total", 0.0))
-
-
 def epoch_event(number: int, row: EpochRow | EpochEnded) -> events.TrialEpoch:
     return events.TrialEpoch(number=number, epoch=row.epoch, val_loss=row.val_loss, val_accuracy=row.val_accuracy)
 
 
 def failed_trial(number: int, run: str, reason: str, seconds: float) -> TrialEnded:
-    """Return the event of a trial that failed without a result."""
     return TrialEnded(number=number, run=run, state="failed", reason=reason, seconds=seconds)
 
 
 class Coordinator:
-    """Has the trials of one study trained.
+    """The process of one study: it has the missing trials trained on a cluster, and logs what happens.
 
     Args:
-        executor: where the trials are trained.
-        stops: returns how often the process was told to stop. Twice, by that or by commands in the study's folder,
-            means at once.
+        stops: returns how many signals to stop the process has received. These and the commands in the study's folder
+            count together: at 1 the study waits for its running trials, at 2 it ends at once.
         beat: called several times a second with the study's state.
     """
 
     def __init__(
         self,
         folder: StudyFolder,
-        executor: Executor,
+        cluster: Cluster,
         *,
         stops: Callable[[], int] = lambda: 0,
         beat: Callable[[str], None] = lambda state: None,
     ) -> None:
-        self._folder, self._executor, self._stops, self._beat = folder, executor, stops, beat
+        self._folder, self._cluster, self._stops, self._beat = folder, cluster, stops, beat
         self._study, self._bases = folder.study(), folder.bases()
         self._reducer = Reducer(StudyState(id=folder.id))
         for event in events.StudyTail(folder.events_file).read_all():
@@ -175,30 +118,31 @@ class Coordinator:
         self._running: dict[str, int] = {}
         self._prune_reasons: dict[int, str] = {}
         self._workers: tuple[Worker, ...] = ()
-        self._alone_since: float | None = None
+        self._no_worker_since: float | None = None
         self._pruner: Pruner | None = None
         self._inbox = control.Inbox(folder)
         self._stop_commands = 0
         self._stopping = False
 
     def run(self) -> tuple[str, str]:
-        """Have all missing trials trained. The process logs the end of the study, once the executor is closed.
+        """Have all missing trials trained. The caller logs the end of the study, once the cluster is closed.
 
         Returns:
-            How the study ended (finished or stopped), and a line that sums it up.
+            How the study ended (finished or stopped), and a summary in one line.
 
         Raises:
-            RequestError: the executor cannot go on.
+            RequestError: the cluster has no workers any more.
         """
         self._begin()
         while self._count_stops() < 2:
             self._update_workers()
             if not self._stopping:
                 self._submit()
-            if not self._running and (self._stopping or self._next() is None):
+            if not self._running and (self._stopping or self._next_trial() is None):
                 break
-            for news in self._executor.poll(POLL_SECONDS):
-                self._take_news(news)
+            for news in self._cluster.poll(POLL_SECONDS):
+                if (number := self._running.get(news.run)) is not None:
+                    self._handle_news(number, news)
             self._beat("stopping" if self._stopping else "running")
         return self._end()
 
@@ -209,7 +153,7 @@ class Coordinator:
 
     def _begin(self) -> None:
         study = self._study
-        self._threads = self._threads or self._executor.threads or 0
+        self._threads = self._threads or self._cluster.threads or 0
         self._add(
             events.StudyStarted(
                 study=self._folder.id,
@@ -236,13 +180,19 @@ class Coordinator:
             self._add(planned)
 
     def _adopt_finished_runs(self) -> None:
-        """Log the results of runs that finished while the study had no process."""
+        """Log all events of trials whose runs ended while the study had no process."""
         for number, folder in self._earlier_runs.items():
             with suppress(RunError, TypeError):
-                if folder.state() in ("finished", "diverged"):
-                    for event in finished_trial_events(number, folder, self._study.search.metric):
-                        self._add(event)
-                    self._extend_if_asked(folder)
+                if folder.state() not in ("finished", "diverged"):
+                    continue
+                state, results = replayed(folder.events_file), folder.results() or {}
+                seconds = (results.get("timings") or {}).get("total", 0.0)
+                ended = read_trial_result(number, folder, self._study.search.metric, seconds)
+                self._add(events.TrialBegan(number=number, run=folder.id, attempt=1, worker=""))
+                for row in filter(lambda row: is_logged(row.epoch), state.history):
+                    self._add(epoch_event(number, row))
+                self._add(ended)
+                self._extend_if_requested(folder)
 
     def _cautions(self) -> Iterator[str]:
         study = self._study
@@ -251,12 +201,12 @@ class Coordinator:
                 "trials are compared on the test set, so the best trial's test accuracy is chosen by it and reads too "
                 "well; --validation 0.2 holds training images out instead"
             )
-        trials_there, requested = trials.count_trials(study), study.search.points * study.bases[0].seeds
-        if study.search.kind != "grid" and trials_there < requested:
-            yield f"{counted(requested, 'trial')} were asked for, but there are only {trials_there} different ones"
+        possible, requested = trials.count_trials(study), study.search.points * study.bases[0].seeds
+        if study.search.kind != "grid" and possible < requested:
+            yield f"{counted(requested, 'trial')} were asked for, but there are only {possible} different ones"
 
     def _count_stops(self) -> int:
-        """Read the study's commands, and return how often it was told to stop, by commands and signals together."""
+        """Read the study's commands; return how many commands and signals to stop there were so far."""
         commands = self._inbox.look()
         self._stop_commands += sum(command.name == "stop" for command in commands)
         count = self._stop_commands + self._stops()
@@ -264,26 +214,25 @@ class Coordinator:
             self._stopping = True
             self._add(events.StudyStopping())
             for run in self._running:
-                self._executor.command(run, Command("stop"))
+                self._cluster.stop(run)
         control.settle(self._folder, commands)
         return count
 
     def _update_workers(self) -> None:
-        found = tuple(self._executor.workers())
-        if found != self._workers:
-            self._workers = found
-            self._add(events.WorkersSeen(workers=found))
+        workers = self._cluster.workers()
+        if workers != self._workers:
+            self._workers = workers
+            self._add(events.WorkersSeen(workers=workers))
         now = time.monotonic()
-        self._alone_since = None if found else self._alone_since or now
-        if self._alone_since is not None and now - self._alone_since > NO_WORKER_SECONDS:
+        self._no_worker_since = None if workers else self._no_worker_since or now
+        if self._no_worker_since is not None and now - self._no_worker_since > NO_WORKER_SECONDS:
             where = self._study.scheduler or "the study's own scheduler"
             note = f"no worker is connected to {where}; the study waits for one"
             if note not in self._reducer.notes:
                 self._add(events.StudyNoted(text=note))
 
     def _submit(self) -> None:
-        """Submit trials until the executor has as many as it wants."""
-        while len(self._running) < self._executor.capacity and (trial := self._next()) is not None:
+        while len(self._running) < self._cluster.capacity and (trial := self._next_trial()) is not None:
             folder = self._create_run(trial)
             self._add(events.TrialSubmitted(number=trial.number, run=folder.id))
             self._running[folder.id] = trial.number
@@ -291,14 +240,14 @@ class Coordinator:
                 self._carry_extensions(trial, earlier, folder)
                 self._remove_run(earlier)
             try:
-                self._executor.submit(folder)
+                self._cluster.submit(folder)
             except RequestError as error:
                 if not self._workers:
                     raise
                 self._end_trial(failed_trial(trial.number, folder.id, str(error), 0.0))
 
-    def _next(self) -> Trial | None:
-        """Return the trial to begin next, sampled if need be; None where there is none."""
+    def _next_trial(self) -> Trial | None:
+        """Return the trial to begin next; a search may sample it now. None where there is none."""
         running = set(self._running.values())
         trial = self._queue.first_waiting(self._reducer.states, running)
         if trial is None and self._queue.sample(self._reducer.state()):
@@ -323,26 +272,26 @@ class Coordinator:
         return trials.command_of(trial, self._bases[trial.base], self._study, threads, folder.experiment_file)
 
     def _write_threads(self, number: int, news: TrialNews) -> None:
-        """Write the worker's number of threads into the launch of a run that asked for no number."""
-        threads = next((each.threads for each in self._executor.workers() if each.address == news.worker), None)
+        """Write the number of threads into the launch of a run that requested no number, once its worker is known."""
+        threads = next((each.threads for each in self._cluster.workers() if each.address == news.worker), None)
         folder = self._folder.run(news.run)
-        with suppress(RunError, OSError):  # the executor gives up a run whose folder was deleted
+        with suppress(RunError, OSError):  # the cluster gives up a run whose folder was deleted
             command = self._command(self._queue.trials[number], folder, threads)
             folder.write_launch(replace(folder.launch(), threads=threads, command=command))
 
     def _carry_extensions(self, trial: Trial, earlier: RunFolder, folder: RunFolder) -> None:
-        """Have the new run of a trial train the further epochs that its earlier, unfinished run was asked for."""
+        """Extend the new run of a trial by the epochs that were to be added to its earlier, unfinished run."""
         with suppress(RequestError, OSError):
             obeyed = [event for event in EventTail(earlier.events_file).read_all() if isinstance(event, Extended)]
-            known = {command for event in obeyed for command in event.commands}
-            waiting = [command for command in control.waiting_commands(earlier, "extend") if command.id not in known]
+            settled = {command for event in obeyed for command in event.commands}
+            waiting = [command for command in control.waiting_commands(earlier, "extend") if command.id not in settled]
             planned = trial.preset.experiment.training.epochs
             more = (obeyed[-1].epochs - planned if obeyed else 0) + sum(command.epochs for command in waiting)
             if more > 0:
                 control.write_command(folder, Command("extend", more))
 
     def _remove_run(self, run: RunFolder) -> None:
-        """Remove a run of this study that nobody trains any more; a run that somebody resumed stays."""
+        """Delete a run of this study, unless a person has resumed it."""
         with suppress(RunError, TypeError):
             if not self._is_own(run):
                 return
@@ -357,10 +306,7 @@ class Coordinator:
         except (RunError, TypeError):
             return False
 
-    def _take_news(self, news: TrialNews) -> None:
-        number = self._running.get(news.run)
-        if number is None:
-            return
+    def _handle_news(self, number: int, news: TrialNews) -> None:
         match news.kind:
             case "began":
                 self._prune_reasons.pop(number, None)
@@ -368,25 +314,25 @@ class Coordinator:
                 if not self._threads:
                     self._write_threads(number, news)
                 if self._stopping:
-                    self._executor.command(news.run, Command("stop"))
+                    self._cluster.stop(news.run)
             case "event" if isinstance(news.event, EpochEnded):
-                self._take_epoch(number, news.run, news.event)
+                self._log_epoch(number, news.run, news.event)
             case "ended":
                 folder = self._folder.run(news.run)
                 self._end_trial(read_trial_result(number, folder, self._study.search.metric, self._seconds_of(number)))
-                self._extend_if_asked(folder)
+                self._extend_if_requested(folder)
             case "lost":
                 self._end_trial(failed_trial(number, news.run, news.reason, self._seconds_of(number)))
             case _:
                 pass
 
-    def _extend_if_asked(self, folder: RunFolder) -> None:
-        """Resume a run on this machine that was asked for more epochs just as it ended."""
+    def _extend_if_requested(self, folder: RunFolder) -> None:
+        """Resume a run on this machine that was to be extended just as it ended."""
         if not self._stopping and control.waiting_commands(folder, "extend"):
             with suppress(RequestError):
                 start.resume(folder)
 
-    def _take_epoch(self, number: int, run: str, event: EpochEnded) -> None:
+    def _log_epoch(self, number: int, run: str, event: EpochEnded) -> None:
         if not is_logged(event.epoch):
             return
         self._add(epoch_event(number, event))
@@ -394,7 +340,7 @@ class Coordinator:
             return
         if why := self._pruner.prune_reason(self._reducer.row(number)):
             self._prune_reasons[number] = why
-            self._executor.command(run, Command("stop"))
+            self._cluster.stop(run)
 
     def _end_trial(self, event: TrialEnded) -> None:
         del self._running[event.run]
@@ -407,7 +353,6 @@ class Coordinator:
             self._prune_other_seeds(row)
 
     def _prune_other_seeds(self, pruned: TrialRow) -> None:
-        """Do not begin other seeds of values of which a trial was pruned."""
         why = f"not trained: trial {pruned.number} of the same values was pruned after epoch {pruned.epoch}"
         for row in self._reducer.state().points[pruned.point]:
             if row.state == "waiting" and row.number not in self._running.values():
@@ -418,9 +363,10 @@ class Coordinator:
         return 0.0 if began is None else self._clock() - began
 
     def _end(self) -> tuple[str, str]:
+        reason = "the study was stopped without waiting for its trials"
         for run, number in self._running.items():
             seconds = self._seconds_of(number)
-            self._add(TrialEnded(number=number, run=run, state="stopped", reason=AT_ONCE, seconds=seconds))
+            self._add(TrialEnded(number=number, run=run, state="stopped", reason=reason, seconds=seconds))
         self._log.close()
         state = self._reducer.state()
         left = state.count("waiting") or state.count("stopped") or state.trials > len(state.rows)

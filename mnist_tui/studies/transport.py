@@ -1,6 +1,6 @@
-"""The data that the study's process and the workers send each other: requests, packed run folders, datasets.
+"""The data that a study's process and its workers send each other, and the run folder that is filled from them.
 
-A packed folder holds plain files only: no links, nothing outside it, nothing that is executed when it is read.
+A packed run folder holds plain files only: no links, no paths that lead outside it, nothing that is executed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from mnist_tui import clocks
@@ -35,23 +36,25 @@ MOST_BYTES = 2**31
 """The largest run folder that is unpacked."""
 MOST_FILES = 10_000
 NOT_PACKED = frozenset({".lock", "control", "launch.json", "status.json"})
-"""Files that the study's process and the worker each have of their own."""
+"""Files of which the study's process and the worker each write their own."""
+MOVED_LAST = ("results.json", POINTER)
+"""Files that are moved last into a run's folder: if they exist there, all others do."""
 COMPRESSED = frozenset({".jsonl", ".json", ".toml", ".log"})
 CLASSES_FILE = "classes.txt"
 DatasetFiles = tuple[tuple[str, bytes], ...]
 
 
 class TransportError(RequestError):
-    """Data that came over the cluster are damaged or not as they should be."""
+    """Data that arrived from a worker are damaged, too large or of the wrong kind."""
 
 
 @dataclass(frozen=True)
 class DatasetKey:
-    """Identifies the files of a dataset.
+    """The identity of a dataset's files.
 
     Attributes:
         name: the dataset's name in the experiment; for a user's own folder its path on the study's machine.
-        folder: what the folder with the files is called.
+        folder: the name of the folder with the files.
         sha256: of the files' names and bytes.
     """
 
@@ -79,14 +82,14 @@ class DatasetBundle:
 
 @dataclass(frozen=True)
 class TrialRequest:
-    """All that a worker needs in order to train a run.
+    """Everything that a worker needs in order to train a run.
 
     Attributes:
         study: tells this study's trials from those of others on the same workers.
         experiment: the bytes of `experiment.toml`.
         launch: the bytes of `launch.json`.
-        remote: whether the worker may be on another machine, where paths of this one mean nothing.
-        dataset: the run's dataset as this machine has it; None where it need not be sent.
+        remote: whether the worker may be on another machine, where the paths of the study's machine do not exist.
+        dataset: the run's dataset on the study's machine; None where it need not be sent.
     """
 
     run: str
@@ -99,16 +102,15 @@ class TrialRequest:
 
 @dataclass(frozen=True)
 class TrialFiles:
-    """The files and the state of a run that has ended, as its worker sends them back.
+    """The files and the state of a run that has ended, sent back by its worker.
 
     Attributes:
-        attempt_id: which attempt's files these are.
-        state: how the run ended; empty where its process was lost.
-        reason: why, in words.
-        packed: the run's folder, as `pack` packs it.
+        attempt_id: the attempt that wrote the files.
+        state: the state in which the run ended; empty where its process was lost.
+        reason: why it ended.
+        packed: the run's folder, packed by `pack`.
     """
 
-    run: str
     attempt_id: str
     state: str
     reason: str
@@ -116,7 +118,7 @@ class TrialFiles:
 
 
 def pack(folder: Path) -> bytes:
-    """Pack a run's folder, except for the files in `NOT_PACKED` and temporary files."""
+    """Return a run's folder as a ZIP archive, without the files in `NOT_PACKED` and temporary files."""
     into = io.BytesIO()
     with zipfile.ZipFile(into, "w") as archive:
         for path in sorted(folder.rglob("*")):
@@ -133,7 +135,7 @@ def unpack(packed: bytes, into: Path, most_bytes: int = MOST_BYTES) -> list[Pure
     """Write the files of a packed folder into an empty folder, and return their names, relative to `into`.
 
     Raises:
-        TransportError: it is damaged, is too large, or holds anything but files that belong below `into`.
+        TransportError: `packed` is damaged or too large, or holds anything but files that belong below `into`.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
@@ -162,8 +164,9 @@ def _checked(entry: zipfile.ZipInfo) -> PurePosixPath:
     return name
 
 
+@cache
 def find_dataset_bundle(name: str, data_dir: Path | None) -> DatasetBundle | None:
-    """Return the files of a dataset that can be sent to workers; None if it comes with the program or is not here.
+    """Return a dataset that can be sent to workers; None if it comes with the program or is not on this machine.
 
     Raises:
         DataError: there is no dataset of that name, or `data_dir` is not a folder.
@@ -181,7 +184,7 @@ def find_dataset_bundle(name: str, data_dir: Path | None) -> DatasetBundle | Non
 
 
 def digest(files: Iterable[tuple[str, bytes]]) -> str:
-    """Return the SHA-256 of names and bytes, in their order."""
+    """Return the SHA-256 of the files' names and bytes, in their order."""
     total = hashlib.sha256()
     for name, content in files:
         total.update(f"{len(name)} {name} {len(content)} ".encode())
@@ -189,16 +192,15 @@ def digest(files: Iterable[tuple[str, bytes]]) -> str:
     return total.hexdigest()
 
 
-def stored_dataset(key: DatasetKey, cache: Path) -> Path:
-    """Return the folder in which a worker's machine keeps a dataset; the files lie in its sub-folder `key.folder`."""
-    return cache / key.sha256
-
-
 def store_dataset(key: DatasetKey, files: DatasetFiles, cache: Path) -> None:
-    """Store the files of a dataset, unless they are stored already. Raises ValueError if they are not the key's."""
+    """Store the files of a dataset in ``cache/SHA256/FOLDER`` (the key's), unless they are stored already.
+
+    Raises:
+        ValueError: the files do not have the key's SHA-256.
+    """
     if digest(files) != key.sha256 or any(Path(name).name != name for name, _ in files):
         raise ValueError(f"the files of {key.folder} arrived damaged")
-    target = stored_dataset(key, cache)
+    target = cache / key.sha256
     if target.exists():
         return
     cache.mkdir(parents=True, exist_ok=True)
@@ -209,20 +211,18 @@ def store_dataset(key: DatasetKey, files: DatasetFiles, cache: Path) -> None:
             (inner / name).write_bytes(content)
 
 
-EVENTS_FILE = "events.jsonl"
-MOVED_LAST = ("results.json", POINTER)
-"""Files that are moved last: where they exist, all others do."""
-
-
 class RunMirror:
-    """One run of this study; holds the run's lock until the run has ended.
+    """The folder of a run on the study's machine while a worker trains the run elsewhere. Holds the run's lock.
+
+    Events are appended as they arrive, and the other files are moved in at the end. The log is only ever appended to,
+    so that a front end that follows the log misses nothing and reads nothing twice.
 
     Attributes:
         attempts: how often a worker has begun the run.
 
     Raises:
         RunError: another process writes the run.
-        OSError: its folder cannot be written.
+        OSError: the folder cannot be written.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -232,19 +232,19 @@ class RunMirror:
         self._attempt_id = ""
         self._received = 0
         self._state = RunState()
-        EventLog(folder.events_file).close()  # ends a torn line
+        EventLog(folder.events_file).close()  # completes the last line
         self._log = open_append(folder.events_file)
         self._status = this_process("starting")
         folder.write_status(self._status)
         self._written = time.monotonic()
 
     def start_attempt(self, attempt_id: str) -> list[Event]:
-        """Begin a new attempt; an event in the log says that the events of an earlier attempt are void."""
+        """Begin a new attempt; if the log has events already, append and return an event that makes them void."""
         self.attempts += 1
         self._attempt_id, self._received = attempt_id, 0
         if not os.fstat(self._log.fileno()).st_size:
             return []
-        return self._append(_line(Resumed(from_epoch=0, step=0, time=self._now())))
+        return self._append_own(Resumed(from_epoch=0, step=0))
 
     def append_events(self, attempt_id: str, offset: int, lines: bytes) -> list[Event]:
         """Append new events of the current attempt to the run's log, and return them.
@@ -253,7 +253,8 @@ class RunMirror:
         here) are skipped.
 
         Args:
-            offset: how many bytes of this attempt's log come before `lines`, which are whole.
+            offset: the position of `lines` in the attempt's log, in bytes.
+            lines: whole lines of that log.
         """
         if attempt_id != self._attempt_id or offset > self._received:
             return []
@@ -264,7 +265,7 @@ class RunMirror:
         return self._append(fresh)
 
     def receive_files(self, files: TrialFiles) -> list[Event]:
-        """Move in the files of a run that has ended, then append and return its other events, then write its status.
+        """Move in the files of a run that has ended, append and return its remaining events, and write its status.
 
         Raises:
             TransportError: the files are damaged.
@@ -273,8 +274,8 @@ class RunMirror:
         events = [] if files.attempt_id == self._attempt_id else self.start_attempt(files.attempt_id)
         rest = b""
         with tempfile.TemporaryDirectory(prefix=temporary_prefix(), dir=self.folder.path) as aside:
-            for name in sorted(unpack(files.packed, Path(aside)), key=_order):
-                if name == PurePosixPath(EVENTS_FILE):
+            for name in sorted(unpack(files.packed, Path(aside)), key=lambda name: (name.name in MOVED_LAST, name)):
+                if str(name) == self.folder.events_file.name:
                     rest = (Path(aside) / name).read_bytes()[self._received :]
                     continue
                 target = self.folder.path / name
@@ -287,13 +288,13 @@ class RunMirror:
         return events
 
     def give_up(self, reason: str, state: str = "failed") -> list[Event]:
-        """End the run without its files."""
-        events = self._append(_line(Ended(state=state, reason=reason, time=self._now())))
+        """End the run without its worker's files; append and return the event of its end."""
+        events = self._append_own(Ended(state=state, reason=reason))
         self._end(state, reason)
         return events
 
     def beat(self) -> None:
-        """Write the status where it has changed or its heartbeat is due."""
+        """Write the run's status if the state has changed or a heartbeat is due."""
         state = self._state.state if self._state.state in LIVE else "running"
         now = time.monotonic()
         if state != self._status.state or now - self._written >= HEARTBEAT_SECONDS:
@@ -305,9 +306,10 @@ class RunMirror:
         self._log.close()
         self._lock.release()
 
-    def _now(self) -> float:
-        """The time for an event of this process: not before the events of the worker, whose clock may differ."""
-        return max(clocks.now(), self._state.updated or 0.0)
+    def _append_own(self, event: Event) -> list[Event]:
+        # not before the worker's events, whose clock may differ
+        event = replace(event, time=max(clocks.now(), self._state.updated or 0.0))
+        return self._append(encode(event).encode() + b"\n")
 
     def _append(self, lines: bytes) -> list[Event]:
         if not lines:
@@ -326,11 +328,3 @@ class RunMirror:
         void = [command for command in control.waiting_commands(self.folder) if command.name != "extend"]
         control.settle(self.folder, void)
         self.release()
-
-
-def _line(event: Event) -> bytes:
-    return encode(event).encode() + b"\n"
-
-
-def _order(name: PurePosixPath) -> tuple[int, PurePosixPath]:
-    return (MOVED_LAST.index(name.name) + 1 if name.name in MOVED_LAST else 0, name)

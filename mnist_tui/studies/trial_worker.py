@@ -1,7 +1,6 @@
 """Train trials on a Dask worker, one at a time, in a server that keeps TensorFlow loaded.
 
-The study's process calls the functions at the end of this module on the worker; `train` is the task that Dask
-schedules.
+`train` is the task that Dask schedules; the study's process calls the other functions at the end on the worker.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,24 +33,16 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.process_folder import status_of_new_folder
 from mnist_tui.runs.state import LIVE
 from mnist_tui.runs.worker_jobs import TrialServer
-from mnist_tui.studies.transport import (
-    DatasetFiles,
-    DatasetKey,
-    TrialFiles,
-    TrialRequest,
-    pack,
-    store_dataset,
-    stored_dataset,
-)
+from mnist_tui.studies.transport import DatasetFiles, DatasetKey, TrialFiles, TrialRequest, pack, store_dataset
 
 RESOURCE = "mnist-tui"
-"""Each worker has one of it and each trial takes one: no two trials at a time, whatever the worker's threads."""
+"""A Dask resource. Each worker has 1 and each trial takes 1, so that a worker trains one trial at a time."""
 MOST_SENT = 1_000_000
 """Bytes of events in one message."""
 DATA_SECONDS = 300.0
 LOOK_SECONDS = 0.2
 IDLE_SECONDS = 120.0
-"""A server without a trial is ended after that: the study may be gone, and TensorFlow takes half a gigabyte."""
+"""When a server without a trial is ended: the study may be gone, and TensorFlow takes half a gigabyte."""
 CLOSE_SECONDS = 10.0
 
 
@@ -60,21 +50,26 @@ class TrialCancelledError(Exception):
     """The trial is no longer wanted on this worker."""
 
 
-class EventSender:
-    """Sends the events of a trial to the study's process while it trains; messages of a Dask topic arrive in order."""
+class Attempt:
+    """The training of one run on this worker. It sends messages to the study's process, which arrive in order.
 
-    def __init__(self, worker: Any, topic: str, folder: RunFolder) -> None:
-        self.attempt_id = secrets.token_hex(4)
-        self._worker, self._topic, self._folder = worker, topic, folder
+    Args:
+        task: the key of the Dask task that trains the run.
+        folder: the run's folder in the worker's scratch folder.
+    """
+
+    def __init__(self, trial_worker: TrialWorker, task: str, folder: RunFolder) -> None:
+        self.id, self.folder = secrets.token_hex(4), folder
+        self._trial_worker, self._worker, self._task = trial_worker, trial_worker.worker, task
         self._offset = 0
 
     def send(self, kind: str, **more: object) -> None:
-        about = {"kind": kind, "run": self._folder.id, "attempt_id": self.attempt_id, "worker": self._worker.address}
-        self._worker.log_event(self._topic, {**about, **more})
+        about = {"kind": kind, "run": self.folder.id, "attempt_id": self.id, "worker": self._worker.address}
+        self._worker.log_event(self._trial_worker.topic, {**about, **more})
 
     def send_events(self) -> None:
-        """Send the whole lines that were added to the log since the last call."""
-        with suppress(FileNotFoundError), self._folder.events_file.open("rb") as log:
+        """Send the whole lines that were added to the run's log since the last call."""
+        with suppress(FileNotFoundError), self.folder.events_file.open("rb") as log:
             while True:
                 log.seek(self._offset)
                 lines, end, _ = log.read(MOST_SENT).rpartition(b"\n")
@@ -82,6 +77,14 @@ class EventSender:
                     return
                 self.send("events", offset=self._offset, lines=(lines + end).decode("utf-8", "replace"))
                 self._offset += len(lines) + 1
+
+    def tick(self) -> None:
+        """Send new events. Raises TrialCancelledError where Dask, the study or the worker wants the trial no more."""
+        state = self._worker.state.tasks.get(self._task)
+        wanted = state is not None and state.state in ("executing", "long-running")
+        if not wanted or self._trial_worker.closing or self._worker.status.name not in ("running", "paused"):
+            raise TrialCancelledError
+        self.send_events()
 
 
 class TrialWorker:
@@ -92,18 +95,20 @@ class TrialWorker:
         worker: the `distributed.Worker`.
 
     Attributes:
+        topic: the Dask topic on which messages to the study's process are sent.
         current: the folder of the run that is being trained.
-        datasets: where the datasets that were sent are kept.
-        dataset_came: wakes the trial that waits for a dataset.
+        datasets: the folder of the datasets that the study has sent.
+        dataset_came: set when such a dataset arrives; wakes the trial that waits for it.
+        closing: whether the study has ended.
     """
 
     def __init__(self, study: str, worker: Any) -> None:
-        self._worker, self._topic = worker, topic(study)
+        self.worker, self.topic = worker, topic(study)
         root = Path(worker.local_directory) / "mnist-tui"
         self._root, self.datasets = root / study, root / "data"
         self.dataset_came = threading.Event()
         self.current: RunFolder | None = None
-        self._closing = False
+        self.closing = False
         self._busy = threading.Lock()
         self._server: TrialServer | None = None
         self._server_settings: tuple[object, ...] = ()
@@ -115,14 +120,8 @@ class TrialWorker:
             if self._idle is not None:
                 self._idle.cancel()
             folder = RunFolder(self._root / secrets.token_hex(4) / request.run)
-            sender = EventSender(self._worker, self._topic, folder)
-
-            def tick() -> None:
-                self._check(task)
-                sender.send_events()
-
             try:
-                return self._train(request, folder, sender, tick)
+                return self._train(request, Attempt(self, task, folder))
             except TrialCancelledError:
                 self._end_server()
                 raise
@@ -135,23 +134,21 @@ class TrialWorker:
 
     def close(self) -> None:
         """End the server, together with the trial that it trains, and remove the scratch folder."""
-        self._closing = True
+        self.closing = True
         self.dataset_came.set()
         if self._busy.acquire(timeout=CLOSE_SECONDS):
             self._end_server()
             self._busy.release()
         shutil.rmtree(self._root, ignore_errors=True)
 
-    def _train(
-        self, request: TrialRequest, folder: RunFolder, sender: EventSender, tick: Callable[[], None]
-    ) -> TrialFiles:
-        state, reason = "", ""
+    def _train(self, request: TrialRequest, attempt: Attempt) -> TrialFiles:
+        state, reason, folder = "", "", attempt.folder
         try:
             folder.control.mkdir(parents=True)
             self.current = folder
-            sender.send("began")
-            own_name = self._prepare(request, folder, sender, tick)
-            code = self._server_for(folder).run(folder, tick)
+            attempt.send("began")
+            own_name = self._fill_folder(request, attempt)
+            code = self._server_for(folder).run(folder, attempt.tick)
             status = folder.status()
             state, reason = status.state, status.reason
             if state in LIVE:
@@ -164,41 +161,42 @@ class TrialWorker:
             if self._server is not None and not self._server.alive:
                 self._end_server()
         except OSError as error:
-            reason = f"{self._worker.address} cannot write its scratch folder: {error}"
-        sender.send_events()
-        return TrialFiles(folder.id, sender.attempt_id, state, reason, pack(folder.path))
+            reason = f"{self.worker.address} cannot write its scratch folder: {error}"
+        attempt.send_events()
+        return TrialFiles(attempt.id, state, reason, pack(folder.path))
 
-    def _prepare(self, request: TrialRequest, folder: RunFolder, sender: EventSender, tick: Callable[[], None]) -> str:
-        """Fill the scratch folder. Returns the dataset's name on the study's machine if it has another one here."""
+    def _fill_folder(self, request: TrialRequest, attempt: Attempt) -> str:
+        """Write the run's files. Returns the dataset's name on the study's machine if it has another name here."""
+        folder, dataset = attempt.folder, request.dataset
         folder.experiment_file.write_bytes(request.experiment)
         launch = json.loads(request.launch)
         launch["wait"] = False
         if request.remote:
-            launch["threads"] = launch.get("threads") or self._worker.state.nthreads
+            launch["threads"] = launch.get("threads") or self.worker.state.nthreads
             if not Path(launch.get("data_dir") or "").is_dir():
                 launch["data_dir"] = None
         own_name = ""
-        if request.dataset is not None and not _has(request.dataset, launch.get("data_dir")):
-            stored = self._get_dataset(request.dataset, sender, tick)
-            if request.dataset.known:
+        if dataset is not None and not _has(dataset, launch.get("data_dir")):
+            stored = self._request_dataset(dataset, attempt)
+            if dataset.known:
                 launch["data_dir"] = str(stored)
             else:
-                own_name = request.dataset.name
-                _rename_dataset(folder, str(stored / request.dataset.folder))
-        write_text(folder.path / "launch.json", json.dumps(launch))
+                own_name = dataset.name
+                _rename_dataset(folder, str(stored / dataset.folder))
+        write_text(folder.launch_file, json.dumps(launch))
         folder.write_status(status_of_new_folder())
         return own_name
 
-    def _get_dataset(self, key: DatasetKey, sender: EventSender, tick: Callable[[], None]) -> Path:
-        """Ask the study's process for a dataset that is not here, and wait for it."""
-        stored, end = stored_dataset(key, self.datasets), time.monotonic() + DATA_SECONDS
+    def _request_dataset(self, key: DatasetKey, attempt: Attempt) -> Path:
+        """Return the folder of a dataset that the study sends; ask for it and wait where it is not stored yet."""
+        stored, end = self.datasets / key.sha256, time.monotonic() + DATA_SECONDS
         if not stored.exists():
             self.dataset_came.clear()
-            sender.send("needs dataset")
+            attempt.send("needs dataset")
         while not stored.exists():
-            tick()
+            attempt.tick()
             if time.monotonic() > end:
-                raise DataError(f"{key.folder} is not on {self._worker.address}, and the study did not send it in time")
+                raise DataError(f"{key.folder} is not on {self.worker.address}, and the study did not send it in time")
             self.dataset_came.wait(LOOK_SECONDS)
             self.dataset_came.clear()
         return stored
@@ -213,13 +211,6 @@ class TrialWorker:
             self._server, self._server_settings = TrialServer(self._root / "server.log"), settings
         return self._server
 
-    def _check(self, task: str) -> None:
-        """Raise TrialCancelledError where Dask, the study or the worker itself no longer wants the trial."""
-        state = self._worker.state.tasks.get(task)
-        wanted = state is not None and state.state in ("executing", "long-running")
-        if not wanted or self._closing or self._worker.status.name not in ("running", "paused"):
-            raise TrialCancelledError
-
     def _end_if_idle(self) -> None:
         if self._busy.acquire(blocking=False):
             self._end_server()
@@ -232,7 +223,7 @@ class TrialWorker:
 
 
 def _has(key: DatasetKey, data_dir: str | None) -> bool:
-    """Return whether this machine has the dataset; only names of the catalogue mean the same data everywhere."""
+    """Return whether this machine has the dataset; a name outside the catalogue means other data on each machine."""
     if not key.known:
         return False
     location = find(key.name, Path(data_dir) if data_dir else None)
@@ -248,13 +239,13 @@ def _rename_dataset(folder: RunFolder, name: str) -> None:
 
 @dataclass(frozen=True)
 class WorkerFacts:
-    """Facts that a worker reports of itself.
+    """Facts that a worker reports about itself.
 
     Attributes:
         version: of mnist-tui.
         python: with its minor version (``3.11``).
-        gpu: the GPU that it has to itself; None without one.
-        threads: how many Dask gave it; a trial that asks for no number gets as many.
+        gpu: the GPU that only this worker uses; None without one.
+        threads: the worker's number in Dask; a trial that requests no number gets as many.
     """
 
     host: str
@@ -266,21 +257,18 @@ class WorkerFacts:
 
 
 _trial_workers: dict[str, TrialWorker] = {}
-"""By study."""
+"""The trial workers of this process, by study."""
 
 
 def report_facts(dask_worker: Any) -> WorkerFacts:
-    """Return the facts of this worker."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    gpu = 0 if visible is None and devices.gpu_count() else None
-    if visible is not None and (first := visible.partition(",")[0].strip()).isdecimal():
-        gpu = int(first)
+    first = ("0" if devices.gpu_count() else "") if visible is None else visible.partition(",")[0].strip()
     return WorkerFacts(
         socket.gethostname(),
         mnist_tui.__version__,
         ".".join(platform.python_version_tuple()[:2]),
         importlib.util.find_spec("tensorflow") is not None,
-        gpu,
+        int(first) if first.isdecimal() else None,
         dask_worker.state.nthreads,
     )
 
@@ -298,19 +286,17 @@ async def accept_trials(dask_worker: Any) -> None:
 
 
 async def close_study(study: str) -> None:
-    """End this worker's part in a study, also in the middle of a trial."""
+    """End this worker's part in a study, even in the middle of a trial."""
     if (trial_worker := _trial_workers.pop(study, None)) is not None:
         await asyncio.to_thread(trial_worker.close)
 
 
-def deliver_command(study: str, run: str, command: Command) -> bool:
-    """Leave a command for a run. Returns False where the run is not being trained here."""
+def deliver_command(study: str, run: str, command: Command) -> None:
+    """Write a command into the folder of a run, unless the run is not being trained here."""
     trial_worker = _trial_workers.get(study)
     folder = trial_worker.current if trial_worker is not None else None
-    if folder is None or folder.id != run:
-        return False
-    control.write_command(folder, command)
-    return True
+    if folder is not None and folder.id == run:
+        control.write_command(folder, command)
 
 
 def receive_dataset(study: str, key: DatasetKey, files: DatasetFiles) -> None:
@@ -321,13 +307,11 @@ def receive_dataset(study: str, key: DatasetKey, files: DatasetFiles) -> None:
 
 
 def train(request: TrialRequest) -> TrialFiles:
-    """Train a run to its end. Where it is no longer wanted here, Dask gives it to another worker."""
+    """Train a run to its end. Where the run is no longer wanted here, Dask gives it to another worker."""
     from distributed import Reschedule, get_worker
 
     worker, study = get_worker(), request.study
-    trial_worker = _trial_workers.get(study)
-    if trial_worker is None:
-        trial_worker = _trial_workers.setdefault(study, TrialWorker(study, worker))
+    trial_worker = _trial_workers.get(study) or _trial_workers.setdefault(study, TrialWorker(study, worker))
     try:
         return trial_worker.train(request, str(worker.get_current_task()))
     except TrialCancelledError:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 from mnist_tui.errors import RequestError
-from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Ended, Event, RunStarted
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.process_folder import Status, this_process
-from mnist_tui.studies.coordinator import Coordinator, TrialNews
+from mnist_tui.studies.cluster import TrialNews
+from mnist_tui.studies.coordinator import Coordinator
 from mnist_tui.studies.events import Worker
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.trials import NAMES
@@ -33,7 +34,7 @@ class FakeTrial:
 
 @dataclass
 class FakeExecutor:
-    """Trains by writing down curves.
+    """In the place of a `Cluster`; trains by writing down curves.
 
     Attributes:
         curve: validation accuracy of a trial, by its hidden neurons, after an epoch.
@@ -65,7 +66,7 @@ class FakeExecutor:
     def capacity(self) -> int:
         return len(self.places)
 
-    def workers(self) -> Sequence[Worker]:
+    def workers(self) -> tuple[Worker, ...]:
         return tuple(self.places)
 
     def submit(self, folder: RunFolder) -> None:
@@ -77,8 +78,7 @@ class FakeExecutor:
         self.trials[folder.id] = FakeTrial(folder, {"hidden": hidden}, experiment.training.epochs)
         self.most = max(self.most, len(self.trials))
 
-    def command(self, run: str, command: Command) -> None:
-        assert command.name == "stop"
+    def stop(self, run: str) -> None:
         if run in self.trials and self.trials[run].values["hidden"] not in self.deaf:
             self.trials[run].stopped = True
 
@@ -136,7 +136,7 @@ def coordinated(folder: StudyFolder, executor: FakeExecutor, stops: Callable[[],
         folder.write_status(this_process(state))
 
     beat("running")
-    state, reason = Coordinator(folder, executor, stops=stops, beat=beat).run()
+    state, reason = Coordinator(folder, cast(Any, executor), stops=stops, beat=beat).run()
     for trial in executor.trials.values():
         trial.folder.write_status(Status("stopped"))
     log = EventLog(folder.events_file)

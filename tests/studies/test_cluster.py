@@ -17,7 +17,6 @@ from mnist_tui.data.catalogue import FILE_NAMES, Part
 from mnist_tui.data.idx import idx_header
 from mnist_tui.errors import RunError
 from mnist_tui.runs import control
-from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.events import EpochEnded, Resumed
 from mnist_tui.runs.library import run_folders
@@ -196,7 +195,7 @@ def test_a_cluster_of_this_machine_obeys_survives_a_crash_and_leaves_nothing(tmp
 
         control.send(endless, "pause")
         wait_for(lambda: here.poll(0.2) and endless.state() == "paused")
-        here.command(endless.id, Command("stop"))
+        here.stop(endless.id)
         all_of(here, [endless, short], told)
         assert endless.state() == "stopped"
         assert present(endless.results())["state"] == "stopped"

@@ -129,7 +129,7 @@ def test_a_runs_events_stream_home_and_its_end_waits_for_its_files(tmp_path):
 
     there = scratch_of(run, tmp_path / "scratch", log=log)
     launch, written = (run.path / "launch.json").read_bytes(), run.events_file.stat().st_ino
-    assert mirror.receive_files(TrialFiles(run.id, "a", "finished", "all 2 epochs done", pack(there))) == [ENDED]
+    assert mirror.receive_files(TrialFiles("a", "finished", "all 2 epochs done", pack(there))) == [ENDED]
     assert run.events_file.read_bytes() == log
     assert run.events_file.stat().st_ino == written
     assert tail.read() == [ENDED]
@@ -156,7 +156,7 @@ def test_another_attempt_begins_anew_for_whoever_watches(tmp_path):
     assert mirror.append_events("a", 0, lines(epoch(2))) == []
     log = lines(started(run.id), epoch(1), ENDED)
     mirror.append_events("b", 0, lines(started(run.id)))
-    mirror.receive_files(TrialFiles(run.id, "b", "finished", "", pack(scratch_of(run, tmp_path / "scratch", log=log))))
+    mirror.receive_files(TrialFiles("b", "finished", "", pack(scratch_of(run, tmp_path / "scratch", log=log))))
     state = reduce(state, tail.read())
     assert [row.epoch for row in state.history] == [1]
     assert state.state == "finished"
@@ -167,7 +167,7 @@ def test_a_result_of_which_nothing_was_told_before_is_whole_at_home(tmp_path):
     run = new_run(tmp_path / "runs", experiment())
     log = lines(started(run.id), epoch(1), ENDED)
     there = scratch_of(run, tmp_path / "scratch", log=log)
-    events = RunMirror(run).receive_files(TrialFiles(run.id, "z", "finished", "", pack(there)))
+    events = RunMirror(run).receive_files(TrialFiles("z", "finished", "", pack(there)))
     assert [event.type for event in events] == ["run_started", "epoch", "ended"]
     assert run.events_file.read_bytes() == log
 
@@ -178,7 +178,7 @@ def test_a_lost_run_has_failed_and_keeps_its_log(tmp_path):
     mirror.start_attempt("a")
     there = scratch_of(run, tmp_path / "scratch", log=lines(started(run.id), epoch(1)) + b'{"type":"epo')
     (there / "results.json").unlink()
-    mirror.receive_files(TrialFiles(run.id, "a", "", "the worker died by SIGSEGV", pack(there)))
+    mirror.receive_files(TrialFiles("a", "", "the worker died by SIGSEGV", pack(there)))
     state = replayed(run.events_file)
     assert (run.state(), run.status().reason) == ("failed", "the worker died by SIGSEGV")
     assert (state.state, len(state.history), present(state.ended).reason) == ("failed", 1, "the worker died by SIGSEGV")
@@ -189,7 +189,7 @@ def test_a_damaged_result_leaves_nothing_at_home(tmp_path):
     run = new_run(tmp_path / "runs", experiment())
     mirror, before = RunMirror(run), sorted(run.path.iterdir())
     with pytest.raises(TransportError):
-        mirror.receive_files(TrialFiles(run.id, "a", "finished", "", archive("../outside")))
+        mirror.receive_files(TrialFiles("a", "finished", "", archive("../outside")))
     assert sorted(run.path.iterdir()) == before
     mirror.give_up("damaged")
     assert run.state() == "failed"
@@ -210,7 +210,7 @@ def test_data_are_kept_under_what_they_hold(tmp_path):
     assert len(files) == 5
 
     transport.store_dataset(found.key, files, tmp_path / "cache")
-    kept = transport.stored_dataset(found.key, tmp_path / "cache") / "letters"
+    kept = tmp_path / "cache" / found.key.sha256 / "letters"
     assert {path.name: path.read_bytes() for path in kept.iterdir()} == dict(files)
     transport.store_dataset(found.key, files, tmp_path / "cache")
     with pytest.raises(ValueError, match="letters arrived damaged"):
@@ -288,8 +288,8 @@ class FakeClient:
         del request
         return FakeFuture()
 
-    def send_command(self, worker, run, command, on_failure):
-        del run, on_failure
+    def call_later(self, worker, function, study, run, command):
+        del function, study, run
         self.told.append((worker, command.name, command.epochs))
 
     def says(self, kind, run, attempt_id, worker, **more):
