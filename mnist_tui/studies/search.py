@@ -1,7 +1,7 @@
-"""Decide which trial is trained next and which one is stopped early.
+"""Decide which trial is trained next, and which running trial is stopped early.
 
-A grid knows all its trials. A search samples them one by one with Optuna, which keeps no database: it is asked anew
-each time, from the study's rows, so that the answer depends on the seed and on the earlier points alone.
+The trials of a grid are all planned at first. A search samples points one by one with Optuna, which keeps no database:
+each time it gets all earlier points, so that the next point depends only on the search's seed and on those points.
 """
 
 from __future__ import annotations
@@ -19,38 +19,37 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.studies.events import TrialPlanned
-from mnist_tui.studies.spec import Metric, Study, SweepAxis
-from mnist_tui.studies.state import Point, StudyState, TrialRow, Values
+from mnist_tui.studies.spec import Study, SweepAxis
+from mnist_tui.studies.state import StudyState, TrialRow, Values
 from mnist_tui.studies.trial_table import METRIC_NAMES, score_text
 from mnist_tui.studies.trials import Trial, count_points, plan_point, plan_trials
 
 if TYPE_CHECKING:
-    import optuna
     from optuna.distributions import BaseDistribution
 
 
 ATTEMPTS = 50
-"""How often another point is drawn where a point was tried before or makes no valid experiment."""
+"""How often another point is sampled where a point was tried before or makes no valid experiment."""
 ENUMERABLE = 20_000
-"""The untried points of a space are listed if it has at most so many points."""
+"""The largest number of points in a space whose untried points are listed."""
 FIRST_AT_RANDOM = 10
-"""Points that TPE draws at random before it has anything to learn from."""
+"""The number of points that TPE samples at random before it models the earlier ones."""
 DIGITS = 6
 """Significant digits of a sampled number."""
 FINISHED_FIRST = 5
-"""Trials that must have finished before any is pruned."""
+"""The number of trials that must finish before a trial is pruned."""
 WARM_UP_SHARE = 0.2
-"""Share of a trial's epochs in which it is not pruned; at least WARM_UP_EPOCHS."""
 WARM_UP_EPOCHS = 2
+"""A trial is not pruned in its first epochs: in this share of them, and in at least so many."""
 
 
 @dataclass(frozen=True)
 class SampledPoint:
-    """A point that was tried.
+    """A point that was sampled before, judged by the trials of all its seeds.
 
     Attributes:
-        state: running, finished, pruned (or diverged, which is no better), or failed.
-        score: the mean of the metric over the seeds, once it is finished.
+        state: running, finished, pruned (a diverged trial counts as pruned) or failed.
+        score: the mean of the metric over the seeds, once the point is finished.
         curve: pairs of an epoch and the mean of the metric over the seeds, for epochs that all seeds have.
     """
 
@@ -60,16 +59,12 @@ class SampledPoint:
     curve: tuple[tuple[int, float], ...] = ()
 
 
-def sampled_points(points: Mapping[Point, Sequence[TrialRow]]) -> list[SampledPoint]:
-    """Return the points of a study in the order in which they were sampled, judged by the mean over their seeds."""
-    return [_sampled_point(values, rows) for (_, values), rows in points.items()]
-
-
-def _sampled_point(values: Values, rows: Sequence[TrialRow]) -> SampledPoint:
+def sampled_point(values: Values, rows: Sequence[TrialRow]) -> SampledPoint:
+    """Return a point of a search, given the rows of its trials."""
     states = {row.state for row in rows}
     curves = [dict(row.curve) for row in rows if row.curve]
     shared = sorted(set(curves[0]).intersection(*curves[1:])) if curves else []
-    curve = tuple((epoch, fmean(found[epoch] for found in curves)) for epoch in shared)
+    curve = tuple((epoch, fmean(each[epoch] for each in curves)) for epoch in shared)
     if states & {"pruned", "diverged"}:
         return SampledPoint(values, "pruned", curve=() if "diverged" in states else curve)
     if states & {"waiting", "running"}:
@@ -81,52 +76,50 @@ def _sampled_point(values: Values, rows: Sequence[TrialRow]) -> SampledPoint:
 
 
 def next_values(study: Study, points: Sequence[SampledPoint], fits: Callable[[Values], bool]) -> Values | None:
-    """Return the point to try next; a point is tried twice only where the space has no other.
+    """Return the values of the point to try next; no point is tried twice.
 
     Args:
-        points: the points that there are, in the order in which they were sampled.
-        fits: whether values make a valid experiment.
+        points: the earlier points, in the order in which they were sampled.
+        fits: returns whether values make a valid experiment.
 
     Returns:
-        None where the search is over: there are enough points, or none is left that fits.
+        None where the search is over: there are enough points, or no other point that fits was found.
     """
     if len(points) >= study.search.points:
         return None
     tried = {point.values for point in points}
-    refused: set[Values] = set()
     for attempt in range(ATTEMPTS):
         values = _propose(study, points, attempt)
-        if values in tried or values in refused:
-            continue
-        if fits(values):
-            return values
-        refused.add(values)
-    return _untried(study, tried | refused, fits, len(points))
+        if values not in tried:
+            if fits(values):
+                return values
+            tried.add(values)
+    return _untried(study, tried, fits, len(points))
 
 
-def _untried(study: Study, known: set[Values], fits: Callable[[Values], bool], position: int) -> Values | None:
-    """Return any untried point of a space that is small enough to be listed."""
+def _untried(study: Study, tried: set[Values], fits: Callable[[Values], bool], position: int) -> Values | None:
+    """Return an untried point of a space that is small enough to be listed; None where there is none."""
     size = count_points(study.axes)
     if size is None or size > ENUMERABLE:
         return None
-    pairs = [[(axis.name, text) for text in _all_texts(axis)] for axis in study.axes]
-    left = [values for values in itertools.product(*pairs) if values not in known]
-    _seeded(study, position, ATTEMPTS).shuffle(left)
+    texts = (
+        axis.values if axis.range is None else map(str, range(int(axis.range.low), int(axis.range.high) + 1))
+        for axis in study.axes
+    )
+    pairs = [[(axis.name, text) for text in values] for axis, values in zip(study.axes, texts, strict=True)]
+    left = [values for values in itertools.product(*pairs) if values not in tried]
+    _random(study, position, ATTEMPTS).shuffle(left)
     return next(filter(fits, left), None)
 
 
-def _all_texts(axis: SweepAxis) -> Iterable[str]:
-    limits = axis.range
-    return axis.values if limits is None else map(str, range(int(limits.low), int(limits.high) + 1))
-
-
 def _propose(study: Study, points: Sequence[SampledPoint], attempt: int) -> Values:
-    """Ask Optuna for a point, with a seed that belongs to this position and this attempt alone."""
     import optuna
+    from optuna.trial import TrialState, create_trial
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    kinds = {axis.name: _distribution(axis) for axis in study.axes}
-    seed = _seeded(study, len(points), attempt).getrandbits(32)
+    distributions = {axis.name: _distribution(axis) for axis in study.axes}
+    states = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "running": TrialState.RUNNING}
+    seed = _random(study, len(points), attempt).getrandbits(32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler = (
@@ -136,27 +129,21 @@ def _propose(study: Study, points: Sequence[SampledPoint], attempt: int) -> Valu
                 n_startup_trials=FIRST_AT_RANDOM, multivariate=True, constant_liar=True, seed=seed
             )
         )
-        before = optuna.create_study(
+        earlier = optuna.create_study(
             direction="maximize" if study.search.metric == "val_accuracy" else "minimize", sampler=sampler
         )
-        before.add_trials([_frozen(point, kinds, study) for point in points])
-        params = before.ask(kinds).params
+        for point in points:
+            texts = dict(point.values)
+            trial = create_trial(
+                state=states.get(point.state, TrialState.FAIL),
+                value=point.score if point.state == "finished" else None,
+                params={axis.name: _number(texts[axis.name], axis) for axis in study.axes},
+                distributions=distributions,
+                intermediate_values=dict(point.curve),
+            )
+            earlier.add_trial(trial)
+        params = earlier.ask(distributions).params
     return tuple((axis.name, _text(params[axis.name], axis)) for axis in study.axes)
-
-
-def _frozen(point: SampledPoint, kinds: Mapping[str, BaseDistribution], study: Study) -> optuna.trial.FrozenTrial:
-    import optuna
-
-    states = optuna.trial.TrialState
-    state = {"finished": states.COMPLETE, "pruned": states.PRUNED, "running": states.RUNNING}
-    values = dict(point.values)
-    return optuna.trial.create_trial(
-        state=state.get(point.state, states.FAIL),
-        value=point.score if point.state == "finished" else None,
-        params={axis.name: _parameter(values[axis.name], axis) for axis in study.axes},
-        distributions=dict(kinds),
-        intermediate_values=dict(point.curve),
-    )
 
 
 def _distribution(axis: SweepAxis) -> BaseDistribution:
@@ -170,7 +157,8 @@ def _distribution(axis: SweepAxis) -> BaseDistribution:
     return FloatDistribution(limits.low, limits.high, log=limits.log)
 
 
-def _parameter(text: str, axis: SweepAxis) -> Any:
+def _number(text: str, axis: SweepAxis) -> Any:
+    """Return the value that Optuna knows under a text: a number of the axis's range, or the text of a listed value."""
     limits = axis.range
     if limits is None:
         return text
@@ -181,20 +169,19 @@ def _text(value: Any, axis: SweepAxis) -> str:
     return f"{value:.{DIGITS}g}" if axis.range and not axis.range.whole else str(value)
 
 
-def _seeded(study: Study, position: int, attempt: int) -> random.Random:
+def _random(study: Study, position: int, attempt: int) -> random.Random:
     return random.Random(f"{study.search.seed}:{position}:{attempt}")
 
 
 class TrialQueue:
-    """The planned trials of a study, and which of them is next.
+    """The planned trials of a study. A search adds trials until it is over.
 
     Args:
-        bases: the experiment of each of the study's bases, by its name there.
-        state: from the study's log; a search goes on from the points that were sampled before.
+        bases: the experiment of each of the study's bases, by the base's name.
+        state: from the study's log; a search continues after the points that were sampled before.
 
     Attributes:
         trials: by number.
-        complete: whether there will be no more.
 
     Raises:
         RequestError: a value makes no valid experiment.
@@ -203,31 +190,37 @@ class TrialQueue:
     def __init__(self, study: Study, bases: Mapping[str, Preset], state: StudyState) -> None:
         self._study, self._bases = study, bases
         self.trials = {trial.number: trial for trial in plan_trials(study, bases)}
-        self.complete = study.search.kind == "grid"
-        if not self.complete:
+        self._complete = study.search.kind == "grid"
+        if not self._complete:
             for (_, values), rows in state.points.items():
                 self._add(values, rows[0].number)
 
     def first_waiting(self, state_of: Mapping[int, str], running: Container[int]) -> Trial | None:
-        """Return the first trial that waits and is not among the running numbers; None without one."""
+        """Return the first trial that waits for a worker; None where there is none.
+
+        Args:
+            state_of: states by trial number; a trial without a state waits.
+            running: numbers of trials to leave out, whatever their state.
+        """
         waiting = (n for n in self.trials if n not in running and state_of.get(n, "waiting") == "waiting")
         number = min(waiting, default=None)
         return None if number is None else self.trials[number]
 
     def sample(self, state: StudyState) -> bool:
-        """Add the trials of one more point. Returns False for a grid, and where the search is over."""
-        if self.complete:
+        """Add the trials of one more point. Returns False if none was added: for a grid, or if the search is over."""
+        if self._complete:
             return False
-        values = next_values(self._study, sampled_points(state.points), self._fits)
+        points = [sampled_point(values, rows) for (_, values), rows in state.points.items()]
+        values = next_values(self._study, points, self._fits)
         if values is None:
-            self.complete = True
+            self._complete = True
             return False
         self._add(values, len(state.rows) + 1)
         return True
 
     def new_rows(self, state: StudyState) -> list[TrialPlanned]:
-        """Return the events of the trials that have no row yet."""
-        known = {row.number for row in state.rows}
+        """Return the events that give a row to each trial without one."""
+        numbers = {row.number for row in state.rows}
         return [
             TrialPlanned(
                 number=number,
@@ -238,7 +231,7 @@ class TrialQueue:
                 parameters=of(trial.preset.experiment).total,
             )
             for number, trial in sorted(self.trials.items())
-            if number not in known
+            if number not in numbers
         ]
 
     def _add(self, values: Values, number: int) -> None:
@@ -255,30 +248,30 @@ class TrialQueue:
 class Pruner:
     """The median stopping rule (Golovin et al., 2017), as in Optuna's `MedianPruner`.
 
-    A trial is pruned where its best score so far is worse than the median of the finished trials' scores after the same
+    A trial is pruned if its best score so far is worse than the median of the finished trials' scores after the same
     epoch; not before some trials have finished, and not in its first epochs.
 
     Args:
-        metric: what trials are compared by.
+        metric: the study's, by which trials are compared.
         rows: the rows that exist already.
     """
 
-    def __init__(self, metric: Metric, rows: Iterable[TrialRow] = ()) -> None:
-        self._metric: Metric = metric
+    def __init__(self, metric: str, rows: Iterable[TrialRow] = ()) -> None:
+        self._metric = metric
         self._finished: list[dict[int, float]] = []
         for row in rows:
             self.add_finished(row)
 
     def add_finished(self, row: TrialRow) -> None:
-        """Take a trial that has ended into the comparison, if it finished."""
+        """Add a trial that has ended to the trials that others are compared with, if it finished."""
         if row.state == "finished" and row.curve:
             self._finished.append(dict(row.curve))
 
     def prune_reason(self, row: TrialRow) -> str:
-        """Return a sentence that says why a running trial should be pruned; empty where it should not.
+        """Return why a running trial should be pruned, in a sentence; empty where it should not.
 
         Args:
-            row: with its curve up to the newest logged epoch.
+            row: the trial's, with its curve up to the newest logged epoch.
         """
         warm = max(WARM_UP_EPOCHS, math.ceil(WARM_UP_SHARE * row.epochs))
         if not row.curve or row.epoch <= warm or row.epoch >= row.epochs:

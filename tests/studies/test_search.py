@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from mnist_tui.studies.search import SampledPoint, next_values, sampled_points
+from mnist_tui.studies.search import SampledPoint, next_values, sampled_point
 from mnist_tui.studies.spec import Study
 from mnist_tui.studies.state import TrialRow, Values
 from tests.studies.made import study
@@ -94,14 +94,14 @@ def row(number: int, seed: int, state: str, score: float | None = None, *curve: 
 
 def test_a_point_is_judged_by_the_mean_over_its_seeds() -> None:
     rows = [row(1, 0, "finished", 0.8, 0.5, 0.8), row(2, 1, "finished", 0.9, 0.6, 0.8, 0.9)]
-    (point,) = sampled_points({rows[0].point: rows})
+    point = sampled_point(rows[0].values, rows)
     assert (point.state, round(point.score or 0, 9)) == ("finished", 0.85)
     assert [(epoch, round(value, 9)) for epoch, value in point.curve] == [(1, 0.55), (2, 0.8)]
 
 
 def test_a_point_is_done_once_all_its_seeds_are() -> None:
     def state(*rows: TrialRow) -> str:
-        return sampled_points({rows[0].point: rows})[0].state
+        return sampled_point(rows[0].values, rows).state
 
     good = row(1, 0, "finished", 0.8)
     assert state(good, row(2, 1, "waiting")) == state(good, row(2, 1, "running")) == "running"
