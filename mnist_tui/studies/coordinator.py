@@ -27,7 +27,7 @@ from mnist_tui.studies.events import StudyEvent, TrialEnded, Worker, is_logged
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.search import Pruner, TrialQueue
 from mnist_tui.studies.spec import Metric
-from mnist_tui.studies.state import Reducer, StudyState, TrialRow
+from mnist_tui.studies.state import Reducer, StudyState, TrialRow, by_point
 from mnist_tui.studies.trial_table import counts
 from mnist_tui.studies.trials import Trial
 from mnist_tui.wording import counted
@@ -228,7 +228,7 @@ class Coordinator:
         if self._no_worker_since is not None and now - self._no_worker_since > NO_WORKER_SECONDS:
             where = self._study.scheduler or "the study's own scheduler"
             note = f"no worker is connected to {where}; the study waits for one"
-            if note not in self._reducer.notes:
+            if note not in self._reducer.state().notes:
                 self._add(events.StudyNoted(text=note))
 
     def _submit(self) -> None:
@@ -249,10 +249,10 @@ class Coordinator:
     def _next_trial(self) -> Trial | None:
         """Return the trial to begin next; a search may sample it now. None where there is none."""
         running = set(self._running.values())
-        trial = self._queue.first_waiting(self._reducer.states, running)
+        trial = self._queue.first_waiting(self._reducer.rows, running)
         if trial is None and self._queue.sample(self._reducer.state()):
             self._add_rows()
-            trial = self._queue.first_waiting(self._reducer.states, running)
+            trial = self._queue.first_waiting(self._reducer.rows, running)
         return trial
 
     def _create_run(self, trial: Trial) -> RunFolder:
@@ -338,7 +338,7 @@ class Coordinator:
         self._add(epoch_event(number, event))
         if self._pruner is None or self._stopping or number in self._prune_reasons:
             return
-        if why := self._pruner.prune_reason(self._reducer.row(number)):
+        if why := self._pruner.prune_reason(self._reducer.rows[number]):
             self._prune_reasons[number] = why
             self._cluster.stop(run)
 
@@ -346,7 +346,7 @@ class Coordinator:
         del self._running[event.run]
         why = self._prune_reasons.pop(event.number, "")
         self._add(replace(event, state="pruned", reason=why) if why and event.state == "stopped" else event)
-        row = self._reducer.row(event.number)
+        row = self._reducer.rows[event.number]
         if self._pruner is not None:
             self._pruner.add_finished(row)
         if row.state == "pruned":
@@ -354,12 +354,12 @@ class Coordinator:
 
     def _prune_other_seeds(self, pruned: TrialRow) -> None:
         why = f"not trained: trial {pruned.number} of the same values was pruned after epoch {pruned.epoch}"
-        for row in self._reducer.state().points[pruned.point]:
+        for row in by_point(self._reducer.state().rows)[pruned.point]:
             if row.state == "waiting" and row.number not in self._running.values():
                 self._add(TrialEnded(number=row.number, run="", state="pruned", reason=why))
 
     def _seconds_of(self, number: int) -> float:
-        began = self._reducer.row(number).began
+        began = self._reducer.rows[number].began
         return 0.0 if began is None else self._clock() - began
 
     def _end(self) -> tuple[str, str]:

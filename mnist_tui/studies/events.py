@@ -1,6 +1,6 @@
-"""The events in a study's log, by which its process informs the front ends. Trials are identified by their number.
+"""The events in a study's log, which its process writes for all front ends. They name trials by their numbers.
 
-The log of each trial's run has the details; the study's log has only the data for the study's table.
+The details of a trial are in its run's log; the study's log has only the data for the study's table.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ class StudyEvent(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StudyFacts:
-    """Facts of a study that its log says first.
+    """Facts about a study that its first event has.
 
     Attributes:
-        metric: what trials are compared by.
-        axes: names of the parameters that differ.
-        trials: how many rows the study will have; a search adds them one by one.
+        kind: seeds, sweep or reproduction.
+        metric: val_accuracy or val_loss, by which trials are compared.
+        axes: names of the parameters that differ between trials.
+        trials: the number of trials at the end of the study; a search plans them one by one.
         compares: whether one trial is the best.
         threads: of one TensorFlow operation in each trial; 0 while it is not known.
     """
@@ -41,7 +42,7 @@ class StudyFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyStarted(StudyFacts, StudyEvent):
-    """A process began with the study, for the first time or again; trials that are not done wait from now on."""
+    """A process of the study has begun, the first one or a later one; all trials that are not done wait again."""
 
     type: ClassVar[str] = "study_started"
     study: str
@@ -49,7 +50,7 @@ class StudyStarted(StudyFacts, StudyEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class TrialPlanned(StudyEvent):
-    """A trial was planned; from now on it has a row (`state.TrialRow`)."""
+    """A trial was planned, and gets a row (`state.TrialRow`)."""
 
     type: ClassVar[str] = "trial_planned"
     number: int
@@ -71,7 +72,7 @@ class TrialSubmitted(StudyEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class TrialBegan(StudyEvent):
-    """A worker trains the trial from the beginning; epochs of an earlier attempt are void."""
+    """A worker has begun to train the trial from its start; epochs of an earlier attempt are void."""
 
     type: ClassVar[str] = "trial_began"
     number: int
@@ -82,7 +83,7 @@ class TrialBegan(StudyEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class TrialEpoch(StudyEvent):
-    """The validation scores of a trial after an epoch. Not every epoch is logged; see `is_logged`."""
+    """The validation scores of a trial after an epoch. Only some epochs have this event; see `is_logged`."""
 
     type: ClassVar[str] = "trial_epoch"
     number: int
@@ -96,7 +97,7 @@ class TrialScores:
     """The scores of a trial.
 
     Attributes:
-        score: the study's metric, by which trials are compared, of the model that the trial ended with.
+        score: the study's metric, measured on the model that the trial ended with.
         val_loss, val_accuracy: of the newest epoch.
     """
 
@@ -110,7 +111,7 @@ class TrialScores:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialEnded(TrialScores, StudyEvent):
-    """A trial has ended; the last event of the trial, unless it is trained again.
+    """A trial has ended. It is the last event of the trial, unless the trial is trained again.
 
     Attributes:
         state: finished, stopped, pruned, failed or diverged.
@@ -132,7 +133,7 @@ class Worker:
 
     Attributes:
         gpu: the GPU that only this worker uses; None without one.
-        threads: of one TensorFlow operation in its trials that ask for no number.
+        threads: of one TensorFlow operation, in trials that request no number.
     """
 
     address: str
@@ -144,7 +145,7 @@ class Worker:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkersSeen(StudyEvent):
-    """The workers that there are now; logged when they change."""
+    """The workers that are connected now; logged when they change."""
 
     type: ClassVar[str] = "workers"
     workers: tuple[Worker, ...]
@@ -152,7 +153,7 @@ class WorkersSeen(StudyEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class StudyNoted(StudyEvent):
-    """A note for the user, in a sentence."""
+    """The process has a note for the user, in a sentence."""
 
     type: ClassVar[str] = "note"
     text: str
@@ -160,7 +161,7 @@ class StudyNoted(StudyEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class StudyStopping(StudyEvent):
-    """No further trial begins; the running ones are told to stop."""
+    """The study is stopping: no further trial begins, and the running trials stop."""
 
     type: ClassVar[str] = "stopping"
 
@@ -176,23 +177,20 @@ class StudyEnded(StudyEvent):
 
 EVENTS: dict[str, type[StudyEvent]] = {kind.type: kind for kind in StudyEvent.__subclasses__()}
 ALL_LOGGED = 8
-"""So many first epochs are all logged; later, as many for each doubling of the number."""
+"""The first epochs, which are all logged; after them, half as many in each further doubling of the epoch number."""
 
 
 def is_logged(epoch: int) -> bool:
-    """Whether an epoch's scores enter the study's log: all at first, fewer later, the same epochs for every trial.
+    """Return whether an epoch's scores enter the study's log: of 1,000 epochs 35 do, so that the log stays short.
 
-    Of 1,000 epochs 35 are logged, so that the log of many long trials stays short. Curves can be compared because
-    they have the same epochs.
+    They are the same epochs for every trial, so that curves can be compared.
     """
-    stride = 1
-    while epoch > ALL_LOGGED * stride:
-        stride *= 2
+    stride = 1 << ((epoch - 1) // ALL_LOGGED).bit_length()
     return epoch % stride == 0
 
 
 def decode(line: bytes) -> StudyEvent | None:
-    """Return the event on a line; None where there is none, or one that this version does not know."""
+    """Return the event on a line; None where this version does not know its kind or shape."""
     try:
         doc = as_object(line)
         kind = EVENTS[doc["type"]]
@@ -202,7 +200,7 @@ def decode(line: bytes) -> StudyEvent | None:
 
 
 class StudyTail(Tail[StudyEvent]):
-    """Follows a study's log while another process writes it. An incomplete last line is read once it is complete."""
+    """Reads a study's log while another process writes it. An incomplete last line is read once it is complete."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, decode)

@@ -20,7 +20,7 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.studies.events import TrialPlanned
 from mnist_tui.studies.spec import Study, SweepAxis
-from mnist_tui.studies.state import StudyState, TrialRow, Values
+from mnist_tui.studies.state import StudyState, TrialRow, Values, by_point
 from mnist_tui.studies.trial_table import METRIC_NAMES, score_text
 from mnist_tui.studies.trials import Trial, count_points, plan_point, plan_trials
 
@@ -192,17 +192,17 @@ class TrialQueue:
         self.trials = {trial.number: trial for trial in plan_trials(study, bases)}
         self._complete = study.search.kind == "grid"
         if not self._complete:
-            for (_, values), rows in state.points.items():
+            for (_, values), rows in by_point(state.rows).items():
                 self._add(values, rows[0].number)
 
-    def first_waiting(self, state_of: Mapping[int, str], running: Container[int]) -> Trial | None:
+    def first_waiting(self, rows: Mapping[int, TrialRow], running: Container[int]) -> Trial | None:
         """Return the first trial that waits for a worker; None where there is none.
 
         Args:
-            state_of: states by trial number; a trial without a state waits.
+            rows: the rows of all trials, by number.
             running: numbers of trials to leave out, whatever their state.
         """
-        waiting = (n for n in self.trials if n not in running and state_of.get(n, "waiting") == "waiting")
+        waiting = (number for number in self.trials if number not in running and rows[number].state == "waiting")
         number = min(waiting, default=None)
         return None if number is None else self.trials[number]
 
@@ -210,7 +210,7 @@ class TrialQueue:
         """Add the trials of one more point. Returns False if none was added: for a grid, or if the search is over."""
         if self._complete:
             return False
-        points = [sampled_point(values, rows) for (_, values), rows in state.points.items()]
+        points = [sampled_point(values, rows) for (_, values), rows in by_point(state.rows).items()]
         values = next_values(self._study, points, self._fits)
         if values is None:
             self._complete = True

@@ -1,6 +1,6 @@
-"""The one reducer of a study: events → StudyState. Every figure that a front end shows of a study comes from here.
+"""The state of a study, computed from the events in its log. Every front end shows studies by it.
 
-Any beginning of a log can be reduced, and a trial has one row however many events there are about it.
+The state can be computed from any beginning of a log, and a trial has one row however many events it has.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mnist_tui.studies import events
 from mnist_tui.studies.events import StudyEvent, StudyFacts, StudyTail, TrialEpoch, TrialScores, Worker
 
 LIVE = ("starting", "running", "stopping")
-"""States of a study whose process lives."""
+"""States of a study whose process is running."""
 STATES = (*LIVE, "finished", "stopped", "failed", "crashed")
 ROW_STATES = ("waiting", "running", "finished", "stopped", "pruned", "failed", "diverged")
 SETTLED = ("finished", "pruned", "diverged")
@@ -24,26 +24,26 @@ ENDED = (*SETTLED, "stopped", "failed")
 
 Values = tuple[tuple[str, str], ...]
 Point = tuple[str, Values]
-"""The base and the values: equal for trials that differ in their seed alone."""
+"""The base and the values of a trial; trials of one point differ only in their seed."""
 
 
 @dataclass(frozen=True)
 class TrialRow(TrialScores):
-    """One trial.
+    """One trial of a study.
 
     Attributes:
         number: from 1, in the order in which trials were planned.
         base: the name, within the study, of the experiment that it starts from.
-        values: axis and value, as typed.
+        values: pairs of an axis and a value, as typed.
         run: the id of its run; empty before it has one.
         state: one of ROW_STATES.
         attempt: from 1; 0 before it began.
-        worker: the address of the worker that trains it, or did.
+        worker: the address of the worker that trains it or has trained it.
         began: when this attempt began, in seconds since the Unix epoch.
         epoch: the newest epoch in the study's log, which does not have every epoch.
-        epochs: planned.
+        epochs: the planned number of epochs.
         curve: pairs of an epoch and the study's metric after it; not every epoch.
-        parameters: of the network.
+        parameters: the number of parameters of the network.
         seconds: from the beginning on a worker to the arrival of the run's files; None before.
         deleted: whether its run was deleted.
     """
@@ -71,13 +71,13 @@ class TrialRow(TrialScores):
 
     @property
     def settled(self) -> bool:
-        """Whether it stays as it is when the study is resumed."""
+        """Whether the trial is not trained again when its study is resumed."""
         return self.state in SETTLED
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerRow(Worker):
-    """A worker process of the cluster, and the id of the run that it trains; empty while it is idle."""
+    """A worker process of the cluster, with the id of the run that it trains; empty while it is idle."""
 
     run: str = ""
 
@@ -88,18 +88,18 @@ class WorkerRow(Worker):
 
 @dataclass(frozen=True)
 class StudyState(StudyFacts):
-    """All that a front end knows of a study at one moment.
+    """A study at one moment.
 
     Attributes:
-        state: one of STATES except crashed, which only the folder can tell (`watch.read_study`).
-        rows: by number.
-        workers: the workers that there are now.
-        best: the number of the best row by the metric; with several seeds, of the best row of the point with the best
+        state: one of STATES; crashed only where it comes from `watch.read_study`, because the log does not show a crash.
+        rows: in the order of their numbers.
+        workers: the workers that are connected now.
+        best: the number of the best row by the metric; with several seeds, the best row of the point with the best
             mean. None while there is none, and in a study that compares nothing.
         started: when the newest process of the study began, in seconds since the Unix epoch.
         ended, updated: when the study ended, and when its log was last written; in the same unit.
-        reason: why it ended, in words.
-        notes: what the user should know.
+        reason: why the study ended.
+        notes: sentences for the user.
     """
 
     id: str = ""
@@ -119,7 +119,7 @@ class StudyState(StudyFacts):
 
     @property
     def resumable(self) -> bool:
-        """Whether its process can be started again, to train what is missing."""
+        """Whether a new process could train trials that are missing."""
         return not self.live and (self.state != "finished" or any(not row.settled for row in self.rows))
 
     @property
@@ -128,46 +128,45 @@ class StudyState(StudyFacts):
 
     @property
     def total(self) -> int:
-        """The number of trials at the end."""
+        """The number of trials that the study will have at its end."""
         return max(self.trials, len(self.rows))
 
     @property
     def done(self) -> int:
-        """The number of rows that have ended; a stopped one has not: it is trained when the study is resumed."""
+        """The number of trials that have ended, without stopped ones, which are trained when the study is resumed."""
         return sum(row.state in ENDED and row.state != "stopped" for row in self.rows)
 
     @property
     def progress(self) -> float:
-        """The number of trials that have ended; a running one counts by the share of its epochs."""
+        """The number of trials that have ended, plus for each running trial the share of its epochs that is done."""
         running = (row for row in self.rows if row.state == "running" and row.epochs)
         return self.done + sum(min(1.0, row.epoch / row.epochs) for row in running)
 
     @property
     def to_come(self) -> int:
-        """The number of trials, planned or not, that have not begun."""
+        """The number of trials that have not begun, including those that a search has not sampled yet."""
         return self.total - self.done - self.count("running") - self.count("stopped")
 
-    @property
-    def points(self) -> dict[Point, list[TrialRow]]:
-        return by_point(self.rows)
-
     def row(self, number: int) -> TrialRow | None:
-        """Return the row of that number; None where there is none (yet)."""
+        """Return the row of a trial; None where it has none yet."""
         return next((row for row in self.rows if row.number == number), None)
 
     def count(self, state: str) -> int:
-        """Return how many rows are in a state."""
+        """Return the number of trials in a state."""
         return sum(row.state == state for row in self.rows)
 
     def seconds_left(self, now: float) -> float | None:
-        """Estimate the seconds to the end, if trials take as long as the median so far.
+        """Estimate the seconds to the study's end, if each trial takes as long as the median of the ended ones.
+
+        Args:
+            now: seconds since the Unix epoch.
 
         Returns:
-            None while it is unknown, and once no trial is running.
+            None until a trial has ended, and while no trial is running.
         """
         if not self.live:
             return None
-        spent = [row.seconds for row in self.rows if row.state in SETTLED and row.seconds]
+        spent = [row.seconds for row in self.rows if row.settled and row.seconds]
         running = [row for row in self.rows if row.state == "running"]
         if not spent or not running:
             return None
@@ -178,7 +177,7 @@ class StudyState(StudyFacts):
 
 
 def by_point(rows: Iterable[TrialRow]) -> dict[Point, list[TrialRow]]:
-    """Group rows that differ in their seed alone; groups and rows stay in order."""
+    """Group rows that differ only in their seed; groups and rows stay in order."""
     points: dict[Point, list[TrialRow]] = {}
     for row in rows:
         points.setdefault(row.point, []).append(row)
@@ -186,7 +185,7 @@ def by_point(rows: Iterable[TrialRow]) -> dict[Point, list[TrialRow]]:
 
 
 def ranked(rows: Iterable[TrialRow], metric: str) -> list[TrialRow]:
-    """Return the rows that finished with a score, best first; equal ones by validation loss, then by number."""
+    """Return the rows that finished with a score, best first; equal scores by validation loss, then by number."""
     scored = [row for row in rows if row.state == "finished" and row.score is not None]
     return sorted(scored, key=lambda row: (*_cost(row, metric), row.number))
 
@@ -197,9 +196,9 @@ def _cost(row: TrialRow, metric: str) -> tuple[float, float]:
 
 
 def best_of(rows: Iterable[TrialRow], metric: str) -> int | None:
-    """Return the number of the best row: the best one of the point with the best mean over its seeds.
+    """Return the number of the best row: the best row of the point with the best mean score over its seeds.
 
-    Points count whose trials have all finished; while there is none, points of which some trials have finished.
+    Only points whose trials have all finished are compared; while there is none, the points with any finished trial.
     """
     points = list(by_point(rows).values())
     whole = [members for members in points if all(row.state == "finished" for row in members)]
@@ -213,7 +212,7 @@ def best_of(rows: Iterable[TrialRow], metric: str) -> int | None:
 
 
 def reduced(state: StudyState, new: Iterable[StudyEvent]) -> StudyState:
-    """Return the state after more events."""
+    """Return the state after more events of the log."""
     reducer = Reducer(state)
     for event in new:
         reducer.add(event)
@@ -221,21 +220,24 @@ def reduced(state: StudyState, new: Iterable[StudyEvent]) -> StudyState:
 
 
 def replayed(path: Path) -> StudyState:
-    """Read a study's log, and return the state as it was when the log was last written."""
+    """Return the state of a study from its log alone, as of the log's last event."""
     return reduced(StudyState(), StudyTail(path).read_all())
 
 
 class Reducer:
-    """Folds one event after another into a state; the cost of an event does not depend on the number of rows."""
+    """A study's state to which events are added; the cost of an event does not depend on the number of rows.
+
+    Attributes:
+        rows: by number.
+    """
 
     def __init__(self, state: StudyState) -> None:
         self._state = state
-        self._rows = {row.number: row for row in state.rows}
-        self._epochs: dict[int, list[TrialEpoch]] = {}
+        self.rows = {row.number: row for row in state.rows}
         self._updated = state.updated
 
     def state(self) -> StudyState:
-        rows = tuple(map(self.row, sorted(self._rows)))
+        rows = tuple(self.rows[number] for number in sorted(self.rows))
         busy = {row.worker: row.run for row in rows if row.state == "running"}
         state = self._state
         return replace(
@@ -246,40 +248,23 @@ class Reducer:
             best=best_of(rows, state.metric) if state.compares else None,
         )
 
-    def row(self, number: int) -> TrialRow:
-        """Return that trial's row, brought up to date. Raises KeyError if there is no such trial."""
-        row = self._rows[number]
-        if newer := self._epochs.pop(number, None):
-            last = newer[-1]
-            curve = tuple((event.epoch, value) for event in newer if (value := self._metric(event)) is not None)
-            self._rows[number] = row = replace(
-                row, epoch=last.epoch, val_loss=last.val_loss, val_accuracy=last.val_accuracy, curve=row.curve + curve
-            )
-        return row
-
-    @property
-    def states(self) -> dict[int, str]:
-        """The rows' states, by number."""
-        return {number: row.state for number, row in self._rows.items()}
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return self._state.notes
-
     def add(self, event: StudyEvent) -> None:
         self._updated = event.time or self._updated
         match event:
-            case events.TrialEpoch():
-                self._add_epoch(event)
-            case events.TrialPlanned() if event.number not in self._rows:
-                self._rows[event.number] = TrialRow(
+            case events.TrialEpoch() if event.number in self.rows:
+                row = self.rows[event.number]
+                if row.state == "running" and event.epoch > row.epoch:
+                    changes = {name: getattr(event, name) for name in ("epoch", "val_loss", "val_accuracy")}
+                    self.rows[event.number] = replace(row, **changes, curve=self._curve(row, event))
+            case events.TrialPlanned() if event.number not in self.rows:
+                self.rows[event.number] = TrialRow(
                     event.number, event.base, event.values, event.seed, epochs=event.epochs, parameters=event.parameters
                 )
-            case events.TrialSubmitted():
-                self._begin_again(event.number, run=event.run)
-            case events.TrialBegan():
-                self._begin_again(
-                    event.number,
+            case events.TrialSubmitted() if self._is_open(event.number):
+                self.rows[event.number] = replace(_as_planned(self.rows[event.number]), run=event.run)
+            case events.TrialBegan() if self._is_open(event.number):
+                self.rows[event.number] = replace(
+                    _as_planned(self.rows[event.number]),
                     run=event.run,
                     state="running",
                     attempt=event.attempt,
@@ -287,9 +272,22 @@ class Reducer:
                     began=event.time,
                 )
             case events.TrialEnded() if event.state in ENDED and self._is_open(event.number):
-                self._end_trial(event)
+                row = self.rows[event.number]
+                self.rows[event.number] = replace(
+                    row,
+                    **_values_of(TrialScores, event),
+                    run=event.run,
+                    state=event.state,
+                    reason=event.reason,
+                    epoch=max(row.epoch, event.epoch),
+                    curve=self._curve(row, event),
+                    seconds=event.seconds,
+                )
             case events.StudyStarted():
-                self._start(event)
+                facts = _values_of(StudyFacts, event)
+                begun: dict[str, Any] = {"id": event.study, "state": "running", "started": event.time}
+                self._state = replace(self._state, **facts, **begun, ended=None, reason="", workers=())
+                self.rows = {number: row if row.settled else _as_planned(row) for number, row in self.rows.items()}
             case events.WorkersSeen():
                 seen = tuple(WorkerRow(**vars(worker)) for worker in event.workers)
                 self._state = replace(self._state, workers=seen)
@@ -299,52 +297,20 @@ class Reducer:
                 self._state = replace(self._state, state="stopping")
             case events.StudyEnded():
                 self._state = replace(self._state, state=event.state, reason=event.reason, ended=event.time, workers=())
-                for number in list(self._rows):
-                    if (row := self.row(number)).state == "running":
-                        self._rows[number] = replace(row, state="stopped", reason=event.reason)
+                for number, row in self.rows.items():
+                    if row.state == "running":
+                        self.rows[number] = replace(row, state="stopped", reason=event.reason)
             case _:
                 pass
 
-    def _start(self, event: events.StudyStarted) -> None:
-        facts = _values_of(StudyFacts, event)
-        begun: dict[str, Any] = {"id": event.study, "state": "running", "started": event.time}
-        self._state = replace(self._state, **facts, **begun, ended=None, reason="", workers=())
-        for number, row in self._rows.items():
-            if not row.settled:
-                self._rows[number] = _as_planned(row)
-        self._epochs.clear()
-
     def _is_open(self, number: int) -> bool:
-        """Whether there is a row that may still change."""
-        return number in self._rows and not self._rows[number].settled
+        """Return whether a trial has a row that may still change."""
+        return number in self.rows and not self.rows[number].settled
 
-    def _begin_again(self, number: int, **changes: Any) -> None:
-        if self._is_open(number):
-            self._rows[number] = replace(_as_planned(self._rows[number]), **changes)
-            self._epochs.pop(number, None)
-
-    def _add_epoch(self, event: TrialEpoch) -> None:
-        row = self._rows.get(event.number)
-        if row is not None and row.state == "running":
-            newer = self._epochs.setdefault(event.number, [])
-            if event.epoch > (newer[-1].epoch if newer else row.epoch):
-                newer.append(event)
-
-    def _metric(self, event: TrialEpoch | events.TrialEnded) -> float | None:
-        return event.val_accuracy if self._state.metric == "val_accuracy" else event.val_loss
-
-    def _end_trial(self, event: events.TrialEnded) -> None:
-        row, last = self.row(event.number), self._metric(event)
-        self._rows[event.number] = replace(
-            row,
-            **_values_of(TrialScores, event),
-            run=event.run,
-            state=event.state,
-            reason=event.reason,
-            epoch=max(row.epoch, event.epoch),
-            curve=row.curve if last is None or event.epoch <= row.epoch else (*row.curve, (event.epoch, last)),
-            seconds=event.seconds,
-        )
+    def _curve(self, row: TrialRow, event: TrialEpoch | events.TrialEnded) -> tuple[tuple[int, float], ...]:
+        """Return a row's curve with the metric after the event's epoch, if that epoch is new."""
+        value = event.val_accuracy if self._state.metric == "val_accuracy" else event.val_loss
+        return row.curve if value is None or event.epoch <= row.epoch else (*row.curve, (event.epoch, value))
 
 
 def _values_of(kind: type[StudyFacts | TrialScores], event: StudyEvent) -> dict[str, Any]:
