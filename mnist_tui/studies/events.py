@@ -177,7 +177,7 @@ class StudyEnded(StudyEvent):
 
 EVENTS: dict[str, type[StudyEvent]] = {kind.type: kind for kind in StudyEvent.__subclasses__()}
 ALL_LOGGED = 8
-"""The first epochs, which are all logged; after them, half as many in each further doubling of the epoch number."""
+"""The number of first epochs that are all logged; each further doubling of the epoch number adds half as many."""
 
 
 def is_logged(epoch: int) -> bool:

@@ -1,7 +1,7 @@
 """The process of a study: `python -m mnist_tui.studies.runner FOLDER`. Started by `start`.
 
-It prints into the study's log, and holds the study's lock while it lives. SIGTERM and SIGINT mean stop; a second one
-means now.
+It prints into the study's log, and holds the study's lock while it lives. SIGTERM or SIGINT stops the study; a second
+signal stops it without waiting for its trials.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 DONE, FAILED, REFUSED = 0, 1, 2
 PATIENCE_SECONDS = 10.0
 LOOK_SECONDS = 0.1
-TOO_EARLY = "stopped before its workers were up"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -48,8 +47,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("study", type=Path, metavar="FOLDER", help="the study's folder")
     parser.add_argument("--lock", type=int, metavar="FD", help="the study's lock, already held, as an open file")
     arguments = parser.parse_args(argv)
-    folder = StudyFolder(arguments.study)
-    stops, beat = SignalCounter(), StatusWriter(folder)
+    folder, signals = StudyFolder(arguments.study), list[int]()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: signals.append(number))
+    beat = StatusWriter(folder)
     try:
         held = arguments.lock
         lock = Lock(folder, held) if held is not None else lock_study(folder, patience=PATIENCE_SECONDS)
@@ -63,39 +64,26 @@ def main(argv: list[str] | None = None) -> int:
     try:
         study = folder.study()
         say(f"study {folder.id}: {study.title}")
-        _end_study(folder, beat, *_run_study(folder, study, stops, beat))
+        _end_study(folder, beat, *_run_study(folder, study, lambda: len(signals), beat))
         return DONE
-    except RequestError as error:
-        return _failed(folder, beat, str(error))
-    except OSError as error:
-        if error.errno not in FULL:
-            traceback.print_exc()
-        return _failed(folder, beat, f"a file could not be read or written: {why_unwritten(error)}")
     except Exception as error:
-        traceback.print_exc()
-        return _failed(folder, beat, f"something unexpected went wrong ({type(error).__name__}); see {folder.log_file}")
+        reason = str(error)
+        if isinstance(error, OSError):
+            reason = f"a file could not be read or written: {why_unwritten(error)}"
+        elif not isinstance(error, RequestError):
+            reason = f"something unexpected went wrong ({type(error).__name__}); see {folder.log_file}"
+        if not isinstance(error, RequestError) and getattr(error, "errno", None) not in FULL:
+            traceback.print_exc()
+        say(reason)
+        _end_study(folder, beat, "failed", reason)
+        return FAILED
     finally:
         say(f"study {folder.id} is {beat.state}")
         lock.release()
 
 
-class SignalCounter:
-    """Counts the signals to stop; a call returns how many there were."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._signalled)
-
-    def __call__(self) -> int:
-        return self._count
-
-    def _signalled(self, number: int, frame: object) -> None:
-        self._count += 1
-
-
 class StatusWriter:
-    """Writes `status.json` at each change of state, and as a heartbeat."""
+    """A function that writes `status.json` when the study's state changes, and else as a heartbeat."""
 
     def __init__(self, folder: StudyFolder) -> None:
         self._folder = folder
@@ -109,19 +97,19 @@ class StatusWriter:
 
 
 def say(text: str) -> None:
-    """Write a line into the study's log."""
+    """Print a line, with the time, into the study's log."""
     print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
 
 
 def _run_study(folder: StudyFolder, study: Study, stops: Callable[[], int], beat: StatusWriter) -> tuple[str, str]:
-    """Start the workers, and have the trials trained. Returns the state in which the study ended, and why."""
+    """Start the workers and train the trials. Returns the state in which the study ended, and why."""
     starting: Future[Cluster] = Future()
     threading.Thread(target=_start_cluster, args=(folder, study, starting), name="cluster", daemon=True).start()
     while not wait([starting], LOOK_SECONDS).done:
         beat("starting")
         if stops() or control.waiting_commands(folder, "stop"):
             shutil.rmtree(folder.scratch, ignore_errors=True)
-            return "stopped", TOO_EARLY
+            return "stopped", "stopped before its workers were up"
     with starting.result() as cluster:
         return Coordinator(folder, cluster, stops=stops, beat=beat).run()
 
@@ -143,12 +131,6 @@ def _start_cluster(folder: StudyFolder, study: Study, starting: Future[Cluster])
         starting.set_result(cluster)
     except BaseException as error:
         starting.set_exception(error)
-
-
-def _failed(folder: StudyFolder, beat: StatusWriter, reason: str) -> int:
-    say(reason)
-    _end_study(folder, beat, "failed", reason)
-    return FAILED
 
 
 def _end_study(folder: StudyFolder, beat: StatusWriter, state: str, reason: str) -> None:

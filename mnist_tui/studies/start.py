@@ -1,4 +1,4 @@
-"""Begin, resume and stop studies. A study is trained by a process of its own, which outlives whoever started it."""
+"""Start, resume and stop studies. Each study has a process of its own, which outlives the one that started it."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ EXTRA = {"distributed": "dask.distributed", "optuna": "optuna"}
 
 @dataclass(frozen=True)
 class StudyRequest:
-    """A requested study that is not on disk, with the experiment of each of its bases, by the base's name."""
+    """A study that is not on disk yet, with the experiment of each of its bases by the base's name."""
 
     study: Study
     bases: Mapping[str, Preset]
 
 
 def base_of(preset: Preset, seeds: int) -> StudyBase:
-    """Return the base of a study that trains a preset with so many seeds, from the preset's own seed on."""
+    """Return a base for a study that trains a preset with `seeds` consecutive seeds, from the preset's own on."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", preset.name).lstrip("._-")[:100] or "preset"
     return StudyBase(preset=name, first_seed=preset.experiment.training.seed, seeds=seeds)
 
 
 def seeds_title(preset: Preset, seeds: int) -> str:
-    """Return the title of a study of seeds alone: ``raw, seeds 0 to 4``."""
+    """Return the title of a study that varies only the seed: ``raw, seeds 0 to 4``."""
     first = preset.experiment.training.seed
     return f"{preset.name}, seed {first}" if seeds == 1 else f"{preset.name}, seeds {first} to {first + seeds - 1}"
 
 
 def absolute(path: Path | None) -> str | None:
-    """Return a folder's absolute path: a study outlives the current directory of whoever started it."""
+    """Return a folder's absolute path: the study's process may have another current directory."""
     return str(path.absolute()) if path else None
 
 
@@ -70,19 +70,19 @@ def begin_study(
     earlier: StudyFolder | None = None,
     command_of: Callable[[StudyFolder], str] | None = None,
 ) -> tuple[StudyFolder, str]:
-    """Start the process of a study; an unfinished study with the same settings is resumed instead.
+    """Start a study, or resume an unfinished study with the same settings.
 
     Args:
         new: start a new study in any case.
         earlier: the study to resume, where the caller knows it.
-        command_of: returns the command line that makes the study again, given its folder; without it the study's own.
+        command_of: returns the command line that makes the study again, given its folder; None to keep the request's.
 
     Returns:
-        The study's folder, and a sentence where the study existed already; empty where it is new.
+        The study's folder, and a sentence that says if the study existed already (empty for a new study).
 
     Raises:
-        RequestError: the extra is not installed, the scheduler or the GPU is missing, no process can be started, or the
-            folder cannot be written.
+        RequestError: the extra `study` is not installed, the scheduler or the GPU is missing, no process can be
+            started, or the folder cannot be written.
     """
     require_extra()
     study = request.study
@@ -102,7 +102,7 @@ def begin_study(
 
 
 def require_extra() -> None:
-    """Raise RequestError where a library that studies need is not installed; its text has the command to install it."""
+    """Raise RequestError, with the command to install it, where a library that studies need is missing."""
     missing = [title for module, title in EXTRA.items() if find_spec(module) is None]
     if missing:
         raise RequestError(
@@ -112,7 +112,7 @@ def require_extra() -> None:
 
 
 def check_resources(study: Study) -> None:
-    """Raise RequestError where the scheduler does not answer or this machine lacks the GPU: every trial would fail."""
+    """Raise RequestError where the study's scheduler does not answer, or this machine lacks the requested GPU."""
     if study.scheduler is not None:
         check_scheduler(study.scheduler)
     elif study.device.startswith("gpu"):
@@ -128,18 +128,18 @@ def check_resources(study: Study) -> None:
 
 
 def find_same_study(runs_dir: Path, request: StudyRequest) -> StudyFolder | None:
-    """Return the newest unfinished study with the same settings; where its trials are trained does not matter.
+    """Return the newest unfinished study with the same settings; its workers and its scheduler may be others.
 
-    Studies that cannot be read are passed over.
+    Studies that cannot be read are skipped.
     """
 
-    def essence(study: Study) -> Study:
+    def settings(study: Study) -> Study:
         return study.model_copy(update={"created": 0.0, "command": "", "title": "", "workers": None, "scheduler": None})
 
     experiments = {name: preset.experiment for name, preset in request.bases.items()}
     for folder in study_folders(runs_dir):
         with suppress(RequestError):
-            if folder.state() == "finished" or essence(folder.study()) != essence(request.study):
+            if folder.state() == "finished" or settings(folder.study()) != settings(request.study):
                 continue
             if {name: preset.experiment for name, preset in folder.bases().items()} == experiments:
                 return folder
@@ -148,56 +148,49 @@ def find_same_study(runs_dir: Path, request: StudyRequest) -> StudyFolder | None
 
 def create_study(runs_dir: Path, request: StudyRequest) -> StudyFolder:
     """Make the folder of a new study, in the state starting. Raises RunError where `runs_dir` cannot be written."""
-    study = request.study
-    place = runs_dir / PLACE
+    study, place = request.study, runs_dir / PLACE
     folder = StudyFolder(place / new_name(place, study.created, study.title, study.kind))
     try:
         folder.path.parent.mkdir(parents=True, exist_ok=True)
         with replacing_folder(folder.path) as path:  # a process that is killed here leaves no half of a study
-            made = StudyFolder(path)
-            made.control.mkdir()
-            made.presets.mkdir()
+            new = StudyFolder(path)
+            new.control.mkdir()
+            new.presets.mkdir()
             for base in study.bases:
                 text = dump_preset(replace(request.bases[base.preset], origin="run"))
-                write_text(made.presets / f"{base.preset}.toml", text)
-            made.write_status(status_of_new_folder())
-            made.write_study(study)
+                write_text(new.presets / f"{base.preset}.toml", text)
+            new.write_status(status_of_new_folder())
+            new.write_study(study)
     except OSError as error:
         raise unwritable(runs_dir, error) from None
     return folder
 
 
 def start(folder: StudyFolder) -> None:
-    """Start the process of a new study.
+    """Start the process of a new study. If that fails, remove the study's folder.
 
     Raises:
-        RequestError: the extra is not installed, no process can be started, or the study's folder cannot be written;
-            then the folder is removed.
+        RequestError: the extra `study` is not installed, no process can be started, or the folder cannot be written.
     """
     try:
         require_extra()
-        _start_process(folder)
-    except RequestError:
+        folder.start_process(RUNNER, str(folder.path.absolute()))
+    except (RequestError, OSError) as error:
         with suppress(OSError):  # it has not begun, and nobody knows of it
             discard(folder.path)
+        if isinstance(error, OSError):
+            raise StudyError(f"study {folder.id} cannot be started: {why_unwritten(error)}") from None
         raise
 
 
-def _start_process(folder: StudyFolder, lock: Lock | None = None) -> None:
-    try:
-        folder.start_process(RUNNER, str(folder.path.absolute()), lock=lock)
-    except OSError as error:
-        raise StudyError(f"study {folder.id} cannot be started: {why_unwritten(error)}") from None
-
-
 def stop(folder: StudyFolder) -> bool:
-    """Tell a study to stop: no further trial begins, and the running ones stop and count as missing.
+    """Tell a study to stop: no further trial begins, and the running trials stop and count as missing.
 
     Returns:
-        Whether it was stopping already: then it ends at once, and waits for no trial.
+        Whether the study was stopping already: then it ends at once, without waiting for its trials.
 
     Raises:
-        StudyError: it has no process that could stop.
+        StudyError: the study has no process that could stop.
     """
     state = folder.state()
     if state not in LIVE:
@@ -207,22 +200,21 @@ def stop(folder: StudyFolder) -> bool:
 
 
 def resume(folder: StudyFolder, study: Study | None = None) -> None:
-    """Start a new process that trains what is missing: trials that are waiting, stopped or failed.
+    """Start a new process that trains the missing trials of a study: those that are waiting, stopped or failed.
 
-    Where two processes resume a study at once, one finds its lock taken and has changed nothing.
+    If two processes resume a study at once, one of them finds the study's lock taken and changes nothing.
 
     Args:
-        study: the same study, asked for again; its trials are trained where this one says.
+        study: a new request for the same study, whose workers and scheduler replace those of the earlier request.
 
     Raises:
-        StudyError: its process lives, nothing is missing, or its folder cannot be written.
-        RequestError: the extra is not installed, or no scheduler answers where its trials are to be trained.
+        StudyError: the study is running, no trial is missing, or the study's folder cannot be written.
+        RequestError: the extra `study` is not installed, or the scheduler does not answer.
     """
     require_extra()
     _check_resumable(folder)
     kept = folder.study()
-    scheduler = (study or kept).scheduler
-    if scheduler is not None:
+    if (scheduler := (study or kept).scheduler) is not None:
         check_scheduler(scheduler)
     try:
         lock = lock_study(folder, lambda: folder.state() in LIVE)
@@ -231,7 +223,7 @@ def resume(folder: StudyFolder, study: Study | None = None) -> None:
             if study is not None:
                 folder.write_study(kept.model_copy(update={"workers": study.workers, "scheduler": study.scheduler}))
             control.settle(folder, control.waiting_commands(folder))  # commands to stop, which this replaces
-            _start_process(folder, lock)
+            folder.start_process(RUNNER, str(folder.path.absolute()), lock=lock)
         finally:
             lock.release()
     except OSError as error:
@@ -250,7 +242,11 @@ def _check_resumable(folder: StudyFolder) -> None:
 def lock_study(
     folder: StudyFolder, is_taken: Callable[[], bool] = lambda: False, patience: float = PATIENCE_SECONDS
 ) -> Lock:
-    """Take the lock of a study; wait up to `patience` seconds for its last process to end, unless `is_taken`.
+    """Acquire the lock of a study.
+
+    Args:
+        is_taken: returns whether another process trains the study, so that it is no use to wait for the lock.
+        patience: how many seconds to wait for the study's last process, which may be ending just now.
 
     Raises:
         StudyError: another process has the lock.
@@ -266,25 +262,26 @@ def lock_study(
 
 
 REACH_SECONDS = 5.0
-"""How long a connection may take to be made, then a scheduler to say that it is one."""
+"""The most seconds for a connection to the scheduler, and then for its answer."""
 LARGEST_GREETING = 1 << 20
-"""Bytes. A Dask server's greeting begins with its length; another protocol's beginning, read as that, is larger."""
-SCHEMES = ("tcp", "tls")
+"""Bytes. A Dask server's greeting begins with its length; the first bytes of another protocol make a larger number."""
 ADDRESS_FORM = "a Dask scheduler's address is tcp://HOST:PORT, such as tcp://10.0.0.5:8786"
 SCHEDULER_HINT = "`dask scheduler` starts one, and its first lines show its address (tcp://HOST:8786)"
 
 
 def check_scheduler(address: str) -> None:
-    """Check that a Dask scheduler answers at an address.
+    """Check within seconds that a Dask scheduler answers at an address.
+
+    Dask's own client waits for minutes for a program that accepts its connection and is not a scheduler.
 
     Raises:
-        RequestError: the address is not valid, nothing answers there, or what answers is not a Dask scheduler.
+        RequestError: the address is not valid, nothing answers there, or another kind of program does.
     """
     host, port = _parse_address(address)
     reached: queue.SimpleQueue[str] = queue.SimpleQueue()
     greets = address.startswith("tcp")
     # in a thread that nobody waits for, because a name server that is silent cannot be given a limit
-    threading.Thread(target=lambda: reached.put(_reach_server(host, port, greets=greets)), daemon=True).start()
+    threading.Thread(target=lambda: reached.put(_why_unreachable(host, port, greets=greets)), daemon=True).start()
     try:
         why = reached.get(timeout=2 * REACH_SECONDS + 1)
     except queue.Empty:
@@ -297,21 +294,19 @@ def check_scheduler(address: str) -> None:
 
 
 def _parse_address(address: str) -> tuple[str, int]:
-    try:
+    with suppress(ValueError):
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
-    except ValueError:
-        raise RequestError(f"--scheduler {address} is not a valid address; {ADDRESS_FORM}") from None
-    if parts.scheme not in SCHEMES or not host or not port or parts.path.strip("/") or parts.query:
-        raise RequestError(f"--scheduler {address} is not a valid address; {ADDRESS_FORM}")
-    return host, port
+        if parts.scheme in ("tcp", "tls") and host and port and not parts.path.strip("/") and not parts.query:
+            return host, port
+    raise RequestError(f"--scheduler {address} is not a valid address; {ADDRESS_FORM}")
 
 
-def _reach_server(host: str, port: int, *, greets: bool) -> str:
+def _why_unreachable(host: str, port: int, *, greets: bool) -> str:
     """Return why no Dask server can be reached at an address; an empty text if one answers.
 
     Args:
-        greets: whether its greeting is seen here; over TLS it is not.
+        greets: whether the server's greeting is not encrypted, so that it can be checked.
     """
     try:
         with socket.create_connection((host, port), timeout=REACH_SECONDS) as connection:
@@ -336,11 +331,6 @@ def _server_kind(address: str) -> str:
     return kind if kind == "Scheduler" else f"a Dask {kind.lower()}" if isinstance(kind, str) else "something else"
 
 
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's text; the error's class where it has none."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
-
-
 async def _read_identity(address: str) -> Any:
     from distributed.comm.core import connect
     from distributed.security import Security
@@ -352,3 +342,8 @@ async def _read_identity(address: str) -> Any:
         return await comm.read()
     finally:
         comm.abort()
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text; the error's class where it has none."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -91,7 +91,7 @@ class StudyState(StudyFacts):
     """A study at one moment.
 
     Attributes:
-        state: one of STATES; crashed only where it comes from `watch.read_study`, because the log does not show a crash.
+        state: one of STATES; crashed only if it comes from `watch.read_study`, because a log does not show a crash.
         rows: in the order of their numbers.
         workers: the workers that are connected now.
         best: the number of the best row by the metric; with several seeds, the best row of the point with the best
