@@ -1,4 +1,4 @@
-"""The trials of a study: every experiment that it trains, checked before anything starts."""
+"""The trials of a study: plan them, and check every value before any training starts."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ from mnist_tui.studies.state import Values
 
 NAMES = tuple(parameter.name for parameter in PARAMETERS)
 SEEDS = ("seed", "training.seed")
+DATASET_NAMES = ("dataset", "dataset.name")
 MOST_CHECKED = 500
-"""Combinations of a search's ends that are all checked; of more, each value is checked alone."""
+"""The most combinations of ranges' ends that are checked before a search; of more, each value is checked alone."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Trial:
     Attributes:
         number: from 1.
         base: the name, within the study, of the experiment that it starts from.
-        values: axis and value, as typed.
+        values: by axis, as typed.
         preset: the base with these values and this seed.
     """
 
@@ -47,36 +48,31 @@ class Trial:
 
 
 def parse_over(text: str) -> SweepAxis:
-    """Read an axis as it is typed: ``hidden=150,250,200x100``; ``lr=0.0001..0.01:log`` for a search.
+    """Return an axis from its typed form: ``hidden=150,250,200x100``; ``lr=0.0001..0.01:log`` for a search.
 
     Commas inside brackets, braces and quotes belong to a value.
 
     Raises:
-        RequestError: it is not of that form, or there is no parameter or field of that name.
+        RequestError: the text does not have that form, a value is not valid, or no parameter or field has that name.
     """
     name, separator, rest = text.partition("=")
     name, values = name.strip().removeprefix("--"), _split(rest)
     if not separator or not name or not values or not all(values):
         raise RequestError(f"--over {text} is not of the form NAME=VALUE,VALUE, such as hidden=150,250")
     _check_name(name, text)
-    return make_axis(name, map(whole_name, values) if name in ("dataset", "dataset.name") else values)
-
-
-def make_axis(name: str, values: Iterable[str]) -> SweepAxis:
-    """Make an axis. Raises RequestError where the values are not valid."""
     try:
-        return SweepAxis(name=name, values=tuple(values))
+        return SweepAxis(name=name, values=tuple(map(whole_name, values) if name in DATASET_NAMES else values))
     except ValidationError as error:
-        raise RequestError(f"--over {'; '.join(found.message for found in problems_of(error))}") from None
+        raise RequestError(f"--over {'; '.join(problem.message for problem in problems_of(error))}") from None
 
 
 def plan_trials(study: Study, bases: Mapping[str, Preset]) -> tuple[Trial, ...]:
     """Return all trials of a grid: by base, then by the axes (the last changes fastest), then by seed.
 
-    A search has no trials beforehand; its values are checked as far as possible.
+    For a search, check the values as far as possible and return no trials, because they are sampled later.
 
     Args:
-        bases: the experiment of each of the study's bases, by its name there.
+        bases: the experiment of each of the study's bases, by the base's name.
 
     Raises:
         RequestError: a value or a combination makes no valid experiment, or two combinations make the same one.
@@ -99,13 +95,13 @@ def plan_trials(study: Study, bases: Mapping[str, Preset]) -> tuple[Trial, ...]:
 
 
 def plan_point(study: Study, bases: Mapping[str, Preset], values: Values, number: int) -> tuple[Trial, ...]:
-    """Return the trials of one point that a search sampled: one for each seed, numbered from `number`."""
+    """Return the trials of a point that a search has sampled: one for each seed, numbered from `number`."""
     base = study.bases[0]
     return with_seeds(base, with_values(bases[base.preset], values), values, number)
 
 
 def count_trials(study: Study) -> int:
-    """Return how many trials a study has, without checking their values."""
+    """Return the number of trials of a study, without checking their values."""
     seeds = sum(base.seeds for base in study.bases)
     if study.search.kind == "grid":
         return math.prod(len(axis.values) for axis in study.axes) * seeds
@@ -114,7 +110,7 @@ def count_trials(study: Study) -> int:
 
 
 def count_points(axes: Iterable[SweepAxis]) -> int | None:
-    """Return how many points there are; None where an axis has a range of real numbers."""
+    """Return the number of combinations of the axes' values; None where an axis has a range of real numbers."""
     sizes = [len(axis.values) if axis.range is None else axis.range.size for axis in axes]
     return None if None in sizes else math.prod(size for size in sizes if size is not None)
 
@@ -125,14 +121,13 @@ def combinations(axes: Iterable[SweepAxis]) -> Iterator[Values]:
 
 
 def with_values(preset: Preset, values: Values) -> Preset:
-    """Return the preset with these values. Raises RequestError where one is not valid, alone or with the others."""
+    """Return the preset with these values. Raises RequestError where they make no valid experiment."""
     texts = {name: value for name, value in values if name in NAMES}
     sets = [f"{name}={value}" for name, value in values if name not in NAMES]
     try:
         return edited(preset, apply_texts(preset.experiment, texts, sets))
     except ParameterError as error:
-        culprit = error.parameter
-        raise RequestError(f"--over {culprit}={texts[culprit]}: {error}") from None
+        raise RequestError(f"--over {error.parameter}={texts[error.parameter]}: {error}") from None
     except RequestError as error:
         raise RequestError(f"{_listed(values)}: {error}") from None
 
@@ -146,13 +141,15 @@ def with_seeds(base: StudyBase, preset: Preset, values: Values, number: int) -> 
 
 
 def command_of(trial: Trial, base: Preset, study: Study, threads: int | None, experiment_file: Path) -> str:
-    """Return the command line that trains one trial alone.
+    """Return the command line that trains a trial as a run of its own.
+
+    The command names the preset of the base, with options that turn it into the trial's experiment; it names
+    `experiment_file` where no options can do that.
 
     Args:
-        base: the experiment that the trial starts from. The command names the preset of that name where options can
-            make the trial from it.
-        threads: of one TensorFlow operation, on which a result's last bits depend.
-        experiment_file: the run's own, which the command names otherwise.
+        base: the experiment that the trial starts from.
+        threads: of one TensorFlow operation, on which a result's last bits depend; None for the default.
+        experiment_file: the file of the trial's run.
     """
     named = preset_options(trial.preset, base.name, trial.values)
     words = [PROGRAM, "train", "--preset", *(named or [str(experiment_file)])]
@@ -163,12 +160,12 @@ def command_of(trial: Trial, base: Preset, study: Study, threads: int | None, ex
 
 
 def preset_options(preset: Preset, base: str, values: Mapping[str, str] | None = None) -> list[str]:
-    """Return a preset's name and the options that turn it into an experiment; empty if no options can.
+    """Return the name `base` and the options that turn that preset into an experiment; empty if no options can.
 
     Args:
         preset: holds the experiment.
         base: the name of the preset that the options change.
-        values: by parameter or TOML key; these become options even where the preset has the same value.
+        values: by parameter or TOML key; they become options even where `base` has the same values.
     """
     try:
         known = find_preset(base).experiment
@@ -216,14 +213,12 @@ def _check_name(name: str, text: str) -> None:
 def _check_search(study: Study, base: Preset) -> None:
     """Check that each value, and each end of a range, is valid with some values of the other axes."""
     ends = ends_of(study.axes)
+    points: Iterable[Values] = combinations(ends)
     if math.prod(len(axis.values) for axis in ends) > MOST_CHECKED:
-        for axis in ends:
-            for value in axis.values:
-                with_values(base, ((axis.name, value),))
-        return
+        points = [((axis.name, value),) for axis in ends for value in axis.values]
     good: set[tuple[str, str]] = set()
     refused: dict[tuple[str, str], RequestError] = {}
-    for values in combinations(ends):
+    for values in points:
         try:
             with_values(base, values)
             good |= set(values)
@@ -235,11 +230,12 @@ def _check_search(study: Study, base: Preset) -> None:
 
 
 def ends_of(axes: Iterable[SweepAxis]) -> list[SweepAxis]:
-    """Return the axes with the two ends of a range as its values."""
-    ranges = [RANGE.fullmatch(axis.values[0]) if axis.range else None for axis in axes]
+    """Return the axes, with the two ends of each range as the values of its axis."""
     return [
-        SweepAxis(name=axis.name, values=(match[1], match[2])) if match else axis
-        for axis, match in zip(axes, ranges, strict=True)
+        SweepAxis(name=axis.name, values=(match[1], match[2]))
+        if axis.range and (match := RANGE.fullmatch(axis.values[0]))
+        else axis
+        for axis in axes
     ]
 
 
@@ -248,7 +244,7 @@ def _listed(values: Values) -> str:
 
 
 def _split(text: str) -> list[str]:
-    """Split at commas, except inside brackets, braces and quotes."""
+    """Split a text at its commas, except inside brackets, braces and quotes."""
     parts, depth, quote = [""], 0, ""
     for letter in text:
         if letter == "," and not depth and not quote:

@@ -14,15 +14,7 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import apply_texts, by_name
 from mnist_tui.experiment.presets import edited, find_preset
 from mnist_tui.studies.spec import SweepAxis
-from mnist_tui.studies.trials import (
-    command_of,
-    count_points,
-    count_trials,
-    make_axis,
-    parse_over,
-    plan_point,
-    plan_trials,
-)
+from mnist_tui.studies.trials import command_of, count_points, count_trials, parse_over, plan_point, plan_trials
 from tests.present import present
 from tests.studies.made import base, study
 
@@ -43,7 +35,8 @@ def test_a_grid_is_every_combination_once_with_the_last_axis_fastest_and_seeds_i
     names: list[str], seeds: int, data: st.DataObject
 ) -> None:
     axes = [
-        make_axis(name, data.draw(st.lists(st.sampled_from(VALUES[name]), unique=True, min_size=1))) for name in names
+        SweepAxis(name=name, values=tuple(data.draw(st.lists(st.sampled_from(VALUES[name]), unique=True, min_size=1))))
+        for name in names
     ]
     asked = study(*(one.text for one in axes), seeds=seeds)
     trials = plan_trials(asked, RAW)
