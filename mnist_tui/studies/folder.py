@@ -1,4 +1,7 @@
-"""A study's folder: its layout and its status. It lies in `<runs>/studies` and names runs, which lie in `<runs>`."""
+"""The folder of a study: its layout, its status, how it is found and deleted.
+
+It lies in `<runs>/studies`, and the runs of the study's trials lie in `<runs>`.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from mnist_tui.studies.spec import Study
 from mnist_tui.studies.state import LIVE, replayed
 
 PLACE = "studies"
-"""In the folder of the runs."""
+"""The folder of all studies, in the folder of the runs."""
 
 
 class StudyError(RequestError):
@@ -30,7 +33,7 @@ class StudyError(RequestError):
 
 @dataclass(frozen=True)
 class StudyFolder(ProcessFolder):
-    """One study's folder. Nothing is read when it is made."""
+    """One study's folder. Making the object reads nothing from the disk."""
 
     kind = "study"
     live = LIVE
@@ -41,7 +44,7 @@ class StudyFolder(ProcessFolder):
     log_file = Inside("runner.log")
     """The output of the study's process and its workers."""
     scratch = Inside("scratch")
-    """For the workers of a cluster of the study's own, while it runs."""
+    """A folder for the workers that the study starts on this machine; removed when it ends."""
 
     @property
     def runs_dir(self) -> Path:
@@ -49,7 +52,7 @@ class StudyFolder(ProcessFolder):
         return self.path.parent.parent
 
     def run(self, run: str) -> RunFolder:
-        """Return the folder of one of its runs. Raises StudyError where `run` is not a name but a path."""
+        """Return the folder of a run of this study. Raises StudyError where `run` is not a name but a path."""
         if not is_name(run):
             raise StudyError(f"study {self.id} names a run {run!r}, which is not the name of a folder beside it")
         return RunFolder(self.runs_dir / run)
@@ -68,26 +71,25 @@ class StudyFolder(ProcessFolder):
         write_text(self.study_file, spec.to_toml(study))
 
     def bases(self) -> dict[str, Preset]:
-        """Read the experiments that the trials start from, by their names in the study.
+        """Return the presets that the trials start from, by their names in the study.
 
         Raises:
-            PresetError: one cannot be read.
+            PresetError: a preset cannot be read.
         """
-        names = [base.preset for base in self.study().bases]
+        names = (base.preset for base in self.study().bases)
         return {name: load_preset(self.presets / f"{name}.toml", follow_links=False) for name in names}
 
 
 def study_folders(runs_dir: Path) -> list[StudyFolder]:
     """Return the studies of a folder of runs, newest first."""
-    place = runs_dir / PLACE
-    return [StudyFolder(place / name) for name in newest_first(place, "study.toml")]
+    return [StudyFolder(runs_dir / PLACE / name) for name in newest_first(runs_dir / PLACE, "study.toml")]
 
 
 def find_study(runs_dir: Path, text: str) -> StudyFolder:
-    """Return the study that `text` means: an id, a unique beginning or ending of one, a folder, or ``latest``.
+    """Return the study that a text names: an id, a unique beginning or ending of an id, a folder, or ``latest``.
 
     Raises:
-        StudyError: it means none, or several.
+        StudyError: the text names no study, or several.
     """
     as_path = typed_path(text)
     if is_file(as_path / "study.toml"):
@@ -100,21 +102,21 @@ def find_study(runs_dir: Path, text: str) -> StudyFolder:
         )
     if text == "latest":
         return folders[0]
-    found = matching(folders, text)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise StudyError(ambiguous(found, text, "studies"))
+    matches = matching(folders, text)
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise StudyError(ambiguous(matches, text, "studies"))
     raise StudyError(
         f"there is no study {text!r} in {runs_dir / PLACE}; `mnist-tui studies` lists them, and latest is the newest"
     )
 
 
 def delete_study(folder: StudyFolder, *, runs: bool = False) -> None:
-    """Delete a study, and its runs only if `runs` is set.
+    """Delete a study, and with `runs` also its runs.
 
     Raises:
-        StudyError: its process lives, someone else writes it, or it cannot be deleted.
+        StudyError: the study is running, another process writes its folder, or the folder cannot be deleted.
         RunError: one of its runs cannot be deleted; then the study still exists.
     """
     folder.check_own_files()

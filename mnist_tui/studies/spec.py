@@ -1,4 +1,4 @@
-"""The study, a frozen value: the trainings that belong together, and how they are chosen. `study.toml` holds it."""
+"""The settings of a study, frozen, as `study.toml` holds them: which experiments it trains, and how it chooses them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Count = Annotated[int, Field(ge=1)]
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 RANGE = re.compile(rf"({NUMBER})\.\.({NUMBER})(:log)?")
 SEARCH_TRIALS = 20
-"""Points that a search samples where no number was given."""
+"""The number of points that a search samples where none is given."""
 
 
 @dataclass(frozen=True)
 class ValueRange:
-    """All numbers between two ends, or all whole ones; `log`: sampled evenly in the logarithm."""
+    """All numbers between two ends, or all whole numbers; with `log` they are sampled evenly in the logarithm."""
 
     low: float
     high: float
@@ -34,7 +34,7 @@ class ValueRange:
 
     @property
     def size(self) -> int | None:
-        """The number of values; None if they are too many to count."""
+        """The number of values; None for real numbers."""
         return int(self.high) - int(self.low) + 1 if self.whole else None
 
 
@@ -43,7 +43,7 @@ class SweepAxis(ExperimentPart):
 
     Attributes:
         name: a parameter's option (``hidden``) or a field's TOML path (``optimizer.rho``).
-        values: ``("150", "250", "200x100")``; a single ``50..400`` or ``0.0001..0.01:log`` is a range to sample from.
+        values: ``("150", "250", "200x100")``, or a range to sample from: ``("50..400",)``, ``("0.0001..0.01:log",)``.
     """
 
     name: str = Field(min_length=1)
@@ -52,11 +52,11 @@ class SweepAxis(ExperimentPart):
     @property
     def range(self) -> ValueRange | None:
         """The range to sample from; None where the values are listed."""
-        found = RANGE.fullmatch(self.values[0]) if len(self.values) == 1 else None
-        if found is None:
+        match = RANGE.fullmatch(self.values[0]) if len(self.values) == 1 else None
+        if match is None:
             return None
-        whole = all(re.fullmatch(r"[+-]?\d+", text) for text in (found[1], found[2]))
-        return ValueRange(float(found[1]), float(found[2]), whole, bool(found[3]))
+        whole = all(re.fullmatch(r"[+-]?\d+", text) for text in (match[1], match[2]))
+        return ValueRange(float(match[1]), float(match[2]), whole, bool(match[3]))
 
     @property
     def text(self) -> str:
@@ -65,8 +65,7 @@ class SweepAxis(ExperimentPart):
 
     @model_validator(mode="after")
     def _check_values(self) -> SweepAxis:
-        twice = sorted({value for value in self.values if self.values.count(value) > 1})
-        if twice:
+        if twice := sorted({value for value in self.values if self.values.count(value) > 1}):
             raise ValueError(f"{self.name} has {twice[0]} twice")
         limits = self.range
         if limits is not None and not limits.low < limits.high:
@@ -77,15 +76,15 @@ class SweepAxis(ExperimentPart):
 
 
 class SearchSettings(ExperimentPart):
-    """Settings for the combination of the axes' values.
+    """How a study chooses combinations of its axes' values, and how it compares trials.
 
     Attributes:
-        kind: every combination, random ones, or those that a tree-structured Parzen estimator expects most of
-            (Bergstra et al., 2011).
+        kind: grid (every combination), random, or tpe (a tree-structured Parzen estimator proposes each combination
+            from the results before; Bergstra et al., 2011).
         trials: points to sample; None for SEARCH_TRIALS. Not for a grid, which trains every combination.
         seed: of the sampling.
-        prune: whether trials whose validation curve lies below the others' are stopped early.
-        metric: what trials are compared by.
+        prune: whether trials are stopped early whose scores are worse than the median of the others.
+        metric: the score by which trials are compared.
     """
 
     kind: SearchKind = "grid"
@@ -107,7 +106,7 @@ class SearchSettings(ExperimentPart):
 
 
 class StudyBase(ExperimentPart):
-    """An experiment that trials start from, named by its file in the study's folder of presets, and their seeds."""
+    """An experiment that trials start from, by its file's name in the study's `presets` folder, and its seeds."""
 
     preset: str = Field(pattern=r"^[^/\\.][^/\\]{0,99}$")
     first_seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
@@ -115,14 +114,14 @@ class StudyBase(ExperimentPart):
 
 
 class Study(ExperimentPart):
-    """Trainings that belong together, and where they run. `checked` makes a study, or lists all problems in sentences.
+    """The settings of a study. To make one, call `checked`, which reports every problem in a sentence.
 
     Attributes:
-        threads: of one TensorFlow operation in each trial; None for what suits the workers.
-        workers: worker processes of a cluster of the study's own; None for what suits the machine.
-        scheduler: address of an existing Dask scheduler (``tcp://host:8786``) instead.
+        threads: of one TensorFlow operation in each trial; None for a number that suits the workers.
+        workers: the number of worker processes on this machine; None for a number that suits the machine.
+        scheduler: the address of an existing Dask scheduler to use instead (``tcp://host:8786``).
         created: seconds since the Unix epoch.
-        command: the command line that makes it again.
+        command: the command line that makes the study again.
     """
 
     kind: Kind
@@ -143,8 +142,7 @@ class Study(ExperimentPart):
     @classmethod
     def _check_names(cls, axes: tuple[SweepAxis, ...]) -> tuple[SweepAxis, ...]:
         names = [axis.name for axis in axes]
-        twice = [name for name in names if names.count(name) > 1]
-        if twice:
+        if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"{twice[0]} is given twice; put all its values into one list")
         return axes
 
@@ -162,14 +160,13 @@ class Study(ExperimentPart):
             raise ValueError(f"a {self.search.kind} search starts from one experiment")
         if self.kind != "sweep" and self.axes:
             raise ValueError(f"a study of kind {self.kind} has no axes")
-        stems = [base.preset for base in self.bases]
-        if len(set(stems)) < len(stems):
+        if len({base.preset for base in self.bases}) < len(self.bases):
             raise ValueError("each base needs a file of its own")
         return self
 
     @property
     def compares(self) -> bool:
-        """Whether one of its trials is the best; seeds and different experiments are not compared."""
+        """Whether the study looks for its best trial; seeds and different experiments are not compared."""
         return self.kind == "sweep" and bool(self.axes)
 
     @property
@@ -178,7 +175,7 @@ class Study(ExperimentPart):
 
 
 def checked(**values: Any) -> Study:
-    """Return a study with these values. Raises SpecError, with a sentence for every problem, where one is not valid."""
+    """Return a study with these values. Raises SpecError, with a sentence for each value that is not valid."""
     try:
         return Study.model_validate(values)
     except ValidationError as error:
@@ -189,8 +186,8 @@ def from_toml(text: str) -> Study:
     """Read a study from the text of its file.
 
     Raises:
-        SpecError: a value is not valid; the error has every problem and its place.
-        ValueError: it is not TOML.
+        SpecError: a value is not valid; the error names every problem and its place.
+        ValueError: the text is not TOML.
     """
     return checked(**parse_toml(text))
 

@@ -1,4 +1,4 @@
-"""Texts and order of trials in every table, in the terminal and the app: scores, states, means over seeds, workers."""
+"""The order of trials in tables, and their texts: scores, states, means over seeds, workers. For terminal and app."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ METRIC_NAMES = {"val_accuracy": "validation accuracy", "val_loss": "validation l
 STATE_ORDER = ("running", "pruned", "stopped", "diverged", "failed", "waiting")
 """The order of trials that did not finish, after those that did."""
 AVERAGED = ("score", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "macro_f1")
-"""Fields of a trial's row whose mean over the seeds stands for the point."""
+"""Fields of a trial's row that are averaged over the seeds of a point."""
 
 
 @dataclass(frozen=True)
 class TableShape:
-    """The facts of a study that decide which columns its table has.
+    """The facts about a study that decide which columns its table has.
 
     Attributes:
         metric: val_accuracy or val_loss, by which trials are compared.
-        axes: names, in their order.
-        bases, seeds: whether trials differ in these.
+        axes: their names, in the study's order.
+        bases, seeds: whether the trials have different bases, and different seeds.
     """
 
     metric: str
@@ -33,16 +33,16 @@ class TableShape:
 
 
 def table_shape(study: StudyState) -> TableShape:
-    """Return the shape of a study's table, from the rows that there are."""
+    """Return the shape of a study's table, from its present rows."""
     bases, seeds = ({getattr(row, field) for row in study.rows} for field in ("base", "seed"))
     return TableShape(study.metric, study.axes, len(bases) > 1, len(seeds) > 1 or study.kind == "seeds")
 
 
 def in_rank_order(rows: Iterable[TrialRow], metric: str, *, compares: bool = True) -> list[TrialRow]:
-    """Return finished trials first, then the others by state; equal ones by number.
+    """Return the rows in the order of a table: finished trials first, then the others by state, then by number.
 
     Args:
-        compares: whether trials are compared: then the finished ones are sorted by their scores, best first.
+        compares: whether trials are compared; then the finished ones are sorted by their scores, best first.
     """
     rows = sorted(rows, key=lambda row: row.number)
     first = ranked(rows, metric) if compares else [row for row in rows if row.state == "finished"]
@@ -52,11 +52,11 @@ def in_rank_order(rows: Iterable[TrialRow], metric: str, *, compares: bool = Tru
 
 
 def score_of(row: TrialRow, field: str, metric: str) -> float | None:
-    """Return a score of a trial: of the metric that of the model that the trial ended with, else the newest.
+    """Return a score of a trial: the final model's score if the field is the study's metric, else the newest value.
 
     Args:
-        field: of the row, such as val_loss.
-        metric: by which trials are compared.
+        field: a field of the row, such as val_loss.
+        metric: the study's, by which trials are compared.
     """
     return row.score if field == metric and row.score is not None else getattr(row, field)
 
@@ -67,12 +67,12 @@ def metric_text(row: TrialRow, metric: str) -> str:
 
 
 def score_text(field: str, value: float | None) -> str:
-    """Return a loss or an accuracy as text: ``97.12 %``, ``0.0923``."""
+    """Return a loss or an accuracy as text: ``0.0923``, ``97.12 %``."""
     return DASH if value is None else loss(value) if field.endswith("loss") else percent(value)
 
 
 def spread_text(field: str, values: Sequence[float]) -> str:
-    """Return mean ± sample deviation: ``97.62 ± 0.11 %``, ``0.0923 ± 0.0010``; of one value the value alone."""
+    """Return mean ± sample standard deviation: ``97.62 ± 0.11 %``, ``0.0923 ± 0.0010``; a single value without ±."""
     if len(values) < 2:
         return score_text(field, values[0] if values else None)
     mean, deviation = statistics.fmean(values), statistics.stdev(values)
@@ -80,34 +80,34 @@ def spread_text(field: str, values: Sequence[float]) -> str:
 
 
 def values_text(row: TrialRow, *, base: bool = False, seed: bool = True) -> str:
-    """Return a trial's values, with its base's name and its seed as asked: ``hidden 250, activation tanh, seed 3``."""
+    """Return a trial's values, with its base and its seed if requested: ``hidden 250, activation tanh, seed 3``."""
     values = [f"{name} {value}" for name, value in row.values]
     return ", ".join([*([row.base] if base else []), *values, *([f"seed {row.seed}"] if seed else [])])
 
 
 def epochs_text(row: TrialRow) -> str:
-    """Return the newest epoch and how many are planned: ``5/20``."""
+    """Return the newest epoch and the number of planned epochs: ``5/20``."""
     return f"{row.epoch:,}/{row.epochs:,}" if row.epochs else DASH
 
 
 def state_text(row: TrialRow) -> str:
-    """Return ``running``, ``running, attempt 2``, ``finished, deleted``."""
+    """Return a trial's state as text: ``running``, ``running, attempt 2``, ``finished, deleted``."""
     again = f", attempt {row.attempt}" if row.state == "running" and row.attempt > 1 else ""
     return f"{row.state}{again}{', deleted' if row.deleted else ''}"
 
 
 def reason_text(row: TrialRow) -> str:
-    """Return ``failed: out of memory``; a reason that begins with the state is returned alone."""
+    """Return a trial's state and reason: ``failed: out of memory``; the reason alone if it begins with the state."""
     return row.reason if row.reason.startswith(row.state) else ": ".join(filter(None, (row.state, row.reason)))
 
 
 def counts(study: StudyState, states: Iterable[str]) -> list[str]:
-    """Return how many trials are in each of these states, without zeros: ``["2 running", "1 failed"]``."""
+    """Return how many trials are in each state, without states that none is in: ``["2 running", "1 failed"]``."""
     return [f"{number:,} {state}" for state in states if (number := study.count(state))]
 
 
 def workers_text(study: StudyState) -> str:
-    """Return all workers in one line: ``2 workers on lab-1, 4 threads each · 1 busy with #3``; empty without any."""
+    """Describe a study's workers: ``2 workers on lab-1, 4 threads each · 1 busy with #3``; empty if there are none."""
     workers = study.workers
     if not workers:
         return ""
@@ -124,10 +124,10 @@ def workers_text(study: StudyState) -> str:
 
 
 def mean_rows(rows: Iterable[TrialRow]) -> list[tuple[TrialRow, tuple[TrialRow, ...]]]:
-    """Take trials that differ in their seed alone together; scores are means over the seeds that finished.
+    """Return one row for each point, with the mean scores over its finished seeds.
 
     Returns:
-        Pairs of a row, whose number is that of the first trial, and the trials that it stands for.
+        Pairs of such a row, with the number of the point's first trial, and the point's own rows.
     """
     return [(_mean(members), tuple(members)) for members in by_point(rows).values()]
 
@@ -148,5 +148,5 @@ def _mean(rows: Sequence[TrialRow]) -> TrialRow:
 
 
 def known_values(rows: Iterable[TrialRow], field: str) -> list[float]:
-    """Return a field's values of the rows that have one."""
+    """Return the values of a field, without the rows where it is None."""
     return [value for row in rows if (value := getattr(row, field)) is not None]

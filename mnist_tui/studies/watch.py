@@ -1,4 +1,4 @@
-"""Watch a study's folder that another process writes: its log, corrected by the state of its process and its runs."""
+"""Watch the folder of a study that another process writes: read its log, and correct it by what the folders show."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from mnist_tui.studies.state import ENDED, LIVE, Reducer, StudyState
 DIED = "the study's process died while it was trained"
 GONE = "its run was deleted"
 LOG_LINES = 6
-SUMMED = ("score", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "macro_f1", "seconds")
+SUMMARIZED = ("score", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "macro_f1", "seconds")
 """The figures of a trial's row that have a mean over seeds."""
 UNBOUNDED = ("val_loss", "test_loss", "seconds")
-"""Those of them that are not shares of 1."""
+"""The figures among these that can be larger than 1."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class StudySnapshot:
     """A study at one moment.
 
     Attributes:
-        study: the state that the study's log and folders show.
-        requested: the study as it was requested; None while, or where, it cannot be read.
-        reason: why it ended, or cannot be read, in words; empty where there is nothing to say.
-        log: the log's last lines, for a study that failed or crashed.
-        summaries: over the seeds that finished, in a study of seeds alone, by the fields of SUMMED.
+        study: the study's state, from its log and its folders.
+        requested: the settings in `study.toml`; None while they cannot be read.
+        reason: why the study ended or cannot be read, in words; empty where there is no reason to give.
+        log: the last lines of the study's output, for a study that failed or crashed.
+        summaries: statistics over the finished seeds, by the names in SUMMARIZED; only in a study of kind seeds.
     """
 
     folder: StudyFolder
@@ -54,7 +54,7 @@ class StudySnapshot:
 
 
 def read_study(folder: StudyFolder) -> StudyState:
-    """Return the study as it is now. Raises StudyError where it cannot be read."""
+    """Return the state of a study as it is now. Raises StudyError where the study cannot be read."""
     watch = StudyWatch(folder)
     while watch.read():
         pass
@@ -62,7 +62,11 @@ def read_study(folder: StudyFolder) -> StudyState:
 
 
 class StudyWatch(FolderWatch[StudySnapshot]):
-    """Follows a study: `look` returns snapshots and raises no error; `read` only brings `study` up to date."""
+    """Follows a study: `look` returns snapshots and raises no error; `read` only updates `study`.
+
+    Attributes:
+        study: the state after the last look or read.
+    """
 
     def __init__(self, folder: StudyFolder) -> None:
         self.folder = folder
@@ -79,7 +83,7 @@ class StudyWatch(FolderWatch[StudySnapshot]):
         """Read at most `limit` bytes of the log, and the state of the study's process and runs.
 
         Returns:
-            Whether `study` may have changed, or more of the log is left.
+            Whether `study` may have changed, or more of the log is left to read.
 
         Raises:
             StudyError: the study cannot be read.
@@ -88,25 +92,20 @@ class StudyWatch(FolderWatch[StudySnapshot]):
         for event in events:
             self._reducer.add(event)
         state, reason = self.folder.state(), self.folder.status().reason
-        seen = (state, reason, self._runs_changed())
-        if not events and seen == self._folder_seen:
+        try:
+            changed = self.folder.runs_dir.stat().st_mtime_ns  # when a run was last made or deleted
+        except OSError:
+            changed = 0
+        if not events and self._folder_seen == (state, reason, changed):
             return False
-        self._folder_seen = seen
+        self._folder_seen = (state, reason, changed)
         if events:
             self._logged = self._reducer.state()
-        study = self._corrected(state, reason)
-        changed, self.study = study != self.study, study
-        return changed or bool(events)
-
-    def _runs_changed(self) -> int:
-        """Return when a run was last made or deleted, in nanoseconds since the Unix epoch."""
-        try:
-            return self.folder.runs_dir.stat().st_mtime_ns
-        except OSError:
-            return 0
+        before, self.study = self.study, self._corrected(state, reason)
+        return bool(events) or self.study != before
 
     def _corrected(self, state: str, reason: str) -> StudyState:
-        """Return the logged state with what only the folders show: a process that died, runs that were deleted."""
+        """Return the logged state, corrected where the process has died or runs were deleted."""
         try:
             runs = {entry.name for entry in os.scandir(self.folder.runs_dir)}
         except OSError:
@@ -154,17 +153,17 @@ class StudyWatch(FolderWatch[StudySnapshot]):
         reason = study.reason
         if study.state == "crashed":
             reason = f"{reason or f'the process {self.folder.known_end() or UNKNOWN_END}'}; what has ended is kept"
-        return StudySnapshot(self.folder, study, self._requested, self._unreadable or reason, log, self._summed())
+        return StudySnapshot(self.folder, study, self._requested, self._unreadable or reason, log, self._summarize())
 
-    def _summed(self) -> Mapping[str, SeedStatistics]:
-        """Return the statistics over the seeds; computed here, in the reading thread, because SciPy is imported."""
+    def _summarize(self) -> Mapping[str, SeedStatistics]:
+        """Return the statistics over the seeds; here, in the reading thread, because this imports SciPy."""
         study = self.study
         rows = [row for row in study.rows if row.state == "finished"] if study.kind == "seeds" else []
         if len(rows) != self._summaries[0]:
-            found: dict[str, SeedStatistics] = {}
-            for name in SUMMED:
+            summaries: dict[str, SeedStatistics] = {}
+            for name in SUMMARIZED:
                 bounds = LOSS if (study.metric if name == "score" else name) in UNBOUNDED else SHARE
                 if (statistics := summary((getattr(row, name) for row in rows), within=bounds)) is not None:
-                    found[name] = statistics
-            self._summaries = (len(rows), found)
+                    summaries[name] = statistics
+            self._summaries = (len(rows), summaries)
         return self._summaries[1]
