@@ -1,1 +1,1 @@
-"""Studies: trainings that belong together (seeds, sweeps, reproductions). A study is a folder that names its runs."""
+"""Studies: several trainings that belong together (seeds, sweeps, reproductions). A study has its own folder."""

@@ -1,1 +1,1 @@
-"""Published figures beside ours: which experiments the sources have, what was run of them, and whether it agrees."""
+"""Compare the figures that sources published with the results of our own runs of the same experiments."""

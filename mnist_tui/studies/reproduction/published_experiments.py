@@ -1,4 +1,4 @@
-"""The published experiments of the sources, and the rule by which a published accuracy counts as reproduced."""
+"""The experiments that sources published, and the rules by which a published accuracy counts as reproduced."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PublishedExperiment:
     """An experiment that a source published.
 
     Attributes:
-        presets: at least one, each with a reference; several where the source lists the same training more than once.
+        presets: one or more, each with a reference; several where the source lists the same training several times.
     """
 
     presets: tuple[Preset, ...]
@@ -39,7 +39,7 @@ class PublishedExperiment:
 
     @cached_property
     def mathematics(self) -> Experiment:
-        """The experiment without its seed; the runs that count have the same."""
+        """The experiment without its seed. A run counts for the published experiment if it has the same."""
         return mathematics(self.preset.experiment)
 
     @property
@@ -49,16 +49,16 @@ class PublishedExperiment:
     @property
     def accuracy(self) -> float | None:
         """The published test accuracy; the mean where several presets are the same training."""
-        return _mean(reference.accuracy for reference in self.references)
+        return _mean("accuracy", self.references)
 
     @property
     def loss(self) -> float | None:
         """The published test loss; the mean where several presets are the same training."""
-        return _mean(reference.loss for reference in self.references)
+        return _mean("loss", self.references)
 
     @property
     def readings(self) -> tuple[str, ...]:
-        """The details that the source leaves open and the presets assume, each once."""
+        """The details that the source does not give, as the presets assume them; each once."""
         return tuple(dict.fromkeys(text for reference in self.references for text in reference.readings))
 
     @cached_property
@@ -68,7 +68,7 @@ class PublishedExperiment:
 
 @dataclass(frozen=True)
 class PublishedSource:
-    """A source and those of its experiments that were chosen; its name is that of the folder of its presets."""
+    """A source of published experiments, all of them or a choice; its name is the name of its folder of presets."""
 
     name: str
     title: str
@@ -76,7 +76,7 @@ class PublishedSource:
 
 
 def sources() -> tuple[PublishedSource, ...]:
-    """Return all sources, in the order of their presets."""
+    """Return all sources with all their experiments, in the order of their presets."""
     root = builtin_folder()
     folders: dict[str, list[Preset]] = {}
     titles: dict[str, str] = {}
@@ -89,23 +89,36 @@ def sources() -> tuple[PublishedSource, ...]:
 
 
 def pooled(presets: Iterable[Preset]) -> tuple[PublishedExperiment, ...]:
-    """Take the presets of a source together where they are the same training; a mean over seeds stays alone."""
-    found: dict[tuple[Experiment, int], list[Preset]] = {}
+    """Return the experiments of a source; presets that are the same training, over as many seeds, are one of them."""
+    groups: dict[tuple[Experiment, int], list[Preset]] = {}
     for preset in presets:
         seeds = preset.reference.seeds if preset.reference else 1
-        found.setdefault((mathematics(preset.experiment), seeds), []).append(preset)
-    return tuple(PublishedExperiment(tuple(members)) for members in found.values())
+        groups.setdefault((mathematics(preset.experiment), seeds), []).append(preset)
+    return tuple(PublishedExperiment(tuple(members)) for members in groups.values())
 
 
 def choose(words: Sequence[str], among: Sequence[PublishedSource]) -> tuple[PublishedSource, ...]:
-    """Return the experiments that words name: folders of presets, ids, or ``all``; every one for no words.
+    """Return the experiments that words name, by source; all experiments where there are no words.
+
+    Args:
+        words: names or titles of sources, ids of experiments, or ``all``.
 
     Raises:
-        RequestError: a word names none; the error suggests the nearest ones.
+        RequestError: a word names no experiment; the error suggests similar words.
     """
-    if not words:
-        return tuple(among)
-    wanted = set[str]().union(*(_named(word, among) for word in words))
+    ids_of = {source.name: {name for one in source.experiments for name in one.ids} for source in among}
+    ids = set[str]().union(*ids_of.values())
+    named = {ALL: ids, **{source.title.lower(): ids_of[source.name] for source in among}}
+    named |= {name.lower(): members for name, members in ids_of.items()} | {name: {name} for name in ids}
+    wanted = set[str]() if words else ids
+    for word in words:
+        if (low := word.lower()) not in named:
+            near = difflib.get_close_matches(low, [*ids_of, *sorted(ids)], n=3, cutoff=0.4)
+            offer = f"did you mean {' or '.join(near)}? There" if near else "there"
+            raise RequestError(
+                f"{word} is neither a source nor an experiment of one; {offer} are {', '.join(ids_of)} and {ALL}"
+            )
+        wanted |= named[low]
     parts = (
         replace(source, experiments=tuple(one for one in source.experiments if wanted.intersection(one.ids)))
         for source in among
@@ -113,39 +126,22 @@ def choose(words: Sequence[str], among: Sequence[PublishedSource]) -> tuple[Publ
     return tuple(source for source in parts if source.experiments)
 
 
-def _named(word: str, among: Sequence[PublishedSource]) -> set[str]:
-    low = word.lower()
-    ids_of = {source: {name for published in source.experiments for name in published.ids} for source in among}
-    ids = set[str]().union(*ids_of.values())
-    if low == ALL:
-        return ids
-    if low in ids:
-        return {low}
-    for source in among:
-        if low in (source.name.lower(), source.title.lower()):
-            return ids_of[source]
-    names = [source.name for source in among]
-    near = difflib.get_close_matches(low, [*names, *sorted(ids)], n=3, cutoff=0.4)
-    offer = f"did you mean {' or '.join(near)}? There" if near else "there"
-    raise RequestError(f"{word} is neither a source nor an experiment of one; {offer} are {', '.join(names)} and {ALL}")
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
+def _mean(field: str, references: Iterable[Reference]) -> float | None:
+    values = [value for reference in references if (value := getattr(reference, field)) is not None]
+    return fmean(values) if values else None
 
 
 Kind = Literal["one", "several", "linear", "machine"]
 Word = Literal["agrees", "misses", "not comparable", "not run"]
 
 LEAST_MARGIN = 0.005
-"""Of one published training; 0.5 points."""
+"""The least margin for one published training: 0.5 points."""
 DEVIATIONS = 2
-"""The margin of one published training is at least so many of our sample standard deviations."""
+"""The margin for one published training is at least this number of our sample standard deviations."""
 MEANS_MARGIN = 0.002
 LINEAR_MARGIN = 0.003
 ROUNDING = 1e-9
-"""Accuracies are whole images of 10,000; a difference this close to the margin counts as equal to it."""
+"""Accuracies are multiples of 1/10,000; a difference that is so close to the margin counts as equal to it."""
 
 
 @dataclass(frozen=True)
@@ -153,16 +149,16 @@ class AgreementRule:
     """The rule by which a published accuracy is compared with ours.
 
     Attributes:
-        kind: one: a single published training. several: a mean over seeds. linear: the linear classifier. machine:
-            the extreme learning machine.
-        seeds: how many of our seeds it needs, from 0 on.
+        kind: one (a single published training), several (a published mean over seeds), linear (the linear classifier)
+            or machine (the extreme learning machine).
+        seeds: the number of our seeds that the rule needs, from seed 0 on.
     """
 
     kind: Kind
     seeds: int
 
     def margin(self, ours: SeedStatistics) -> float | None:
-        """Return how far the accuracies may differ; None where ours may be higher by any amount, but not lower."""
+        """Return the largest difference that agrees, from 0 to 1; None where ours may be any higher, but not lower."""
         if self.kind == "one":
             return max(LEAST_MARGIN, DEVIATIONS * (ours.std or 0.0))
         return {"several": MEANS_MARGIN, "linear": LINEAR_MARGIN}.get(self.kind)
@@ -173,9 +169,9 @@ class Verdict:
     """The result of comparing a published accuracy with ours.
 
     Attributes:
-        provisional: whether there are fewer seeds than the rule needs.
-        difference: ours − published, from −1 to 1; None where one of them is missing.
-        margin: the largest difference that agrees; None where there is none.
+        provisional: whether we have fewer seeds than the rule needs.
+        difference: our accuracy minus the published one, from −1 to 1; None where one of the two is missing.
+        margin: the largest difference that agrees; None where any higher accuracy agrees.
     """
 
     word: Word
@@ -185,7 +181,7 @@ class Verdict:
 
 
 def rule_of(experiment: Experiment, published_seeds: int) -> AgreementRule:
-    """Return the rule for an experiment whose published accuracy is the mean of so many trainings."""
+    """Return the rule for an experiment whose published accuracy is the mean over `published_seeds` trainings."""
     if not experiment.trains_in_epochs:
         frozen = any(isinstance(layer, Dense) for layer in experiment.layers)
         return AgreementRule("machine", 5) if frozen else AgreementRule("linear", 1)
@@ -193,7 +189,12 @@ def rule_of(experiment: Experiment, published_seeds: int) -> AgreementRule:
 
 
 def verdict(rule: AgreementRule, published: float | None, ours: SeedStatistics | None) -> Verdict:
-    """Compare a published accuracy with ours, over the seeds that were trained; None for no seed."""
+    """Compare a published accuracy with ours.
+
+    Args:
+        published: None where the source gives no accuracy.
+        ours: the statistics over the seeds that were trained; None where there are none.
+    """
     if ours is None:
         return Verdict("not run")
     provisional = ours.n < rule.seeds
@@ -205,7 +206,7 @@ def verdict(rule: AgreementRule, published: float | None, ours: SeedStatistics |
 
 
 def rule_in_words() -> tuple[str, ...]:
-    """Return the rule in sentences, one for each case."""
+    """Return the rules in sentences, one for each kind, and one about missing seeds and accuracies."""
     points = f"{100 * LEAST_MARGIN:g}"
     return (
         f"A result published from one run agrees if it differs from our five-seed mean by at most {points} "

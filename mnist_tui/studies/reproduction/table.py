@@ -1,4 +1,4 @@
-"""Find the runs that count for a published experiment: finished, of full length, on the published data."""
+"""The table of a reproduction: published figures beside our runs, what is missing, and the study that trains it."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ PACKAGES = ("tensorflow", "keras", "mnist-tui")
 
 @dataclass(frozen=True, order=True)
 class Machine:
-    """The machine that a run was computed on, without a name that would identify its owner.
+    """The machine that a run was computed on, without its name, which could identify its owner.
 
     Attributes:
         memory: in GB (10⁹ bytes).
-        versions: of PACKAGES, where they were recorded.
+        versions: pairs of a package and its version, for those of PACKAGES that the run recorded.
     """
 
     cpu: str
@@ -50,13 +50,15 @@ class Machine:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that counts.
+    """A run that counts for a published experiment.
 
     Attributes:
-        accuracy, loss: of the test set.
+        run: its id.
+        accuracy, loss: on the test set.
         seconds: from the reading of the data to the end of the evaluation.
-        training: how many of these seconds were spent in epochs.
-        device: TensorFlow's name for its kind, or the name of the GPU.
+        training: the part of these seconds that the epochs took.
+        epochs: the number of epochs that were trained.
+        device: the name of the GPU; without a GPU TensorFlow's name for the kind of device.
         threads: None where they were not recorded.
         created: seconds since the Unix epoch.
     """
@@ -76,24 +78,24 @@ class FinishedRun:
 
 @dataclass(frozen=True)
 class FoundRuns:
-    """The runs found for experiments; each experiment is without its seed.
+    """The runs of some experiments, by experiment without its seed.
 
     Attributes:
-        finished: the newest run that counts, by experiment, then by seed.
-        diverged: the seeds whose training diverged on the published data; trained again, they would diverge again.
+        finished: the newest run that counts, for each experiment and seed.
+        diverged: the seeds whose training diverged on the published data, and would diverge again.
     """
 
     finished: Mapping[Experiment, Mapping[int, FinishedRun]]
     diverged: Mapping[Experiment, Collection[int]]
 
 
-def find_runs(runs_dir: Path, wanted: Collection[Experiment]) -> FoundRuns:
-    """Find the runs of some experiments; folders that cannot be read are skipped.
+def find_runs(runs_dir: Path, experiments: Collection[Experiment]) -> FoundRuns:
+    """Find the runs of some experiments that were trained to their end; folders that cannot be read are skipped.
 
     Args:
-        wanted: experiments without their seeds, as `presets.mathematics` returns them.
+        experiments: without their seeds, as `presets.mathematics` returns them.
     """
-    among = set(wanted)
+    wanted = set(experiments)
     finished: dict[Experiment, dict[int, FinishedRun]] = {}
     diverged: dict[Experiment, set[int]] = {}
     for folder in run_folders(runs_dir):
@@ -103,7 +105,7 @@ def find_runs(runs_dir: Path, wanted: Collection[Experiment]) -> FoundRuns:
                 continue
             results, preset = folder.results() or {}, folder.preset()
             experiment, seed = mathematics(preset.experiment), preset.experiment.training.seed
-            if experiment not in among or not _published_data(results.get("dataset") or {}, experiment):
+            if experiment not in wanted or not _published_data(results.get("dataset") or {}, experiment):
                 continue
             if state == "diverged":
                 diverged.setdefault(experiment, set()).add(seed)
@@ -135,7 +137,6 @@ def _finished_run(folder: RunFolder, seed: int, results: Mapping[str, Any]) -> F
 
 
 def _published_data(dataset: Mapping[str, Any], experiment: Experiment) -> bool:
-    """Whether the run had the dataset of that name, with the published checksums."""
     known = KNOWN.get(experiment.dataset.name)
     return known is not None and not dataset.get("sample") and dataset.get("sha256") == dict(known.sha256)
 
@@ -155,18 +156,18 @@ def _machine(platform: Mapping[str, Any]) -> Machine:
 ALIKE = 1.25
 """Networks whose multiply-accumulates differ by no more than this factor are assumed to train equally fast."""
 MISSES_FILE = "MISSES.md"
-"""Explanations of misses, in the folder of the presets."""
+"""The file with explanations of misses, in the folder of the presets."""
 
 
 @dataclass(frozen=True)
 class ReproductionRow:
-    """A published experiment, and the results of our runs.
+    """A published experiment with the results of our runs.
 
     Attributes:
-        runs: the runs that count, by seed.
-        wanted: how many seeds, from 0 on.
-        estimate: how long a run will take; None where nothing similar was run.
-        explanation: what the authors of the presets found out about a miss; empty for none.
+        runs: the runs that count, in the order of their seeds.
+        wanted: the number of seeds to train, from 0 on.
+        estimate: the time that a run will take; None where nothing similar was run.
+        explanation: why our accuracy misses the published one, as the presets' authors explain it; empty for none.
         diverged: seeds whose training diverged, so that they have no result.
     """
 
@@ -179,12 +180,12 @@ class ReproductionRow:
 
     @cached_property
     def accuracy(self) -> SeedStatistics | None:
-        """The test accuracy over the seeds."""
+        """The statistics of our test accuracy over the seeds; None without a run."""
         return summary((run.accuracy for run in self.runs), within=SHARE)
 
     @cached_property
     def loss(self) -> SeedStatistics | None:
-        """The test loss over the seeds."""
+        """The statistics of our test loss over the seeds; None without a run."""
         return summary((run.loss for run in self.runs), within=LOSS)
 
     @cached_property
@@ -193,19 +194,19 @@ class ReproductionRow:
 
     @property
     def missing(self) -> tuple[int, ...]:
-        """Seeds that have no run that counts and did not diverge."""
+        """The wanted seeds without a run that counts, except those that diverged."""
         done = {run.seed for run in self.runs} | set(self.diverged)
         return tuple(seed for seed in range(self.wanted) if seed not in done)
 
     @property
     def seconds(self) -> float | None:
-        """The median time of the runs."""
+        """The median time of the runs; None without a run."""
         return median(run.seconds for run in self.runs) if self.runs else None
 
 
 @dataclass(frozen=True)
 class SourceRows:
-    """The rows of one source."""
+    """The rows of a source's experiments."""
 
     source: PublishedSource
     rows: tuple[ReproductionRow, ...]
@@ -213,7 +214,7 @@ class SourceRows:
 
 @dataclass(frozen=True)
 class ReproductionTable:
-    """All rows, by source."""
+    """The rows of a reproduction, by source."""
 
     parts: tuple[SourceRows, ...]
 
@@ -241,11 +242,13 @@ def build_table(
     seeds: int | None = None,
     explanations: Mapping[str, str] | None = None,
 ) -> ReproductionTable:
-    """Build the table of some sources' experiments.
+    """Return the table of some sources' experiments.
 
     Args:
-        among: all sources, from whose runs the times are estimated.
-        seeds: how many seeds count, from 0 on, instead of the number that the rule needs.
+        sources: with the experiments that get a row.
+        found: our runs of all experiments in `among`.
+        among: all sources; times are estimated from the runs of their experiments.
+        seeds: the number of seeds that count, from 0 on; None for the number that each experiment's rule needs.
         explanations: of misses, by id.
     """
     known = list({one.mathematics: one for source in among for one in source.experiments}.values())
@@ -272,7 +275,7 @@ class Estimate:
 
     Attributes:
         seconds: elapsed time, on the machine of the runs that the estimate is taken from.
-        at_most: whether early stopping may end it sooner.
+        at_most: whether early stopping may end the run sooner.
         like: the id of the experiment whose runs the estimate is taken from.
     """
 
@@ -284,7 +287,11 @@ class Estimate:
 def estimate_time(
     published: PublishedExperiment, found: FoundRuns, known: Sequence[PublishedExperiment]
 ) -> Estimate | None:
-    """Estimate the time of a run from runs of the same experiment, else, per epoch, of the most similar one, if any."""
+    """Estimate the time of a run from runs of the same experiment, else from those of the most similar experiment.
+
+    Returns:
+        None where no similar experiment was run.
+    """
     experiment = published.mathematics
     if own := found.finished.get(experiment):
         return Estimate(median(run.seconds for run in own.values()), at_most=False, like=published.ids[0])
@@ -294,14 +301,14 @@ def estimate_time(
         return None
     ratio, nearest = min(similar, key=lambda pair: (max(pair[0], 1 / pair[0]), pair[1].ids))
     runs = found.finished[nearest.mathematics].values()
-    an_epoch = ratio * median(run.training / max(1, run.epochs) for run in runs)
-    beside = median(run.seconds - run.training for run in runs)
+    per_epoch = ratio * median(run.training / max(1, run.epochs) for run in runs)
+    other_work = median(run.seconds - run.training for run in runs)
     training = experiment.training
-    return Estimate(beside + training.epochs * an_epoch, training.early_stopping is not None, nearest.ids[0])
+    return Estimate(other_work + training.epochs * per_epoch, training.early_stopping is not None, nearest.ids[0])
 
 
 def _ratio(experiment: Experiment, other: Experiment) -> float | None:
-    """Return how many times the work of one image is that of the other's; None where the two are not similar."""
+    """Return an experiment's work per image divided by the other's; None where the two are not similar."""
     if _family(experiment) != _family(other):
         return None
     ratio = of(experiment).macs / of(other).macs
@@ -309,21 +316,24 @@ def _ratio(experiment: Experiment, other: Experiment) -> float | None:
 
 
 def _family(experiment: Experiment) -> tuple[object, ...]:
-    """Return the properties that must be equal for a similar size to mean a similar time."""
+    """Return the properties that must be equal for networks of similar size to take similar times."""
     kinds = {type(layer) for layer in experiment.layers}
-    held = experiment.dataset.validation
     return (
         experiment.trains_in_epochs,
         experiment.training.batch_size,
         Conv2D in kinds,
         BatchNormalization in kinds,
         experiment.features.kind,
-        held if held == "test" else "held out",
+        experiment.dataset.validation == "test",
     )
 
 
 def read_explanations(path: Path | None = None) -> Mapping[str, str]:
-    """Read the explanations by id: the text under each heading ``## ID``, in one line; empty where there is no file."""
+    """Read the explanations of misses: for each heading ``## ID`` the text below it, in one line, by id.
+
+    Args:
+        path: the file; None for the one in the folder of the presets. A missing file has no explanations.
+    """
     try:
         text = read_text(path or builtin_folder() / MISSES_FILE, follow_links=True)
     except FileNotFoundError:
@@ -335,12 +345,12 @@ def read_explanations(path: Path | None = None) -> Mapping[str, str]:
 Training = tuple[Experiment, int]
 """An experiment without its seed, and the seed."""
 SAME = ("device", "threads", "data_dir")
-"""Settings in which two studies of the same trainings may not differ. The workers may."""
+"""Settings that a study must share with an unfinished one in order to be resumed as that; the workers may differ."""
 
 
 @dataclass(frozen=True)
 class MissingSeeds:
-    """The seeds of an experiment that must be trained: at least one, in rising order."""
+    """The seeds of an experiment that must be trained: one or more, in ascending order."""
 
     row: ReproductionRow
     seeds: tuple[int, ...]
@@ -348,7 +358,7 @@ class MissingSeeds:
 
 @dataclass(frozen=True)
 class MissingTrainings:
-    """The bases of the study that trains what is missing, and the experiments that they name."""
+    """The trainings that are missing, and the bases and presets of a study that trains them."""
 
     bases: tuple[StudyBase, ...]
     presets: Mapping[str, Preset]
@@ -356,7 +366,10 @@ class MissingTrainings:
 
 
 def missing_seeds(rows: Iterable[ReproductionRow], *, again: bool = False) -> tuple[MissingSeeds, ...]:
-    """Return the seeds without a run, or all seeds to train them again. Rows of one experiment share their runs."""
+    """Return the missing seeds of each experiment, or all its seeds if it is to be trained again.
+
+    Rows of the same experiment share their runs, so that the first row gets the seeds of all.
+    """
     seeds: dict[Experiment, tuple[ReproductionRow, set[int]]] = {}
     for row in rows:
         _, missing = seeds.setdefault(row.published.mathematics, (row, set()))
@@ -365,7 +378,7 @@ def missing_seeds(rows: Iterable[ReproductionRow], *, again: bool = False) -> tu
 
 
 def missing_trainings(parts: Iterable[MissingSeeds]) -> MissingTrainings:
-    """Return what a study must train, given the missing seeds."""
+    """Return the trainings that a study must do, given the missing seeds."""
     bases: list[StudyBase] = []
     presets: dict[str, Preset] = {}
     trainings: set[Training] = set()
@@ -380,24 +393,29 @@ def missing_trainings(parts: Iterable[MissingSeeds]) -> MissingTrainings:
 
 
 def seed_ranges(seeds: Sequence[int]) -> list[tuple[int, int]]:
-    """Return ranges of consecutive seeds as first seed and count: ``(0, 1, 4)`` → ``[(0, 2), (4, 1)]``."""
+    """Return the ranges of consecutive seeds, as first seed and count: ``(0, 1, 4)`` → ``[(0, 2), (4, 1)]``."""
     groups = groupby(enumerate(seeds), key=lambda pair: pair[1] - pair[0])
     ranges = [[seed for _, seed in group] for _, group in groups]
     return [(seeds[0], len(seeds)) for seeds in ranges]
 
 
 def find_unfinished(runs_dir: Path, study: Study, trainings: frozenset[Training]) -> StudyFolder | None:
-    """Find the newest reproduction that still has exactly these trainings to do, with the settings of `study`.
+    """Return the newest reproduction that has exactly these trainings left, with the settings of `study`.
 
     Raises:
-        RequestError: a running reproduction trains some of them, among others.
+        RequestError: a running reproduction trains some of them, but not exactly these.
     """
     for folder in study_folders(runs_dir):
         try:
             kept, state = folder.study(), folder.state()
             if kept.kind != "reproduction" or state == "finished":
                 continue
-            left = _left(folder, kept)
+            rows = {row.number: row for row in read_study(folder).rows}
+            left = frozenset(
+                (mathematics(trial.preset.experiment), trial.seed)
+                for trial in plan_trials(kept, folder.bases())
+                if trial.number not in rows or not rows[trial.number].settled
+            )
         except RequestError:
             continue
         if left == trainings and all(getattr(kept, name) == getattr(study, name) for name in SAME):
@@ -408,12 +426,3 @@ def find_unfinished(runs_dir: Path, study: Study, trainings: frozenset[Training]
                 f"`mnist-tui studies stop {folder.id}` stops it"
             )
     return None
-
-
-def _left(folder: StudyFolder, study: Study) -> frozenset[Training]:
-    rows = {row.number: row for row in read_study(folder).rows}
-    return frozenset(
-        (mathematics(trial.preset.experiment), trial.seed)
-        for trial in plan_trials(study, folder.bases())
-        if trial.number not in rows or not rows[trial.number].settled
-    )
