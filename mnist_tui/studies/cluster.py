@@ -81,11 +81,8 @@ class PendingTrial:
     def run(self) -> str:
         return self.mirror.folder.id
 
-    def news(self, kind: NewsKind, reason: str = "") -> TrialNews:
-        return TrialNews(self.run, kind, self.worker, self.mirror.attempts, reason=reason)
-
-    def event_news(self, event: Event) -> TrialNews:
-        return TrialNews(self.run, "event", self.worker, self.mirror.attempts, event)
+    def news(self, kind: NewsKind, reason: str = "", event: Event | None = None) -> TrialNews:
+        return TrialNews(self.run, kind, self.worker, self.mirror.attempts, event, reason)
 
 
 Handler = Callable[[PendingTrial], Iterable[TrialNews]]
@@ -178,7 +175,7 @@ class Cluster:
             experiment=folder.experiment_file.read_bytes(),
             launch=json.dumps(launch).encode(),
             remote=self._remote,
-            dataset=dataset.key if dataset else None,
+            dataset=dataset,
         )
         try:
             mirror = RunMirror(folder)
@@ -272,13 +269,14 @@ class Cluster:
             case "events":
                 events = mirror.append_events(attempt_id, message["offset"], message["lines"].encode())
             case "needs dataset" if trial.dataset is not None:
-                key, files = trial.dataset.key, trial.dataset.read()
+                dataset, files = trial.dataset, trial.dataset.read()
                 size = counted(sum(len(content) for _, content in files), "byte")
-                self._log(f"{key.folder} is sent to {worker}: {size}")
-                self._client.call_later(worker, trial_worker.receive_dataset, self._study, key, files)
+                self._log(f"{dataset.folder} is sent to {worker}: {size}")
+                self._client.call_later(worker, trial_worker.receive_dataset, self._study, dataset, files)
             case _:
                 pass
-        yield from map(trial.event_news, events)
+        for event in events:
+            yield trial.news("event", event=event)
 
     def _finish(self, trial: PendingTrial) -> Iterator[TrialNews]:
         """Receive the files of a task that has ended, or lose the run where there are none."""
@@ -303,7 +301,8 @@ class Cluster:
             return
         events = trial.mirror.receive_files(files)
         del self._trials[trial.run]
-        yield from map(trial.event_news, events)
+        for event in events:
+            yield trial.news("event", event=event)
         yield trial.news("ended" if files.state else "lost", files.reason)
 
     def _send_command(self, trial: PendingTrial, command: Command) -> None:
@@ -321,7 +320,8 @@ class Cluster:
     def _end_waiting(self, trial: PendingTrial, reason: str) -> Iterator[TrialNews]:
         if trial.worker:  # it has begun since: it got the folder's commands then, and the study stops it at that news
             return
-        yield from map(trial.event_news, self._give_up(trial, reason, "stopped"))
+        for event in self._give_up(trial, reason, "stopped"):
+            yield trial.news("event", event=event)
         yield trial.news("ended", reason)
 
     def _lose(self, trial: PendingTrial, reason: str) -> TrialNews:

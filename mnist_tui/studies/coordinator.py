@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mnist_tui import clocks
@@ -26,7 +27,6 @@ from mnist_tui.studies import events, trials
 from mnist_tui.studies.events import StudyEvent, TrialEnded, Worker, is_logged
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.search import Pruner, TrialQueue
-from mnist_tui.studies.spec import Metric
 from mnist_tui.studies.state import Reducer, StudyState, TrialRow, by_point
 from mnist_tui.studies.trial_table import counts
 from mnist_tui.studies.trials import Trial
@@ -41,48 +41,6 @@ NO_WORKER_SECONDS = 10.0
 """How long a study waits without any worker before it logs a note."""
 
 
-def read_trial_result(number: int, folder: RunFolder, metric: Metric, seconds: float) -> TrialEnded:
-    """Return the event of a trial's end, read from its run; the trial has failed where the run's log has no end.
-
-    Args:
-        metric: the study's; the score is the metric after the epoch whose weights the run ended with.
-        seconds: how long the trial took.
-    """
-    try:
-        state, results = replayed(folder.events_file), folder.results() or {}
-    except (RequestError, OSError) as error:
-        return failed_trial(number, folder.id, str(error), seconds)
-    end, history = state.ended, state.history
-    if end is None or end.refused:
-        why = (end.refused if end else "") or informative_text(folder.last_log_lines(LOG_LINES))
-        return failed_trial(number, folder.id, why or "its run has no end in its log", seconds)
-    last = history[-1] if history else None
-    # the model has the weights of the last epoch, unless the best ones were restored
-    scored = next((row for row in history if row.epoch == results.get("weights_of_epoch")), last)
-    return TrialEnded(
-        number=number,
-        run=folder.id,
-        state=end.state,
-        reason=end.reason,
-        epoch=last.epoch if last else 0,
-        score=getattr(scored, metric) if scored and end.state == "finished" else None,
-        val_loss=last.val_loss if last else None,
-        val_accuracy=last.val_accuracy if last else None,
-        test_loss=end.test_loss,
-        test_accuracy=end.test_accuracy,
-        macro_f1=end.macro_f1,
-        seconds=seconds,
-    )
-
-
-def epoch_event(number: int, row: EpochRow | EpochEnded) -> events.TrialEpoch:
-    return events.TrialEpoch(number=number, epoch=row.epoch, val_loss=row.val_loss, val_accuracy=row.val_accuracy)
-
-
-def failed_trial(number: int, run: str, reason: str, seconds: float) -> TrialEnded:
-    return TrialEnded(number=number, run=run, state="failed", reason=reason, seconds=seconds)
-
-
 class Coordinator:
     """The process of one study: it has the missing trials trained on a cluster, and logs what happens.
 
@@ -93,12 +51,7 @@ class Coordinator:
     """
 
     def __init__(
-        self,
-        folder: StudyFolder,
-        cluster: Cluster,
-        *,
-        stops: Callable[[], int] = lambda: 0,
-        beat: Callable[[str], None] = lambda state: None,
+        self, folder: StudyFolder, cluster: Cluster, stops: Callable[[], int], beat: Callable[[str], None]
     ) -> None:
         self._folder, self._cluster, self._stops, self._beat = folder, cluster, stops, beat
         self._study, self._bases = folder.study(), folder.bases()
@@ -185,14 +138,44 @@ class Coordinator:
             with suppress(RunError, TypeError):
                 if folder.state() not in ("finished", "diverged"):
                     continue
-                state, results = replayed(folder.events_file), folder.results() or {}
-                seconds = (results.get("timings") or {}).get("total", 0.0)
-                ended = read_trial_result(number, folder, self._study.search.metric, seconds)
+                timings = (folder.results() or {}).get("timings") or {}
+                ended = replace(self._read_end(number, folder), seconds=timings.get("total", 0.0))
                 self._add(events.TrialBegan(number=number, run=folder.id, attempt=1, worker=""))
-                for row in filter(lambda row: is_logged(row.epoch), state.history):
-                    self._add(epoch_event(number, row))
+                for row in replayed(folder.events_file).history:
+                    if is_logged(row.epoch):
+                        self._add_epoch(number, row)
                 self._add(ended)
                 self._extend_if_requested(folder)
+
+    def _read_end(self, number: int, folder: RunFolder) -> TrialEnded:
+        """Return the event of a trial's end, read from its run; the trial has failed where the run's log has no end."""
+        ended = partial(TrialEnded, number=number, run=folder.id)
+        try:
+            state, results = replayed(folder.events_file), folder.results() or {}
+        except (RequestError, OSError) as error:
+            return ended(state="failed", reason=str(error))
+        end, history = state.ended, state.history
+        if end is None or end.refused:
+            why = (end.refused if end else "") or informative_text(folder.last_log_lines(LOG_LINES))
+            return ended(state="failed", reason=why or "its run has no end in its log")
+        last = history[-1] if history else None
+        # the model has the weights of the last epoch, unless the best ones were restored
+        scored = next((row for row in history if row.epoch == results.get("weights_of_epoch")), last)
+        return ended(
+            state=end.state,
+            reason=end.reason,
+            epoch=last.epoch if last else 0,
+            score=getattr(scored, self._study.search.metric) if scored and end.state == "finished" else None,
+            val_loss=last.val_loss if last else None,
+            val_accuracy=last.val_accuracy if last else None,
+            test_loss=end.test_loss,
+            test_accuracy=end.test_accuracy,
+            macro_f1=end.macro_f1,
+        )
+
+    def _add_epoch(self, number: int, row: EpochRow | EpochEnded) -> None:
+        scores = {"val_loss": row.val_loss, "val_accuracy": row.val_accuracy}
+        self._add(events.TrialEpoch(number=number, epoch=row.epoch, **scores))
 
     def _cautions(self) -> Iterator[str]:
         study = self._study
@@ -244,7 +227,7 @@ class Coordinator:
             except RequestError as error:
                 if not self._workers:
                     raise
-                self._end_trial(failed_trial(trial.number, folder.id, str(error), 0.0))
+                self._end_trial(TrialEnded(number=trial.number, run=folder.id, state="failed", reason=str(error)))
 
     def _next_trial(self) -> Trial | None:
         """Return the trial to begin next; a search may sample it now. None where there is none."""
@@ -315,14 +298,15 @@ class Coordinator:
                     self._write_threads(number, news)
                 if self._stopping:
                     self._cluster.stop(news.run)
-            case "event" if isinstance(news.event, EpochEnded):
-                self._log_epoch(number, news.run, news.event)
+            case "event" if isinstance(news.event, EpochEnded) and is_logged(news.event.epoch):
+                self._add_epoch(number, news.event)
+                self._prune_if_hopeless(number, news.run)
             case "ended":
                 folder = self._folder.run(news.run)
-                self._end_trial(read_trial_result(number, folder, self._study.search.metric, self._seconds_of(number)))
+                self._end_trial(self._read_end(number, folder))
                 self._extend_if_requested(folder)
             case "lost":
-                self._end_trial(failed_trial(number, news.run, news.reason, self._seconds_of(number)))
+                self._end_trial(TrialEnded(number=number, run=news.run, state="failed", reason=news.reason))
             case _:
                 pass
 
@@ -332,10 +316,7 @@ class Coordinator:
             with suppress(RequestError):
                 start.resume(folder)
 
-    def _log_epoch(self, number: int, run: str, event: EpochEnded) -> None:
-        if not is_logged(event.epoch):
-            return
-        self._add(epoch_event(number, event))
+    def _prune_if_hopeless(self, number: int, run: str) -> None:
         if self._pruner is None or self._stopping or number in self._prune_reasons:
             return
         if why := self._pruner.prune_reason(self._reducer.rows[number]):
@@ -344,6 +325,7 @@ class Coordinator:
 
     def _end_trial(self, event: TrialEnded) -> None:
         del self._running[event.run]
+        event = replace(event, seconds=self._seconds_of(event.number))
         why = self._prune_reasons.pop(event.number, "")
         self._add(replace(event, state="pruned", reason=why) if why and event.state == "stopped" else event)
         row = self._reducer.rows[event.number]

@@ -11,11 +11,10 @@ import os
 import shutil
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,34 +102,29 @@ def say(text: str) -> None:
 
 def _run_study(folder: StudyFolder, study: Study, stops: Callable[[], int], beat: StatusWriter) -> tuple[str, str]:
     """Start the workers and train the trials. Returns the state in which the study ended, and why."""
-    starting: Future[Cluster] = Future()
-    threading.Thread(target=_start_cluster, args=(folder, study, starting), name="cluster", daemon=True).start()
+    starting = ThreadPoolExecutor(1).submit(_start_cluster, folder, study)
     while not wait([starting], LOOK_SECONDS).done:
         beat("starting")
         if stops() or control.waiting_commands(folder, "stop"):
             shutil.rmtree(folder.scratch, ignore_errors=True)
             return "stopped", "stopped before its workers were up"
     with starting.result() as cluster:
-        return Coordinator(folder, cluster, stops=stops, beat=beat).run()
+        return Coordinator(folder, cluster, stops, beat).run()
 
 
-def _start_cluster(folder: StudyFolder, study: Study, starting: Future[Cluster]) -> None:
-    """Start the study's cluster, which may take a minute; `starting` gets the cluster or the error."""
-    try:
-        from mnist_tui.studies.cluster import Cluster
+def _start_cluster(folder: StudyFolder, study: Study) -> Cluster:
+    """Start the study's cluster, which may take a minute."""
+    from mnist_tui.studies.cluster import Cluster
 
-        cluster = Cluster(
-            scheduler=study.scheduler,
-            workers=study.workers,
-            threads=study.threads or replayed(folder.events_file).threads or None,
-            device=study.device,
-            data_dir=Path(study.data_dir) if study.data_dir else None,
-            scratch=folder.scratch,
-            log=say,
-        )
-        starting.set_result(cluster)
-    except BaseException as error:
-        starting.set_exception(error)
+    return Cluster(
+        scheduler=study.scheduler,
+        workers=study.workers,
+        threads=study.threads or replayed(folder.events_file).threads or None,
+        device=study.device,
+        data_dir=Path(study.data_dir) if study.data_dir else None,
+        scratch=folder.scratch,
+        log=say,
+    )
 
 
 def _end_study(folder: StudyFolder, beat: StatusWriter, state: str, reason: str) -> None:

@@ -114,6 +114,7 @@ def _untried(study: Study, tried: set[Values], fits: Callable[[Values], bool], p
 
 def _propose(study: Study, points: Sequence[SampledPoint], attempt: int) -> Values:
     import optuna
+    from optuna.samplers import BaseSampler, RandomSampler, TPESampler
     from optuna.trial import TrialState, create_trial
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -122,16 +123,11 @@ def _propose(study: Study, points: Sequence[SampledPoint], attempt: int) -> Valu
     seed = _random(study, len(points), attempt).getrandbits(32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        sampler = (
-            optuna.samplers.RandomSampler(seed=seed)
-            if study.search.kind == "random"
-            else optuna.samplers.TPESampler(
-                n_startup_trials=FIRST_AT_RANDOM, multivariate=True, constant_liar=True, seed=seed
-            )
-        )
-        earlier = optuna.create_study(
-            direction="maximize" if study.search.metric == "val_accuracy" else "minimize", sampler=sampler
-        )
+        sampler: BaseSampler = RandomSampler(seed=seed)
+        if study.search.kind == "tpe":
+            sampler = TPESampler(n_startup_trials=FIRST_AT_RANDOM, multivariate=True, constant_liar=True, seed=seed)
+        direction = "maximize" if study.search.metric == "val_accuracy" else "minimize"
+        earlier = optuna.create_study(direction=direction, sampler=sampler)
         for point in points:
             texts = dict(point.values)
             trial = create_trial(

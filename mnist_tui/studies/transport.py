@@ -14,7 +14,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 
@@ -49,31 +49,25 @@ class TransportError(RequestError):
 
 
 @dataclass(frozen=True)
-class DatasetKey:
-    """The identity of a dataset's files.
+class DatasetBundle:
+    """The files of a dataset on the study's machine, which can be sent to a worker that lacks them.
 
     Attributes:
         name: the dataset's name in the experiment; for a user's own folder its path on the study's machine.
         folder: the name of the folder with the files.
         sha256: of the files' names and bytes.
+        paths: of the files, on the study's machine.
     """
 
     name: str
     folder: str
     sha256: str
+    paths: tuple[Path, ...] = field(compare=False)
 
     @property
     def known(self) -> bool:
         """Whether the name means the same data on every machine."""
         return self.name in KNOWN
-
-
-@dataclass(frozen=True)
-class DatasetBundle:
-    """The files of a dataset on this machine, which can be sent to a worker that lacks them."""
-
-    key: DatasetKey
-    paths: tuple[Path, ...]
 
     def read(self) -> DatasetFiles:
         """Return the names and bytes of the files as they are now."""
@@ -97,7 +91,7 @@ class TrialRequest:
     experiment: bytes
     launch: bytes
     remote: bool
-    dataset: DatasetKey | None = None
+    dataset: DatasetBundle | None = None
 
 
 @dataclass(frozen=True)
@@ -180,7 +174,7 @@ def find_dataset_bundle(name: str, data_dir: Path | None) -> DatasetBundle | Non
         folder, classes = place.resolve().name, place / CLASSES_FILE
         paths = (*paths, classes) if classes.is_file() else paths
     sha256 = digest((path.name, path.read_bytes()) for path in paths)
-    return DatasetBundle(DatasetKey(name, folder or "data", sha256), paths)
+    return DatasetBundle(name, folder or "data", sha256, paths)
 
 
 def digest(files: Iterable[tuple[str, bytes]]) -> str:
@@ -192,20 +186,20 @@ def digest(files: Iterable[tuple[str, bytes]]) -> str:
     return total.hexdigest()
 
 
-def store_dataset(key: DatasetKey, files: DatasetFiles, cache: Path) -> None:
-    """Store the files of a dataset in ``cache/SHA256/FOLDER`` (the key's), unless they are stored already.
+def store_dataset(dataset: DatasetBundle, files: DatasetFiles, cache: Path) -> None:
+    """Store the files of a dataset in ``cache/SHA256/FOLDER``, unless they are stored already.
 
     Raises:
-        ValueError: the files do not have the key's SHA-256.
+        ValueError: the files do not have the SHA-256 of the dataset.
     """
-    if digest(files) != key.sha256 or any(Path(name).name != name for name, _ in files):
-        raise ValueError(f"the files of {key.folder} arrived damaged")
-    target = cache / key.sha256
+    if digest(files) != dataset.sha256 or any(Path(name).name != name for name, _ in files):
+        raise ValueError(f"the files of {dataset.folder} arrived damaged")
+    target = cache / dataset.sha256
     if target.exists():
         return
     cache.mkdir(parents=True, exist_ok=True)
     with replacing_folder(target) as temporary:
-        inner = temporary / key.folder
+        inner = temporary / dataset.folder
         inner.mkdir()
         for name, content in files:
             (inner / name).write_bytes(content)

@@ -33,7 +33,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.process_folder import status_of_new_folder
 from mnist_tui.runs.state import LIVE
 from mnist_tui.runs.worker_jobs import TrialServer
-from mnist_tui.studies.transport import DatasetFiles, DatasetKey, TrialFiles, TrialRequest, pack, store_dataset
+from mnist_tui.studies.transport import DatasetBundle, DatasetFiles, TrialFiles, TrialRequest, pack, store_dataset
 
 RESOURCE = "mnist-tui"
 """A Dask resource. Each worker has 1 and each trial takes 1, so that a worker trains one trial at a time."""
@@ -115,7 +115,7 @@ class TrialWorker:
         self._idle: threading.Timer | None = None
 
     def train(self, request: TrialRequest, task: str) -> TrialFiles:
-        """Train a run, as the Dask task of a key. Raises TrialCancelledError where it is no longer wanted here."""
+        """Train a run, as the Dask task of a dataset. Raises TrialCancelledError where it is no longer wanted here."""
         with self._busy:
             if self._idle is not None:
                 self._idle.cancel()
@@ -187,16 +187,18 @@ class TrialWorker:
         folder.write_status(status_of_new_folder())
         return own_name
 
-    def _request_dataset(self, key: DatasetKey, attempt: Attempt) -> Path:
+    def _request_dataset(self, dataset: DatasetBundle, attempt: Attempt) -> Path:
         """Return the folder of a dataset that the study sends; ask for it and wait where it is not stored yet."""
-        stored, end = self.datasets / key.sha256, time.monotonic() + DATA_SECONDS
+        stored, end = self.datasets / dataset.sha256, time.monotonic() + DATA_SECONDS
         if not stored.exists():
             self.dataset_came.clear()
             attempt.send("needs dataset")
         while not stored.exists():
             attempt.tick()
             if time.monotonic() > end:
-                raise DataError(f"{key.folder} is not on {self.worker.address}, and the study did not send it in time")
+                raise DataError(
+                    f"{dataset.folder} is not on {self.worker.address}, and the study did not send it in time"
+                )
             self.dataset_came.wait(LOOK_SECONDS)
             self.dataset_came.clear()
         return stored
@@ -222,11 +224,11 @@ class TrialWorker:
             self._server = None
 
 
-def _has(key: DatasetKey, data_dir: str | None) -> bool:
+def _has(dataset: DatasetBundle, data_dir: str | None) -> bool:
     """Return whether this machine has the dataset; a name outside the catalogue means other data on each machine."""
-    if not key.known:
+    if not dataset.known:
         return False
-    location = find(key.name, Path(data_dir) if data_dir else None)
+    location = find(dataset.name, Path(data_dir) if data_dir else None)
     return location is not None and not location.missing
 
 
@@ -299,10 +301,10 @@ def deliver_command(study: str, run: str, command: Command) -> None:
         control.write_command(folder, command)
 
 
-def receive_dataset(study: str, key: DatasetKey, files: DatasetFiles) -> None:
+def receive_dataset(study: str, dataset: DatasetBundle, files: DatasetFiles) -> None:
     """Store the dataset that the current run has asked for."""
     if (trial_worker := _trial_workers.get(study)) is not None:
-        store_dataset(key, files, trial_worker.datasets)
+        store_dataset(dataset, files, trial_worker.datasets)
         trial_worker.dataset_came.set()
 
 

@@ -136,7 +136,7 @@ def coordinated(folder: StudyFolder, executor: FakeExecutor, stops: Callable[[],
         folder.write_status(this_process(state))
 
     beat("running")
-    state, reason = Coordinator(folder, cast(Any, executor), stops=stops, beat=beat).run()
+    state, reason = Coordinator(folder, cast(Any, executor), stops, beat).run()
     for trial in executor.trials.values():
         trial.folder.write_status(Status("stopped"))
     log = EventLog(folder.events_file)

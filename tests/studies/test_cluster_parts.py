@@ -204,17 +204,17 @@ def test_data_are_kept_under_what_they_hold(tmp_path):
     (own / "classes.txt").write_text("ten lines\n")
     (own / "else.txt").write_text("not data")
     found = present(transport.find_dataset_bundle(str(own), None))
-    assert (found.key.folder, found.key.known) == ("letters", False)
+    assert (found.folder, found.known) == ("letters", False)
     files = found.read()
     assert [name for name, _ in files][-1] == "classes.txt"
     assert len(files) == 5
 
-    transport.store_dataset(found.key, files, tmp_path / "cache")
-    kept = tmp_path / "cache" / found.key.sha256 / "letters"
+    transport.store_dataset(found, files, tmp_path / "cache")
+    kept = tmp_path / "cache" / found.sha256 / "letters"
     assert {path.name: path.read_bytes() for path in kept.iterdir()} == dict(files)
-    transport.store_dataset(found.key, files, tmp_path / "cache")
+    transport.store_dataset(found, files, tmp_path / "cache")
     with pytest.raises(ValueError, match="letters arrived damaged"):
-        transport.store_dataset(found.key, ((files[0][0], b"other"), *files[1:]), tmp_path / "elsewhere")
+        transport.store_dataset(found, ((files[0][0], b"other"), *files[1:]), tmp_path / "elsewhere")
     assert transport.find_dataset_bundle("digits", None) is None
 
 
@@ -223,7 +223,7 @@ def test_a_data_folder_has_the_same_data_whatever_its_place(tmp_path, monkeypatc
     for place in ("one", "two"):
         (tmp_path / place / "mnist").mkdir(parents=True)
         (tmp_path / place / "mnist" / "mnist.npz").write_bytes(b"arrays")
-    one, two = (present(transport.find_dataset_bundle("mnist", tmp_path / place)).key for place in ("one", "two"))
+    one, two = (present(transport.find_dataset_bundle("mnist", tmp_path / place)) for place in ("one", "two"))
     assert one == two
     assert one.known
     assert transport.find_dataset_bundle("fashion-mnist", tmp_path / "one") is None

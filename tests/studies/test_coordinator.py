@@ -184,7 +184,7 @@ def test_a_study_whose_process_was_killed_takes_in_what_came_home_and_trains_the
             raise Killed
 
     with pytest.raises(Killed):
-        Coordinator(made, cast(Any, FakeExecutor(dies={"6": 1}, after=kill))).run()
+        Coordinator(made, cast(Any, FakeExecutor(dies={"6": 1}, after=kill)), lambda: 0, print).run()
     lost = {row.run for row in seen(made).rows if row.run}
     begun = next(run for run in run_folders(tmp_path) if run.status().state == "starting")
     begun.write_status(Status("running", 2**22, 1.0, begun.status().host))
@@ -355,4 +355,4 @@ def test_a_cluster_that_is_gone_ends_the_study_with_its_sentence(tmp_path: Path)
             raise RequestError("the Dask scheduler has gone")
 
     with pytest.raises(RequestError, match="the Dask scheduler has gone"):
-        Coordinator(made, cast(Any, Gone(places=[]))).run()
+        Coordinator(made, cast(Any, Gone(places=[])), lambda: 0, print).run()

@@ -295,8 +295,12 @@ def estimate_time(
     experiment = published.mathematics
     if own := found.finished.get(experiment):
         return Estimate(median(run.seconds for run in own.values()), at_most=False, like=published.ids[0])
-    ratios = [(_ratio(experiment, other.mathematics), other) for other in known if other.mathematics in found.finished]
-    similar = [(ratio, other) for ratio, other in ratios if ratio is not None]
+    ratios = [
+        (of(experiment).macs / of(other.mathematics).macs, other)
+        for other in known
+        if other.mathematics in found.finished and _family(other.mathematics) == _family(experiment)
+    ]
+    similar = [(ratio, other) for ratio, other in ratios if 1 / ALIKE <= ratio <= ALIKE]
     if not similar:
         return None
     ratio, nearest = min(similar, key=lambda pair: (max(pair[0], 1 / pair[0]), pair[1].ids))
@@ -305,14 +309,6 @@ def estimate_time(
     other_work = median(run.seconds - run.training for run in runs)
     training = experiment.training
     return Estimate(other_work + training.epochs * per_epoch, training.early_stopping is not None, nearest.ids[0])
-
-
-def _ratio(experiment: Experiment, other: Experiment) -> float | None:
-    """Return an experiment's work per image divided by the other's; None where the two are not similar."""
-    if _family(experiment) != _family(other):
-        return None
-    ratio = of(experiment).macs / of(other).macs
-    return ratio if 1 / ALIKE <= ratio <= ALIKE else None
 
 
 def _family(experiment: Experiment) -> tuple[object, ...]:
