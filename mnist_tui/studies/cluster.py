@@ -12,7 +12,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,8 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.records import document
 from mnist_tui.studies import start, trial_worker
 from mnist_tui.studies.events import Worker
+from mnist_tui.studies.folder import StudyFolder
+from mnist_tui.studies.state import replayed
 from mnist_tui.studies.transport import DatasetBundle, RunMirror, TrialRequest, find_dataset_bundle
 from mnist_tui.studies.workers import DaskClient, WorkerPool, plan_for_this_machine, start_local_cluster
 from mnist_tui.wording import counted
@@ -88,57 +90,46 @@ class PendingTrial:
 Handler = Callable[[PendingTrial], Iterable[TrialNews]]
 
 
-class Cluster:
-    """Workers that train runs, each worker one run at a time. A context manager.
+class Cluster(AbstractContextManager["Cluster"]):
+    """Workers that train a study's runs, each worker one run at a time.
 
     Args:
-        scheduler: the address of an existing Dask scheduler; None to start workers on this machine.
-        workers, threads: how many processes, and how many threads for each trial's TensorFlow; None for as many as fit.
-        device: auto, cpu or gpu[:N], as the runs request it.
-        data_dir: where to look for data first.
-        scratch: a folder for the workers of this machine; emptied before and after.
+        folder: the study's; its settings say where the trials are trained.
         log: called with sentences for the study's log.
 
     Attributes:
         threads: of one trial, for its command line; None where each worker of an existing cluster has its own number.
 
     Raises:
-        RunError: there is no such cluster, or one of its workers cannot train; the sentence says why.
+        RequestError: there is no such cluster, or one of its workers cannot train; the sentence says why.
     """
 
-    def __init__(
-        self,
-        *,
-        scheduler: str | None,
-        workers: int | None,
-        threads: int | None,
-        device: str,
-        data_dir: Path | None,
-        scratch: Path,
-        log: Callable[[str], None],
-    ) -> None:
-        self._study, self._scratch, self._log, self._data_dir = secrets.token_hex(8), scratch, log, data_dir
-        self.threads, self._remote = threads, scheduler is not None
+    def __init__(self, folder: StudyFolder, log: Callable[[str], None]) -> None:
+        study = folder.study()
+        self._study, self._scratch, self._log = secrets.token_hex(8), folder.scratch, log
+        self._data_dir = Path(study.data_dir) if study.data_dir else None
+        self.threads = study.threads or replayed(folder.events_file).threads or None
+        self._remote = study.scheduler is not None
         self._trials: dict[str, PendingTrial] = {}
         self._mail: queue.SimpleQueue[tuple[str, Handler]] = queue.SimpleQueue()
         self._lost_reason = ""
         self._parts: list[Any] = []
         try:
-            if scheduler is not None:
-                start.check_scheduler(scheduler)
-                address = scheduler
+            if study.scheduler is not None:
+                start.check_scheduler(study.scheduler)
+                address = study.scheduler
             else:
-                plan = plan_for_this_machine(device, workers, threads)
+                plan = plan_for_this_machine(study.device, study.workers, self.threads)
                 self.threads = plan.threads
-                self._parts.append(start_local_cluster(plan, scratch, data_dir, MOST_ATTEMPTS))
+                self._parts.append(start_local_cluster(plan, folder.scratch, self._data_dir, MOST_ATTEMPTS))
                 address = self._parts[0].scheduler_address
             self._client = DaskClient(address, self._study, self._queue_message)
             self._parts.append(self._client)
-            self._pool = WorkerPool(self._client, log, cpu=device == "cpu")
+            self._pool = WorkerPool(self._client, log, cpu=study.device == "cpu")
             self._pool.wait_for_first()
         except OSError as error:
             self.close()
-            raise RunError(f"the Dask scheduler at {scheduler} is gone: {error}") from None
+            raise RunError(f"the Dask scheduler at {study.scheduler} is gone: {error}") from None
         except BaseException:
             self.close()
             raise
@@ -216,9 +207,6 @@ class Cluster:
         self._lost_reason = "the study's cluster is closed"
         if not self._remote:
             shutil.rmtree(self._scratch, ignore_errors=True)
-
-    def __enter__(self) -> Cluster:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

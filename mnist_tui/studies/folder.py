@@ -71,11 +71,7 @@ class StudyFolder(ProcessFolder):
         write_text(self.study_file, spec.to_toml(study))
 
     def bases(self) -> dict[str, Preset]:
-        """Return the presets that the trials start from, by their names in the study.
-
-        Raises:
-            PresetError: a preset cannot be read.
-        """
+        """Return the presets that the trials start from, by name. Raises PresetError where one cannot be read."""
         names = (base.preset for base in self.study().bases)
         return {name: load_preset(self.presets / f"{name}.toml", follow_links=False) for name in names}
 

@@ -28,7 +28,6 @@ from mnist_tui.runs.process_folder import HEARTBEAT_SECONDS, Lock, this_process
 from mnist_tui.studies.coordinator import Coordinator
 from mnist_tui.studies.events import StudyEnded
 from mnist_tui.studies.folder import StudyFolder
-from mnist_tui.studies.spec import Study
 from mnist_tui.studies.start import lock_study
 from mnist_tui.studies.state import replayed
 
@@ -61,9 +60,8 @@ def main(argv: list[str] | None = None) -> int:
         say(f"the study's folder cannot be used: {why_unwritten(error)}")
         return REFUSED
     try:
-        study = folder.study()
-        say(f"study {folder.id}: {study.title}")
-        _end_study(folder, beat, *_run_study(folder, study, lambda: len(signals), beat))
+        say(f"study {folder.id}: {folder.study().title}")
+        _end_study(folder, beat, *_run_study(folder, lambda: len(signals), beat))
         return DONE
     except Exception as error:
         reason = str(error)
@@ -100,9 +98,9 @@ def say(text: str) -> None:
     print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
 
 
-def _run_study(folder: StudyFolder, study: Study, stops: Callable[[], int], beat: StatusWriter) -> tuple[str, str]:
+def _run_study(folder: StudyFolder, stops: Callable[[], int], beat: StatusWriter) -> tuple[str, str]:
     """Start the workers and train the trials. Returns the state in which the study ended, and why."""
-    starting = ThreadPoolExecutor(1).submit(_start_cluster, folder, study)
+    starting = ThreadPoolExecutor(1).submit(_start_cluster, folder)  # it may take a minute
     while not wait([starting], LOOK_SECONDS).done:
         beat("starting")
         if stops() or control.waiting_commands(folder, "stop"):
@@ -112,19 +110,10 @@ def _run_study(folder: StudyFolder, study: Study, stops: Callable[[], int], beat
         return Coordinator(folder, cluster, stops, beat).run()
 
 
-def _start_cluster(folder: StudyFolder, study: Study) -> Cluster:
-    """Start the study's cluster, which may take a minute."""
+def _start_cluster(folder: StudyFolder) -> Cluster:
     from mnist_tui.studies.cluster import Cluster
 
-    return Cluster(
-        scheduler=study.scheduler,
-        workers=study.workers,
-        threads=study.threads or replayed(folder.events_file).threads or None,
-        device=study.device,
-        data_dir=Path(study.data_dir) if study.data_dir else None,
-        scratch=folder.scratch,
-        log=say,
-    )
+    return Cluster(folder, say)
 
 
 def _end_study(folder: StudyFolder, beat: StatusWriter, state: str, reason: str) -> None:

@@ -102,11 +102,7 @@ def _untried(study: Study, tried: set[Values], fits: Callable[[Values], bool], p
     size = count_points(study.axes)
     if size is None or size > ENUMERABLE:
         return None
-    texts = (
-        axis.values if axis.range is None else map(str, range(int(axis.range.low), int(axis.range.high) + 1))
-        for axis in study.axes
-    )
-    pairs = [[(axis.name, text) for text in values] for axis, values in zip(study.axes, texts, strict=True)]
+    pairs = [[(axis.name, str(value)) for value in axis.options or ()] for axis in study.axes]
     left = [values for values in itertools.product(*pairs) if values not in tried]
     _random(study, position, ATTEMPTS).shuffle(left)
     return next(filter(fits, left), None)
@@ -192,12 +188,7 @@ class TrialQueue:
                 self._add(values, rows[0].number)
 
     def first_waiting(self, rows: Mapping[int, TrialRow], running: Container[int]) -> Trial | None:
-        """Return the first trial that waits for a worker; None where there is none.
-
-        Args:
-            rows: the rows of all trials, by number.
-            running: numbers of trials to leave out, whatever their state.
-        """
+        """Return the first trial whose row waits and whose number is not in `running`; None where there is none."""
         waiting = (number for number in self.trials if number not in running and rows[number].state == "waiting")
         number = min(waiting, default=None)
         return None if number is None else self.trials[number]
@@ -264,11 +255,7 @@ class Pruner:
             self._finished.append(dict(row.curve))
 
     def prune_reason(self, row: TrialRow) -> str:
-        """Return why a running trial should be pruned, in a sentence; empty where it should not.
-
-        Args:
-            row: the trial's, with its curve up to the newest logged epoch.
-        """
+        """Return why a running trial should be pruned, in a sentence; empty where it should not."""
         warm = max(WARM_UP_EPOCHS, math.ceil(WARM_UP_SHARE * row.epochs))
         if not row.curve or row.epoch <= warm or row.epoch >= row.epochs:
             return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -32,11 +33,6 @@ class ValueRange:
     whole: bool
     log: bool
 
-    @property
-    def size(self) -> int | None:
-        """The number of values; None for real numbers."""
-        return int(self.high) - int(self.low) + 1 if self.whole else None
-
 
 class SweepAxis(ExperimentPart):
     """A parameter and its values, as they were typed.
@@ -57,6 +53,14 @@ class SweepAxis(ExperimentPart):
             return None
         whole = all(re.fullmatch(r"[+-]?\d+", text) for text in (match[1], match[2]))
         return ValueRange(float(match[1]), float(match[2]), whole, bool(match[3]))
+
+    @property
+    def options(self) -> Sequence[object] | None:
+        """The listed values, or the numbers of a range of whole numbers; None for a range of real numbers."""
+        limits = self.range
+        if limits is None:
+            return self.values
+        return range(int(limits.low), int(limits.high) + 1) if limits.whole else None
 
     @property
     def text(self) -> str:
@@ -183,12 +187,7 @@ def checked(**values: Any) -> Study:
 
 
 def from_toml(text: str) -> Study:
-    """Read a study from the text of its file.
-
-    Raises:
-        SpecError: a value is not valid; the error names every problem and its place.
-        ValueError: the text is not TOML.
-    """
+    """Read a study from its file's text. Raises SpecError for values that are not valid, ValueError if not TOML."""
     return checked(**parse_toml(text))
 
 

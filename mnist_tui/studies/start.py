@@ -303,11 +303,7 @@ def _parse_address(address: str) -> tuple[str, int]:
 
 
 def _why_unreachable(host: str, port: int, *, greets: bool) -> str:
-    """Return why no Dask server can be reached at an address; an empty text if one answers.
-
-    Args:
-        greets: whether the server's greeting is not encrypted, so that it can be checked.
-    """
+    """Return why no Dask server can be reached; empty if one can. With TLS its greeting cannot be read (`greets`)."""
     try:
         with socket.create_connection((host, port), timeout=REACH_SECONDS) as connection:
             greeting = connection.recv(8, socket.MSG_WAITALL) if greets else bytes(8)

@@ -225,11 +225,7 @@ def replayed(path: Path) -> StudyState:
 
 
 class Reducer:
-    """A study's state to which events are added; the cost of an event does not depend on the number of rows.
-
-    Attributes:
-        rows: by number.
-    """
+    """A study's state, with its rows by number, to which events are added; their cost does not grow with the rows."""
 
     def __init__(self, state: StudyState) -> None:
         self._state = state

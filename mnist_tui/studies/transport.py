@@ -137,7 +137,13 @@ def unpack(packed: bytes, into: Path, most_bytes: int = MOST_BYTES) -> list[Pure
             if len(entries) > MOST_FILES or sum(entry.file_size for entry in entries) > most_bytes:
                 limit = counted(most_bytes, "byte")
                 raise TransportError(f"the run folder that the worker sent is larger than {limit}")
-            names = [_checked(entry) for entry in entries]
+            names = [PurePosixPath(entry.filename) for entry in entries]
+            for entry, name in zip(entries, names, strict=True):
+                kind = stat.S_IFMT(entry.external_attr >> 16)
+                inside = name.parts and not name.is_absolute() and ".." not in name.parts and "\\" not in entry.filename
+                if not inside or kind not in (0, stat.S_IFREG) or entry.is_dir() or name.parts[0] in NOT_PACKED:
+                    what = f"{entry.filename!r}, which does not belong there"
+                    raise TransportError(f"the run folder that the worker sent holds {what}")
             for entry, name in zip(entries, names, strict=True):
                 target = into / name
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -146,16 +152,6 @@ def unpack(packed: bytes, into: Path, most_bytes: int = MOST_BYTES) -> list[Pure
     except (zipfile.BadZipFile, EOFError, FileExistsError, NotImplementedError, RuntimeError) as error:
         raise TransportError(f"the run folder that the worker sent is damaged: {error}") from None
     return names
-
-
-def _checked(entry: zipfile.ZipInfo) -> PurePosixPath:
-    name, kind = PurePosixPath(entry.filename), stat.S_IFMT(entry.external_attr >> 16)
-    inside = name.parts and not name.is_absolute() and ".." not in name.parts and "\\" not in entry.filename
-    if not inside or kind not in (0, stat.S_IFREG) or entry.is_dir() or name.parts[0] in NOT_PACKED:
-        raise TransportError(
-            f"the run folder that the worker sent holds {entry.filename!r}, which does not belong there"
-        )
-    return name
 
 
 @cache
@@ -187,11 +183,7 @@ def digest(files: Iterable[tuple[str, bytes]]) -> str:
 
 
 def store_dataset(dataset: DatasetBundle, files: DatasetFiles, cache: Path) -> None:
-    """Store the files of a dataset in ``cache/SHA256/FOLDER``, unless they are stored already.
-
-    Raises:
-        ValueError: the files do not have the SHA-256 of the dataset.
-    """
+    """Store a dataset's files once, in ``cache/SHA256/FOLDER``. Raises ValueError where they have another SHA-256."""
     if digest(files) != dataset.sha256 or any(Path(name).name != name for name, _ in files):
         raise ValueError(f"the files of {dataset.folder} arrived damaged")
     target = cache / dataset.sha256

@@ -124,11 +124,7 @@ def workers_text(study: StudyState) -> str:
 
 
 def mean_rows(rows: Iterable[TrialRow]) -> list[tuple[TrialRow, tuple[TrialRow, ...]]]:
-    """Return one row for each point, with the mean scores over its finished seeds.
-
-    Returns:
-        Pairs of such a row, with the number of the point's first trial, and the point's own rows.
-    """
+    """Return, for each point, a row with the mean scores over its finished seeds, and the rows of its trials."""
     return [(_mean(members), tuple(members)) for members in by_point(rows).values()]
 
 

@@ -111,8 +111,8 @@ def count_trials(study: Study) -> int:
 
 def count_points(axes: Iterable[SweepAxis]) -> int | None:
     """Return the number of combinations of the axes' values; None where an axis has a range of real numbers."""
-    sizes = [len(axis.values) if axis.range is None else axis.range.size for axis in axes]
-    return None if None in sizes else math.prod(size for size in sizes if size is not None)
+    options = [axis.options for axis in axes]
+    return None if None in options else math.prod(len(values) for values in options if values is not None)
 
 
 def combinations(axes: Iterable[SweepAxis]) -> Iterator[Values]:

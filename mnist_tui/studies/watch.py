@@ -62,11 +62,7 @@ def read_study(folder: StudyFolder) -> StudyState:
 
 
 class StudyWatch(FolderWatch[StudySnapshot]):
-    """Follows a study: `look` returns snapshots and raises no error; `read` only updates `study`.
-
-    Attributes:
-        study: the state after the last look or read.
-    """
+    """Follows a study: `look` returns snapshots and raises no error; `read` only updates the state in `study`."""
 
     def __init__(self, folder: StudyFolder) -> None:
         self.folder = folder

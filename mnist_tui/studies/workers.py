@@ -285,11 +285,7 @@ class DaskClient:
             thread.put(None)
 
     def call(self, worker: str, function: Callable[..., Any], *arguments: object) -> Any:
-        """Call a function on a worker and wait for its end; for use in the thread of that worker.
-
-        Returns:
-            The function's result, or the exception that the function or Dask raised.
-        """
+        """Call a function on a worker, in that worker's thread. Returns its result, or what it or Dask raised."""
         try:
             return self.client.run(function, *arguments, workers=[worker], on_error="return")[worker]
         except Exception as error:  # whatever Dask raises where the worker goes just now

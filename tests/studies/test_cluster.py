@@ -23,6 +23,7 @@ from mnist_tui.runs.library import run_folders
 from mnist_tui.studies.cluster import MOST_ATTEMPTS, Cluster
 from tests.present import present
 from tests.studies.dask_processes import DaskProcesses, listening
+from tests.studies.made import folder, study
 from tests.training.support import digits, experiment, new_run
 from tests.waiting import PATIENCE, wait_for
 
@@ -50,9 +51,8 @@ def letters(tmp_path):
 
 
 def cluster(tmp_path, said=None, **more):
-    options: dict[str, Any] = {"scheduler": None, "workers": 2, "threads": 1, "device": "cpu", "data_dir": None}
-    tell = print if said is None else said.append
-    return Cluster(**{**options, **more}, scratch=tmp_path / "scratch", log=tell)
+    asked = study(**{"workers": 2, "threads": 1, "device": "cpu", **more})
+    return Cluster(folder(tmp_path / "study", asked), print if said is None else said.append)
 
 
 UNREAD = WeakKeyDictionary()
@@ -101,15 +101,8 @@ def complete(run, epochs):
 
 def trained_through(address, runs, dask, said):
     """Trains runs on a cluster whose workers come late, and kills one in the middle; what was told, and the run hit."""
-    with Cluster(
-        scheduler=address,
-        workers=None,
-        threads=None,
-        device="auto",
-        data_dir=None,
-        scratch=Path("unused"),
-        log=said.append,
-    ) as there:
+    options = {"workers": None, "threads": None, "device": "auto"}
+    with cluster(runs[0].path.parents[1], said, scheduler=address, **options) as there:
         assert (there.workers(), there.capacity, there.threads) == ((), 1, None)
         for run in runs:
             there.submit(run)
@@ -214,7 +207,7 @@ def test_a_cluster_of_this_machine_obeys_survives_a_crash_and_leaves_nothing(tmp
         polled(here, lambda news: (news.run, news.kind) == (left.id, "began"))
         processes += psutil.Process().children(recursive=True)
     assert (left.state(), left.status().reason) == ("stopped", "stopped with its study, before it was done")
-    assert not (tmp_path / "scratch").exists()
+    assert not list((tmp_path / "study").rglob("scratch"))
     gone = [process for process in processes if "resource_tracker" not in "".join(_cmdline(process))]
     psutil.wait_procs(gone, PATIENCE)
     assert not [process for process in gone if process.is_running()]
@@ -231,12 +224,10 @@ def test_nothing_outlives_the_process_that_has_a_cluster(tmp_path, place):
         from pathlib import Path
         from mnist_tui.runs.folder import RunFolder
         from mnist_tui.studies.cluster import Cluster
+        from mnist_tui.studies.folder import StudyFolder
 
         if __name__ == "__main__":
-            cluster = Cluster(
-                scheduler=sys.argv[2] or None, workers=1, threads=1, device="cpu", data_dir=None,
-                scratch=Path("scratch"), log=print,
-            )
+            cluster = Cluster(StudyFolder(Path(sys.argv[2])), print)
             cluster.submit(RunFolder(Path(sys.argv[1])))
             while True:
                 cluster.poll(1)
@@ -246,23 +237,25 @@ def test_nothing_outlives_the_process_that_has_a_cluster(tmp_path, place):
     try:
         if dask is not None:
             dask.add_worker()
-        study = psutil.Popen(
-            [sys.executable, str(program), str(run.path), dask.address if dask else ""],
+        asked = study(workers=1, threads=1, device="cpu", scheduler=dask.address if dask else None)
+        made = folder(tmp_path / "study", asked)
+        process = psutil.Popen(
+            [sys.executable, str(program), str(run.path), str(made.path)],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(Path.cwd())},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        above = psutil.Process(dask.workers[0].pid) if dask else study
+        above = psutil.Process(dask.workers[0].pid) if dask else process
 
         def servers():
             return [child for child in above.children(recursive=True) if "--trials" in _cmdline(child)]
 
         wait_for(servers)
         wait_for(lambda: replayed(run.events_file).start)
-        everyone = study.children(recursive=True) + servers()
-        study.kill()
-        study.wait()
+        everyone = process.children(recursive=True) + servers()
+        process.kill()
+        process.wait()
         _, alive = psutil.wait_procs(everyone, PATIENCE)
         assert not alive
         assert run.state() == "crashed"

@@ -25,6 +25,7 @@ from mnist_tui.studies.trial_worker import WorkerFacts
 from mnist_tui.studies.workers import TRIAL_BYTES, plan_workers, why_unfit
 from tests.present import present
 from tests.runs.sample_events import epoch
+from tests.studies.made import folder, study
 from tests.training.support import experiment, new_run
 
 
@@ -272,7 +273,7 @@ def test_what_a_worker_lacks_is_said_in_a_sentence():
 )
 def test_a_scheduler_that_is_not_there_is_named(tmp_path, address, said):
     with pytest.raises(RequestError, match=said):
-        Cluster(scheduler=address, workers=None, threads=None, device="cpu", data_dir=None, scratch=tmp_path, log=print)
+        Cluster(folder(tmp_path, study(scheduler=address)), print)
 
 
 class FakeClient:
@@ -326,8 +327,7 @@ def test_orders_stay_at_home_until_they_are_obeyed_and_every_attempt_is_told_of_
     monkeypatch.setattr("mnist_tui.studies.cluster.WorkerPool", FakePool)
     monkeypatch.setattr("mnist_tui.studies.start.check_scheduler", lambda address: None)
     run = new_run(tmp_path / "runs", experiment())
-    options: dict[str, Any] = {"workers": None, "threads": None, "device": "cpu", "data_dir": None, "log": print}
-    with Cluster(scheduler="tcp://x:1", scratch=tmp_path, **options) as there:
+    with Cluster(folder(tmp_path / "study", study(scheduler="tcp://x:1")), print) as there:
         client: Any = there._client
         there.submit(run)
         for name in ("extend", "pause"):

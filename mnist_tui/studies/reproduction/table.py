@@ -105,7 +105,9 @@ def find_runs(runs_dir: Path, experiments: Collection[Experiment]) -> FoundRuns:
                 continue
             results, preset = folder.results() or {}, folder.preset()
             experiment, seed = mathematics(preset.experiment), preset.experiment.training.seed
-            if experiment not in wanted or not _published_data(results.get("dataset") or {}, experiment):
+            known, data = KNOWN.get(experiment.dataset.name), results.get("dataset") or {}
+            published = known is not None and not data.get("sample") and data.get("sha256") == dict(known.sha256)
+            if experiment not in wanted or not published:
                 continue
             if state == "diverged":
                 diverged.setdefault(experiment, set()).add(seed)
@@ -134,11 +136,6 @@ def _finished_run(folder: RunFolder, seed: int, results: Mapping[str, Any]) -> F
         machine=_machine(platform),
         created=folder.launch().created,
     )
-
-
-def _published_data(dataset: Mapping[str, Any], experiment: Experiment) -> bool:
-    known = KNOWN.get(experiment.dataset.name)
-    return known is not None and not dataset.get("sample") and dataset.get("sha256") == dict(known.sha256)
 
 
 def _machine(platform: Mapping[str, Any]) -> Machine:
@@ -287,11 +284,7 @@ class Estimate:
 def estimate_time(
     published: PublishedExperiment, found: FoundRuns, known: Sequence[PublishedExperiment]
 ) -> Estimate | None:
-    """Estimate the time of a run from runs of the same experiment, else from those of the most similar experiment.
-
-    Returns:
-        None where no similar experiment was run.
-    """
+    """Estimate the time of a run from runs of the same experiment, else of the most similar one; None without any."""
     experiment = published.mathematics
     if own := found.finished.get(experiment):
         return Estimate(median(run.seconds for run in own.values()), at_most=False, like=published.ids[0])
