@@ -174,8 +174,8 @@ class Coordinator:
         )
 
     def _add_epoch(self, number: int, row: EpochRow | EpochEnded) -> None:
-        scores = {"val_loss": row.val_loss, "val_accuracy": row.val_accuracy}
-        self._add(events.TrialEpoch(number=number, epoch=row.epoch, **scores))
+        val_loss, val_accuracy = row.val_loss, row.val_accuracy
+        self._add(events.TrialEpoch(number=number, epoch=row.epoch, val_loss=val_loss, val_accuracy=val_accuracy))
 
     def _cautions(self) -> Iterator[str]:
         study = self._study

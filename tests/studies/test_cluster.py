@@ -51,7 +51,8 @@ def letters(tmp_path):
 
 
 def cluster(tmp_path, said=None, **more):
-    asked = study(**{"workers": 2, "threads": 1, "device": "cpu", **more})
+    options: dict[str, Any] = {"workers": 2, "threads": 1, "device": "cpu", **more}
+    asked = study(**options)
     return Cluster(folder(tmp_path / "study", asked), print if said is None else said.append)
 
 
