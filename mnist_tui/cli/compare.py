@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mnist_tui.cli.options import Json, RunsDir, complete_run_or_study, runs_folder
+from mnist_tui.cli.options import Json, RunsDir, complete_run_or_study, runs_folder, runs_of
 from mnist_tui.cli.output import TextTable, print_json, print_line, print_table
-from mnist_tui.cli.run_or_study import runs_of
 from mnist_tui.cli.runs import figure_columns
 from mnist_tui.errors import RequestError
 from mnist_tui.report import result_words

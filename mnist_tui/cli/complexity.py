@@ -16,10 +16,10 @@ from mnist_tui.cli.options import (
     complete_preset,
     complete_run_or_study,
     runs_folder,
+    runs_of,
     with_experiment,
 )
 from mnist_tui.cli.output import print_note, print_text
-from mnist_tui.cli.run_or_study import runs_of
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.presets import PresetError, find_preset
 from mnist_tui.files import write_text

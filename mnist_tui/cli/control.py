@@ -23,10 +23,10 @@ from mnist_tui.cli.options import (
     chosen_run,
     complete_device,
     data_folder,
+    run_or_study,
     runs_folder,
 )
 from mnist_tui.cli.output import print_note
-from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.cli.train import start_and_follow
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import MAX_EPOCHS

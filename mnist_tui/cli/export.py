@@ -12,9 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from mnist_tui.cli.errors import WorkFailedError
-from mnist_tui.cli.options import Force, RunOrStudy, RunsDir, among_several, complete_run_or_study, runs_folder
+from mnist_tui.cli.options import Force, RunOrStudy, RunsDir, among_several, complete_run_or_study, runs_folder, runs_of
 from mnist_tui.cli.output import LiveLine, print_data, print_note
-from mnist_tui.cli.run_or_study import runs_of
 from mnist_tui.errors import RequestError
 from mnist_tui.paths import typed_path
 from mnist_tui.report.complexity.breakdown import FORMAT_ALIASES

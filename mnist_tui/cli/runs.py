@@ -21,10 +21,10 @@ from mnist_tui.cli.options import (
     Yes,
     chosen_run,
     may_delete,
+    run_or_study,
     runs_folder,
 )
 from mnist_tui.cli.output import TextTable, print_json, print_note, print_table, print_text, rendered
-from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.cli.train import score_lines
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.files import UnreadableFileError, open_regular
