@@ -98,7 +98,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for start in ("mnist_tui.runs.start.start_next_worker", "mnist_tui.studies.start.start"):
         monkeypatch.setattr(start, lambda *_: None)
-    monkeypatch.setattr("mnist_tui.cli.control.check_data", lambda *_, **__: None)
+    monkeypatch.setattr("mnist_tui.cli.train.check_data", lambda *_, **__: None)
     yield found
     assert found.seen() == found.unchanged
 

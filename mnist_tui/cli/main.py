@@ -13,7 +13,6 @@ from mnist_tui import PROGRAM, __version__
 from mnist_tui.cli import (
     compare,
     complexity,
-    control,
     data,
     doctor,
     export,
@@ -146,7 +145,7 @@ def guide(
 
 
 COMMANDS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
-    "Train": {"train": train.train, "resume": control.resume, "extend": control.extend, **control.COMMANDS},
+    "Train": {"train": train.train, "resume": train.resume, "extend": train.extend, **train.COMMANDS},
     "Look at runs": {
         "runs": runs.runs,
         "show": runs.show,

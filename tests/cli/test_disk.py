@@ -86,7 +86,7 @@ def all_are_refused(cli: Command, runs: Runs, commands: list[tuple[str | Path, .
 @pytest.fixture(autouse=True)
 def data(monkeypatch: pytest.MonkeyPatch) -> None:
     """The data of recorded runs are taken to be here."""
-    monkeypatch.setattr("mnist_tui.cli.control.check_data", lambda *_, **__: None)
+    monkeypatch.setattr("mnist_tui.cli.train.check_data", lambda *_, **__: None)
 
 
 @pytest.fixture
