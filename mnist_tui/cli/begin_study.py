@@ -12,10 +12,10 @@ from typing import Annotated, Any
 import typer
 
 from mnist_tui import PROGRAM
-from mnist_tui.cli.follow_study import follow_to_end
 from mnist_tui.cli.open_app import check_data
 from mnist_tui.cli.options import Request, checked_whole
 from mnist_tui.cli.output import print_note
+from mnist_tui.cli.studies import follow_to_end
 from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import Preset

@@ -21,7 +21,6 @@ from mnist_tui.cli.begin_study import (
     checked_workers,
     this_command,
 )
-from mnist_tui.cli.follow_study import check_outcome, shown_to_end
 from mnist_tui.cli.options import (
     MAX_SEEDS,
     DataDir,
@@ -33,6 +32,7 @@ from mnist_tui.cli.options import (
     runs_folder,
 )
 from mnist_tui.cli.output import print_json, print_line, print_note, print_text
+from mnist_tui.cli.studies import check_outcome, shown_to_end
 from mnist_tui.cli.study_results import print_detached
 from mnist_tui.errors import RequestError
 from mnist_tui.files import write_text

@@ -19,7 +19,6 @@ from mnist_tui.cli.begin_study import (
     option_in,
     this_command,
 )
-from mnist_tui.cli.follow_study import follow_to_end
 from mnist_tui.cli.options import (
     AllowSample,
     DataDir,
@@ -32,6 +31,7 @@ from mnist_tui.cli.options import (
     runs_folder,
     with_experiment,
 )
+from mnist_tui.cli.studies import follow_to_end
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset

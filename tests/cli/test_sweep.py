@@ -16,7 +16,7 @@ from rich.console import Console
 from mnist_tui.cli import begin_study
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.follow import StopSignals
-from mnist_tui.cli.follow_study import StudyLeftError, StudyLines, check_outcome, follow, progress_line, view
+from mnist_tui.cli.studies import StudyLeftError, StudyLines, check_outcome, follow, progress_line, view
 from mnist_tui.cli.study_results import fitted, trial_columns
 from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.experiment.presets import find_preset
