@@ -11,7 +11,6 @@ import typer
 
 from mnist_tui import PROGRAM, __version__
 from mnist_tui.cli import (
-    compare,
     complexity,
     data,
     doctor,
@@ -156,7 +155,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
         "prune": runs.prune,
     },
     "Compare and vary": {
-        "compare": compare.compare,
+        "compare": runs.compare,
         "sweep": sweep.sweep,
         "studies": studies.app,
         "reproduce": reproduce.reproduce,
