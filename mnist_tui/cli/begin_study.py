@@ -27,7 +27,6 @@ from mnist_tui.studies.start import StudyRequest, absolute, base_of, begin_study
 LOOK_SECONDS = 1.0
 NEW_HINT = "; --new starts another"
 MOST_WORKERS = 1_000
-PANEL = "Workers"
 
 
 def option_in(
@@ -38,11 +37,11 @@ def option_in(
 
 
 PROCESSES_HELP = "Processes that train side by side; by default one for each GPU, else for each core."
-Workers = Annotated[str | None, option_in(PANEL, "--workers", "N", PROCESSES_HELP)]
+Workers = Annotated[str | None, option_in("Workers", "--workers", "N", PROCESSES_HELP)]
 THREADS_HELP = "Threads of one training; by default the workers share the cores."
-Threads = Annotated[str | None, option_in(PANEL, "--threads", "N", THREADS_HELP)]
+Threads = Annotated[str | None, option_in("Workers", "--threads", "N", THREADS_HELP)]
 SCHEDULER_HELP = "Train on an existing Dask cluster."
-Scheduler = Annotated[str | None, option_in(PANEL, "--scheduler", "tcp://HOST:PORT", SCHEDULER_HELP)]
+Scheduler = Annotated[str | None, option_in("Workers", "--scheduler", "tcp://HOST:PORT", SCHEDULER_HELP)]
 Detach = Annotated[bool, typer.Option("--detach", help="Print the study's id at once; it goes on in the background.")]
 
 

@@ -44,7 +44,6 @@ KINDS = ("grid", "random", "tpe")
 METRICS = ("val_accuracy", "val_loss")
 MANY = 1_000
 """More trials than this are trained only with --yes."""
-PANEL = "Sweep"
 
 
 def complete_over(incomplete: str) -> list[str]:
@@ -55,15 +54,15 @@ OVER_HELP = (
     "An option's name without hyphens, or a key such as optimizer.epsilon, and the values to try: "
     "hidden=150,250,200x100. For random and tpe also a range: lr=0.0001..0.01:log, hidden=50..400. May be repeated."
 )
-Over = Annotated[list[str] | None, option_in(PANEL, "--over", "NAME=V1,V2…", OVER_HELP, complete_over)]
+Over = Annotated[list[str] | None, option_in("Sweep", "--over", "NAME=V1,V2…", OVER_HELP, complete_over)]
 SEARCH_HELP = "Every combination, random ones, or those that Optuna's TPE proposes."
-Kind = Annotated[str, option_in(PANEL, "--search", "|".join(KINDS), SEARCH_HELP, among(KINDS))]
+Kind = Annotated[str, option_in("Sweep", "--search", "|".join(KINDS), SEARCH_HELP, among(KINDS))]
 METRIC_HELP = "The score by which trials are compared."
-Metric = Annotated[str, option_in(PANEL, "--metric", "|".join(METRICS), METRIC_HELP, among(METRICS))]
+Metric = Annotated[str, option_in("Sweep", "--metric", "|".join(METRICS), METRIC_HELP, among(METRICS))]
 TRIALS_HELP = f"How many combinations random or tpe may try; {SEARCH_TRIALS} by default."
-Trials = Annotated[str | None, option_in(PANEL, "--trials", "N", TRIALS_HELP)]
+Trials = Annotated[str | None, option_in("Sweep", "--trials", "N", TRIALS_HELP)]
 PRUNE_HELP = "Stop trials early that do worse than the others."
-Prune = Annotated[bool, option_in(PANEL, "--prune/--no-prune", None, PRUNE_HELP)]
+Prune = Annotated[bool, option_in("Sweep", "--prune/--no-prune", None, PRUNE_HELP)]
 NEW_HELP = "Begin a new study even if an unfinished one is the same."
 
 
