@@ -24,7 +24,6 @@ from mnist_tui.cli import (
     sweep,
     train,
 )
-from mnist_tui.cli.begin_study import seeds_of
 from mnist_tui.cli.open_app import open_app
 from mnist_tui.cli.options import (
     BenchCommand,
@@ -39,6 +38,7 @@ from mnist_tui.cli.options import (
     with_experiment,
 )
 from mnist_tui.cli.output import print_line, print_markdown
+from mnist_tui.cli.sweep import seeds_of
 from mnist_tui.errors import RequestError
 from mnist_tui.guide import TOPICS, page, title
 from mnist_tui.studies.start import begin_study

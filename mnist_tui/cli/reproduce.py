@@ -11,16 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_tui.cli.begin_study import (
-    Detach,
-    Scheduler,
-    Threads,
-    Workers,
-    begin,
-    check_supply,
-    checked_workers,
-    this_command,
-)
 from mnist_tui.cli.options import (
     MAX_SEEDS,
     DataDir,
@@ -34,6 +24,7 @@ from mnist_tui.cli.options import (
 from mnist_tui.cli.output import print_json, print_line, print_note, print_text
 from mnist_tui.cli.studies import check_outcome, shown_to_end
 from mnist_tui.cli.study_results import print_detached
+from mnist_tui.cli.sweep import Detach, Scheduler, Threads, Workers, begin, check_supply, checked_workers, this_command
 from mnist_tui.errors import RequestError
 from mnist_tui.files import write_text
 from mnist_tui.paths import typed_path

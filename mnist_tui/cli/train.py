@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 
 from mnist_tui import PROGRAM
-from mnist_tui.cli.begin_study import seeds_of, train_seeds
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.follow import EventPrinter, StopSignals, follow, wait_until_known
 from mnist_tui.cli.open_app import check_data
@@ -35,6 +34,7 @@ from mnist_tui.cli.options import (
 )
 from mnist_tui.cli.output import print_json, print_line, print_note
 from mnist_tui.cli.studies import follow_to_end
+from mnist_tui.cli.sweep import seeds_of, train_seeds
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import MAX_EPOCHS
 from mnist_tui.python_process import informative_text
