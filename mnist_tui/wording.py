@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Iterable, Sequence, Sized
 from datetime import UTC, datetime
 
 DASH = "–"
@@ -59,6 +59,14 @@ def grouped(text: str) -> str:
 def listed(parts: Sequence[str], word: str = "and") -> str:
     """Return a list in words, ``a``, ``a and b`` or ``a, b and c``; `word` can be ``or`` instead."""
     return f" {word} ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``did you mean train or trials? ``: the one or two known words most like `word`; empty without any."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(known), n=2, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}? " if near else ""
 
 
 def shortened(text: str, width: int) -> str:

@@ -1,1 +1,1 @@
-"""The command line: a file a command family. Parse, call, print; what is computed is computed elsewhere."""
+"""The command line: one file for each family of commands. They parse, call and print; other packages compute."""

@@ -15,6 +15,7 @@ from mnist_tui.cli.options import (
     among,
     complete_preset,
     complete_run_or_study,
+    option,
     runs_folder,
     runs_of,
     with_experiment,
@@ -25,7 +26,7 @@ from mnist_tui.experiment.presets import PresetError, find_preset
 from mnist_tui.files import write_text
 from mnist_tui.paths import typed_path
 from mnist_tui.report.complexity.breakdown import FORMAT_ALIASES, FORMATS, complexity_in_format
-from mnist_tui.report.complexity.comparison import NamedModel, compared_models
+from mnist_tui.report.complexity.comparison import NamedModel, compared_models, comparison_in_format
 from mnist_tui.report.export import NO_ROOM, ExistsError
 from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.library import AmbiguousRunError
@@ -33,8 +34,12 @@ from mnist_tui.wording import listed
 
 
 def complete_model(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete the name of a preset, or the id of a run or a study."""
+    """Complete the name of a preset, or the id of a run or of a study."""
     return [*complete_preset(incomplete), *complete_run_or_study(ctx, incomplete)]
+
+
+MODELS_HELP = "Presets, TOML files, runs or a study for its runs, side by side; runs with their test accuracy."
+FORMAT_HELP = "The format to print; text: in words."
 
 
 @with_experiment
@@ -44,25 +49,11 @@ def complexity(
     request: Request,
     models: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[MODEL…]",
-            help="Presets, TOML files, runs or a study for its runs, side by side; runs with their test accuracy.",
-            autocompletion=complete_model,
-            show_default=False,
-        ),
+        typer.Argument(metavar="[MODEL…]", help=MODELS_HELP, autocompletion=complete_model, show_default=False),
     ] = None,
-    form: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="|".join(FORMATS),
-            help="The format to print; text: in words.",
-            autocompletion=among(FORMATS),
-        ),
-    ] = "table",
+    form: Annotated[str, option("--format", "|".join(FORMATS), FORMAT_HELP, complete=among(FORMATS))] = "table",
     output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="FILE", parser=typed_path, help="Write to a file instead of stdout."),
+        Path | None, option("-o --output", "FILE", "Write to a file instead of stdout.", parser=typed_path)
     ] = None,
     force: Force = False,
     runs_dir: RunsDir = None,
@@ -83,8 +74,6 @@ def complexity(
         preset = named[0].preset
         text = complexity_in_format(preset.experiment, form, title=preset.title or preset.name)
     else:
-        from mnist_tui.report.complexity.comparison import comparison_in_format
-
         text = comparison_in_format(compared, form)
     if output is None:
         print_text(text)
@@ -100,7 +89,7 @@ def complexity(
 
 
 def _models(ctx: typer.Context, request: Request, name: str, runs_dir: Path | None) -> list[NamedModel]:
-    """Return the preset, the file or the run of that name, or the runs of that study or group of seeds."""
+    """Return the models that a name means: a preset, a TOML file, a run, or the runs of a study or group of seeds."""
     try:
         return [NamedModel(request.changed(find_preset(name)))]
     except PresetError as error:

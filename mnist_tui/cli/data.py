@@ -1,4 +1,4 @@
-"""`data status|get|import|clear`: the datasets on this machine."""
+"""`data status|get|import|clear`: show, download, import and delete the datasets on this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mnist_tui.data.catalogue import KNOWN, DataProgress
 from mnist_tui.paths import typed_path
 from mnist_tui.wording import counted, size
 
-app = typer.Typer(cls=BenchGroup)
+app = typer.Typer(name="data", cls=BenchGroup)
 DOWNLOADABLE = tuple(name for name, known in KNOWN.items() if not known.sample)
 
 
@@ -77,11 +77,19 @@ def get(
     """Download a dataset if it is not on this machine, and verify it."""
     from mnist_tui.data import datasets
 
-    printer = _ProgressPrinter()
-    try:
-        dataset = datasets.load(name, data_folder(ctx, data_dir), on_progress=printer)
-    finally:
-        printer.end()
+    printed = ""
+
+    def show(progress: DataProgress) -> None:
+        nonlocal printed
+        if sys.stderr.isatty():
+            share = f" {100 * progress.done / progress.total:3.0f} %" if progress.total else ""
+            line.show(f"{progress.text}{share}")
+        elif progress.text != printed:
+            printed = progress.text
+            print_note(printed)
+
+    with LiveLine(sys.stderr) as line:
+        dataset = datasets.load(name, data_folder(ctx, data_dir), on_progress=show)
     train, test = len(dataset.train_labels), len(dataset.test_labels)
     print_line(f"{dataset.title}: {train:,} training and {test:,} test images in {dataset.source}")
 
@@ -99,27 +107,8 @@ def import_files(
 
 @app.command()
 def clear() -> None:
-    """Delete the datasets downloaded or imported and the HOG features kept; other folders are not touched."""
+    """Delete the datasets that were downloaded or imported, and the HOG features kept; other folders stay."""
     from mnist_tui.data import datasets, feature_cache
 
     freed = datasets.clear_cache() + feature_cache.clear()
     print_line(f"freed {size(freed)}" if freed else "there was nothing to delete")
-
-
-class _ProgressPrinter:
-    """Prints a download's progress on stderr: one line that changes on a terminal, else a line for each phase."""
-
-    def __init__(self) -> None:
-        self._line = LiveLine(sys.stderr)
-        self._text = ""
-
-    def __call__(self, progress: DataProgress) -> None:
-        if sys.stderr.isatty():
-            share = f" {100 * progress.done / progress.total:3.0f} %" if progress.total else ""
-            self._line.show(f"{progress.text}{share}")
-        elif progress.text != self._text:
-            print_note(progress.text)
-        self._text = progress.text
-
-    def end(self) -> None:
-        self._line.clear()

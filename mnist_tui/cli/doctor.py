@@ -1,4 +1,4 @@
-"""`doctor`: check what works on this machine and say what to do about the rest. No check changes anything."""
+"""`doctor`: check this machine and say what to do about each problem. No check changes anything."""
 
 from __future__ import annotations
 
@@ -23,14 +23,13 @@ import typer
 
 from mnist_tui import PROGRAM, __version__, python_process
 from mnist_tui.cli.errors import FAILED
-from mnist_tui.cli.options import DataDir, Json, RunsDir, data_folder, runs_folder
+from mnist_tui.cli.options import DataDir, Json, RunsDir, data_folder, option, runs_folder
 from mnist_tui.cli.output import print_json, print_line
 from mnist_tui.paths import PathError, log_folder
 from mnist_tui.settings import load_settings, settings_file_text
 from mnist_tui.wording import counted, size
 
 SIGNS = {"works": "✓", "attention": "!", "broken": "✗"}
-PYTHONS = ((3, 11), (3, 13))
 PACKAGES = ("tensorflow", "keras", "numpy", "textual", "plotext", "scikit-image", "scikit-learn", "pooch")
 GLYPHS = "─│█▁▄⣿×→✓é"
 LOGIND = (Path("/etc/systemd/logind.conf"), Path("/etc/systemd/logind.conf.d"), Path("/usr/lib/systemd/logind.conf.d"))
@@ -43,7 +42,8 @@ class Check:
     """The result of a check.
 
     Attributes:
-        state: works, attention (training works, something else does not) or broken (training will not work).
+        state: works, attention (something other than training does not work) or broken (training will not work).
+        finding: what was found, as it follows the name and a colon.
         advice: what to do; empty if there is nothing to do.
     """
 
@@ -56,7 +56,7 @@ class Check:
 def doctor(
     ctx: typer.Context,
     as_json: Json = False,
-    quick: Annotated[bool, typer.Option("--quick", help="Do not start TensorFlow to ask for its devices.")] = False,
+    quick: Annotated[bool, option("--quick", None, "Do not start TensorFlow to ask for its devices.")] = False,
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
 ) -> None:
@@ -86,12 +86,10 @@ def installation() -> Iterator[Check]:
     """Check Python, the packages, the processor and the memory."""
     import psutil
 
-    (low, high), python = PYTHONS, f"{platform.python_version()} ({sys.executable})"
-    if low <= sys.version_info[:2] <= high:
-        yield Check("Python", "works", python)
-    else:
-        advice = f"install Python {low[0]}.{low[1]} to {high[0]}.{high[1]}: TensorFlow has no wheels for others"
-        yield Check("Python", "broken", python, advice)
+    usable = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    advice = "" if usable else "install Python 3.11 to 3.13: TensorFlow has no wheels for others"
+    finding = f"{platform.python_version()} ({sys.executable})"
+    yield Check("Python", "works" if usable else "broken", finding, advice)
     yield Check(PROGRAM, "works", __version__)
     for package in PACKAGES:
         if number := _version(package):
@@ -110,7 +108,7 @@ def _version(package: str) -> str | None:
 
 
 def terminal() -> Iterator[Check]:
-    """Check that the app can be drawn on this terminal."""
+    """Check that this terminal can show the app."""
     term = os.environ.get("TERM", "")
     if not sys.stdout.isatty():
         finding = "stdout is not a terminal, so the app cannot be drawn"
@@ -139,7 +137,11 @@ def terminal() -> Iterator[Check]:
 
 
 def folders(runs_dir: Callable[[], Path]) -> Iterator[Check]:
-    """Check that the program's folders can be written, and that files in the runs folder can be locked."""
+    """Check that the program's folders are writable, and that files in the runs folder can be locked.
+
+    Args:
+        runs_dir: returns the runs folder; it may raise PathError.
+    """
     from mnist_tui.data.places import download_cache
     from mnist_tui.experiment.presets import user_folder
 
@@ -216,9 +218,6 @@ def datasets(data_dir: Path | None) -> Iterator[Check]:
                 yield Check(dataset.title, "works", f"{state}, in {where}")
 
 
-# ── logout ──
-
-
 def logout() -> Iterator[Check]:
     """Check that a training goes on after the user logs out."""
     inside = next((name for name, sign in (("tmux", "TMUX"), ("screen", "STY")) if os.environ.get(sign)), "")
@@ -235,7 +234,7 @@ def logout() -> Iterator[Check]:
 
 
 def _ask_logind() -> bool | None:
-    """Return KillUserProcesses of the running systemd-logind; None if it does not answer."""
+    """Return whether the running systemd-logind has KillUserProcesses on; None if it does not answer."""
     name = "org.freedesktop.login1"
     question = ["busctl", "get-property", name, "/org/freedesktop/login1", f"{name}.Manager", "KillUserProcesses"]
     try:
@@ -246,7 +245,7 @@ def _ask_logind() -> bool | None:
 
 
 def kills_user_processes(configuration: tuple[Path, ...]) -> bool:
-    """Return whether the configuration files of systemd-logind end processes at a logout; the last setting counts."""
+    """Return whether the configuration files of systemd-logind set KillUserProcesses; the last setting counts."""
     values: list[str] = []
     for place in configuration:
         for file in sorted(place.glob("*.conf")) if place.is_dir() else [place]:
@@ -257,18 +256,13 @@ def kills_user_processes(configuration: tuple[Path, ...]) -> bool:
 
 
 def _outlives_session() -> bool:
-    """Return whether this process runs under the user's own service manager, and that outlives the login."""
+    """Return whether this process runs under the user's systemd manager, and that manager goes on after a logout."""
     try:
         under_manager = "/user@" in Path("/proc/self/cgroup").read_text(encoding="utf-8")
         return under_manager and Path("/var/lib/systemd/linger", getpass.getuser()).exists()
     except (OSError, KeyError):
         return False
 
-
-# ── the GPU ──
-#
-# A GPU needs the hardware, NVIDIA's driver, a CUDA version that the driver serves, the libraries (the extra `gpu`) and
-# a CUDA_VISIBLE_DEVICES that does not hide it. `GpuFacts` are collected first; `verdict` decides on them alone.
 
 DEVICE_SECONDS = 120
 ASK_DEVICES = """
@@ -285,12 +279,12 @@ GPU_MESSAGE = re.compile(r"(failed call to cuInit: .*|Ignoring visible gpu devic
 
 @dataclass(frozen=True)
 class Driver:
-    """NVIDIA's driver.
+    """The answer of NVIDIA's driver.
 
     Attributes:
-        gpus: names of its GPUs, in its order.
-        cuda: the newest CUDA version that it serves; None if unknown.
-        problem: why it does not answer; empty if it does.
+        gpus: the names of the GPUs, in the driver's order.
+        cuda: the newest CUDA version that the driver supports, such as (12, 4); None if unknown.
+        problem: why the driver does not answer; empty if it does.
     """
 
     gpus: tuple[str, ...] = ()
@@ -300,12 +294,12 @@ class Driver:
 
 @dataclass(frozen=True)
 class TensorFlowAnswer:
-    """The devices that TensorFlow reports, asked in a process of its own.
+    """The answer of TensorFlow.
 
     Attributes:
-        devices: ``CPU:0``, ``GPU:0``, ….
-        cuda: the CUDA version it was built for; empty if it was built without CUDA.
-        log: everything it printed on stderr.
+        devices: the names of its devices: ``CPU:0``, ``GPU:0``, ….
+        cuda: the CUDA version that TensorFlow was built for; empty if it was built without CUDA.
+        log: everything that TensorFlow printed on stderr.
     """
 
     devices: tuple[str, ...]
@@ -319,14 +313,14 @@ class TensorFlowAnswer:
 
 @dataclass(frozen=True)
 class GpuFacts:
-    """All facts on which the verdict about the GPU depends.
+    """All facts on which the verdict about the GPU depends: hardware, driver, CUDA's libraries and TensorFlow.
 
     Attributes:
         hardware: whether the machine has an NVIDIA GPU, known to the driver or not.
-        visible: CUDA_VISIBLE_DEVICES; None if not set.
-        missing: packages of the ``gpu`` extra that are not installed.
+        visible: the variable CUDA_VISIBLE_DEVICES; None if not set.
+        missing: the packages of our extra ``gpu`` that are not installed.
         extra: how many packages the extra has.
-        answer: None if TensorFlow was not asked or did not start.
+        answer: TensorFlow's answer; None if it was not asked or did not start.
     """
 
     hardware: bool
@@ -338,7 +332,7 @@ class GpuFacts:
 
 
 def gpu(*, quick: bool) -> Iterator[Check]:
-    """Check TensorFlow's devices (unless `quick`) and the GPU."""
+    """Check TensorFlow's devices, unless `quick`, and the GPU."""
     answer = None if quick else ask_tensorflow(python_process.python("-c", ASK_DEVICES))
     if isinstance(answer, TensorFlowAnswer):
         yield Check("devices", "works", f"TensorFlow sees {', '.join(answer.devices)}")
@@ -352,7 +346,7 @@ def gpu(*, quick: bool) -> Iterator[Check]:
 
 
 def verdict(facts: GpuFacts) -> Check:
-    """Return whether a GPU is used, or the first reason why not and what to do about it."""
+    """Return a check that says whether a GPU is used, or the most likely reason why not."""
     driver, answer = facts.driver, facts.answer
     if answer is not None and answer.gpus:
         names = ", ".join(driver.gpus or answer.gpus)
@@ -369,12 +363,10 @@ def verdict(facts: GpuFacts) -> Check:
 
 
 def _reasons(facts: GpuFacts) -> Iterator[tuple[str, str]]:
-    """Yield why no GPU is used and what to do about it, the most likely reason first."""
+    """Yield pairs of a reason why no GPU is used and advice about it, the most likely reason first."""
     driver, answer, count = facts.driver, facts.answer, len(facts.driver.gpus)
     if driver.problem and not driver.gpus:
-        advice = (
-            "install NVIDIA's driver until `nvidia-smi` lists the GPU; a container needs to be given it (--gpus all)"
-        )
+        advice = "install NVIDIA's driver until `nvidia-smi` lists the GPU; a container needs access to it (--gpus all)"
         if "mismatch" in driver.problem.lower():
             advice = "the driver was updated while it was running: restart the machine"
         yield f"no driver answers ({driver.problem})", advice
@@ -423,7 +415,7 @@ def _reasons(facts: GpuFacts) -> Iterator[tuple[str, str]]:
 
 
 def has_hardware(root: Path) -> bool:
-    """Return whether the system under `root` (``/``) has an NVIDIA GPU, with or without a driver."""
+    """Return whether the system whose root folder is `root` has an NVIDIA GPU, with or without a driver."""
     if any((root / "dev").glob("nvidia[0-9]*")):
         return True
     nvidia, display = "0x10de", "0x03"  # a PCI vendor, and the beginning of the PCI classes of displays
@@ -436,7 +428,7 @@ def has_hardware(root: Path) -> bool:
 
 
 def ask_driver() -> Driver:
-    """Ask NVIDIA's driver through NVML."""
+    """Ask NVIDIA's driver for its GPUs through the library NVML."""
     try:
         import pynvml
     except ImportError:
@@ -456,10 +448,10 @@ def ask_driver() -> Driver:
 
 
 def ask_tensorflow(command: list[str]) -> TensorFlowAnswer | Check:
-    """Ask TensorFlow for its devices in a process of its own; return a check if it does not start.
+    """Ask TensorFlow for its devices in a new process; return a check instead if TensorFlow does not start.
 
     Args:
-        command: starts the process; it prints one line of JSON.
+        command: the command line of the process, whose last line on stdout is JSON as ASK_DEVICES prints it.
     """
     try:
         process = subprocess.run(
@@ -483,7 +475,7 @@ def ask_tensorflow(command: list[str]) -> TensorFlowAnswer | Check:
 
 
 def extra_packages() -> tuple[str, ...]:
-    """Return the packages of CUDA's libraries: TensorFlow's extra ``and-cuda``, which our extra ``gpu`` includes."""
+    """Return the names of the packages with CUDA's libraries: those of TensorFlow's extra ``and-cuda``."""
     lines = (requires("tensorflow") or []) if _version("tensorflow") else []
     names = (re.match(r"[\w.-]+", line) for line in lines if "and-cuda" in line.partition(";")[2])
     return tuple(name[0] for name in names if name)

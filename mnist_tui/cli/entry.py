@@ -1,4 +1,4 @@
-"""Start the program. Without arguments the app opens at once: typer is not even imported."""
+"""Start the program. Without arguments the app opens without importing typer, to be quick."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line in `sys.argv`, and exit."""
+    """Run the command line in `sys.argv` and exit with its code."""
     # The folder of the command's script (such as ~/.local/bin) holds other scripts, which must not be imported.
     if not sys.flags.safe_path and sys.path and sys.path[0] == os.path.dirname(os.path.realpath(sys.argv[0])):  # noqa: PTH120
         del sys.path[0]
@@ -25,9 +25,9 @@ def main() -> None:
     from mnist_tui.cli.errors import guarded
 
     output.prepare_streams()
-    if not os.environ.get("HOME", "set"):  # empty: not set, rather than a home at /
+    if not os.environ.get("HOME", "set"):  # an empty HOME means none, not the folder /
         del os.environ["HOME"]
-    if len(sys.argv) == 1 and "_MNIST_TUI_COMPLETE" not in os.environ:  # a shell that asks for completions sets it
+    if len(sys.argv) == 1 and "_MNIST_TUI_COMPLETE" not in os.environ:  # a shell sets it to ask for completions
         sys.exit(guarded(_open_app))
 
     from mnist_tui.cli.main import app
@@ -36,9 +36,8 @@ def main() -> None:
 
 
 def _open_app() -> int:
-    """Open the app. It turns the garbage collector on once it has settled: 7 % of the time to the first frame."""
-    gc.disable()
+    gc.disable()  # the app enables it later: garbage collection takes 7 % of the time to the first frame
 
     from mnist_tui.cli.open_app import open_app, usual_runs_dir
 
-    return open_app(usual_runs_dir(tell=False))
+    return open_app(usual_runs_dir(warn=False))

@@ -1,7 +1,7 @@
-"""Turn every error into one sentence on stderr and an exit code.
+"""Turn every error into one sentence on stderr and an exit code: 0 done, 1 the work failed, 2 the request was wrong.
 
-0: done. 1: the work failed. 2: the request was wrong. The traceback of an unexpected error goes into a log whose path
-is printed. No typer here: the app starts without it.
+The traceback of an unexpected error is written to a log file whose path is printed. This module does without typer,
+as the app's start does.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ DONE, FAILED, WRONG_REQUEST = 0, 1, 2
 
 
 class WorkFailedError(Exception):
-    """The work failed for a reason that its text says; no traceback would help."""
+    """The work failed for an expected reason, which is the error's text; no traceback is written."""
 
 
 def guarded(action: Callable[[], Any]) -> int:
-    """Run an action, print its error if there is one, and return the exit code."""
+    """Run an action, print the error that it raises, and return the exit code."""
     try:
         code = action()
-        return _checked(code if isinstance(code, int) else DONE)
+        return _exit_code(code if isinstance(code, int) else DONE)
     except (RequestError, DataError) as error:
         return _report(str(error), WRONG_REQUEST)
     except WorkFailedError as error:
@@ -37,7 +37,7 @@ def guarded(action: Callable[[], Any]) -> int:
     except KeyboardInterrupt:
         return _report("interrupted", 130)
     except SystemExit as end:
-        return _checked(end.code if isinstance(end.code, int) else DONE)
+        return _exit_code(end.code if isinstance(end.code, int) else DONE)
     except OSError as error:
         if error.errno in FORBIDDEN and error.filename:
             return _report(f"you may not read or write {error.filename} ({error.strerror})", WRONG_REQUEST)
@@ -48,8 +48,8 @@ def guarded(action: Callable[[], Any]) -> int:
         return _report(logged(error), FAILED)
 
 
-def _checked(code: int) -> int:
-    """Return the exit code of a command that has done its work: 1 if its results did not reach stdout."""
+def _exit_code(code: int) -> int:
+    """Return a command's exit code, but 1 instead of 0 if some results could not be written to stdout."""
     why = lost_output()
     return _report(f"not all results could be written to stdout: {why}", FAILED) if why and code == DONE else code
 

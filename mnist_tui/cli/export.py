@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from mnist_tui.cli.errors import WorkFailedError
-from mnist_tui.cli.options import Force, RunOrStudy, RunsDir, among_several, complete_run_or_study, runs_folder, runs_of
+from mnist_tui.cli.options import Force, RunOrStudy, Runs, RunsDir, among_several, option, runs_folder, runs_of
 from mnist_tui.cli.output import LiveLine, print_data, print_note
 from mnist_tui.errors import RequestError
 from mnist_tui.paths import typed_path
@@ -24,8 +24,10 @@ from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
 
 
 def _formats(flag: str, metavar: str, what: str, names: Iterable[str]) -> Any:
-    text = f"{what}: {', '.join(names)}."
-    return typer.Option(flag, metavar=metavar, help=text, autocompletion=among_several(names))
+    return option(flag, metavar, f"{what}: {', '.join(names)}.", complete=among_several(names))
+
+
+OUTPUT_HELP = "Folder to write to (default: the run's exports). Each run of a study gets a folder in it."
 
 
 def export(
@@ -38,18 +40,9 @@ def export(
     complexity: Annotated[
         str | None, _formats("--complexity", "FORMAT[,…]", "The layers' counts", COMPLEXITY_FORMATS)
     ] = None,
-    summary: Annotated[bool, typer.Option("--summary", help="A summary for a lab report, in Markdown.")] = False,
+    summary: Annotated[bool, option("--summary", None, "A summary for a lab report, in Markdown.")] = False,
     history: Annotated[str | None, _formats("--history", "csv", "Every epoch's figures", HISTORY_FORMATS)] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="DIR",
-            parser=typed_path,
-            help="Folder to write to (default: the run's exports). Each run of a study gets a folder in it.",
-        ),
-    ] = None,
+    output: Annotated[Path | None, option("-o --output", "DIR", OUTPUT_HELP, parser=typed_path)] = None,
     force: Force = False,
     runs_dir: RunsDir = None,
 ) -> None:
@@ -80,7 +73,11 @@ def export(
 
 @contextmanager
 def _failures(elsewhere: str) -> Generator[None]:
-    """Add to an error how to replace files, and tell failed work from a wrong request."""
+    """Raise the errors of an export as a wrong request, with advice about existing files, or as failed work.
+
+    Args:
+        elsewhere: the option that writes to another place.
+    """
     try:
         yield
     except ExistsError as error:
@@ -92,11 +89,7 @@ def _failures(elsewhere: str) -> Generator[None]:
 
 
 def _with_weights(folders: list[RunFolder]) -> list[RunFolder]:
-    """Return the runs that have weights; print a note about each of the others.
-
-    Raises:
-        RequestError: no run has weights.
-    """
+    """Return the runs that have weights, with a note about each other run; raise RequestError if no run has any."""
     usable = [folder for folder in folders if folder.model_file.exists() or folder.checkpoint.exists()]
     for folder in folders:
         if folder not in usable:
@@ -117,44 +110,20 @@ def _items(flag: str, text: str | None, known: dict[str, str]) -> list[str]:
     return [known[name] for name in dict.fromkeys(names)]
 
 
+FIGURES_HELP = "Folder for every figure as svg, pdf and png, with its data as csv."
+FILE_HELP = "A file ending in .md, .tex, .html, .pdf or .docx; may be repeated."
+TIME_HELP = "The report's date, such as 2026-03-01T14:05; UTC if without a zone."
+
+
 def report(
     ctx: typer.Context,
     *,
-    runs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="RUN|STUDY…",
-            help="Runs: ids, folders, latest, a group of seeds, or a study for its runs.",
-            autocompletion=complete_run_or_study,
-        ),
-    ],
-    outputs: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            parser=typed_path,
-            help="A file ending in .md, .tex, .html, .pdf or .docx; may be repeated.",
-        ),
-    ] = None,
-    title: Annotated[str, typer.Option("--title", metavar="TEXT", help="The report's title.")] = "",
-    author: Annotated[str, typer.Option("--author", metavar="TEXT", help="The author's name.")] = "",
-    timestamp: Annotated[
-        str | None,
-        typer.Option(
-            "--timestamp", metavar="ISO", help="The report's date, such as 2026-03-01T14:05; UTC if without a zone."
-        ),
-    ] = None,
-    figures: Annotated[
-        Path | None,
-        typer.Option(
-            "--figures",
-            metavar="DIR",
-            parser=typed_path,
-            help="Folder for every figure as svg, pdf and png, with its data as csv.",
-        ),
-    ] = None,
+    runs: Runs,
+    outputs: Annotated[list[Path] | None, option("-o --output", "FILE", FILE_HELP, parser=typed_path)] = None,
+    title: Annotated[str, option("--title", "TEXT", "The report's title.")] = "",
+    author: Annotated[str, option("--author", "TEXT", "The author's name.")] = "",
+    timestamp: Annotated[str | None, option("--timestamp", "ISO", TIME_HELP)] = None,
+    figures: Annotated[Path | None, option("--figures", "DIR", FIGURES_HELP, parser=typed_path)] = None,
     force: Force = False,
     runs_dir: RunsDir = None,
 ) -> None:
@@ -174,23 +143,19 @@ def report(
         raise RequestError(
             f"--timestamp {timestamp} is not a time such as 2026-03-01T14:05 or 2026-03-01T14:05+01:00"
         ) from None
-    line = LiveLine(sys.stderr)
     warnings: list[str] = []
-    try:
-        with _failures("another -o"):
-            paths = write_report(
-                list(chosen.values()),
-                outputs or [],
-                title=title,
-                author=author,
-                timestamp=moment,
-                figures=figures,
-                overwrite=force,
-                progress=lambda what, done, of: line.show(f"{what}: {done} of {of}") if sys.stderr.isatty() else None,
-                warn=warnings.append,
-            )
-    finally:
-        line.clear()
+    with LiveLine(sys.stderr) as line, _failures("another -o"):
+        paths = write_report(
+            list(chosen.values()),
+            outputs or [],
+            title=title,
+            author=author,
+            timestamp=moment,
+            figures=figures,
+            overwrite=force,
+            progress=lambda what, done, of: line.show(f"{what}: {done} of {of}") if sys.stderr.isatty() else None,
+            warn=warnings.append,
+        )
     for text in warnings:
         print_note(f"warning: {text}")
     for path in paths:

@@ -1,4 +1,4 @@
-"""Follow a run without screens: print a line for each phase and epoch, and pass signals on to its worker."""
+"""Follow a run without screens: print a line for each phase and each epoch, and pass signals on to the run's worker."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from mnist_tui.cli.output import LiveLine, print_line, print_note
+from mnist_tui.cli.output import LiveLine, is_live, print_json, print_line, print_note
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.processes import SILENT_SECONDS
 from mnist_tui.runs.control import send
@@ -29,33 +29,30 @@ LIVE_LINE_SECONDS = 0.25
 
 
 class StopSignals:
-    """Ctrl-C and SIGTERM while a run is followed: the first stops and saves, the second ends it now.
+    """A context that catches Ctrl-C and SIGTERM: the first one stops a run and saves it, the second one ends it now.
 
-    They are caught as long as the block lasts; a dropped terminal (SIGHUP) ends this process and leaves the worker.
+    SIGHUP, the signal of a closed terminal, is not caught: it ends this process, and the worker goes on.
     """
 
-    CAUGHT = (signal.SIGINT, signal.SIGTERM)
-
     def __init__(self, note: Callable[[str], None]) -> None:
-        self.count = 0
-        self._passed_on = 0
+        self._caught = self._passed_on = 0
         self._note = note
-        self._before: dict[signal.Signals, object] = {}
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> StopSignals:
-        for number in self.CAUGHT:
+        for number in (signal.SIGINT, signal.SIGTERM):
             self._before[number] = signal.signal(number, self._catch)
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)  # pyright: ignore[reportArgumentType]
+            signal.signal(number, handler)
 
     def _catch(self, *_: object) -> None:
-        self.count += 1
+        self._caught += 1
 
     def pass_on(self, folder: RunFolder) -> None:
-        """Pass the signals since the last call on to the worker."""
+        """Pass the signals that were caught since the last call on to the run's worker."""
         for number in self.since_last():
             if number == 1:
                 self._note("stopping: the worker finishes its step, evaluates and saves; once more ends it now")
@@ -63,20 +60,38 @@ class StopSignals:
                     send(folder, "stop")
             elif number == 2:
                 self._note("ending now")
-                end_worker(folder)
+                _end_worker(folder)
 
     def since_last(self) -> Iterator[int]:
-        """Yield the signals since the last call, numbered from the first one on (1, 2, …)."""
-        while self._passed_on < self.count:
+        """Yield the number of each signal caught since the last call; the first of all signals has the number 1."""
+        while self._passed_on < self._caught:
             self._passed_on += 1
             yield self._passed_on
 
 
-def wait_until_known(folder: RunFolder | StudyFolder) -> None:
-    """Wait until it is known whether the process of a run or a study lives, with a note where that may take long.
+def _end_worker(folder: RunFolder) -> None:
+    with contextlib.suppress(RunError, OSError):
+        status = folder.status()
+        if status.pid and is_worker(folder.path, status):
+            os.kill(status.pid, signal.SIGTERM)
+            time.sleep(LOOK_SECONDS)
+            os.kill(status.pid, signal.SIGTERM)  # to a worker a second SIGTERM means to end without evaluation
 
-    Only a process on another machine, in a folder that machines share, is watched; a folder that cannot be read is left
-    to whoever reads it.
+
+def print_begun(folder: RunFolder | StudyFolder, note: str, *, as_json: bool) -> None:
+    """Print the id of a run or study that goes on in the background on stdout, and a note on stderr."""
+    if as_json:
+        print_json({folder.kind: folder.id, "folder": str(folder.path)})
+    else:
+        print_line(folder.id)
+    print_note(note)
+
+
+def wait_until_known(folder: RunFolder | StudyFolder) -> None:
+    """Wait until it is known whether the process of a run or a study lives; print a note if that may take long.
+
+    It may take long only for a process on another machine, whose heartbeat is watched in a shared folder. A folder
+    that cannot be read is skipped, for the code that reads it next reports that.
     """
     with contextlib.suppress(RequestError):
         if not folder.is_known():
@@ -85,58 +100,45 @@ def wait_until_known(folder: RunFolder | StudyFolder) -> None:
             folder.wait_until_known()
 
 
-def end_worker(folder: RunFolder) -> None:
-    """End the run's worker on this machine without evaluation: a second SIGTERM means now."""
-    with contextlib.suppress(RunError, OSError):
-        status = folder.status()
-        if status.pid and is_worker(folder.path, status):
-            os.kill(status.pid, signal.SIGTERM)
-            time.sleep(LOOK_SECONDS)
-            os.kill(status.pid, signal.SIGTERM)
-
-
 def follow(folder: RunFolder, printer: EventPrinter, signals: StopSignals, watch: RunWatch | None = None) -> RunState:
-    """Wait for the run's end, and print what happens.
+    """Print a run's events until it ends, and return its last state, which is crashed if its worker died.
 
     Args:
-        watch: a watch that may have read earlier events already; those are not printed again.
-
-    Returns:
-        The run's last state; its `state` is ``crashed`` if the worker died without recording an end.
+        watch: a watch on the run; events that it has read already are not printed.
     """
     watch = watch or RunWatch(folder)
     watch.on_events = printer.show
-    printer.begin_after(watch.run)
+    printer.skip(watch.run)
     (last,) = deque(watch.follow(lambda: signals.pass_on(folder)), maxlen=1)
     return replace(last.run, state=last.state)
 
 
 class EventPrinter:
-    """Prints a run's events in lines.
+    """Prints the events of a run as lines.
 
     Args:
-        lines: where an epoch's line goes: a result without ``--json``.
-        notes: where everything else goes; a line that changes only where it is a terminal.
+        lines: the stream for the lines of epochs, which are results.
+        notes: the stream for all other lines; on a terminal it also shows the progress within an epoch.
     """
 
     def __init__(self, lines: TextIO, notes: TextIO) -> None:
         self._lines, self._notes, self._line = lines, notes, LiveLine(notes)
-        self._live = notes.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self._live = is_live(notes)
         self._drawn = 0.0
         self._state = RunState()
         self._phases: set[str] = set()
 
     def note(self, text: str) -> None:
-        """Print a line to the notes."""
+        """Print a line to the stream for notes."""
         self._line.clear()
         print_line(text, self._notes)
 
-    def begin_after(self, state: RunState) -> None:
-        """Print nothing of what `state` holds already."""
+    def skip(self, state: RunState) -> None:
+        """Set the state after which events are new, without printing anything."""
         self._state = state
 
     def show(self, state: RunState, events: list[Event]) -> None:
-        """Print what is new in `state`, after these events."""
+        """Print a run's new events; `state` is the run's state after them."""
         before, self._state = self._state, state
         rate = before.history[-1].learning_rate if before.history else None
         if state.start is not None and state.start is not before.start:
@@ -167,13 +169,13 @@ class EventPrinter:
                     rate = event.learning_rate
                 case _:
                     pass
-        now, text = time.monotonic(), _live_line(state)
+        now, text = time.monotonic(), _progress_line(state)
         if events and text and self._live and state.ended is None and now - self._drawn >= LIVE_LINE_SECONDS:
             self._drawn = now
             self._line.show(text[: max(20, _width(self._notes) - 1)])
 
     def end(self) -> None:
-        """Clear the terminal's last line."""
+        """Remove the line that shows the progress."""
         self._line.clear()
 
 
@@ -185,7 +187,7 @@ def _resumed_line(epoch: int, step: int, state: RunState) -> str:
 
 
 def epoch_line(row: EpochRow | EpochEnded, epochs: int, rate_before: float | None = None) -> str:
-    """Return one epoch's figures in 80 columns; the learning rate only where it has changed since the epoch before."""
+    """Return one epoch's figures in 80 columns, with the learning rate only if it is not that of the epoch before."""
     width = len(str(epochs))
     now = row.learning_rate
     rate = "" if now is None or rate_before in (None, now) else f"  learning rate {now:.4g}"
@@ -195,7 +197,7 @@ def epoch_line(row: EpochRow | EpochEnded, epochs: int, rate_before: float | Non
     )
 
 
-def _live_line(state: RunState) -> str:
+def _progress_line(state: RunState) -> str:
     progress, phase = state.progress, state.phase
     if progress is not None and (phase is None or phase.name == "training"):
         left = f" · {seconds(state.seconds_left)} left" if state.seconds_left is not None else ""

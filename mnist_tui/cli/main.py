@@ -1,4 +1,4 @@
-"""Gather the commands of `mnist-tui`; without a command it opens the app. `guide` prints the user's guide."""
+"""Put together the commands of `mnist-tui`, which opens the app without a command, and define the command `guide`."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from mnist_tui.cli.options import (
     RunsDir,
     among,
     data_folder,
+    option,
     runs_folder,
     with_experiment,
 )
@@ -49,7 +50,7 @@ EXAMPLES = {
     "sweep": "Example: mnist-tui sweep --preset raw --validation 0.1 --over hidden=150,250 --over activation=tanh,relu",
     "complexity": "Examples: mnist-tui complexity --preset cnn --hidden 5, mnist-tui complexity raw hog cnn",
 }
-"""The last lines of a command's help, by its name."""
+"""The last line of a command's help, by the command's name."""
 
 app = typer.Typer(
     name=PROGRAM,
@@ -77,7 +78,7 @@ def bench(
     ctx: typer.Context,
     *,
     request: Request,
-    edit: Annotated[bool, typer.Option("--edit", help="Open the preset in the editor instead of training it.")] = False,
+    edit: Annotated[bool, option("--edit", None, "Open the preset in the editor instead of training it.")] = False,
     refresh: RefreshOption = None,
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
@@ -99,7 +100,7 @@ def bench(
     if preset is not None and request.seeds is not None:
         if edit:
             raise RequestError("--seeds does not go with --edit, which opens one experiment")
-        study = seeds_of(request, preset, data_dir=data_dir, allow_sample=True)
+        study = seeds_of(request, preset, data_dir, allow_sample=True)
     code = open_app(
         runs_dir,
         preset=preset,
@@ -128,12 +129,11 @@ def _refuse_options_before(command: str, flags: list[str]) -> None:
     raise RequestError(f"{flags[0]} belongs after its command: `{in_order}`")
 
 
-def guide(
-    topic: Annotated[
-        str | None,
-        typer.Argument(metavar="[TOPIC]", help="The page; without it, list all.", autocompletion=among(TOPICS)),
-    ] = None,
-) -> None:
+TOPIC_HELP = "The page; without it, list all."
+Topic = Annotated[str | None, typer.Argument(metavar="[TOPIC]", help=TOPIC_HELP, autocompletion=among(TOPICS))]
+
+
+def guide(topic: Topic = None) -> None:
     """Read a page of the user's guide, or list its pages."""
     if topic is not None:
         print_markdown(page(topic))
@@ -143,32 +143,19 @@ def guide(
         print_line(f"{name:<{width}}  {title(name)}")
 
 
-COMMANDS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
-    "Train": {"train": train.train, "resume": train.resume, "extend": train.extend, **train.COMMANDS},
-    "Look at runs": {
-        "runs": runs.runs,
-        "show": runs.show,
-        "logs": runs.logs,
-        "attach": runs.attach,
-        "predict": predict.predict,
-        "delete": runs.delete,
-        "prune": runs.prune,
-    },
-    "Compare and vary": {
-        "compare": runs.compare,
-        "sweep": sweep.sweep,
-        "studies": studies.app,
-        "reproduce": reproduce.reproduce,
-    },
-    "Take home": {"report": export.report, "export": export.export, "complexity": complexity.complexity},
-    "Data and presets": {"presets": presets.app, "data": data.app},
-    "This machine and this program": {"doctor": doctor.doctor, "serve": serve.serve, "guide": guide},
+COMMANDS: dict[str, list[Callable[..., None] | typer.Typer]] = {
+    "Train": [train.train, train.resume, train.extend, *train.CONTROLS],
+    "Look at runs": [runs.runs, runs.show, runs.logs, runs.attach, predict.predict, runs.delete, runs.prune],
+    "Compare and vary": [runs.compare, sweep.sweep, studies.app, reproduce.reproduce],
+    "Take home": [export.report, export.export, complexity.complexity],
+    "Data and presets": [presets.app, data.app],
+    "This machine and this program": [doctor.doctor, serve.serve, guide],
 }
-"""Every command by its name, under the heading that the help gives it."""
-for heading, group in COMMANDS.items():
-    for name, command in group.items():
+"""All commands, by the heading under which the help lists them."""
+for heading, commands in COMMANDS.items():
+    for command in commands:
         if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name, rich_help_panel=heading)
+            app.add_typer(command, rich_help_panel=heading)
         else:
-            examples = EXAMPLES.get(name)
-            app.command(name, cls=BenchCommand, rich_help_panel=heading, epilog=examples)(command)
+            examples = EXAMPLES.get(command.__name__)
+            app.command(cls=BenchCommand, rich_help_panel=heading, epilog=examples)(command)

@@ -1,6 +1,6 @@
-"""Open the app, after a check of its terminal, folders and data. Commands without screens check their data here, too.
+"""Open the app once its terminal, folders and data are checked. Commands without screens check their data here, too.
 
-No typer here: the app starts without it.
+This module does without typer, as the app's start does.
 """
 
 from __future__ import annotations
@@ -38,21 +38,26 @@ def open_app(
     device: str = "auto",
     refresh: Refresh | None = None,
 ) -> int:
-    """Open the app on its list of presets, or on what the arguments name, and return its exit code.
+    """Open the app and return its exit code. Without a preset, a study or a run it shows its list of presets.
 
     Args:
-        preset: is trained, or with `edit` opened in the editor.
-        begin: begins or finds the study to show; called once there is a terminal to show it on.
-        run: is shown on its training screen.
-        data_dir: the data folder that an option names; None if none does.
-        refresh: how often live screens are redrawn; None: as the settings say.
+        preset: the preset to train; with `edit` it is opened in the editor instead.
+        begin: begins or finds the study to show; it is called after the checks.
+        run: the run to show on its training screen.
+        data_dir: the data folder that an option names; None for the default.
+        refresh: how often live screens are redrawn; None for the user's setting.
 
     Raises:
         RequestError: there is no terminal, or a folder or the data cannot be used.
     """
     _require_terminal()
     if run is None:
-        _require_writable(runs_dir)
+        try:
+            runs_dir.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=runs_dir):
+                pass
+        except OSError as error:
+            raise unwritable(runs_dir, error) from None
     if preset is not None and data_dir is not None:
         check_named_data(preset.experiment.dataset.name, data_dir)
     study = begin() if begin else None
@@ -72,7 +77,7 @@ def open_app(
             refresh=refresh,
         )
     )
-    # Also under nohup the app ends with its terminal: without one it would read the end of its input for ever.
+    # The app ends with its terminal even under nohup, for it would read the end of its input for ever without one.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     bench.run()
     return bench.return_code or 0
@@ -93,43 +98,34 @@ def _require_terminal() -> None:
         raise RequestError(f"{why}; set TERM (to xterm-256color, say), or {instead}")
 
 
-def _require_writable(runs_dir: Path) -> None:
-    try:
-        runs_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=runs_dir):
-            pass
-    except OSError as error:
-        raise unwritable(runs_dir, error) from None
-
-
-def usual_runs_dir(*, tell: bool = True) -> Path:
+def usual_runs_dir(*, warn: bool = True) -> Path:
     """Return the runs folder: ``MNIST_TUI_RUNS``, else that of the settings, else one in the user's data folder.
 
     Args:
-        tell: whether to print warnings about settings that cannot be used; another folder is taken then.
+        warn: whether to print warnings about settings that cannot be used.
 
     Raises:
-        PathError: there is no such folder.
+        PathError: the folder's name is not a path, or there is no home folder.
     """
     if os.environ.get("MNIST_TUI_RUNS", "").strip():
         return default_runs_dir()
     settings, problems = load_settings()
-    for problem in problems if tell else ():
+    for problem in problems if warn else ():
         print_note(f"warning: {problem}")
     return typed_path(settings.runs_dir) if settings.runs_dir else default_runs_dir()
 
 
 def check_data(name: str, data_dir: Path | None, *, allow_sample: bool) -> None:
-    """Check that a dataset is on this machine, or could be downloaded; a folder that was named is read and verified.
+    """Check that a dataset is on this machine or can be downloaded; files in a folder named by the user are verified.
 
-    Without a network this takes under three seconds.
+    The check takes less than three seconds without a network.
 
     Raises:
-        DataError: there is no such dataset, or the files in a folder that was named cannot be used.
+        DataError: there is no such dataset, or the files in a folder that the user named cannot be used.
         MissingDataError: the data are not on this machine, and no mirror answers.
     """
-    sample_will_do = allow_sample and name == "mnist"  # the only dataset that the bundled digits may replace
-    if check_named_data(name, data_dir) or sample_will_do or name not in KNOWN:
+    is_replaceable = allow_sample and name == "mnist"  # the only dataset that the bundled digits may replace
+    if check_named_data(name, data_dir) or is_replaceable or name not in KNOWN:
         return
 
     from mnist_tui.data.catalogue import MissingDataError
@@ -141,10 +137,10 @@ def check_data(name: str, data_dir: Path | None, *, allow_sample: bool) -> None:
 
 
 def check_named_data(name: str, data_dir: Path | None) -> bool:
-    """Return whether a dataset is on this machine; read and verify it if its folder was named.
+    """Return whether a dataset is on this machine; read and verify its files if the user named their folder.
 
     Raises:
-        DataError: there is no such dataset, or the files in a folder that was named cannot be used.
+        DataError: there is no such dataset, or the files in a folder that the user named cannot be used.
     """
     from mnist_tui.data.places import find
 

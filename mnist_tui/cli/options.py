@@ -8,9 +8,9 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,7 +26,7 @@ from mnist_tui.data.places import with_whole_name
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment import presets
 from mnist_tui.experiment.fields import paths_of, whole
-from mnist_tui.experiment.parameters import PARAMETERS, apply_texts
+from mnist_tui.experiment.parameters import PARAMETERS, Parameter, apply_texts
 from mnist_tui.experiment.presets import STARTERS, Preset
 from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.collection.seed_groups import seed_groups
@@ -36,19 +36,19 @@ from mnist_tui.runs.library import AmbiguousRunError, find_run, run_folders
 from mnist_tui.settings import Refresh
 from mnist_tui.studies.folder import StudyError, StudyFolder, find_study, study_folders
 from mnist_tui.studies.state import replayed
-from mnist_tui.wording import counted, listed
+from mnist_tui.wording import counted, did_you_mean, listed
 
 MAX_SEEDS = 1_000
 
 
 def among(choices: Iterable[str]) -> Callable[[str], list[str]]:
-    """Return a completion of one of a few words."""
+    """Return a function that completes a word to those of the choices that begin with it."""
     words = tuple(choices)
     return lambda incomplete: [word for word in words if word.startswith(incomplete)]
 
 
 def among_several(choices: Iterable[str]) -> Callable[[str], list[str]]:
-    """Return a completion of the last of several words that are joined by commas; no word is offered twice."""
+    """Return a function that completes the last word of a comma-separated list to choices not yet in the list."""
     words = tuple(choices)
 
     def complete(incomplete: str) -> list[str]:
@@ -60,34 +60,27 @@ def among_several(choices: Iterable[str]) -> Callable[[str], list[str]]:
 
 
 def complete_path(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete a TOML path for `--set`, of the preset on the command line, else of the first starter."""
+    """Complete the TOML path of a field of the preset that ``--preset`` names, else of the first starter preset."""
     try:
         experiment = presets.find_preset(ctx.params.get("preset") or STARTERS[0]).experiment
     except RequestError:
         return []
-    return [f"{path}=" for path in paths_of(experiment) if path.startswith(incomplete)]
+    return among(f"{path}=" for path in paths_of(experiment))(incomplete)
 
 
 def complete_preset(incomplete: str) -> list[str]:
     """Complete the name of a preset."""
-    return [name for name in presets.names() if name.startswith(incomplete)]
+    return among(presets.names())(incomplete)
 
 
 def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete the id of a run, newest first."""
-    try:
-        ids = [folder.id for folder in run_folders(runs_folder(ctx))]
-    except PathError:
-        return []
-    return [name for name in ["latest", *ids] if name.startswith(incomplete)]
+    """Complete the id of a run; the newest runs come first."""
+    return among(["latest", *_ids(ctx, run_folders)])(incomplete)
 
 
 def complete_study(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete the id of a study, newest first."""
-    try:
-        return [folder.id for folder in study_folders(runs_folder(ctx)) if folder.id.startswith(incomplete)]
-    except PathError:
-        return []
+    """Complete the id of a study; the newest studies come first."""
+    return among(_ids(ctx, study_folders))(incomplete)
 
 
 def complete_run_or_study(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -95,39 +88,138 @@ def complete_run_or_study(ctx: typer.Context, incomplete: str) -> list[str]:
     return [*complete_run(ctx, incomplete), *complete_study(ctx, incomplete)]
 
 
+def _ids(ctx: typer.Context, folders: Callable[[Path], Sequence[RunFolder | StudyFolder]]) -> list[str]:
+    try:
+        return [folder.id for folder in folders(runs_folder(ctx))]
+    except PathError:
+        return []
+
+
 complete_device = among(("auto", "cpu", "gpu", "gpu:0"))
 
+
+def option(
+    flags: str,
+    metavar: str | None,
+    text: str,
+    *,
+    panel: str | None = None,
+    complete: Callable[..., list[str]] | None = None,
+    parser: Callable[[str], Any] | None = None,
+) -> Any:
+    """Declare an option of a command, for the annotation of the command's parameter.
+
+    Args:
+        flags: the names of the option with blanks between, such as ``-o --output``.
+        metavar: the placeholder for its value in the help; None for a flag without a value.
+        text: the help text.
+        panel: the heading of the help under which the option is listed.
+        complete: completes a value for the shell.
+        parser: converts the text of a value.
+    """
+    names = flags.split()
+    return typer.Option(
+        *names, metavar=metavar, help=text, rich_help_panel=panel, autocompletion=complete, parser=parser
+    )
+
+
 DATA_HELP = "Folder that holds mnist/, fashion-mnist/ … (or MNIST_TUI_DATA)."
-DataDir = Annotated[Path | None, typer.Option("--data-dir", metavar="DIR", parser=typed_path, help=DATA_HELP)]
+DataDir = Annotated[Path | None, option("--data-dir", "DIR", DATA_HELP, parser=typed_path)]
 RUNS_HELP = "Folder of the runs (or MNIST_TUI_RUNS)."
-RunsDir = Annotated[Path | None, typer.Option("--runs-dir", metavar="DIR", parser=typed_path, help=RUNS_HELP)]
+RunsDir = Annotated[Path | None, option("--runs-dir", "DIR", RUNS_HELP, parser=typed_path)]
 REFRESH_HELP = "How often live screens are redrawn; auto: by the terminal."
-RefreshOption = Annotated[Refresh | None, typer.Option("--refresh", metavar="normal|slow|auto", help=REFRESH_HELP)]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation; needed if there is no terminal.")]
-AllowSample = Annotated[
-    bool, typer.Option("--allow-sample", help="Take the bundled digits where the dataset cannot be had.")
-]
+RefreshOption = Annotated[Refresh | None, option("--refresh", "normal|slow|auto", REFRESH_HELP)]
+Json = Annotated[bool, option("--json", None, "Print one JSON document.")]
+Force = Annotated[bool, option("--force", None, "Replace files that exist.")]
+Yes = Annotated[bool, option("--yes -y", None, "Do not ask for confirmation; needed if there is no terminal.")]
+SAMPLE_HELP = "Take the bundled digits where the dataset cannot be had."
+AllowSample = Annotated[bool, option("--allow-sample", None, SAMPLE_HELP)]
+DETACH_HELP = "Print the id at once; the training goes on in the background."
+Detach = Annotated[bool, option("--detach", None, DETACH_HELP)]
+DEVICES = "auto|cpu|gpu[:N]"
 RUN_HELP = "A run's id, a unique beginning of one, its folder, or latest."
 Run = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP, autocompletion=complete_run)]
+RUNS_ARGUMENT_HELP = "Runs by id, folder or latest; a group of seeds by its name; a study for all its runs."
+Runs = Annotated[
+    list[str], typer.Argument(metavar="RUN|STUDY…", help=RUNS_ARGUMENT_HELP, autocompletion=complete_run_or_study)
+]
 EITHER_HELP = "A run's or a study's id, a unique beginning of one, its folder, or latest: the newest run."
 RunOrStudy = Annotated[str, typer.Argument(metavar="RUN|STUDY", help=EITHER_HELP, autocompletion=complete_run_or_study)]
 
 
 def runs_folder(ctx: typer.Context, given: Path | None = None) -> Path:
-    """Return the runs folder: that of the option after the command or before it, else the usual one."""
-    before = ctx.find_root().params.get("runs_dir")
-    return given or before or usual_runs_dir(tell=not ctx.resilient_parsing)
+    """Return the runs folder: that of the command's own option, of the option before the command, or the usual one."""
+    return given or _from_context(ctx, "runs_dir") or usual_runs_dir(warn=not ctx.resilient_parsing)
 
 
 def data_folder(ctx: typer.Context, given: Path | None = None) -> Path | None:
-    """Return the data folder that an option after the command or before it names; None if none does."""
-    return given or ctx.find_root().params.get("data_dir")
+    """Return the data folder of the command's own option, else of the option before the command; None without both."""
+    return given or _from_context(ctx, "data_dir")
+
+
+def _from_context(ctx: typer.Context, name: str) -> Any:
+    """Return an option's value from the command itself, else from the nearest command before it that has the option."""
+    context: Any = ctx
+    while context is not None and not context.params.get(name):
+        context = context.parent
+    return context and context.params[name]
+
+
+def run_or_study(runs_dir: Path, text: str) -> RunFolder | StudyFolder:
+    """Return the run that `text` names, else the study; ``latest`` is the newest run.
+
+    Raises:
+        RunError: the text names neither, or several runs.
+    """
+    try:
+        return find_run(runs_dir, text)
+    except AmbiguousRunError:
+        raise
+    except RunError:
+        with suppress(StudyError):
+            if text != "latest":
+                return find_study(runs_dir, text)
+        raise
+
+
+def runs_of(runs_dir: Path, text: str) -> list[RunFolder]:
+    """Return the runs that `text` names: one run, the runs of a study by trial, or a group's runs by seed.
+
+    Raises:
+        RunError: the text names nothing, several runs or several groups.
+        StudyError: the text names a study that has no runs.
+    """
+    try:
+        folder = run_or_study(runs_dir, text)
+    except AmbiguousRunError:
+        raise
+    except RunError as error:
+        folder = error
+    if isinstance(folder, RunFolder):
+        return [folder]
+    if isinstance(folder, RunError) or text not in (folder.id, str(folder.path)):
+        groups = [
+            group
+            for group in seed_groups(list_runs(runs_dir))
+            if text in {group.group, *(run.shown_name for run in group.runs)}
+        ]
+        if len(groups) > 1:
+            some = ", ".join(f"{group.group} ({counted(group.runs, 'run')})" for group in groups)
+            raise AmbiguousRunError(f"{text!r} is the name of {len(groups)} groups of seeds; give an id: {some}")
+        if groups:
+            by_seed = sorted(groups[0].runs, key=lambda run: (run.seed, run.started))
+            return [RunFolder(Path(run.folder)) for run in by_seed]
+    if isinstance(folder, RunError):
+        raise folder
+    named = [folder.run(row.run) for row in replayed(folder.events_file).rows if row.run]
+    existing = [run for run in named if run.experiment_file.is_file()]
+    if not existing:
+        raise StudyError(f"study {folder.id} has no runs" + (": they were deleted" if named else " yet"))
+    return existing
 
 
 def chosen_run(ctx: typer.Context, text: str, runs_dir: Path | None) -> RunFolder:
-    """Return the run that a command names; raise RequestError if it is a study."""
+    """Return the run that a command names; raise RequestError if the text names a study."""
     folder = run_or_study(runs_folder(ctx, runs_dir), text)
     if isinstance(folder, StudyFolder):
         raise RequestError(
@@ -137,11 +229,17 @@ def chosen_run(ctx: typer.Context, text: str, runs_dir: Path | None) -> RunFolde
     return folder
 
 
+def refuse_early_json(ctx: typer.Context) -> None:
+    """Raise RequestError for a ``--json`` between a group of commands and its command, where it has no effect."""
+    command = f"{ctx.command_path} {ctx.invoked_subcommand}"
+    raise RequestError(f"--json belongs after its command: `{command} --help` shows its options")
+
+
 def may_delete(what: str, *, yes: bool) -> bool:
-    """Ask whether something (``run ID``) may be deleted, unless ``--yes`` was given.
+    """Return whether something (``run ID``) may be deleted: with ``--yes`` at once, else by asking.
 
     Raises:
-        RequestError: there is no terminal to ask on, and ``--yes`` was not given.
+        RequestError: ``--yes`` was not given, and there is no terminal to ask on.
     """
     if yes:
         return True
@@ -158,10 +256,10 @@ class Request:
     """The experiment options of a command line.
 
     Attributes:
-        preset: name or file; None if not given.
-        texts: the parameters given, by name.
-        sets: the assignments of ``--set``.
-        seeds: how many seeds are trained, counted from the experiment's own; None if not given.
+        preset: the preset's name or file; None if not given.
+        texts: the texts of the given parameters, by the parameter's name.
+        sets: the assignments of ``--set``, such as ``training.epochs=5``.
+        seeds: how many seeds are trained, from the experiment's own seed on; None if not given.
     """
 
     preset: str | None
@@ -181,16 +279,12 @@ class Request:
         ]
 
     def one_seed(self, what: str) -> None:
-        """Refuse ``--seeds`` for a command that needs a single run; `what` is the reason, for the message."""
+        """Raise RequestError if ``--seeds`` was given; `what` is the message's reason why one seed is enough."""
         if self.seeds is not None:
             raise RequestError(f"--seeds {self.seeds} does not go with this command: {what}; train and sweep take it")
 
     def chosen(self) -> Preset:
-        """Return the preset with the options applied.
-
-        Raises:
-            RequestError: there is no preset, or the experiment is not valid.
-        """
+        """Return the named preset with the options applied; raise RequestError if it is missing or becomes invalid."""
         if self.preset is None:
             why = f"{self.flags[0]} changes a preset" if self.flags else "an experiment starts from a preset"
             names = listed(STARTERS, "or")
@@ -203,14 +297,14 @@ class Request:
 
 
 def checked_device(text: str) -> str:
-    """Return the device as a run records it; raise RequestError if it is not auto, cpu, gpu or gpu:N."""
+    """Return a ``--device`` in lower case; raise RequestError if it is not auto, cpu, gpu or gpu:N."""
     if not re.fullmatch(r"auto|cpu|gpu(:\d{1,3})?", text.lower()):
         raise RequestError(f"--device {text} is not known; it is auto, cpu, gpu or gpu:N (gpu:0 is the first)")
     return text.lower()
 
 
 def checked_whole(flag: str, text: str | None, highest: int) -> int | None:
-    """Return the whole number of an option, from 1 to `highest`, else raise RequestError; None if it is not given."""
+    """Return an option's whole number, None if it was not given; raise RequestError unless it is 1 to `highest`."""
     if text is None:
         return None
     try:
@@ -220,7 +314,7 @@ def checked_whole(flag: str, text: str | None, highest: int) -> int | None:
 
 
 def with_experiment(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command every experiment option; it receives them as its argument `request`."""
+    """Add all experiment options to a command, which gets them as its argument `request`."""
     own = [entry for entry in inspect.signature(command, eval_str=True).parameters.values() if entry.name != "request"]
 
     def run(**values: Any) -> None:
@@ -243,48 +337,37 @@ def with_experiment(command: Callable[..., None]) -> Callable[..., None]:
 
 def _experiment_options() -> list[inspect.Parameter]:
     start, training = "Where to start", "Training"  # headings in the help
+    preset_help = "A built-in preset, a saved one, or a TOML file."
     path_help = "Any other field of the experiment, by its TOML path, such as optimizer.rho=0.8; may be repeated."
-    options = [
-        _option("preset", "NAME|FILE", "A built-in preset, a saved one, or a TOML file.", start, complete_preset)
-    ]
-    for parameter in PARAMETERS:
-        choices = KNOWN if parameter.name == "dataset" else parameter.choices or parameter.suggestions
-        text = parameter.help
-        if not text.startswith(tuple(KNOWN)):
-            text = f"{text[:1].upper()}{text[1:]}"
-        text = f"{text} ({parameter.bounds})."
-        complete = among(choices) if choices else None
-        options.append(_option(parameter.name, parameter.metavar, text, parameter.group, complete))
+    seeds_help = "Train N seeds as one group: --seed, --seed + 1, … (N ≥ 1)."
+    paths = option("--set", "PATH=VALUE", path_help, panel=start, complete=complete_path)
+    device = option("--device", DEVICES, "Where to train.", panel=training, complete=complete_device)
     return [
-        *options,
-        _option("set", "PATH=VALUE", path_help, start, complete_path, name="assignments", kind=list[str] | None),
-        _option("seeds", "N", "Train N seeds as one group: --seed, --seed + 1, … (N ≥ 1).", training),
-        _option("device", "auto|cpu|gpu[:N]", "Where to train.", training, complete_device, kind=str, default="auto"),
+        _keyword("preset", option("--preset", "NAME|FILE", preset_help, panel=start, complete=complete_preset)),
+        *(_keyword(parameter.name.replace("-", "_"), _option_of(parameter)) for parameter in PARAMETERS),
+        _keyword("assignments", paths, list[str] | None),
+        _keyword("seeds", option("--seeds", "N", seeds_help, panel=training)),
+        _keyword("device", device, str, "auto"),
     ]
 
 
-def _option(
-    flag: str,
-    metavar: str,
-    text: str,
-    heading: str,
-    complete: Callable[..., list[str]] | None = None,
-    *,
-    name: str = "",
-    kind: Any = str | None,
-    default: str | None = None,
-) -> inspect.Parameter:
-    option = typer.Option(f"--{flag}", metavar=metavar, help=text, rich_help_panel=heading, autocompletion=complete)
-    return inspect.Parameter(
-        name or flag.replace("-", "_"),
-        inspect.Parameter.KEYWORD_ONLY,
-        default=default,
-        annotation=Annotated[kind, option],
-    )
+def _keyword(name: str, declared: Any, kind: Any = str | None, default: str | None = None) -> inspect.Parameter:
+    annotation = Annotated[kind, declared]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _option_of(parameter: Parameter) -> Any:
+    choices = KNOWN if parameter.name == "dataset" else parameter.choices or parameter.suggestions
+    text = parameter.help
+    if not text.startswith(tuple(KNOWN)):
+        text = f"{text[:1].upper()}{text[1:]}"
+    text = f"{text} ({parameter.bounds})."
+    complete = among(choices) if choices else None
+    return option(f"--{parameter.name}", parameter.metavar, text, panel=parameter.group, complete=complete)
 
 
 def _laid_out(params: list[Any]) -> list[Any]:
-    """Return the options as the help lists them: flags without a type; where some have a heading, the others last."""
+    """Show flags without a type in the help, and list options without a heading under the last one, Other options."""
     options = [param for param in params if isinstance(param, TyperOption)]
     headed = any(option.rich_help_panel for option in options)
     for option in options:
@@ -296,14 +379,14 @@ def _laid_out(params: list[Any]) -> list[Any]:
 
 
 class BenchCommand(TyperCommand):
-    """A command whose help lists flags without a type, and options without a heading last."""
+    """A command whose help shows flags without a type and options without a heading last."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _laid_out(super().get_params(ctx))
 
 
 class BenchGroup(TyperGroup):
-    """A group of commands whose errors are sentences."""
+    """A group of commands that prints an error as one sentence and exits with the error's code."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _laid_out(super().get_params(ctx))
@@ -324,90 +407,21 @@ class BenchGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0] if args else "-"
         if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:
-            offer = _offer(get_close_matches(name, self.commands, n=2, cutoff=0.5))
+            offer = did_you_mean(name, self.commands)
             raise RequestError(f"there is no command {name!r}; {offer}`{ctx.command_path} --help` lists the commands")
         return super().resolve_command(ctx, args)
 
 
 def _usage_sentence(error: typer.TyperException) -> str:
-    """Return what is wrong with a command line's form, and where to look for help."""
+    """Return what is wrong with the syntax of a command line, and the command that shows the help."""
     context = getattr(error, "ctx", None)
     command = getattr(context, "command_path", "") or PROGRAM
     if hasattr(error, "possibilities"):
-        near: list[str] = list(getattr(error, "possibilities", None) or ())
-        offer = _offer(near[:2])
-        return f"there is no option {getattr(error, 'option_name', '')}; {offer}`{command} --help` lists the options"
+        name: str = getattr(error, "option_name", "")
+        offer = did_you_mean(name, getattr(error, "possibilities", None) or ())
+        return f"there is no option {name}; {offer}`{command} --help` lists the options"
     subcommands = getattr(getattr(context, "command", None), "commands", None)
     message = error.format_message().strip().rstrip(".").replace("Value error, ", "")
     if subcommands and message.startswith("Missing command"):
         return f"{command} needs a command: {', '.join(subcommands)}"
     return f"{message[:1].lower()}{message[1:]}; `{command} --help` shows how it is used"
-
-
-def _offer(near: list[str]) -> str:
-    return f"did you mean {' or '.join(near)}? " if near else ""
-
-
-def run_or_study(runs_dir: Path, text: str) -> RunFolder | StudyFolder:
-    """Return the run that `text` means, else the study; ``latest`` is the newest run.
-
-    Raises:
-        RunError: it means neither, or several runs.
-    """
-    try:
-        return find_run(runs_dir, text)
-    except RunError as error:
-        study = None if isinstance(error, AmbiguousRunError) else _study(runs_dir, text)
-        if study is None:
-            raise
-        return study
-
-
-def runs_of(runs_dir: Path, text: str) -> list[RunFolder]:
-    """Return the runs that `text` means: one run, those of a study in the order of its trials, or a group of seeds.
-
-    Raises:
-        RunError: it means none, several runs or several groups.
-        StudyError: it means a study that has no runs.
-    """
-    try:
-        return [find_run(runs_dir, text)]
-    except AmbiguousRunError:
-        raise
-    except RunError as error:
-        not_found = error
-    study = _study(runs_dir, text)
-    if study is None or text not in (study.id, str(study.path)):
-        groups = [
-            group
-            for group in seed_groups(list_runs(runs_dir))
-            if text in {group.group, *(run.shown_name for run in group.runs)}
-        ]
-        if len(groups) > 1:
-            some = ", ".join(f"{group.group} ({counted(group.runs, 'run')})" for group in groups)
-            raise AmbiguousRunError(f"{text!r} is the name of {len(groups)} groups of seeds; give an id: {some}")
-        if groups:
-            by_seed = sorted(groups[0].runs, key=lambda run: (run.seed, run.started))
-            return [RunFolder(Path(run.folder)) for run in by_seed]
-    if study is None:
-        raise not_found
-    return runs_of_study(study)
-
-
-def runs_of_study(study: StudyFolder) -> list[RunFolder]:
-    """Return the runs of a study that exist, in the order of its trials. Raises StudyError where there are none."""
-    named = [study.run(row.run) for row in replayed(study.events_file).rows if row.run]
-    existing = [folder for folder in named if folder.experiment_file.is_file()]
-    if not existing:
-        raise StudyError(f"study {study.id} has no runs" + (": they were deleted" if named else " yet"))
-    return existing
-
-
-def _study(runs_dir: Path, text: str) -> StudyFolder | None:
-    """Return the study that `text` means, if any; ``latest`` is a run."""
-    if text == "latest":
-        return None
-    try:
-        return find_study(runs_dir, text)
-    except StudyError:
-        return None

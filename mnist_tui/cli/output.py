@@ -1,9 +1,8 @@
-"""Write to stdout and stderr: the streams themselves, lines, tables and JSON documents. The only module that prints.
+"""Print lines, tables and JSON documents on stdout and stderr. No other module prints.
 
-Control characters are shown instead of obeyed, whoever wrote the text. On a terminal words from right to left are
-isolated from what is beside them. Writing to a stream never raises: the stream may be closed or full, or a pipe whose
-reader has gone, and no work is broken off for that. What was lost is reported at the end. No typer here: the app
-starts without it.
+Control characters in a text are made visible instead of obeyed, and on a terminal text from right to left is isolated
+from the text beside it. Writing never raises an error: a stream that is closed or full must not break off a training.
+`lost_output` reports at the end what could not be written. This module does without typer, as the app's start does.
 """
 
 from __future__ import annotations
@@ -16,9 +15,14 @@ import re
 import select
 import shutil
 import sys
+import textwrap
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, TextIO
 
+from mnist_tui.columns import cut_end, fit
 from mnist_tui.shown_text import isolated, visible, visible_line
 
 if TYPE_CHECKING:
@@ -29,43 +33,45 @@ if TYPE_CHECKING:
 
 
 CLEAR_LINE = "\r\x1b[K"
+GAP = 3
+"""Blanks between two columns of a printed table."""
 
 
 def shown(text: str, stream: TextIO | None) -> str:
-    """Return the text as it may be written to a stream."""
+    """Return a text as it may be written to a stream: with control characters made visible."""
     return isolated(visible(text)) if stream and stream.isatty() else visible(text)
 
 
 def print_line(text: object = "", stream: TextIO | None = None) -> None:
-    """Print a line to a stream, stdout if none is given, at once."""
+    """Print a line at once to a stream; without one to stdout."""
     stream = stream or sys.stdout
     print(shown(str(text), stream), file=stream, flush=True)
 
 
 def print_note(text: object) -> None:
-    """Print a line to stderr, at once: anything that is not the command's result."""
+    """Print a line at once to stderr, for everything that is not the command's result."""
     print_line(text, sys.stderr)
 
 
 def confirmed(question: str) -> bool:
-    """Ask on stderr, and return whether the answer was yes."""
+    """Ask a yes-or-no question on stderr and return the answer."""
     import typer
 
     return typer.confirm(shown(question, sys.stderr), err=True)
 
 
 def print_text(text: str) -> None:
-    """Print a text to stdout without adding a line's end."""
+    """Print a text to stdout without adding a line break."""
     print(shown(text, sys.stdout), end="")
 
 
 def print_data(text: str) -> None:
-    """Print a file's content or a path to stdout: unchanged for scripts, with controls made visible on a terminal."""
+    """Print a path or a file's content to stdout, unchanged; only a terminal gets control characters made visible."""
     print(shown(text, sys.stdout) if sys.stdout and sys.stdout.isatty() else text, end="")
 
 
 def print_markdown(text: str) -> None:
-    """Print a page of Markdown: laid out and paged on a terminal, else unchanged."""
+    """Print Markdown: formatted, in a pager, on a terminal; else as it is."""
     if not sys.stdout.isatty():
         print_text(text)
         return
@@ -78,39 +84,54 @@ def print_markdown(text: str) -> None:
 
 
 def print_json(doc: Any) -> None:
-    """Print one JSON document."""
+    """Print one JSON document to stdout."""
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     text = json.dumps(doc, indent=2, ensure_ascii=not utf8, allow_nan=False)
-    obeyed = "[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"  # by terminals, and JSON does not escape it
-    print(re.sub(obeyed, lambda match: f"\\u{ord(match[0]):04x}", text))
+    controls = "[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"  # JSON does not escape what terminals obey
+    print(re.sub(controls, lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def print_table(table: TextTable) -> None:
-    """Print a table: as wide as it needs in a pipe or a file, no wider than the window in a terminal."""
-    print_line(rendered(table, shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
+    """Print a table to stdout, no wider than the terminal; as wide as it needs to be in a pipe or a file."""
+    print_line(rendered(table, stdout_width()))
+
+
+def stdout_width() -> int | None:
+    """Return the columns of the terminal on stdout; None if stdout is not a terminal, so that nothing limits a line."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def is_live(stream: TextIO) -> bool:
+    """Return whether printed lines can be replaced on a stream: whether it is a terminal, and not a dumb one."""
+    return stream.isatty() and os.environ.get("TERM", "") not in ("dumb", "")
 
 
 class LiveLine:
-    """A line of a terminal that is replaced in place; clear it before anything else is printed."""
+    """A line of a terminal whose text is replaced again and again; `clear` it before printing anything else."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._showing = False
 
+    def __enter__(self) -> LiveLine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
     def show(self, text: str) -> None:
-        """Replace the line."""
         self._showing = True
         print(f"{CLEAR_LINE}{isolated(visible_line(text))}", end="", file=self._stream, flush=True)
 
     def clear(self) -> None:
-        """Remove the line, if there is one."""
+        """Remove the line if one is shown."""
         if self._showing:
             self._showing = False
             print(CLEAR_LINE, end="", file=self._stream, flush=True)
 
 
 class LiveView:
-    """Several lines of a terminal that are replaced in place, with notes printed above them."""
+    """Several lines of a terminal that are replaced again and again, with notes printed above them."""
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console
@@ -122,25 +143,26 @@ class LiveView:
         self._live.start()
 
     def note(self, text: str) -> None:
-        """Print a line above."""
+        """Print a line above the view."""
         from rich.text import Text
 
         self._console.print(Text(shown(text, self._stream)))
 
     def show(self, view: RenderableType) -> None:
-        """Replace the lines; the text in them is a `TextTable`'s or has passed through `visible_line`."""
+        """Replace the view. Every text in it must come from a `TextTable` or from `visible_line`."""
         self._live.update(view, refresh=True)
 
     def clear(self) -> None:
-        """Remove the lines."""
+        """Remove the view."""
         self._live.stop()
 
 
 class TextTable:
-    """A table without frames whose headings and cells are plain text, never markup or terminal commands.
+    """A table without a frame. Its headings and cells are plain text, never markup or terminal commands.
 
     Args:
-        columns: titles of columns; those in `right` are aligned to the right.
+        columns: the headings.
+        right: the headings of the columns that are aligned to the right.
     """
 
     def __init__(self, *columns: str, right: tuple[str, ...] = ()) -> None:
@@ -152,18 +174,12 @@ class TextTable:
             self.add_column(column, right=column in right)
 
     def add_column(self, title: str, *, right: bool = False, cut: bool = False) -> None:
-        """Add a column.
-
-        Args:
-            right: whether it is aligned to the right.
-            cut: whether cells that are too wide end in ``…``; else they take several lines.
-        """
+        """Add a column; a cell that is too wide ends in ``…`` with `cut`, else it takes several lines."""
         self.table.add_column(
             _cell(title), justify="right" if right else "left", no_wrap=cut, overflow="ellipsis" if cut else "fold"
         )
 
     def add_row(self, *cells: str, style: str | None = None) -> None:
-        """Add a row of one text for each column."""
         self.table.add_row(*map(_cell, cells), style=style)
 
 
@@ -174,7 +190,7 @@ def _cell(text: str) -> Text:
 
 
 def rendered(table: TextTable, width: int | None = None) -> str:
-    """Return a table as plain text without trailing blanks; without a width as wide as it needs to be."""
+    """Return a table as plain text of at most `width` columns, without blanks at the ends of lines; None: no limit."""
     from rich.console import Console
 
     console = Console(
@@ -185,11 +201,66 @@ def rendered(table: TextTable, width: int | None = None) -> str:
     return "\n".join(line.rstrip() for line in capture.get().rstrip("\n").splitlines())
 
 
-class LenientStream(io.RawIOBase):
-    """Write to a file descriptor; after the first failure everything is dropped without an error.
+@dataclass(frozen=True)
+class TextColumn:
+    """A column of a table that `fitted` can fit to a width.
 
     Attributes:
-        failure: the first failure; None as long as everything was written.
+        cells: one text for each row.
+        right: whether the texts are aligned to the right.
+        need: the order in which columns are left out, the lowest first; a column of 0 is never left out.
+        cut: whether the texts may be cut when leaving out columns is not enough.
+    """
+
+    title: str
+    cells: tuple[str, ...]
+    right: bool = False
+    need: int = 0
+    cut: bool = False
+
+    @property
+    def width(self) -> int:
+        return max(map(len, (self.title, *self.cells)))
+
+    @property
+    def least(self) -> int:
+        """The width at which `fit` prefers leaving out other columns to cutting this one; 0: it is never cut."""
+        return self.width if self.cut else 0
+
+    def cut_to(self, width: int) -> TextColumn:
+        """Return the column with each text cut to `width` characters."""
+        return replace(self, title=cut_end(self.title, width), cells=tuple(cut_end(text, width) for text in self.cells))
+
+
+def fitted(columns: Sequence[TextColumn], width: int | None) -> list[TextColumn]:
+    """Return the columns that fit into a width, with texts cut where necessary; all columns for None."""
+    if width is None:
+        return list(columns)
+    sizes = fit(columns, [column.width for column in columns], width, GAP)
+    return [columns[at].cut_to(size) for at, size in sizes.items()]
+
+
+def table_of(columns: Sequence[TextColumn], styles: Sequence[str] = ()) -> TextTable:
+    """Return a table with these columns; `styles` gives Rich's style of each row, such as ``red``."""
+    table = TextTable()
+    for column in columns:
+        table.add_column(column.title, right=column.right, cut=True)
+    rows = zip(*(column.cells for column in columns), strict=True)
+    for cells, style in zip(rows, styles or repeat(None), strict=False):
+        table.add_row(*cells, style=style)
+    return table
+
+
+def wrapped(line: str, width: int | None) -> str:
+    """Return a line broken at `width` characters, with its other lines indented; unchanged for None."""
+    return textwrap.fill(line, width, subsequent_indent="  ") if width else line
+
+
+class LenientStream(io.RawIOBase):
+    """A stream that writes to a file descriptor; after the first failure it drops everything without an error.
+
+    Attributes:
+        failure: the first failure; None if everything was written.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -220,9 +291,9 @@ class LenientStream(io.RawIOBase):
 
 
 def prepare_streams() -> None:
-    """Open the standard streams that are closed, and make writing to stdout and stderr never raise.
+    """Open standard streams that are closed, and replace stdout and stderr by streams to which writing never raises.
 
-    Characters that the encoding does not have are written as question marks.
+    A character that the encoding lacks is written as a question mark.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # else the next file opened would become stdout
         os.set_inheritable(descriptor, True)
@@ -233,7 +304,7 @@ def prepare_streams() -> None:
 
 
 def lost_output() -> str:
-    """Return why results did not reach stdout; empty if they did, or if the reader of the pipe has gone."""
+    """Return why results could not be written to stdout; empty if all were, or if their reader has gone."""
     failure = None
     with suppress(OSError, ValueError):
         sys.stdout.flush()

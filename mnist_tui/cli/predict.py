@@ -18,14 +18,14 @@ from mnist_tui.wording import percent
 
 @dataclass(frozen=True)
 class Prediction:
-    """The model's answer for one file: a probability for each of the ten classes, None where it is not finite."""
+    """A model's prediction for one image file: a probability for each of the ten classes, None if it is not finite."""
 
     file: Path
     probabilities: tuple[float | None, ...]
 
     @property
     def label(self) -> int | None:
-        """The most probable class, 0 to 9; None if the network's outputs are not finite."""
+        """The most probable class, 0 to 9; None if a probability is not finite."""
         finite = [value for value in self.probabilities if value is not None]
         return self.probabilities.index(max(finite)) if len(finite) == len(self.probabilities) else None
 
@@ -43,26 +43,16 @@ class Prediction:
         }
 
 
+IMAGES_HELP = "Image files: PNG, JPEG, GIF, BMP, TIFF, WebP or PGM, dark on light or light on dark."
+CENTRE_HELP = "First scale and centre the drawing as MNIST's digits are; the default if the classes are digits."
+
+
 def predict(
     ctx: typer.Context,
     *,
     run: Run,
-    images: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="IMAGE…",
-            parser=typed_path,
-            help="Image files: PNG, JPEG, GIF, BMP, TIFF, WebP or PGM, dark on light or light on dark.",
-        ),
-    ],
-    centre: Annotated[
-        bool | None,
-        typer.Option(
-            "--centre/--no-centre",
-            help="First scale and centre the drawing as MNIST's digits are; the default if the classes are digits.",
-            show_default=False,
-        ),
-    ] = None,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", parser=typed_path, help=IMAGES_HELP)],
+    centre: Annotated[bool | None, typer.Option("--centre/--no-centre", help=CENTRE_HELP, show_default=False)] = None,
     as_json: Json = False,
     runs_dir: RunsDir = None,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`presets list|show|save`: named experiments."""
+"""`presets list|show|save`: list, show and save named experiments."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mnist_tui import PROGRAM
-from mnist_tui.cli.options import BenchGroup, Json, Request, complete_preset, with_experiment
+from mnist_tui.cli.options import BenchGroup, Json, Request, complete_preset, option, refuse_early_json, with_experiment
 from mnist_tui.cli.output import TextTable, print_data, print_json, print_line, print_note, print_table
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment import presets as library
@@ -17,7 +16,7 @@ from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.spec import to_mapping
 from mnist_tui.wording import count, percent
 
-app = typer.Typer(cls=BenchGroup)
+app = typer.Typer(name="presets", cls=BenchGroup)
 
 
 @app.callback(invoke_without_command=True)
@@ -26,8 +25,7 @@ def presets(ctx: typer.Context, as_json: Json = False) -> None:
     if ctx.invoked_subcommand is None:
         list_all(as_json)
     elif as_json:
-        command = f"{PROGRAM} presets {ctx.invoked_subcommand}"
-        raise RequestError(f"--json belongs after its command: `{command} --help` shows its options")
+        refuse_early_json(ctx)
 
 
 @app.command("list")
@@ -70,7 +68,7 @@ def show(
 def save(
     request: Request,
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name for the preset.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace your preset of that name.")] = False,
+    force: Annotated[bool, option("--force", None, "Replace your preset of that name.")] = False,
 ) -> None:
     """Save an experiment as a preset of your own."""
     request.one_seed("a preset is one experiment")
@@ -82,7 +80,7 @@ def save(
 
 
 def summary(preset: Preset) -> dict[str, Any]:
-    """Return what `presets list --json` says about a preset."""
+    """Return the JSON document of a preset without its experiment, as in `presets list --json`."""
     complexity = to_document(of(preset.experiment))
     return {
         "name": preset.name,

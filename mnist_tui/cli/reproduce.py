@@ -1,30 +1,32 @@
-"""`reproduce`: train the sources' experiments where runs are missing, and compare what they published with ours."""
+"""`reproduce`: train published experiments that have no run yet, and compare the published scores with ours."""
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mnist_tui.cli.options import (
+    DEVICES,
     MAX_SEEDS,
     DataDir,
+    Detach,
     Json,
     RunsDir,
+    among,
     checked_device,
     checked_whole,
+    complete_device,
     data_folder,
+    option,
     runs_folder,
 )
-from mnist_tui.cli.output import print_json, print_line, print_note, print_text
-from mnist_tui.cli.studies import check_outcome, shown_to_end
-from mnist_tui.cli.study_results import print_detached
-from mnist_tui.cli.sweep import Detach, Scheduler, Threads, Workers, begin, check_supply, checked_workers, this_command
+from mnist_tui.cli.output import print_json, print_line, print_note, print_text, stdout_width
+from mnist_tui.cli.studies import check_outcome, print_begun_study, shown_to_end
+from mnist_tui.cli.sweep import Scheduler, Threads, Workers, begin, check_supply, checked_workers, this_command
 from mnist_tui.errors import RequestError
 from mnist_tui.files import write_text
 from mnist_tui.paths import typed_path
@@ -34,49 +36,36 @@ from mnist_tui.studies.start import StudyRequest, absolute, require_extra
 from mnist_tui.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from mnist_tui.studies.reproduction.published_experiments import PublishedSource
     from mnist_tui.studies.reproduction.table import MissingTrainings, ReproductionTable
 
 
 def complete_named(incomplete: str) -> list[str]:
+    """Complete the name of a source, the id of a published experiment, or ``all``."""
     from mnist_tui.studies.reproduction.published_experiments import ALL, sources
 
     every = sources()
-    names = [ALL, *(one.name for one in every), *(name for one in every for sub in one.experiments for name in sub.ids)]
-    return [name for name in names if name.startswith(incomplete)]
+    ids = [name for source in every for experiment in source.experiments for name in experiment.ids]
+    return among([ALL, *(source.name for source in every), *ids])(incomplete)
+
+
+NAMED_HELP = "A source (efc2, labo04 …), an experiment's id, or all; `mnist-tui presets list` shows them."
+SEEDS_HELP = "Train with seeds 0 to N − 1 (default: enough to compare)."
 
 
 def reproduce(
     ctx: typer.Context,
     *,
     named: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[SOURCE|ID]…",
-            help="A source (efc2, labo04 …), an experiment's id, or all; `mnist-tui presets list` shows them.",
-            autocompletion=complete_named,
-        ),
+        list[str] | None, typer.Argument(metavar="[SOURCE|ID]…", help=NAMED_HELP, autocompletion=complete_named)
     ] = None,
-    seeds: Annotated[
-        str | None,
-        typer.Option("--seeds", metavar="N", help="Train with seeds 0 to N − 1 (default: enough to compare)."),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and train nothing.")] = False,
-    from_runs: Annotated[
-        bool, typer.Option("--from-runs", help="Train nothing; print the table of existing runs.")
-    ] = False,
-    again: Annotated[bool, typer.Option("--again", help="Train again what was trained already.")] = False,
+    seeds: Annotated[str | None, option("--seeds", "N", SEEDS_HELP)] = None,
+    dry_run: Annotated[bool, option("--dry-run", None, "Say what would be trained, and train nothing.")] = False,
+    from_runs: Annotated[bool, option("--from-runs", None, "Train nothing; print the table of existing runs.")] = False,
+    again: Annotated[bool, option("--again", None, "Train again what was trained already.")] = False,
     output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", metavar="FILE.md", parser=typed_path, help="Write the table, as Markdown, here."
-        ),
+        Path | None, option("-o --output", "FILE.md", "Write the table, as Markdown, here.", parser=typed_path)
     ] = None,
-    device: Annotated[
-        str, typer.Option("--device", metavar="auto|cpu|gpu[:N]", help="Where to train.", show_default=True)
-    ] = "auto",
+    device: Annotated[str, option("--device", DEVICES, "Where to train.", complete=complete_device)] = "auto",
     workers: Workers = None,
     threads: Threads = None,
     scheduler: Scheduler = None,
@@ -91,14 +80,25 @@ def reproduce(
     """
     from mnist_tui.cli.reproduction_table import plan, plan_document
     from mnist_tui.studies.reproduction.published_experiments import choose, sources
-    from mnist_tui.studies.reproduction.table import missing_seeds, missing_trainings
+    from mnist_tui.studies.reproduction.table import (
+        build_table,
+        find_runs,
+        missing_seeds,
+        missing_trainings,
+        read_explanations,
+    )
 
     _check_together(named, dry_run=dry_run, from_runs=from_runs, again=again, detach=detach, output=output)
     fields = checked_workers(workers, threads, scheduler)
     fields |= {"device": checked_device(device), "data_dir": absolute(data_folder(ctx, data_dir))}
     words, every, place = named or [], sources(), runs_folder(ctx, runs_dir)
     chosen = choose(words, every)
-    read_table = partial(_read_table, place, every, chosen, checked_whole("--seeds", seeds, MAX_SEEDS))
+    number = checked_whole("--seeds", seeds, MAX_SEEDS)
+
+    def read_table() -> ReproductionTable:
+        found = find_runs(place, [experiment.mathematics for source in every for experiment in source.experiments])
+        return build_table(chosen, found, among=every, seeds=number, explanations=read_explanations())
+
     table = read_table()
     parts = () if from_runs else missing_seeds(table.rows, again=again)
     if dry_run and as_json:
@@ -115,34 +115,21 @@ def reproduce(
     fields["title"] = f"reproduction of {' '.join(words) if len(words) <= 2 else experiments}"
     folder = _begin(place, fields, missing_trainings(parts))
     if detach:
-        print_detached(folder, as_json=as_json)
+        print_begun_study(folder, as_json=as_json)
         return
     state = shown_to_end(folder)
     _print_table(read_table(), output, as_json=as_json, study=folder.id)
     check_outcome(folder, state)
 
 
-def _read_table(
-    runs_dir: Path, every: Sequence[PublishedSource], chosen: Sequence[PublishedSource], seeds: int | None
-) -> ReproductionTable:
-    from mnist_tui.studies.reproduction.table import build_table, find_runs, read_explanations
-
-    found = find_runs(runs_dir, [published.mathematics for source in every for published in source.experiments])
-    return build_table(chosen, found, among=every, seeds=seeds, explanations=read_explanations())
-
-
 def _check_together(
     named: list[str] | None, *, dry_run: bool, from_runs: bool, again: bool, detach: bool, output: Path | None
 ) -> None:
     given = {"--from-runs": from_runs, "--dry-run": dry_run, "--detach": detach, "--again": again}
-    for one, other in (
-        ("--from-runs", "--dry-run"),
-        ("--from-runs", "--detach"),
-        ("--from-runs", "--again"),
-        ("--dry-run", "--detach"),
-    ):
-        if given[one] and given[other]:
-            raise RequestError(f"{one} does not go with {other}")
+    for first, others in (("--from-runs", ("--dry-run", "--detach", "--again")), ("--dry-run", ("--detach",))):
+        for other in others:
+            if given[first] and given[other]:
+                raise RequestError(f"{first} does not go with {other}")
     if not named and not from_runs and not dry_run:
         raise RequestError(
             "name what to reproduce: a source (efc2, labo04 …), an experiment's id, or all; "
@@ -162,7 +149,7 @@ def _check_together(
 
 
 def _begin(runs_dir: Path, fields: dict[str, object], missing: MissingTrainings) -> StudyFolder:
-    """Begin the study that trains what is missing, or resume the one that already does."""
+    """Begin a study of the missing trainings, or resume the unfinished study that has exactly these."""
     from mnist_tui.studies.reproduction.table import find_unfinished
 
     require_extra()
@@ -170,7 +157,7 @@ def _begin(runs_dir: Path, fields: dict[str, object], missing: MissingTrainings)
     request = StudyRequest(study, missing.presets)
     earlier = find_unfinished(runs_dir, study, missing.trainings)
     check_supply(request, missing.presets.values())
-    return begin(runs_dir, request, earlier=earlier)
+    return begin(runs_dir, request, earlier=earlier, hint="")
 
 
 def _print_table(table: ReproductionTable, output: Path | None, *, as_json: bool, study: str = "") -> None:
@@ -185,4 +172,4 @@ def _print_table(table: ReproductionTable, output: Path | None, *, as_json: bool
     if as_json:
         print_json({"study": study or None, **document(table)})
     else:
-        print_text(as_text(table, shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
+        print_text(as_text(table, stdout_width()))

@@ -1,4 +1,4 @@
-"""The table of a reproduction as text, as Markdown and as JSON, and what will be trained, in words."""
+"""Write the table of a reproduction as text, as Markdown and as JSON, and say in words what will be trained."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mnist_tui.cli.output import rendered
-from mnist_tui.cli.study_results import TextColumn, filled, fitted, table_of
+from mnist_tui.cli.output import TextColumn, fitted, rendered, table_of, wrapped
 from mnist_tui.experiment.presets import builtin_folder
 from mnist_tui.report.markdown import MarkdownText, escaped
 from mnist_tui.report.markdown import table as markdown_table
@@ -19,13 +18,12 @@ from mnist_tui.studies.reproduction.published_experiments import PublishedExperi
 from mnist_tui.studies.reproduction.table import Machine, MissingSeeds, ReproductionRow, ReproductionTable, SourceRows
 from mnist_tui.wording import DASH, counted, listed, loss, percent, plus_minus, seconds
 
-HELD = ("agrees", "misses")
-"""Verdicts that come from a comparison of accuracies."""
-NAMES = {"tensorflow": "TensorFlow", "keras": "Keras", "mnist-tui": "mnist-tui"}
+COMPARED = ("agrees", "misses")
+"""The verdicts for which two accuracies were compared."""
 
 
 def published(row: ReproductionRow) -> str:
-    """Return ``97.94 % (mean of 10 seeds)``."""
+    """Return the published accuracy: ``97.94 % (mean of 10 seeds)``."""
     accuracy, references = row.published.accuracy, row.published.references
     several = max(reference.seeds for reference in references)
     pooled = sum(reference.accuracy is not None for reference in references)
@@ -34,14 +32,14 @@ def published(row: ReproductionRow) -> str:
 
 
 def ids(row: ReproductionRow) -> str:
-    """Return ``report-mlp2layers-a, b``: the ids, with their common beginning written once."""
+    """Return the experiment's ids, with their common beginning written once: ``report-mlp2layers-a, b``."""
     first, *others = row.published.ids
     common = first.rpartition("-")[0] + "-"
     return ", ".join([first, *(name.removeprefix(common) for name in others)])
 
 
 def our_accuracy(row: ReproductionRow) -> str:
-    """Return ``97.92 % ± 0.11``: mean and sample deviation."""
+    """Return mean and sample deviation of our test accuracies: ``97.92 % ± 0.11``."""
     return mean(row) + (f" ± {deviation(row)}" if row.accuracy and row.accuracy.std is not None else "")
 
 
@@ -55,7 +53,7 @@ def deviation(row: ReproductionRow) -> str:
 
 
 def seeds(row: ReproductionRow) -> str:
-    """Return ``0 to 4``, ``0, 2 and 3: 3 of 5; 1 diverged``."""
+    """Return the seeds of our runs: ``0 to 4``, ``0, 2 and 3: 3 of 5; 1 diverged``."""
     done, wanted = [run.seed for run in row.runs], row.published.rule.seeds
     whole = len(done) > 2 and done == list(range(done[0], done[-1] + 1))
     text = f"{done[0]} to {done[-1]}" if whole else listed([str(seed) for seed in done])
@@ -66,19 +64,19 @@ def seeds(row: ReproductionRow) -> str:
 
 
 def difference_text(row: ReproductionRow) -> str:
-    """Return ``−0.12 points``: our accuracy minus the published one."""
+    """Return our accuracy minus the published one: ``−0.12 points``."""
     if row.accuracy is None or row.published.accuracy is None:
         return DASH
     return score_difference("accuracy", row.accuracy.mean, row.published.accuracy)
 
 
 def verdict(row: ReproductionRow, *, margin: bool = True) -> str:
-    """Return ``agrees (± 0.50)``, ``misses (± 0.50), provisional``; without the margin ``agrees, provisional``."""
-    found = row.verdict
-    if found.word not in HELD:
-        return found.word
-    limit = f" (± {100 * found.margin:.2f})" if found.margin is not None else " (at or above)"
-    return f"{found.word}{limit if margin else ''}{', provisional' if found.provisional else ''}"
+    """Return whether our accuracy agrees: ``misses (± 0.50), provisional``; the margin is left out on request."""
+    result = row.verdict
+    if result.word not in COMPARED:
+        return result.word
+    limit = f" (± {100 * result.margin:.2f})" if result.margin is not None else " (at or above)"
+    return f"{result.word}{limit if margin else ''}{', provisional' if result.provisional else ''}"
 
 
 def published_loss(row: ReproductionRow) -> str:
@@ -90,7 +88,7 @@ def our_loss(row: ReproductionRow) -> str:
 
 
 def time_text(row: ReproductionRow) -> str:
-    """Return the median time of a run, and the range; the expected time where there is no run."""
+    """Return the median time of our runs with the shortest and the longest; the expected time if there is no run."""
     if row.seconds is None:
         return expected_time(row) or DASH
     every = [run.seconds for run in row.runs]
@@ -99,7 +97,7 @@ def time_text(row: ReproductionRow) -> str:
 
 
 def expected_time(row: ReproductionRow) -> str:
-    """Return ``about 4 min 05 s by efc2-cnn-step1``; empty where nothing is known."""
+    """Return how long a run will take: ``about 4 min 05 s by efc2-cnn-step1``; empty if nothing similar was run."""
     if row.estimate is None:
         return ""
     words = f"{'at most ' if row.estimate.at_most else ''}about {seconds(row.estimate.seconds)}"
@@ -107,46 +105,47 @@ def expected_time(row: ReproductionRow) -> str:
 
 
 def epochs(row: ReproductionRow) -> str:
-    """Return ``10``, ``12 to 31``."""
+    """Return the epochs of our runs: ``10``, ``12 to 31``."""
     every = sorted({run.epochs for run in row.runs})
     return " to ".join(f"{epoch:,}" for epoch in dict.fromkeys((*every[:1], *every[-1:]))) or DASH
 
 
 def computed_on(row: ReproductionRow, machines: Sequence[Machine]) -> str:
-    """Return ``CPU, 2 threads``, with the machine where there are several."""
+    """Return the devices of our runs: ``CPU, 2 threads``; with several machines ``CPU, 2 threads, machine A``."""
     several = len(machines) > 1
-    found = sorted({(run.device, run.threads or 0, machine_letter(machines.index(run.machine))) for run in row.runs})
+    devices = sorted({(run.device, run.threads or 0, machine_letter(machines.index(run.machine))) for run in row.runs})
     parts = [
         device + (f", {counted(threads, 'thread')}" if threads else "") + (f", machine {name}" if several else "")
-        for device, threads, name in found
+        for device, threads, name in devices
     ]
     return "; ".join(parts) or DASH
 
 
 def machine_letter(index: int) -> str:
-    """Return ``A``, ``B``, …, ``Z``, ``27``, …."""
+    """Return the name of a machine in the table: ``A``, ``B``, …, ``Z``, then ``27``, ``28``, …."""
     return chr(ord("A") + index) if index < 26 else str(index + 1)
 
 
 def machine_text(machine: Machine) -> str:
-    """Return ``AMD EPYC, 2 cores, 25 GB memory, Debian 12, Python 3.11.7, TensorFlow 2.21.0, Keras 3.15.1``."""
+    """Describe a machine: ``AMD EPYC, 2 cores, 25 GB memory, Debian 12, Python 3.11.7, TensorFlow 2.21.0, …``."""
+    names = {"tensorflow": "TensorFlow", "keras": "Keras"}
     parts = [machine.cpu, counted(machine.cores, "core"), f"{machine.memory} GB memory", machine.os]
-    versions = [f"{NAMES[name]} {version}" for name, version in machine.versions]
+    versions = [f"{names.get(name, name)} {version}" for name, version in machine.versions]
     return ", ".join(filter(None, [*parts, f"Python {machine.python}", *versions]))
 
 
 def days(table: ReproductionTable) -> str:
-    """Return ``2026-11-21 to 2026-11-22``, in UTC."""
-    found = sorted({time.strftime("%Y-%m-%d", time.gmtime(run.created)) for run in table.runs})
-    return " to ".join(dict.fromkeys((*found[:1], *found[-1:])))
+    """Return the days on which the runs were begun, in UTC: ``2026-11-21 to 2026-11-22``."""
+    dates = sorted({time.strftime("%Y-%m-%d", time.gmtime(run.created)) for run in table.runs})
+    return " to ".join(dict.fromkeys((*dates[:1], *dates[-1:])))
 
 
 def tally(table: ReproductionTable) -> str:
-    """Return ``60 experiments: 20 agree (3 of them provisional), 1 misses, 2 not comparable, 37 not run``."""
+    """Count the verdicts: ``40 experiments: 20 agree (3 of them provisional), 1 misses, 19 not run``."""
     parts: list[str] = []
     for word, several in {"agrees": "agree", "misses": "miss", "not comparable": "", "not run": ""}.items():
         rows = [row for row in table.rows if row.verdict.word == word]
-        provisional = sum(row.verdict.provisional for row in rows) if word in HELD else 0
+        provisional = sum(row.verdict.provisional for row in rows) if word in COMPARED else 0
         if rows:
             of_them = f" ({provisional} of them provisional)" if provisional else ""
             parts.append(f"{len(rows)} {word if len(rows) == 1 else several or word}{of_them}")
@@ -154,7 +153,7 @@ def tally(table: ReproductionTable) -> str:
 
 
 def plan(table: ReproductionTable, parts: Sequence[MissingSeeds]) -> tuple[str, ...]:
-    """Return what will be trained and how long it may take: a line for each experiment and one for all."""
+    """Return lines that say what will be trained and how long it may take: one for each experiment, one for all."""
     before = f"; {counted(len(table.runs), 'finished run')} from before" if table.runs else ""
     if not parts:
         return (f"nothing is missing{before}",)
@@ -173,9 +172,7 @@ def plan(table: ReproductionTable, parts: Sequence[MissingSeeds]) -> tuple[str, 
     return (*lines, f"{counted(trainings, 'training')} to do: {time_needed}{before}")
 
 
-MARKDOWN_CELLS: Mapping[str, Callable[[ReproductionRow], str]] = {
-    "published accuracy": published,
-    "ours, mean ± deviation": our_accuracy,
+COMMON_CELLS: Mapping[str, Callable[[ReproductionRow], str]] = {
     "seeds": seeds,
     "difference": difference_text,
     "verdict": verdict,
@@ -184,8 +181,19 @@ MARKDOWN_CELLS: Mapping[str, Callable[[ReproductionRow], str]] = {
     "time of a run": time_text,
     "epochs": epochs,
 }
-"""The cells of a row of the Markdown table, by their heads; those after the experiment and before the device."""
-RIGHT = {"published accuracy", "ours, mean ± deviation", "difference", "published loss", "our loss", "epochs"}
+"""The functions that return the cells of a row in both tables, by their headings."""
+MARKDOWN_CELLS = {"published accuracy": published, "ours, mean ± deviation": our_accuracy, **COMMON_CELLS}
+TEXT_CELLS: Mapping[str, Callable[[ReproductionRow], str]] = {
+    "published": lambda row: percent(row.published.accuracy),
+    "ours": mean,
+    "±": deviation,
+    **COMMON_CELLS,
+    "verdict": lambda row: verdict(row, margin=False),
+}
+"""The text has shorter headings than Markdown, so that its main columns fit into 80 characters."""
+LEFT = ("seeds", "verdict", "time of a run")
+NEEDS = {"difference": 8, "±": 7, "seeds": 6, "time of a run": 5, "epochs": 4, "published loss": 3, "our loss": 2}
+"""The columns of the text that a narrow terminal leaves out, the lowest number first; see `TextColumn`."""
 SECONDS = (
     "The times are those of a clock on the wall, from the reading of the data to the end of the evaluation: the median "
     "over the seeds, and the shortest and longest. What else the machine did meanwhile is not recorded; trainings side "
@@ -200,7 +208,7 @@ HONESTY = (
 
 
 def document(table: ReproductionTable) -> dict[str, Any]:
-    """Return the table as scripts read it; accuracies from 0 to 1, times in seconds."""
+    """Return the JSON document of the table, with accuracies from 0 to 1 and times in seconds."""
     machines = [{**asdict(one), "versions": dict(one.versions)} for one in table.machines]
     return {
         "rule": list(rule_in_words()),
@@ -217,7 +225,7 @@ def document(table: ReproductionTable) -> dict[str, Any]:
 
 
 def _row(row: ReproductionRow, machines: Sequence[Machine]) -> dict[str, Any]:
-    found, published = row.verdict, row.published
+    result, published = row.verdict, row.published
     of_a_run = ("run", "seed", "accuracy", "loss", "seconds", "epochs", "device", "threads")
     return {
         "ids": list(published.ids),
@@ -228,10 +236,10 @@ def _row(row: ReproductionRow, machines: Sequence[Machine]) -> dict[str, Any]:
         },
         "accuracy": row.accuracy and row.accuracy.to_document(),
         "loss": row.loss and row.loss.to_document(),
-        "difference": found.difference,
-        "verdict": found.word,
-        "provisional": found.provisional,
-        "margin": found.margin,
+        "difference": result.difference,
+        "verdict": result.word,
+        "provisional": result.provisional,
+        "margin": result.margin,
         "seeds_wanted": published.rule.seeds,
         "seconds": row.seconds,
         "estimate": row.estimate and asdict(row.estimate),
@@ -245,7 +253,7 @@ def _row(row: ReproductionRow, machines: Sequence[Machine]) -> dict[str, Any]:
 
 
 def plan_document(table: ReproductionTable, parts: Sequence[MissingSeeds]) -> dict[str, Any]:
-    """Return what will be trained, for scripts; the `seconds` of an estimate are for one training."""
+    """Return the JSON document of what will be trained; the ``seconds`` of an estimate are those of one training."""
     return {
         "missing": [
             {
@@ -260,39 +268,32 @@ def plan_document(table: ReproductionTable, parts: Sequence[MissingSeeds]) -> di
 
 
 def as_text(table: ReproductionTable, width: int | None = None) -> str:
-    """Return the table as text, for a terminal of this width; None for no limit."""
+    """Return the table as text of at most `width` characters a line; None for no limit."""
     parts: list[str] = []
     for part in table.parts:
         columns = fitted(_columns(part.rows, table.machines), width)
         parts.append(f"{part.source.title}\n\n{rendered(table_of(columns), width)}")
         misses = [f"{row.published.preset.name}: {why}" for row in part.rows if (why := _about_miss(row))]
-        parts += [filled(line, width) for line in misses]
-    return "\n\n".join([*parts, filled(tally(table), width)]) + "\n"
+        parts += [wrapped(line, width) for line in misses]
+    return "\n\n".join([*parts, wrapped(tally(table), width)]) + "\n"
 
 
 def _columns(rows: Sequence[ReproductionRow], machines: Sequence[Machine]) -> list[TextColumn]:
-    """Return the table's columns, with shorter headings than in Markdown so that they fit into 80 characters."""
     return [
         TextColumn("experiment", tuple(map(ids, rows))),
-        TextColumn("published", tuple(percent(row.published.accuracy) for row in rows), right=True),
-        TextColumn("ours", tuple(map(mean, rows)), right=True),
-        TextColumn("±", tuple(map(deviation, rows)), right=True, need=7),
-        TextColumn("seeds", tuple(map(seeds, rows)), need=6),
-        TextColumn("difference", tuple(map(difference_text, rows)), right=True, need=8),
-        TextColumn("verdict", tuple(verdict(row, margin=False) for row in rows)),
-        TextColumn("published loss", tuple(map(published_loss, rows)), right=True, need=3),
-        TextColumn("our loss", tuple(map(our_loss, rows)), right=True, need=2),
-        TextColumn("time of a run", tuple(map(time_text, rows)), need=5),
-        TextColumn("epochs", tuple(map(epochs, rows)), right=True, need=4),
+        *(
+            TextColumn(heading, tuple(map(cell, rows)), right=heading not in LEFT, need=NEEDS.get(heading, 0))
+            for heading, cell in TEXT_CELLS.items()
+        ),
         TextColumn("computed on", tuple(computed_on(row, machines) for row in rows), need=1),
     ]
 
 
 def as_markdown(table: ReproductionTable, place: Path) -> str:
-    """Return the table as a Markdown document; the same runs make the same text.
+    """Return the table as a Markdown document; the same runs give the same text.
 
     Args:
-        place: the file that it is written to; presets are linked from there where both lie in one checkout.
+        place: the file that the document is for. If it lies in the checkout of the presets, they are linked.
     """
     parts = [
         "# Reproductions",
@@ -321,7 +322,7 @@ def _machines(table: ReproductionTable) -> str:
 
 
 def _part(part: SourceRows, machines: Sequence[Machine], place: Path) -> str:
-    heads = ("experiment", *MARKDOWN_CELLS, "computed on")
+    headings = ("experiment", *MARKDOWN_CELLS, "computed on")
     rows = [
         (
             MarkdownText(_linked(row.published, place)),
@@ -330,13 +331,13 @@ def _part(part: SourceRows, machines: Sequence[Machine], place: Path) -> str:
         )
         for row in part.rows
     ]
-    right = {at for at, head in enumerate(heads) if head in RIGHT}
+    right = {at for at, heading in enumerate(headings) if heading in MARKDOWN_CELLS and heading not in LEFT}
     misses = [f"{_linked(row.published, place)}: {why}" for row in part.rows if (why := _about_miss(row))]
-    return "\n\n".join([f"## {escaped(part.source.title)}", markdown_table(heads, rows, right), *misses])
+    return "\n\n".join([f"## {escaped(part.source.title)}", markdown_table(headings, rows, right), *misses])
 
 
 def _about_miss(row: ReproductionRow) -> str:
-    """Return why a row misses its published accuracy; empty where it does not."""
+    """Return why our accuracy misses the published one; empty if it does not."""
     if row.verdict.word != "misses":
         return ""
     done, wanted = len(row.runs), row.published.rule.seeds

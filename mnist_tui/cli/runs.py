@@ -1,4 +1,4 @@
-"""`runs`, `show`, `logs`, `attach`, `compare`, `delete`, `prune`: list, show, compare and delete runs."""
+"""List, show, compare and delete runs: `runs`, `show`, `logs`, `attach`, `compare`, `delete` and `prune`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from mnist_tui.cli.options import (
     RefreshOption,
     Run,
     RunOrStudy,
+    Runs,
     RunsDir,
     Yes,
     chosen_run,
-    complete_run_or_study,
     may_delete,
+    option,
     run_or_study,
     runs_folder,
     runs_of,
@@ -31,17 +32,16 @@ from mnist_tui.cli.train import score_lines
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.files import UnreadableFileError, open_regular
 from mnist_tui.report import result_words
-from mnist_tui.report.result_words import solution_in_words
-from mnist_tui.runs.collection.seed_groups import SeedGroup, differing, pairs, seed_groups
+from mnist_tui.runs.collection.seed_groups import GroupPair, SeedGroup, differing, pairs, seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, list_runs, summary_of
 from mnist_tui.runs.deletion import Waste, delete_run, discard_run, find_waste, remove_waste
 from mnist_tui.runs.library import check_readable, skipped_entries
 from mnist_tui.runs.results import run_document
 from mnist_tui.studies.folder import PLACE, StudyFolder
-from mnist_tui.wording import DASH, count, counted, listed, loss, moment, percent, seconds, size
+from mnist_tui.wording import DASH, count, counted, listed, loss, moment, noun, percent, seconds, size
 
 LOG_BYTES = 64_000_000
-"""The most that `logs` prints, from the end of the log."""
+"""How many bytes `logs` prints at most, from the end of the log."""
 
 
 def runs(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None) -> None:
@@ -59,8 +59,8 @@ def runs(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None) ->
         if run.damaged:
             print_note(f"damaged: run {run.run}: {run.damaged}")
     if left_out := skipped_entries(place):
-        entries = "1 entry was" if len(left_out) == 1 else f"{counted(left_out, 'entry')} were"
-        print_note(f"{entries} passed over: {', '.join(map(str, left_out))}")
+        were = noun(left_out, "was", "were")
+        print_note(f"{counted(left_out, 'entry')} {were} passed over: {', '.join(map(str, left_out))}")
 
 
 def _print_runs(summaries: list[RunSummary]) -> None:
@@ -77,7 +77,7 @@ def _print_runs(summaries: list[RunSummary]) -> None:
 
 
 def figure_columns(summaries: list[RunSummary], without: Container[str] = ()) -> dict[str, Callable[[RunSummary], str]]:
-    """Return the columns of numbers of a table of runs: by their titles, the functions that write a cell."""
+    """Return the columns of figures of a table of runs: headings, and functions that return the cell of a run."""
     columns: dict[str, Callable[[RunSummary], str]] = {
         "epochs": lambda run: f"{run.epochs_done:,}/{run.epochs:,}",
         "test accuracy": lambda run: percent(run.test_accuracy),
@@ -106,7 +106,7 @@ def logs(
     ctx: typer.Context,
     *,
     run: Run,
-    lines: Annotated[int, typer.Option("-n", "--lines", metavar="N", help="Only the last N lines; 0 for all.")] = 0,
+    lines: Annotated[int, option("-n --lines", "N", "Only the last N lines; 0 for all.")] = 0,
     runs_dir: RunsDir = None,
 ) -> None:
     """Print the log of a run: what its worker and libraries printed."""
@@ -138,11 +138,11 @@ def delete(
     ctx: typer.Context,
     *,
     run: Run,
-    stop: Annotated[bool, typer.Option("--stop", help="Also one that trains: it ends and saves nothing.")] = False,
+    stop: Annotated[bool, option("--stop", None, "Also a run that still trains: it ends and saves nothing.")] = False,
     yes: Yes = False,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Remove a run that no longer trains, with all its files."""
+    """Delete a run that no longer trains, with all its files."""
     folder = chosen_run(ctx, run, runs_dir)
     if not may_delete(f"run {folder.id} ({folder.path})", yes=yes):
         return
@@ -155,11 +155,11 @@ def delete(
 
 
 HISTORY = 10
-"""Epochs shown, the last ones; the rest is in the JSON document."""
+"""How many epochs `show` prints: the last ones. The JSON document has all."""
 
 
 def as_text(doc: dict[str, Any]) -> str:
-    """Return the run that `runs.results.run_document` describes, in lines."""
+    """Return lines that describe a run, from its document as `runs.results.run_document` returns it."""
     total, trainable = doc["parameters"]["total"], doc["parameters"]["trainable"]
     epochs: list[dict[str, Any]] = doc["epochs"]
     lines = [
@@ -173,7 +173,7 @@ def as_text(doc: dict[str, Any]) -> str:
     ]
     lines += [f"study      {study}"] if (study := doc["study"]) else []
     if solution := doc["closed_form"]:
-        ridge, images, temperature = solution_in_words(solution)
+        ridge, images, temperature = result_words.solution_in_words(solution)
         lines += [f"ridge      {ridge}", f"solved     over {images}"]
         lines.append(f"softmax    of the scores over the temperature {temperature}")
     lines += score_lines(doc)
@@ -206,16 +206,13 @@ def _per_class(rows: list[dict[str, Any]]) -> str:
 
 
 def _history(epochs: list[dict[str, Any]]) -> str:
-    def rate(value: float | None) -> str:
-        return DASH if value is None else f"{value:.4g}"
-
     columns: dict[str, tuple[str, Callable[[Any], str]]] = {
         "epoch": ("epoch", str),
         "loss": ("loss", loss),
         "accuracy": ("accuracy", percent),
         "val loss": ("val_loss", loss),
         "val accuracy": ("val_accuracy", percent),
-        "learning rate": ("learning_rate", rate),
+        "learning rate": ("learning_rate", lambda rate: DASH if rate is None else f"{rate:.4g}"),
         "time": ("seconds", seconds),
     }
     table = TextTable(*columns, right=tuple(columns))
@@ -228,34 +225,22 @@ def _history(epochs: list[dict[str, Any]]) -> str:
 def prune(
     ctx: typer.Context,
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete what is listed; without it nothing is.")] = False,
-    older_than: Annotated[
-        float, typer.Option("--older-than", metavar="DAYS", help="Only what has not changed for so many days.")
-    ] = 0.0,
+    yes: Annotated[bool, option("--yes -y", None, "Delete what is listed; without it nothing is.")] = False,
+    older_than: Annotated[float, option("--older-than", "DAYS", "Only what has not changed for so many days.")] = 0.0,
     as_json: Json = False,
     runs_dir: RunsDir = None,
 ) -> None:
-    """List what can go, and delete it with --yes: runs that were discarded, runs that failed or crashed and left
-    nothing, and stale temporary files.
+    """List runs and files that are of no use, and delete them with --yes.
+
+    These are discarded runs, runs that failed or crashed and left nothing, and stale temporary files.
     """
     if not (math.isfinite(older_than) and older_than >= 0):
         raise RequestError(f"--older-than must be a number of days, 0 or more (got {older_than:g})")
     place = runs_folder(ctx, runs_dir)
     waste = find_waste(place, place / PLACE, older_than=older_than * 86_400)
-    deleted = [entry for entry in waste if yes and _removed(entry)]
+    deleted = [entry for entry in waste if yes and _delete(entry)]
     if as_json:
-        print_json(
-            [
-                {
-                    "path": str(entry.path),
-                    "run": entry.run.id if entry.run else None,
-                    "why": entry.why,
-                    "bytes": entry.size,
-                    "deleted": entry in deleted,
-                }
-                for entry in waste
-            ]
-        )
+        print_json([{**_document_of(entry), "deleted": entry in deleted} for entry in waste])
     elif waste:
         table = TextTable("what", "why", "size", right=("size",))
         for entry in waste:
@@ -271,8 +256,13 @@ def prune(
         raise typer.Exit(FAILED)
 
 
-def _removed(entry: Waste) -> bool:
-    """Delete an entry; print a note and return False if that is not possible."""
+def _document_of(entry: Waste) -> dict[str, Any]:
+    run = entry.run.id if entry.run else None
+    return {"path": str(entry.path), "run": run, "why": entry.why, "bytes": entry.size}
+
+
+def _delete(entry: Waste) -> bool:
+    """Delete a run or a file and return True; if that is not possible, print a note and return False."""
     try:
         remove_waste(entry)
     except RunError as error:
@@ -282,7 +272,7 @@ def _removed(entry: Waste) -> bool:
 
 
 def _counted(waste: list[Waste]) -> str:
-    """Return ``2 runs and 1 temporary file, 12.6 MB``."""
+    """Return the number and the size of what can be deleted: ``2 runs and 1 temporary file, 12.6 MB``."""
     runs = sum(entry.run is not None for entry in waste)
     numbers = ((runs, "run"), (len(waste) - runs, "temporary file"))
     parts = [counted(number, name) for number, name in numbers if number]
@@ -297,20 +287,7 @@ OVER_SEEDS = (
 FIGURES = ("n", "mean", "standard deviation", "95 % interval", "lowest", "highest")
 
 
-def compare(
-    ctx: typer.Context,
-    *,
-    runs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="RUN|STUDY…",
-            help="Two or more runs, a study for its runs, or groups of seeds: ids, folders, group names, latest.",
-            autocompletion=complete_run_or_study,
-        ),
-    ],
-    as_json: Json = False,
-    runs_dir: RunsDir = None,
-) -> None:
+def compare(ctx: typer.Context, *, runs: Runs, as_json: Json = False, runs_dir: RunsDir = None) -> None:
     """Compare runs, and groups of seeds: mean, deviation, 95 % interval, and the paired difference over seeds."""
     place = runs_folder(ctx, runs_dir)
     folders = {folder.id: folder for text in runs for folder in runs_of(place, text)}
@@ -331,24 +308,21 @@ def compare(
 
 
 def document(runs: list[RunSummary]) -> dict[str, Any]:
-    """Return what `--json` prints: the runs, the parameters that differ, the groups of seeds, and pairs of groups."""
+    """Return the JSON document of a comparison: runs, differing parameters, groups of seeds, and pairs of groups."""
     groups = seed_groups(runs)
     names = result_words.distinct_names(groups)
+
+    def words(pair: GroupPair) -> str:
+        first, second = names[pair.first.group], names[pair.second.group]
+        return result_words.comparison_sentence(first, second, pair.paired("test_accuracy"))
+
     return {
         "runs": [run.to_document() for run in runs],
         "differ": {name: list(texts) for name, texts in differing(runs).items()},
         "groups": [
             {**group.to_document(), "words": result_words.group_sentence(names[group.group], group)} for group in groups
         ],
-        "paired": [
-            {
-                **pair.to_document(),
-                "words": result_words.comparison_sentence(
-                    names[pair.first.group], names[pair.second.group], pair.paired("test_accuracy")
-                ),
-            }
-            for pair in pairs(groups)
-        ],
+        "paired": [{**pair.to_document(), "words": words(pair)} for pair in pairs(groups)],
     }
 
 

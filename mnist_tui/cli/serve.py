@@ -1,7 +1,7 @@
-"""`serve`: the app in a web browser, with one process of the app for each open page.
+"""`serve`: show the app in web browsers, with one process of the app for each open page.
 
-Whoever reaches the page can start programs as the user who serves it. So it is on loopback only, every address begins
-with a random token, and every request is checked (see `web`).
+Everyone who can open the page can start programs as the user who serves it. So the server listens on loopback only by
+default, each address contains a random token, and each request is checked (see `web`).
 """
 
 from __future__ import annotations
@@ -14,28 +14,25 @@ from typing import Annotated
 import typer
 
 from mnist_tui import PROGRAM, python_process
-from mnist_tui.cli.options import DataDir, RunsDir, data_folder, runs_folder
+from mnist_tui.cli.options import DataDir, RunsDir, data_folder, option, runs_folder
 from mnist_tui.cli.output import print_line, print_note
 from mnist_tui.errors import RequestError
 
 MISSING = f"serve needs textual-serve, which is not installed: `python -m pip install '{PROGRAM}[web]'` adds it"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CLOSING_SECONDS = 3.0
+NAME_HELP = "Another name by which browsers reach it; may be repeated."
+VISITORS_HELP = "How many pages have an app at once; others wait."
 
 
 def serve(
     ctx: typer.Context,
     *,
     port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 takes a free one.")] = 8000,
-    host: Annotated[str, typer.Option("--host", metavar="H", help="The address to listen on.")] = "127.0.0.1",
-    token: Annotated[bool, typer.Option("--token/--no-token", help="Ask for a token in the address.")] = True,
-    names: Annotated[
-        list[str] | None,
-        typer.Option("--name", metavar="NAME", help="Another name by which browsers reach it; may be repeated."),
-    ] = None,
-    visitors: Annotated[
-        int, typer.Option("--visitors", metavar="N", min=1, help="How many pages have an app at once; others wait.")
-    ] = 20,
+    host: Annotated[str, option("--host", "H", "The address to listen on.")] = "127.0.0.1",
+    token: Annotated[bool, option("--token/--no-token", None, "Ask for a token in the address.")] = True,
+    names: Annotated[list[str] | None, option("--name", "NAME", NAME_HELP)] = None,
+    visitors: Annotated[int, typer.Option("--visitors", metavar="N", min=1, help=VISITORS_HELP)] = 20,
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
 ) -> None:
@@ -54,8 +51,7 @@ def serve(
     shown = f"[{host}]" if ":" in host else host
     child = app_command(runs_folder(ctx, runs_dir), data_folder(ctx, data_dir))
 
-    def print_address(_: str) -> None:
-        """Called once pages are served and signals are handled."""
+    def print_address(_: str) -> None:  # aiohttp calls it once pages are served and signals are handled
         print_note("Ctrl-C ends it; trainings go on")
         print_line(f"http://{shown}:{listening.getsockname()[1]}/{f'{secret}/' if secret else ''}")
 
@@ -69,7 +65,7 @@ def serve(
 
 
 def warn(host: str, token: bool) -> None:
-    """Print warnings for an address beyond loopback, and for one without a token."""
+    """Print a warning if other machines can reach the address, and another one if it needs no token."""
     if host not in LOOPBACK:
         print_note(
             f"warning: other machines can reach {host}, and the network can read what is sent: anyone who learns the "
@@ -92,6 +88,6 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def app_command(runs_dir: Path, data_dir: Path | None) -> list[str]:
-    """Return the command that starts the app for one page."""
+    """Return the command line that starts the app for one page."""
     words = python_process.module("mnist_tui", "--runs-dir", str(runs_dir.absolute()))
     return [*words, "--data-dir", str(data_dir.absolute())] if data_dir else words

@@ -1,31 +1,40 @@
-"""`studies` lists, shows, stops and deletes studies; a study that this terminal began is followed to its end."""
+"""List, show, stop and delete studies, and follow a study that was started from this terminal until it ends."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 from mnist_tui import PROGRAM
 from mnist_tui.cli.errors import WorkFailedError
-from mnist_tui.cli.follow import StopSignals, wait_until_known
-from mnist_tui.cli.options import BenchGroup, Json, RunsDir, Yes, complete_study, may_delete, runs_folder
-from mnist_tui.cli.output import LiveView, TextTable, print_json, print_line, print_note, print_table
-from mnist_tui.cli.study_results import (
-    STYLES,
-    fitted,
-    metric_words,
-    print_detached,
-    print_results,
-    table_of,
-    trial_columns,
+from mnist_tui.cli.follow import StopSignals, print_begun, wait_until_known
+from mnist_tui.cli.options import (
+    BenchGroup,
+    Json,
+    RunsDir,
+    Yes,
+    complete_study,
+    may_delete,
+    option,
+    refuse_early_json,
+    runs_folder,
 )
+from mnist_tui.cli.output import (
+    LiveView,
+    TextTable,
+    fitted,
+    is_live,
+    print_json,
+    print_line,
+    print_note,
+    print_table,
+    table_of,
+)
+from mnist_tui.cli.study_results import metric_words, print_results, trial_columns
 from mnist_tui.clocks import RemoteClock
 from mnist_tui.errors import RequestError
 from mnist_tui.shown_text import visible_line
@@ -40,16 +49,18 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
-app = typer.Typer(cls=BenchGroup, help="Studies: seeds, sweeps and reproductions; list them, look at one, stop it.")
-
-Named = Annotated[
-    str,
-    typer.Argument(
-        metavar="STUDY",
-        help="A study's id, a unique beginning of one, its folder, or latest.",
-        autocompletion=complete_study,
-    ),
-]
+app = typer.Typer(name="studies", cls=BenchGroup)
+STUDY_HELP = "A study's id, a unique beginning of one, its folder, or latest."
+NamedStudy = Annotated[str, typer.Argument(metavar="STUDY", help=STUDY_HELP, autocompletion=complete_study)]
+STYLES = {
+    "running": "cyan",
+    "finished": "green",
+    "pruned": "yellow",
+    "stopped": "yellow",
+    "diverged": "magenta",
+    "failed": "red",
+    "waiting": "dim",
+}
 
 
 @app.callback(invoke_without_command=True)
@@ -57,25 +68,23 @@ def studies(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None)
     """List all studies, newest first; `show`, `stop` and `delete` take one."""
     if ctx.invoked_subcommand is not None:
         if as_json:
-            raise RequestError(
-                f"--json belongs after its command: `{PROGRAM} studies {ctx.invoked_subcommand} … --json`"
-            )
+            refuse_early_json(ctx)
         return
     place = runs_folder(ctx, runs_dir)
-    found: list[tuple[StudyFolder, StudyState]] = []
+    known: list[tuple[StudyFolder, StudyState]] = []
     for folder in study_folders(place):
         try:
-            found.append((folder, read_study(folder)))
+            known.append((folder, read_study(folder)))
         except RequestError as error:
             print_note(f"note: {error}")
     if as_json:
-        print_json([_summary(folder, state) for folder, state in found])
+        print_json([_summary(folder, state) for folder, state in known])
         return
-    if not found:
+    if not known:
         print_note(f"there are no studies in {place}; `{PROGRAM} sweep` and `{PROGRAM} train --seeds` make one")
         return
     table = TextTable("study", "kind", "state", "trials", "best", "started", right=("trials", "best"))
-    for folder, state in found:
+    for folder, state in known:
         best = metric_text(state.best_row, state.metric) if state.best_row is not None else ""
         trials = f"{state.done:,}/{state.total:,}"
         table.add_row(folder.id, state.kind, state.state, trials, best, moment(state.started))
@@ -83,9 +92,9 @@ def studies(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None)
 
 
 @app.command()
-def show(ctx: typer.Context, study: Named, as_json: Json = False, runs_dir: RunsDir = None) -> None:
+def show(ctx: typer.Context, study: NamedStudy, as_json: Json = False, runs_dir: RunsDir = None) -> None:
     """Show one study: its trials, best first, and its results."""
-    folder = find_study(_place(ctx, runs_dir), study)
+    folder = find_study(runs_folder(ctx, runs_dir), study)
     state = read_study(folder)
     print_results(folder, state, as_json=as_json)
     if not as_json:
@@ -94,9 +103,9 @@ def show(ctx: typer.Context, study: Named, as_json: Json = False, runs_dir: Runs
 
 
 @app.command()
-def stop(ctx: typer.Context, study: Named, runs_dir: RunsDir = None) -> None:
+def stop(ctx: typer.Context, study: NamedStudy, runs_dir: RunsDir = None) -> None:
     """Stop a study: the trials under way stop and are saved; `resume` trains what is missing. Twice ends it at once."""
-    folder = find_study(_place(ctx, runs_dir), study)
+    folder = find_study(runs_folder(ctx, runs_dir), study)
     how = "ends at once" if start.stop(folder) else "will stop"
     print_note(f"study {folder.id} {how}; `{PROGRAM} resume {folder.id}` trains what is missing")
 
@@ -105,25 +114,19 @@ def stop(ctx: typer.Context, study: Named, runs_dir: RunsDir = None) -> None:
 def delete(
     ctx: typer.Context,
     *,
-    study: Named,
-    runs: Annotated[bool, typer.Option("--runs", help="Delete its runs, too, with their models and results.")] = False,
+    study: NamedStudy,
+    runs: Annotated[bool, option("--runs", None, "Delete its runs, too, with their models and results.")] = False,
     yes: Yes = False,
     runs_dir: RunsDir = None,
 ) -> None:
     """Delete a study that has ended; its runs stay, unless --runs is given."""
-    folder = find_study(_place(ctx, runs_dir), study)
+    folder = find_study(runs_folder(ctx, runs_dir), study)
     what = f"study {folder.id} and all its runs" if runs else f"study {folder.id}"
     if not may_delete(what, yes=yes):
         return
     wait_until_known(folder)
     delete_study(folder, runs=runs)
     print_note(f"deleted {what}")
-
-
-def _place(ctx: typer.Context, runs_dir: Path | None) -> Path:
-    """Return the runs folder: named after the command, after `studies`, before it, or the default."""
-    before = ctx.parent.params.get("runs_dir") if ctx.parent is not None else None
-    return runs_folder(ctx, runs_dir or before)
 
 
 def _summary(folder: StudyFolder, state: StudyState) -> dict[str, Any]:
@@ -147,51 +150,47 @@ def _summary(folder: StudyFolder, state: StudyState) -> dict[str, Any]:
 LOOK_SECONDS = 0.2
 REDRAW_SECONDS = 0.3
 OTHER_LINES = 6
-"""Lines beside the trials: title, bar, workers, the table's head and its rule, what is left out."""
+"""The lines of a view that hold no trial: title, bar, workers, two of the table's head, the number of other trials."""
 LEAST_ROWS = 3
 
 
-class StudyLeftError(WorkFailedError):
-    """The person left a study before it had stopped."""
-
-
 class StudyLines:
-    """Prints a study's notes, a line for each trial that has ended, and one where the number of workers changes."""
+    """A display of a study as lines: its notes, each trial that has ended, and each change of the number of workers."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._shown = StudyState()
 
-    def say(self, text: str) -> None:
-        """Print a line."""
+    def note(self, text: str) -> None:
+        """Print a line that is no news of the study."""
         print_line(text, self._stream)
 
     def show(self, study: StudyState) -> None:
-        """Show the study as it is now."""
+        """Print what is new in the study since the last call."""
         before, self._shown = self._shown, study
         for note in study.notes[len(before.notes) :]:
-            self.say(f"note: {note}")
+            self.note(f"note: {note}")
         self._show(before, study)
 
     def close(self) -> None:
-        """Leave the terminal clean."""
+        """Remove what the display replaces in place, so that other lines can be printed."""
 
     def _show(self, before: StudyState, study: StudyState) -> None:
         known = {row.number: row for row in before.rows}
         if study.rows and not known:
             known = {row.number: row for row in study.rows}
             if settled := sum(row.settled for row in study.rows):
-                self.say(f"{settled:,} of {counted(study.total, 'trial')} are done already")
+                self.note(f"{settled:,} of {counted(study.total, 'trial')} are done already")
         if study.workers and len(study.workers) != len(before.workers):
-            self.say(workers_text(study).partition(" · ")[0])
+            self.note(workers_text(study).partition(" · ")[0])
         for row in sorted(study.rows, key=lambda row: row.number):
             earlier = known.get(row.number)
             if row.state in ENDED and (earlier is None or (earlier.state, earlier.run) != (row.state, row.run)):
-                self.say(trial_line(study, row))
+                self.note(trial_line(study, row))
 
 
 class LiveStudyTable(StudyLines):
-    """Draws a table of the trials again and again in the same place, with the study's notes above it."""
+    """A display of a study as a table of its trials that is redrawn in place, with the study's notes above it."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
@@ -199,7 +198,7 @@ class LiveStudyTable(StudyLines):
         self._drawn = 0.0
         self._clock = RemoteClock()
 
-    def say(self, text: str) -> None:
+    def note(self, text: str) -> None:
         self._live.note(text)
 
     def close(self) -> None:
@@ -213,15 +212,20 @@ class LiveStudyTable(StudyLines):
             self._live.show(view(study, width=width - 1, height=height - 1, now=self._clock(study.updated)))
 
 
+def print_begun_study(folder: StudyFolder, *, as_json: bool) -> None:
+    """Print the id of a study whose process goes on in the background."""
+    shows = f"`{PROGRAM} studies show {folder.id}` shows how far it is"
+    print_begun(folder, f"it goes on in the background; {shows}", as_json=as_json)
+
+
 def follow_to_end(folder: StudyFolder, *, as_json: bool, detach: bool = False) -> None:
-    """Show the study until it has ended, then print its results; to detach, print its id at once.
+    """Show the study until it ends, then print its results; with `detach`, only print its id.
 
     Raises:
-        WorkFailedError: it failed, its process died, or all of its trials failed.
-        StudyLeftError: a second signal came before it had stopped.
+        WorkFailedError: as `shown_to_end` and `check_outcome` raise it.
     """
     if detach:
-        print_detached(folder, as_json=as_json)
+        print_begun_study(folder, as_json=as_json)
         return
     study = shown_to_end(folder)
     print_results(folder, study, as_json=as_json)
@@ -229,30 +233,35 @@ def follow_to_end(folder: StudyFolder, *, as_json: bool, detach: bool = False) -
 
 
 def shown_to_end(folder: StudyFolder) -> StudyState:
-    """Show the study on stderr until it has ended, and return its last state; see `follow`."""
-    live = sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "")
-    display = LiveStudyTable(sys.stderr) if live else StudyLines(sys.stderr)
+    """Show the study on stderr until it ends, and return its last state.
+
+    Raises:
+        WorkFailedError: a second signal arrived before the study had stopped.
+    """
+    display = LiveStudyTable(sys.stderr) if is_live(sys.stderr) else StudyLines(sys.stderr)
     try:
-        with StopSignals(display.say) as signals:
+        with StopSignals(display.note) as signals:
             return follow(folder, display, signals)
     finally:
         display.close()
 
 
 def follow(folder: StudyFolder, display: StudyLines, signals: StopSignals) -> StudyState:
-    """Wait for the study's end, show how far it is, and return its last state (crashed where its process died).
+    """Show the study until it ends, and return its last state, which is crashed if its process died.
+
+    The first signal stops the study.
 
     Raises:
-        StudyLeftError: a second signal came before it had stopped.
+        WorkFailedError: a second signal arrived before the study had stopped.
     """
     watch = StudyWatch(folder)
     while True:
         for number in signals.since_last():
             if number > 1:
-                raise StudyLeftError(
+                raise WorkFailedError(
                     f"left study {folder.id} while it stops; `{PROGRAM} studies show {folder.id}` shows how far it is"
                 )
-            display.say("stopping: the trials under way stop and are saved; once more leaves at once")
+            display.note("stopping: the trials under way stop and are saved; once more leaves at once")
             start.stop(folder)
         live = watch.study.live
         changed = watch.read()
@@ -263,11 +272,7 @@ def follow(folder: StudyFolder, display: StudyLines, signals: StopSignals) -> St
 
 
 def check_outcome(folder: StudyFolder, study: StudyState) -> None:
-    """Check that a study ended with results.
-
-    Raises:
-        WorkFailedError: it failed, its process died, or every trial failed.
-    """
+    """Raise WorkFailedError if a study that has ended failed, its process died, or every trial failed."""
     if study.state == "crashed":
         raise WorkFailedError(
             f"study {folder.id} crashed: its process {folder.why_crashed()}; its log is {folder.log_file}, and"
@@ -292,11 +297,11 @@ def trial_line(study: StudyState, row: TrialRow) -> str:
 
 
 def view(study: StudyState, *, width: int, height: int, now: float) -> RenderableType:
-    """Return the study in at most `height` lines, but never without its first trials.
+    """Return Rich's view of a study: progress, workers, and a table of as many trials as there is room for.
 
     Args:
-        width, height: of the terminal, in cells.
-        now: seconds since the Unix epoch.
+        width, height: the size of the view in cells; the height may be exceeded by a few trials.
+        now: the time in seconds since the Unix epoch.
     """
     from rich.console import Group
     from rich.padding import Padding
@@ -304,7 +309,9 @@ def view(study: StudyState, *, width: int, height: int, now: float) -> Renderabl
     from rich.text import Text
 
     ordered = in_rank_order(study.rows, study.metric, compares=study.compares)
-    shown = _shortened(ordered, max(LEAST_ROWS, height - OTHER_LINES))
+    running_first = sorted(ordered, key=lambda row: row.state != "running")
+    kept = {row.number for row in running_first[: max(LEAST_ROWS, height - OTHER_LINES)]}
+    shown = [row for row in ordered if row.number in kept]
     columns = [column for column in fitted(trial_columns(study, shown), width) if column.title != "run"]
     workers = workers_text(study) or ("no worker yet" if study.live else "")
     parts: list[RenderableType] = [
@@ -317,13 +324,6 @@ def view(study: StudyState, *, width: int, height: int, now: float) -> Renderabl
     if left := len(ordered) - len(shown):
         parts.append(Text(f"… and {counted(left, 'trial')} more", style="dim"))
     return Group(*parts)
-
-
-def _shortened(ordered: Sequence[TrialRow], room: int) -> list[TrialRow]:
-    """Return as many rows as there is room for: running ones, then the first of the others, in the same order."""
-    first = sorted(ordered, key=lambda row: row.state != "running")[:room]
-    kept = {row.number for row in first}
-    return [row for row in ordered if row.number in kept]
 
 
 def progress_line(study: StudyState, now: float) -> str:

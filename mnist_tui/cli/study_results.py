@@ -1,20 +1,16 @@
-"""Print the results of a study: a JSON document, or tables, the best trial and its command line."""
+"""Print the results of a study: one JSON document, or tables with the best trial and its command line."""
 
 from __future__ import annotations
 
 import shlex
-import shutil
-import sys
 import textwrap
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Any
 
 from mnist_tui import PROGRAM
-from mnist_tui.cli.output import TextTable, print_json, print_line, print_note, print_text, rendered
+from mnist_tui.cli.output import TextColumn, fitted, print_json, print_text, rendered, stdout_width, table_of, wrapped
 from mnist_tui.clocks import RemoteClock
-from mnist_tui.columns import cut_end, fit
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import PresetError
@@ -26,34 +22,12 @@ from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.state import ENDED, StudyState, TrialRow
 from mnist_tui.wording import DASH, count, counted, percent, seconds
 
-PROBLEMS = ("failed", "diverged", "pruned")
 MOST_PROBLEMS = 8
-"""Trials of which it is printed why they failed."""
-OPTIONS = frozenset(parameter.name for parameter in PARAMETERS)
-GAP = 3
-"""Cells between two columns."""
-STYLES = {
-    "running": "cyan",
-    "finished": "green",
-    "pruned": "yellow",
-    "stopped": "yellow",
-    "diverged": "magenta",
-    "failed": "red",
-    "waiting": "dim",
-}
-
-
-def print_detached(folder: StudyFolder, *, as_json: bool) -> None:
-    """Print the id of a study whose process goes on in the background."""
-    if as_json:
-        print_json({"study": folder.id, "folder": str(folder.path)})
-    else:
-        print_line(folder.id)
-    print_note(f"it goes on in the background; `{PROGRAM} studies show {folder.id}` shows how far it is")
+"""How many trials without a result are printed with their reasons."""
 
 
 def document(folder: StudyFolder, state: StudyState) -> dict[str, Any]:
-    """Return the study as the JSON document that scripts read; a study of seeds with its group's scores."""
+    """Return the JSON document of a study; a study of seeds has the mean scores of its runs, too."""
     study = folder.study()
     best = state.best_row
     doc: dict[str, Any] = {
@@ -71,87 +45,74 @@ def document(folder: StudyFolder, state: StudyState) -> dict[str, Any]:
         "best": best and {"number": best.number, "run": best.run, "command": command_of(folder, best)},
         "notes": list(state.notes),
     }
-    return {**_group_document(folder, state), **doc} if study.kind == "seeds" else doc
+    if study.kind != "seeds":
+        return doc
+    group = _group(folder, state)
+    scores = {"group": None, "test": None} if group is None else group.to_document()
+    kept = {name: scores[name] for name in ("group", "test", "per_seed") if name in scores}
+    return {**kept, "runs": [row.run for row in state.rows if row.run and not row.deleted], **doc}
 
 
 def _trial(row: TrialRow) -> dict[str, Any]:
     tested = row.test_accuracy is not None or row.test_loss is not None
+    same = ("number", "seed", "deleted", "state", "reason", "attempt", "epoch", "epochs")
+    same += ("score", "val_loss", "val_accuracy", "seconds")
     return {
-        "number": row.number,
+        **{name: getattr(row, name) for name in same},
         "preset": row.base,
         "values": dict(row.values),
-        "seed": row.seed,
         "run": row.run or None,
-        "deleted": row.deleted,
-        "state": row.state,
-        "reason": row.reason,
-        "attempt": row.attempt,
         "worker": row.worker or None,
-        "epoch": row.epoch,
-        "epochs": row.epochs,
-        "score": row.score,
-        "val_loss": row.val_loss,
-        "val_accuracy": row.val_accuracy,
         "test": {"accuracy": row.test_accuracy, "loss": row.test_loss, "macro_f1": row.macro_f1} if tested else None,
         "parameters": row.parameters or None,
-        "seconds": row.seconds,
     }
 
 
-def _group_document(folder: StudyFolder, state: StudyState) -> dict[str, Any]:
-    group = _group(folder, state)
-    doc: dict[str, Any] = {"group": None, "test": None} if group is None else group.to_document()
-    kept = {name: doc[name] for name in ("group", "test", "per_seed") if name in doc}
-    return {**kept, "runs": [row.run for row in state.rows if row.run and not row.deleted]}
-
-
 def _group(folder: StudyFolder, state: StudyState) -> SeedGroup | None:
-    """Return the runs of a study of seeds as a group; None while there is none."""
-    found: list[RunSummary] = []
+    """Return the runs of a study of seeds as a group; None if no run can be read yet."""
+    summaries: list[RunSummary] = []
     for row in state.rows:
         with suppress(RunError, PresetError, TypeError):
             if row.run:
-                found.append(summary_of(folder.run(row.run)))
-    return next(iter(grouped(found)), None)
+                summaries.append(summary_of(folder.run(row.run)))
+    return next(iter(grouped(summaries)), None)
 
 
 def command_of(folder: StudyFolder, row: TrialRow) -> str:
-    """Return the command line that trains a trial alone."""
+    """Return the command line that trains a trial without its study."""
     try:
         return folder.run(row.run).launch().command
     except (RunError, TypeError):
         words = [PROGRAM, "train", "--preset", str(folder.presets / f"{row.base}.toml")]
+        options = {parameter.name for parameter in PARAMETERS}
         for name, value in row.values:
-            words += [f"--{name}", value] if name in OPTIONS else ["--set", f"{name}={value}"]
+            words += [f"--{name}", value] if name in options else ["--set", f"{name}={value}"]
         return shlex.join([*words, "--seed", str(row.seed)])
 
 
 def print_results(folder: StudyFolder, state: StudyState, *, as_json: bool) -> None:
-    """Print the study on stdout."""
+    """Print the results of a study on stdout."""
     if as_json:
         print_json(document(folder, state))
     else:
-        print_text(as_text(folder, state, shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
+        print_text(as_text(folder, state, stdout_width()))
 
 
 def as_text(folder: StudyFolder, state: StudyState, width: int | None = None) -> str:
-    """Return the study in lines and tables, for a terminal of this width; None for no limit."""
+    """Return a study's results as lines and tables of at most `width` characters; None for no limit."""
     seeds = folder.study().kind == "seeds"
     rows = trial_table.in_rank_order(state.rows, state.metric, compares=state.compares)
-    tables = [_seed_columns(rows)] if seeds else [trial_columns(state, rows), point_columns(state)]
+    tables = [_seed_columns(rows)] if seeds else [trial_columns(state, rows), mean_columns(state)]
     parts = [_head(state), *(rendered(table_of(fitted(table, width)), width) for table in tables if table and rows)]
     if problems := _problems(state):
-        parts.append("\n".join(filled(line, width) for line in problems))
+        parts.append("\n".join(wrapped(line, width) for line in problems))
     if seeds and (group := _group(folder, state)) is not None:
-        sentences = _sentences(folder, group)
+        (preset,) = folder.bases().values()
+        reference = None if any(run.sample for run in group.scored) else preset.reference
+        sentences = " ".join(group_sentences(group.called, group, reference))
         parts.append(textwrap.fill(sentences, width) if width else sentences)
     parts.append("\n".join([*_best_lines(folder, state), f"study      {folder.id}", f"folder     {folder.path}"]))
     return "\n\n".join(parts) + "\n"
-
-
-def filled(line: str, width: int | None) -> str:
-    """Return a line broken at a width, the further lines indented; as it is for None."""
-    return textwrap.fill(line, width, subsequent_indent="  ") if width else line
 
 
 def _head(state: StudyState) -> str:
@@ -165,18 +126,11 @@ def _head(state: StudyState) -> str:
 
 
 def _problems(state: StudyState) -> list[str]:
-    """Return a line for each trial that failed, diverged or was pruned, in this order."""
-    rows = [row for problem in PROBLEMS for row in state.rows if row.state == problem and row.reason]
+    problems = ("failed", "diverged", "pruned")
+    rows = [row for problem in problems for row in state.rows if row.state == problem and row.reason]
     lines = [f"trial {row.number}: {trial_table.reason_text(row)}" for row in rows[:MOST_PROBLEMS]]
     left = len(rows) - len(lines)
     return lines + ([f"… and {counted(left, 'trial')} more: --json has them"] if left else [])
-
-
-def _sentences(folder: StudyFolder, group: SeedGroup) -> str:
-    """Compare the seeds' accuracy with what the source published, where experiment and data are still its."""
-    (preset,) = folder.bases().values()
-    reference = None if any(run.sample for run in group.scored) else preset.reference
-    return " ".join(group_sentences(group.called, group, reference))
 
 
 def _best_lines(folder: StudyFolder, state: StudyState) -> list[str]:
@@ -186,34 +140,6 @@ def _best_lines(folder: StudyFolder, state: StudyState) -> list[str]:
     score = f"{metric_words(state.metric)} {trial_table.metric_text(best, state.metric)}"
     values = trial_table.values_text(best, seed=len({row.seed for row in state.rows}) > 1)
     return [f"best       trial {best.number}: {values} ({score})", f"command    {command_of(folder, best)}"]
-
-
-@dataclass(frozen=True)
-class TextColumn:
-    """A column of a table, as text.
-
-    Attributes:
-        need: columns of lower need are left out first; those of 0 never.
-        cut: whether its texts are cut where leaving columns out is not enough.
-    """
-
-    title: str
-    cells: tuple[str, ...]
-    right: bool = False
-    need: int = 0
-    cut: bool = False
-
-    @property
-    def width(self) -> int:
-        return max(len(text) for text in (self.title, *self.cells))
-
-    @property
-    def least(self) -> int:
-        return self.width if self.cut else 0
-
-    def within(self, width: int) -> TextColumn:
-        """Return the column with its texts cut to a width."""
-        return replace(self, title=cut_end(self.title, width), cells=tuple(cut_end(t, width) for t in self.cells))
 
 
 def _seed_columns(rows: Sequence[TrialRow]) -> list[TextColumn]:
@@ -231,12 +157,12 @@ def _seed_columns(rows: Sequence[TrialRow]) -> list[TextColumn]:
 
 
 def trial_columns(state: StudyState, rows: Sequence[TrialRow]) -> list[TextColumn]:
-    """Return the columns of a table of trials."""
+    """Return the columns of a table with one row for each trial."""
     scores = tuple(trial_table.metric_text(row, state.metric) for row in rows)
     seeds = TextColumn("seed", tuple(str(row.seed) for row in rows), right=True)
     return [
         TextColumn("trial", tuple(str(row.number) for row in rows), right=True),
-        *_point_columns(state, rows),
+        *_value_columns(state, rows),
         *([seeds] if trial_table.table_shape(state).seeds else []),
         TextColumn("state", tuple(map(trial_table.state_text, rows))),
         TextColumn("epoch", tuple(map(trial_table.epochs_text, rows)), right=True, need=8 if state.live else 6),
@@ -248,8 +174,11 @@ def trial_columns(state: StudyState, rows: Sequence[TrialRow]) -> list[TextColum
     ]
 
 
-def point_columns(state: StudyState) -> list[TextColumn]:
-    """Return the columns of a table of points, each over its seeds, best first; none where there is one seed."""
+def mean_columns(state: StudyState) -> list[TextColumn]:
+    """Return the columns of a table of means over the seeds, one row for each combination of values, best first.
+
+    The list is empty if no combination has results of two seeds.
+    """
     sign = -1 if state.metric == "val_accuracy" else 1
     means = trial_table.mean_rows(state.rows)
     points = [(mean, done) for mean, rows in means if (done := [row for row in rows if row.state == "finished"])]
@@ -261,15 +190,15 @@ def point_columns(state: StudyState) -> list[TextColumn]:
         return tuple(trial_table.spread_text(kind, trial_table.known_values(rows, field)) for _, rows in points)
 
     return [
-        *_point_columns(state, [mean for mean, _ in points]),
+        *_value_columns(state, [mean for mean, _ in points]),
         TextColumn("seeds", tuple(str(len(rows)) for _, rows in points), right=True),
         TextColumn(f"mean {metric_words(state.metric)}", spreads("score", state.metric), right=True),
         TextColumn("mean test accuracy", spreads("test_accuracy", "test_accuracy"), right=True, need=8),
     ]
 
 
-def _point_columns(state: StudyState, rows: Sequence[TrialRow]) -> list[TextColumn]:
-    """Return the columns of preset and values, where trials differ in them."""
+def _value_columns(state: StudyState, rows: Sequence[TrialRow]) -> list[TextColumn]:
+    """Return a column for the preset and for each parameter in which the study's trials differ."""
     shape = trial_table.table_shape(state)
     texts = {"preset": tuple(row.base for row in rows)} if shape.bases else {}
     texts |= {axis: tuple(dict(row.values).get(axis, DASH) for row in rows) for axis in shape.axes}
@@ -279,20 +208,3 @@ def _point_columns(state: StudyState, rows: Sequence[TrialRow]) -> list[TextColu
 def metric_words(metric: str) -> str:
     """Return ``val accuracy`` for ``val_accuracy``."""
     return metric.replace("_", " ")
-
-
-def fitted(columns: Sequence[TextColumn], width: int | None) -> list[TextColumn]:
-    """Return the columns that fit into a width, the values of the axes cut where they must be; all for None."""
-    if width is None:
-        return list(columns)
-    return [columns[at].within(size) for at, size in fit(columns, [one.width for one in columns], width, GAP).items()]
-
-
-def table_of(columns: Sequence[TextColumn], styles: Sequence[str] = ()) -> TextTable:
-    """Return the columns as a table; without a style for each row it is plain text."""
-    table = TextTable()
-    for column in columns:
-        table.add_column(column.title, right=column.right, cut=True)
-    for at in range(len(columns[0].cells) if columns else 0):
-        table.add_row(*(column.cells[at] for column in columns), style=styles[at] if styles else None)
-    return table

@@ -1,11 +1,11 @@
-"""`sweep`, and the options and checks that it shares with the other commands that begin studies."""
+"""The command `sweep`, with options and checks that it shares with other commands that begin studies."""
 
 from __future__ import annotations
 
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,12 +16,14 @@ from mnist_tui.cli.open_app import check_data
 from mnist_tui.cli.options import (
     AllowSample,
     DataDir,
+    Detach,
     Json,
     Request,
     RunsDir,
     among,
     checked_whole,
     data_folder,
+    option,
     runs_folder,
     with_experiment,
 )
@@ -31,36 +33,24 @@ from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
-from mnist_tui.runs.devices import device_of, live_on, usable_cores
+from mnist_tui.runs.devices import usable_cores
 from mnist_tui.studies.folder import StudyFolder
-from mnist_tui.studies.spec import SEARCH_TRIALS, SweepAxis, checked
+from mnist_tui.studies.spec import SEARCH_TRIALS, checked
 from mnist_tui.studies.start import StudyRequest, absolute, base_of, begin_study, check_resources, seeds_title
 from mnist_tui.studies.trials import count_trials, parse_over, plan_trials
 from mnist_tui.wording import counted, listed
 
-LOOK_SECONDS = 1.0
-NEW_HINT = "; --new starts another"
 MOST_WORKERS = 1_000
-
-
-def option_in(
-    panel: str, flag: str, metavar: str | None, text: str, complete: Callable[[str], list[str]] | None = None
-) -> Any:
-    """Declare an option in a panel of the help."""
-    return typer.Option(flag, metavar=metavar, help=text, rich_help_panel=panel, autocompletion=complete)
-
-
 PROCESSES_HELP = "Processes that train side by side; by default one for each GPU, else for each core."
-Workers = Annotated[str | None, option_in("Workers", "--workers", "N", PROCESSES_HELP)]
+Workers = Annotated[str | None, option("--workers", "N", PROCESSES_HELP, panel="Workers")]
 THREADS_HELP = "Threads of one training; by default the workers share the cores."
-Threads = Annotated[str | None, option_in("Workers", "--threads", "N", THREADS_HELP)]
+Threads = Annotated[str | None, option("--threads", "N", THREADS_HELP, panel="Workers")]
 SCHEDULER_HELP = "Train on an existing Dask cluster."
-Scheduler = Annotated[str | None, option_in("Workers", "--scheduler", "tcp://HOST:PORT", SCHEDULER_HELP)]
-Detach = Annotated[bool, typer.Option("--detach", help="Print the study's id at once; it goes on in the background.")]
+Scheduler = Annotated[str | None, option("--scheduler", "tcp://HOST:PORT", SCHEDULER_HELP, panel="Workers")]
 
 
 def checked_workers(workers: str | None, threads: str | None, scheduler: str | None) -> dict[str, object]:
-    """Return the fields of a study that say where it trains, from the texts of the options."""
+    """Return a study's fields workers, threads and scheduler, from the texts of the options of these names."""
     if workers is not None and scheduler is not None:
         raise RequestError("--workers does not go with --scheduler: that cluster has the workers that it has")
     return {
@@ -71,31 +61,34 @@ def checked_workers(workers: str | None, threads: str | None, scheduler: str | N
 
 
 def seeds_of(
-    request: Request, preset: Preset, *, data_dir: Path | None, allow_sample: bool = False, threads: int | None = None
+    request: Request, preset: Preset, data_dir: Path | None, *, allow_sample: bool, threads: int | None = None
 ) -> StudyRequest:
-    """Return the study of kind seeds that ``--seeds`` asks for."""
-    seeds = request.seeds or 1
-    study = checked(
-        kind="seeds",
-        title=seeds_title(preset, seeds),
-        bases=(base_of(preset, seeds),),
-        device=request.device,
-        threads=threads,
-        data_dir=absolute(data_dir),
-        allow_sample=allow_sample,
-        created=time.time(),
-        command=this_command(),
-    )
-    return StudyRequest(study, {study.bases[0].preset: preset})
+    """Return the study that ``--seeds N`` requests: one preset, trained with N seeds."""
+    title = seeds_title(preset, request.seeds or 1)
+    return _study_of(request, preset, data_dir, kind="seeds", title=title, allow_sample=allow_sample, threads=threads)
+
+
+def _study_of(request: Request, preset: Preset, data_dir: Path | None, **fields: Any) -> StudyRequest:
+    """Return a study of one preset, with further fields of `studies.spec.Study`."""
+    base = base_of(preset, request.seeds or 1)
+    fields |= {"bases": (base,), "device": request.device, "data_dir": absolute(data_dir)}
+    return StudyRequest(checked(created=time.time(), command=this_command(), **fields), {base.preset: preset})
 
 
 def begin(
-    runs_dir: Path, request: StudyRequest, *, new: bool = False, earlier: StudyFolder | None = None, hint: str = ""
+    runs_dir: Path,
+    request: StudyRequest,
+    *,
+    new: bool = False,
+    earlier: StudyFolder | None = None,
+    hint: str = "; --new starts another",
 ) -> StudyFolder:
-    """Begin a study, or resume an unfinished one with the same settings and print a note that says so.
+    """Begin a study, or resume an unfinished one with the same settings and print a note about that.
 
     Args:
-        hint: the end of that note: how to begin a new study instead.
+        new: begin a new study in any case.
+        earlier: the study to resume, if the caller knows it.
+        hint: the end of the note.
     """
     folder, note = begin_study(runs_dir, request, new=new, earlier=earlier)
     if note:
@@ -104,12 +97,13 @@ def begin(
 
 
 def check_supply(request: StudyRequest, presets: Iterable[Preset]) -> None:
-    """Check that the scheduler, the GPU and the data of all trials exist, before anything is made.
+    """Check that the scheduler, the GPU and the datasets of a study exist, before its folder is made.
+
+    A dataset that is missing here is no error on an existing cluster, whose workers may have it.
 
     Raises:
-        RequestError: the scheduler does not answer, or this machine lacks the GPU that is asked for.
-        DataError: a dataset cannot be had. On an existing cluster a dataset that is only missing here is no error, for
-            the workers may have it.
+        RequestError: the scheduler does not answer, or this machine does not have the requested GPU.
+        DataError: a dataset is missing or cannot be used.
     """
     study = request.study
     check_resources(study)
@@ -128,57 +122,24 @@ def this_command() -> str:
     return shlex.join([PROGRAM, *sys.argv[1:]])
 
 
-def train_seeds(
-    request: StudyRequest, runs_dir: Path, *, detach: bool, wait: bool, new: bool = False, as_json: bool = False
-) -> None:
-    """Train the seeds and print their results; with `detach` only begin.
-
-    Raises:
-        RequestError: it cannot be begun.
-        WorkFailedError: no seed finished.
-    """
-    if wait and detach:
-        raise RequestError("--wait does not go with --detach here: the seeds are begun once the line has ended")
-    check_supply(request, request.bases.values())
-    if wait:
-        _wait_in_line(runs_dir, request.study.device)
-    folder = begin(runs_dir, request, new=new, hint=NEW_HINT)
-    follow_to_end(folder, as_json=as_json, detach=detach)
-
-
-def _wait_in_line(runs_dir: Path, device: str) -> None:
-    """Wait until no run of this machine trains on the device."""
-    waited_for = ""
-    while live := live_on(runs_dir, device_of(device)):
-        if live[0].id != waited_for:
-            waited_for = live[0].id
-            print_note(f"waiting for run {waited_for} to end")
-        time.sleep(LOOK_SECONDS)
-
-
 KINDS = ("grid", "random", "tpe")
 METRICS = ("val_accuracy", "val_loss")
 MANY = 1_000
 """More trials than this are trained only with --yes."""
-
-
-def complete_over(incomplete: str) -> list[str]:
-    return [f"{parameter.name}=" for parameter in PARAMETERS if parameter.name.startswith(incomplete)]
-
-
 OVER_HELP = (
     "An option's name without hyphens, or a key such as optimizer.epsilon, and the values to try: "
     "hidden=150,250,200x100. For random and tpe also a range: lr=0.0001..0.01:log, hidden=50..400. May be repeated."
 )
-Over = Annotated[list[str] | None, option_in("Sweep", "--over", "NAME=V1,V2…", OVER_HELP, complete_over)]
+complete_over = among(f"{parameter.name}=" for parameter in PARAMETERS)
+Over = Annotated[list[str] | None, option("--over", "NAME=V1,V2…", OVER_HELP, panel="Sweep", complete=complete_over)]
 SEARCH_HELP = "Every combination, random ones, or those that Optuna's TPE proposes."
-Kind = Annotated[str, option_in("Sweep", "--search", "|".join(KINDS), SEARCH_HELP, among(KINDS))]
+Kind = Annotated[str, option("--search", "|".join(KINDS), SEARCH_HELP, panel="Sweep", complete=among(KINDS))]
 METRIC_HELP = "The score by which trials are compared."
-Metric = Annotated[str, option_in("Sweep", "--metric", "|".join(METRICS), METRIC_HELP, among(METRICS))]
+Metric = Annotated[str, option("--metric", "|".join(METRICS), METRIC_HELP, panel="Sweep", complete=among(METRICS))]
 TRIALS_HELP = f"How many combinations random or tpe may try; {SEARCH_TRIALS} by default."
-Trials = Annotated[str | None, option_in("Sweep", "--trials", "N", TRIALS_HELP)]
+Trials = Annotated[str | None, option("--trials", "N", TRIALS_HELP, panel="Sweep")]
 PRUNE_HELP = "Stop trials early that do worse than the others."
-Prune = Annotated[bool, option_in("Sweep", "--prune/--no-prune", None, PRUNE_HELP)]
+Prune = Annotated[bool, option("--prune/--no-prune", None, PRUNE_HELP, panel="Sweep")]
 NEW_HELP = "Begin a new study even if an unfinished one is the same."
 
 
@@ -195,8 +156,8 @@ def sweep(
     workers: Workers = None,
     threads: Threads = None,
     scheduler: Scheduler = None,
-    new: Annotated[bool, typer.Option("--new", help=NEW_HELP)] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help=f"Allow more than {MANY:,} trials.")] = False,
+    new: Annotated[bool, option("--new", None, NEW_HELP)] = False,
+    yes: Annotated[bool, option("--yes -y", None, f"Allow more than {MANY:,} trials.")] = False,
     detach: Detach = False,
     as_json: Json = False,
     allow_sample: AllowSample = False,
@@ -208,33 +169,25 @@ def sweep(
     The same command again trains what is missing of an unfinished sweep.
     """
     preset = request.chosen()
-    axes = _axes(over)
-    study = checked(
-        kind="sweep",
-        title=f"{preset.name} over {listed([axis.name for axis in axes])}",
-        bases=(base_of(preset, request.seeds or 1),),
-        axes=axes,
-        search=_search(search, trials, metric, seed=preset.experiment.training.seed, prune=prune),
-        device=request.device,
-        data_dir=absolute(data_folder(ctx, data_dir)),
-        allow_sample=allow_sample,
-        created=time.time(),
-        command=this_command(),
-        **checked_workers(workers, threads, scheduler),
-    )
-    study_request = StudyRequest(study, {study.bases[0].preset: preset})
-    check_supply(study_request, _known_presets(study_request, yes=yes))
-    folder = begin(runs_folder(ctx, runs_dir), study_request, new=new, hint=NEW_HINT)
-    follow_to_end(folder, as_json=as_json, detach=detach)
-
-
-def _axes(over: list[str] | None) -> tuple[SweepAxis, ...]:
     if not over:
         raise RequestError(
             "a sweep needs something to vary: --over hidden=150,250 (an option or a key, and its values); "
             "for seeds alone there is `mnist-tui train --seeds N`"
         )
-    return tuple(parse_over(text) for text in over)
+    axes = tuple(parse_over(text) for text in over)
+    study = _study_of(
+        request,
+        preset,
+        data_folder(ctx, data_dir),
+        kind="sweep",
+        title=f"{preset.name} over {listed([axis.name for axis in axes])}",
+        axes=axes,
+        search=_search(search, trials, metric, seed=preset.experiment.training.seed, prune=prune),
+        allow_sample=allow_sample,
+        **checked_workers(workers, threads, scheduler),
+    )
+    check_supply(study, _known_presets(study, yes=yes))
+    follow_to_end(begin(runs_folder(ctx, runs_dir), study, new=new), as_json=as_json, detach=detach)
 
 
 def _search(kind: str, trials: str | None, metric: str, *, seed: int, prune: bool) -> dict[str, object]:
@@ -252,10 +205,10 @@ def _search(kind: str, trials: str | None, metric: str, *, seed: int, prune: boo
 
 
 def _known_presets(request: StudyRequest, *, yes: bool) -> list[Preset]:
-    """Return every preset that is known to be trained: all of a grid, the first one of a search.
+    """Return the presets that are known before the start: those of all trials of a grid, the base of a search.
 
     Raises:
-        RequestError: a combination is not valid, or there are very many.
+        RequestError: a combination is not valid, or there are more than MANY trials without ``--yes``.
     """
     trials = count_trials(request.study)
     if trials > MANY and not yes:

@@ -1,9 +1,9 @@
-"""Train without screens: `train`, `resume`, `extend`, and the commands that are sent to a run that trains."""
+"""Train without screens: `train`, `resume` and `extend` follow a run, `pause`, `stop` and others control one."""
 
 from __future__ import annotations
 
-import shlex
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,11 +13,13 @@ import typer
 
 from mnist_tui import PROGRAM
 from mnist_tui.cli.errors import WorkFailedError
-from mnist_tui.cli.follow import EventPrinter, StopSignals, follow, wait_until_known
+from mnist_tui.cli.follow import EventPrinter, StopSignals, follow, print_begun, wait_until_known
 from mnist_tui.cli.open_app import check_data
 from mnist_tui.cli.options import (
+    DEVICES,
     AllowSample,
     DataDir,
+    Detach,
     Json,
     Request,
     Run,
@@ -28,20 +30,21 @@ from mnist_tui.cli.options import (
     chosen_run,
     complete_device,
     data_folder,
+    option,
     run_or_study,
     runs_folder,
     with_experiment,
 )
 from mnist_tui.cli.output import print_json, print_line, print_note
 from mnist_tui.cli.studies import follow_to_end
-from mnist_tui.cli.sweep import seeds_of, train_seeds
+from mnist_tui.cli.sweep import begin, check_supply, seeds_of, this_command
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import MAX_EPOCHS
 from mnist_tui.python_process import informative_text
 from mnist_tui.report.result_words import MEASURED, PublishedScore, citation, published_scores
 from mnist_tui.runs import start as run_start
 from mnist_tui.runs.control import CommandName, send
-from mnist_tui.runs.devices import busy, usable_cores
+from mnist_tui.runs.devices import busy, device_of, live_on, usable_cores
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.start import check_extendable, check_resumable, start
@@ -52,6 +55,10 @@ from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.wording import counted, loss, percent, seconds
 
 LOG_LINES = 12
+LOOK_SECONDS = 1.0
+WAIT_HELP = "Stand in line behind the runs that train on the same device."
+NEW_HELP = "With --seeds: begin anew although an unfinished group has the same settings."
+THREADS_HELP = "Threads of one operation on the CPU, 1 to its cores; a result's last bits depend on it."
 
 
 @with_experiment
@@ -59,22 +66,10 @@ def train(
     ctx: typer.Context,
     *,
     request: Request,
-    detach: Annotated[bool, typer.Option("--detach", help="Print the run's id at once; training goes on.")] = False,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Stand in line behind the runs that train on the same device.")
-    ] = False,
-    new: Annotated[
-        bool, typer.Option("--new", help="With --seeds: begin anew although an unfinished group has the same settings.")
-    ] = False,
-    threads: Annotated[
-        str | None,
-        typer.Option(
-            "--threads",
-            metavar="N",
-            help="Threads of one operation on the CPU, 1 to its cores; a result's last bits depend on it.",
-            rich_help_panel="Training",
-        ),
-    ] = None,
+    detach: Detach = False,
+    wait: Annotated[bool, option("--wait", None, WAIT_HELP)] = False,
+    new: Annotated[bool, option("--new", None, NEW_HELP)] = False,
+    threads: Annotated[str | None, option("--threads", "N", THREADS_HELP, panel="Training")] = None,
     as_json: Json = False,
     allow_sample: AllowSample = False,
     data_dir: DataDir = None,
@@ -86,60 +81,71 @@ def train(
     threads_number = checked_whole("--threads", threads, usable_cores())
     check_data(preset.experiment.dataset.name, data, allow_sample=allow_sample)
     place = runs_folder(ctx, runs_dir)
-    if not wait and (taken := busy(place, request.device)) is not None:
-        print_note(f"note: {taken.text}{' With --wait this one stands in line.' if taken.line else ''}")
+    if not wait and (reason := busy(place, request.device)) is not None:
+        print_note(f"note: {reason.text}{' With --wait this one stands in line.' if reason.line else ''}")
     if request.seeds is not None:
-        study = seeds_of(request, preset, data_dir=data, allow_sample=allow_sample, threads=threads_number)
-        train_seeds(study, place, detach=detach, wait=wait, new=new, as_json=as_json)
+        study = seeds_of(request, preset, data, allow_sample=allow_sample, threads=threads_number)
+        if wait and detach:
+            raise RequestError("--wait does not go with --detach here: the seeds are begun once the line has ended")
+        check_supply(study, [preset])
+        if wait:
+            _wait_in_line(place, request.device)
+        follow_to_end(begin(place, study, new=new), as_json=as_json, detach=detach)
         return
-    begin = partial(
+    start_run = partial(
         start,
         place,
         preset,
-        command=lambda _: shlex.join([PROGRAM, *sys.argv[1:]]),
+        command=lambda _: this_command(),
         device=request.device,
         data_dir=data,
         allow_sample=allow_sample,
         wait=wait,
         threads=threads_number,
     )
-    start_and_follow(begin, detach=detach, as_json=as_json)
+    start_and_follow(start_run, detach=detach, as_json=as_json)
+
+
+def _wait_in_line(runs_dir: Path, device: str) -> None:
+    """Wait until no run of this machine trains on the device; print the run that is waited for."""
+    waited_for = ""
+    while live := live_on(runs_dir, device_of(device)):
+        if live[0].id != waited_for:
+            waited_for = live[0].id
+            print_note(f"waiting for run {waited_for} to end")
+        time.sleep(LOOK_SECONDS)
 
 
 def start_and_follow(
-    begin: Callable[[], RunFolder], *, detach: bool, as_json: bool, watch: RunWatch | None = None
+    start_run: Callable[[], RunFolder], *, detach: bool, as_json: bool, watch: RunWatch | None = None
 ) -> None:
-    """Start a worker and follow its run to the end; with `detach`, only print the run's id.
+    """Start a worker, follow its run until it ends, and print the result; with `detach`, only print the run's id.
 
     Args:
-        begin: starts the worker and returns its run.
+        start_run: starts the worker and returns its run.
         watch: a watch on the run that has read earlier events already.
 
     Raises:
-        RequestError, WorkFailedError: as `print_result` does.
+        RequestError, WorkFailedError: as `print_result` raises them.
     """
     if detach:
-        folder = begin()
-        if as_json:
-            print_json({"run": folder.id, "folder": str(folder.path)})
-        else:
-            print_line(folder.id)
-        print_note(f"training goes on; `{PROGRAM} attach {folder.id}` shows it")
+        folder = start_run()
+        print_begun(folder, f"training goes on; `{PROGRAM} attach {folder.id}` shows it", as_json=as_json)
         return
     printer = EventPrinter(sys.stderr if as_json else sys.stdout, sys.stderr)
     with StopSignals(printer.note) as signals:
-        folder = begin()
+        folder = start_run()
         state = follow(folder, printer, signals, watch)
     printer.end()
     print_result(folder, state, as_json=as_json)
 
 
 def print_result(folder: RunFolder, state: RunState, *, as_json: bool) -> None:
-    """Print the result of a run on stdout.
+    """Print the result of a run that has ended on stdout.
 
     Raises:
-        RequestError: the worker found that the request could not be met.
-        WorkFailedError: the work failed or the worker died.
+        RequestError: the worker refused the request.
+        WorkFailedError: the training failed, or the worker died.
     """
     reason = state.ended.reason if state.ended else ""
     if state.ended is not None and state.ended.refused:
@@ -166,10 +172,14 @@ def print_result(folder: RunFolder, state: RunState, *, as_json: bool) -> None:
 
 
 def score_lines(doc: dict[str, Any]) -> list[str]:
-    """Return lines with the scores of a run that was evaluated, and what its source published.
+    """Return lines with the scores of a run's document: on test and training data, published, and the difference.
 
-    The published scores are given where the experiment is still the source's, with the distance of ours from them.
+    There are published scores only if the run's experiment equals that of a source.
     """
+
+    def row(scores: list[PublishedScore], text_of: Callable[[PublishedScore], str]) -> str:
+        return "  ".join(f"{score.score} {text_of(score)}" for score in scores)
+
     lines: list[str] = []
     if (test := doc["test"]) is not None:
         macro = percent(test["macro_f1"])
@@ -182,49 +192,35 @@ def score_lines(doc: dict[str, Any]) -> list[str]:
             continue
         kind = "" if of == "test" else "training "
         where = f"in {citation(doc['reference'])}" if of == "test" else f"({scores[0].how})"
-        lines.append(f"published  {kind}{_row(scores, lambda score: score.written(score.published))}  {where}")
+        lines.append(f"published  {kind}{row(scores, lambda score: score.written(score.published))}  {where}")
         if alike := [score for score in scores if score.ours is not None]:
             running = scores[0].how == MEASURED["running"]
-            ours = f"  (ours alike: {_row(alike, lambda score: score.written(score.ours))})" if running else ""
-            lines.append(f"difference {kind}{_row(alike, lambda score: score.difference)}{ours}")
+            ours = f"  (ours alike: {row(alike, lambda score: score.written(score.ours))})" if running else ""
+            lines.append(f"difference {kind}{row(alike, lambda score: score.difference)}{ours}")
     return lines
 
 
-def _row(scores: list[PublishedScore], text_of: Callable[[PublishedScore], str]) -> str:
-    return "  ".join(f"{score.score} {text_of(score)}" for score in scores)
+def _control(name: CommandName, note: str, doc: str) -> Callable[..., None]:
+    """Return a command that sends a run's worker the command of that name and prints a note."""
 
-
-def _command(name: CommandName, note: str, doc: str) -> Callable[..., None]:
-    def command(ctx: typer.Context, run: Run, runs_dir: RunsDir = None) -> None:
+    def control(ctx: typer.Context, run: Run, runs_dir: RunsDir = None) -> None:
         folder = chosen_run(ctx, run, runs_dir)
         send(folder, name)
         print_note(f"run {folder.id} {note}")
 
-    command.__doc__ = doc
-    return command
+    control.__name__, control.__doc__ = name, doc
+    return control
 
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "pause": _command("pause", "will pause; `mnist-tui continue` lets it go on", "Let a run's training wait."),
-    "continue": _command("continue", "goes on", "Let a paused run's training go on."),
-    "step": _command(
-        "step", "will pause after the epoch it is in, or its next", "Train one epoch, or the rest of one, and pause."
-    ),
-    "stop": _command("stop", "will stop and save", "Stop a run's training, evaluate and save it."),
-    "checkpoint": _command("checkpoint", "will save a checkpoint", "Have a run save a checkpoint now."),
-}
-
-
-Detach = Annotated[bool, typer.Option("--detach", help="Return at once; training goes on.")]
-Device = Annotated[
-    str | None,
-    typer.Option(
-        "--device",
-        metavar="auto|cpu|gpu[:N]",
-        help="Where to train; as before where it is not given.",
-        autocompletion=complete_device,
-    ),
-]
+CONTROLS = (
+    _control("pause", "will pause; `mnist-tui continue` lets it go on", "Let a run's training wait."),
+    _control("continue", "goes on", "Let a paused run's training go on."),
+    _control("step", "will pause after the epoch it is in, or its next", "Train one epoch, or finish one, and pause."),
+    _control("stop", "will stop and save", "Stop a run's training, evaluate and save it."),
+    _control("checkpoint", "will save a checkpoint", "Have a run save a checkpoint now."),
+)
+DEVICE_HELP = "Where to train; by default where the run trained before."
+Device = Annotated[str | None, option("--device", DEVICES, DEVICE_HELP, complete=complete_device)]
 
 
 def resume(
@@ -237,7 +233,7 @@ def resume(
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Go on with a run that was stopped, failed or crashed, from its checkpoint, or with what is missing of a study.
+    """Continue a run that was stopped, failed or crashed from its checkpoint, or train what is missing of a study.
 
     Ctrl-C and SIGTERM stop and save.
     """
@@ -245,21 +241,21 @@ def resume(
     if isinstance(folder, StudyFolder):
         if device is not None or data_dir is not None:
             raise RequestError(f"study {folder.id} goes on where it was: leave --device and --data-dir out")
-        study_start.require_extra()
         wait_until_known(folder)
         study_start.resume(folder)
         follow_to_end(folder, as_json=as_json, detach=detach)
         return
     wait_until_known(folder)
     check_resumable(folder)
-    _go_on(folder, run_start.resume, device, data_folder(ctx, data_dir), detach=detach, as_json=as_json)
+    train_on = partial(run_start.resume, folder)
+    _train_further(folder, train_on, device, data_folder(ctx, data_dir), detach=detach, as_json=as_json)
 
 
 def extend(
     ctx: typer.Context,
     *,
     run: Run,
-    more: Annotated[str, typer.Option("--epochs", metavar="N", help="How many epochs more (N ≥ 1).")],
+    more: Annotated[str, option("--epochs", "N", "How many epochs more (N ≥ 1).")],
     detach: Detach = False,
     as_json: Json = False,
     device: Device = None,
@@ -275,20 +271,20 @@ def extend(
         run_start.extend(folder, epochs)
         print_note(f"run {folder.id} will train {counted(epochs, 'epoch')} more")
         return
-    begin = partial(run_start.extend, epochs=epochs)
-    _go_on(folder, begin, device, data_folder(ctx, data_dir), detach=detach, as_json=as_json)
+    train_on = partial(run_start.extend, folder, epochs)
+    _train_further(folder, train_on, device, data_folder(ctx, data_dir), detach=detach, as_json=as_json)
 
 
-def _go_on(
+def _train_further(
     folder: RunFolder,
-    begin: Callable[..., object],
+    train_on: Callable[..., object],
     device: str | None,
     data_dir: Path | None,
     *,
     detach: bool,
     as_json: bool,
 ) -> None:
-    """Check the run's data, start a worker with `begin` and follow the run to its end; with `detach`, return at once.
+    """Check that the run's dataset is here, start its worker with `train_on`, and go on like `start_and_follow`.
 
     The worker checks that the data are the same as before.
     """
@@ -299,8 +295,8 @@ def _go_on(
     where = data_dir or (Path(launch.data_dir) if launch.data_dir else None)
     check_data(folder.preset().experiment.dataset.name, where, allow_sample=sample)
 
-    def started() -> RunFolder:
-        begin(folder, device=device, data_dir=data_dir)
+    def start_run() -> RunFolder:
+        train_on(device=device, data_dir=data_dir)
         return folder
 
-    start_and_follow(started, detach=detach, as_json=as_json, watch=watch)
+    start_and_follow(start_run, detach=detach, as_json=as_json, watch=watch)

@@ -1,11 +1,12 @@
-"""The web application of `serve`: a page with its files, a web socket for each visit, and downloads.
+"""The web server of `serve`: one page with its files, a web socket for each visit, and downloads.
 
-A visit has a process of the app that ends with its socket: its stdin is closed, and it is killed if it does not leave.
-Packets between the two are those of Textual's web driver: a letter, four bytes of length, the contents.
+Each visit has its own process of the app, which ends with the web socket: the server closes its stdin, and kills a
+process that does not end by itself. Between the two go the packets of Textual's web driver: one letter, the length in
+four bytes, the contents.
 
-Everyone who reaches the page can start programs as the user who serves it. So every request is checked: for the
-token, for the name that it was sent to (a page of another site can have its own name bound to this machine's address)
-and for the page that sent it. The page loads nothing from elsewhere.
+Everyone who can open the page can start programs as the user who serves it. So each request is checked for the token,
+for the host name in it (another site can bind its own name to this machine's address) and for the page that sent it.
+The page loads nothing from other sites.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import socket
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 from typing import Any, Literal, cast
@@ -45,30 +46,30 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
-"""The address holds the token: it is never sent to another site, and no other site's page may embed this one."""
+"""The headers of every response: no other site gets the address, which contains the token, or may embed the page."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:; "
     "connect-src 'self' ws://{host} wss://{host}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
-"""For files that the app delivers: a report may contain somebody else's text, which must not control the app."""
+"""The policy for files that the app delivers: the text of a report may come from anyone and must not run scripts."""
 SCRIPT = "js/textual.js"
 DOWNLOADS, DOWNLOADS_BELOW = "location.origin}/download/", "location.origin}${window.location.pathname}download/"
-"""Where the script looks for files that the app delivers, and where they are: below the page's own address."""
+"""The address of downloads in Textual's script, and the text that replaces it: an address below the page's own."""
 HEARTBEAT_SECONDS = 15.0
 GOODBYE_SECONDS = 1.0
-"""How long a page may take to answer that its socket is closed."""
+"""How long a page may take to confirm that its socket is closed."""
 MOST_WAITING = 200
-"""Sockets that may wait for a place."""
+"""How many sockets may wait for a place."""
 COLUMNS, ROWS, FONT_SIZE = 80, 24, 16
 SMALLEST_FONT, LARGEST_FONT = 6, 72
 
 
 def served_names(host: str, names: Sequence[str] = ()) -> frozenset[str]:
-    """Return the names that requests may be sent to.
+    """Return the host names that requests may be sent to.
 
     Args:
-        host: the address listened on.
+        host: the address that the server listens on.
         names: further names, from the command line.
     """
     own = {host, *names}
@@ -84,10 +85,10 @@ def pages(command: Sequence[str], token: str | None, names: frozenset[str], visi
     """Return the web application.
 
     Args:
-        command: starts the app.
-        token: that every address must contain; None for no token.
-        names: that requests may be sent to, besides the address at which a request arrives.
-        visitors: how many apps may run at once.
+        command: the command line that starts the app.
+        token: the token that every address must contain; None for no token.
+        names: the host names that requests may be sent to, besides the address at which a request arrives.
+        visitors: how many apps may run at once; later visitors wait.
     """
     handlers = Pages(command, token, names, visitors)
     application = web.Application(middlewares=[handlers.check])
@@ -105,12 +106,10 @@ def pages(command: Sequence[str], token: str | None, names: frozenset[str], visi
 
 
 class Pages:
-    """The handlers of requests, with the open visits.
+    """The handlers of requests, and the visits that are open; the arguments are those of `pages`.
 
     Attributes:
-        command: starts the app.
-        visitors: how many apps may run at once; later visitors wait for a place.
-        free: the free places.
+        free: the places that are free.
         starting: limits how many apps start at once.
     """
 
@@ -126,7 +125,7 @@ class Pages:
 
     @web.middleware
     async def check(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        """Answer a request if its token, name and origin are right."""
+        """Answer a request, but only if its token, host name and origin are right."""
         given = request.path.split("/")[1]
         if self._token and not hmac.compare_digest(given.encode("utf-8", "replace"), self._token.encode()):
             raise web.HTTPForbidden(text="the address needs the token that serve printed\n", headers=HEADERS)
@@ -142,7 +141,7 @@ class Pages:
             raise web.HTTPInternalServerError(text="something unexpected went wrong\n", headers=HEADERS) from None
 
     async def page(self, request: web.Request) -> web.StreamResponse:
-        """Answer with the page."""
+        """Answer with the HTML page."""
         path = request.path.rstrip("/")
         size = max(SMALLEST_FONT, min(_number(request.query.get("fontsize"), FONT_SIZE), LARGEST_FONT))
         values = {
@@ -156,7 +155,7 @@ class Pages:
         return web.Response(text=text, content_type="text/html", headers=headers)
 
     async def file(self, request: web.Request) -> web.StreamResponse:
-        """Answer with a file that the page loads."""
+        """Answer with a file of Textual's that the page loads."""
         name = request.match_info["path"]
         if name not in self._files:
             raise web.HTTPNotFound(headers=HEADERS)
@@ -166,7 +165,7 @@ class Pages:
         return web.FileResponse(self._files[name], headers=HEADERS)
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
-        """Connect a page with an app of its own until either ends."""
+        """Start an app for a page, and connect the two until either ends."""
         if len(self._visits) >= self.visitors + MOST_WAITING:
             raise web.HTTPServiceUnavailable(text="too many visitors wait already\n", headers=HEADERS)
         opened = web.WebSocketResponse(
@@ -183,7 +182,7 @@ class Pages:
         return opened
 
     async def download(self, request: web.Request) -> web.StreamResponse:
-        """Answer with a file that an app delivers, once."""
+        """Answer with a file that an app delivers; each file is answered once."""
         key = request.match_info["key"]
         delivery = next((visit.deliveries[key] for visit in self._visits if key in visit.deliveries), None)
         if delivery is None or delivery.fetched:
@@ -197,7 +196,7 @@ class Pages:
         return response
 
     async def close(self, _: web.Application) -> None:
-        """Close every socket; the apps then end."""
+        """Close all web sockets, which ends their apps."""
         closings = [
             visit.socket.close(code=WSCloseCode.GOING_AWAY, message=b"the server ends") for visit in self._visits
         ]
@@ -206,11 +205,11 @@ class Pages:
 
 
 def _refusal(request: web.Request, names: frozenset[str], *, is_page: bool) -> str:
-    """Return why a request is refused, in a sentence; empty if it is not."""
+    """Return a sentence that says why a request is refused; empty if it is accepted."""
     hosts = request.headers.getall("Host", [])
     name = _name(hosts[0]) if len(hosts) == 1 else None
     own = request.transport.get_extra_info("sockname") if request.transport else None
-    # A page of another site is reached by a name, never by the address of this machine that a connection was made to.
+    # Another site's page has that site's name in its requests, never the address of this machine.
     if name is None or not (name in names or (own and name == own[0].partition("%")[0].lower())):
         served = ", ".join(sorted(names))
         return f"this page is served as {served}; `{PROGRAM} serve --name NAME` serves it by another name too"
@@ -225,12 +224,12 @@ def _refusal(request: web.Request, names: frozenset[str], *, is_page: bool) -> s
 
 
 def _name(host: str) -> str | None:
-    """Return the name in a `Host` header, without its port; None if it is malformed."""
+    """Return the name in a `Host` header without its port; None if the header is malformed."""
     try:
         parts = urlsplit(f"//{host}")
         if parts.netloc != host or "@" in host or parts.path or parts.query or parts.fragment:
             return None
-        parts.port  # noqa: B018 (raises where it is none)
+        parts.port  # noqa: B018 (raises ValueError if it is not a number)
     except ValueError:
         return None
     return (parts.hostname or "").rstrip(".") or None
@@ -253,14 +252,14 @@ def _number(text: str | None, default: int) -> int:
 
 DRIVER = "mnist_tui.tui.terminal.web_driver:PageDriver"
 LARGEST_MESSAGE = 1_000_000
-"""Bytes of one message of a page."""
+"""The most bytes of one message of a page."""
 MOST_UNREAD = 2_000_000
-"""Bytes of input that may wait for an app that does not read; more close its page."""
+"""The most bytes of input that may wait for an app that does not read; the page is closed if there are more."""
 CHUNK_BYTES = 64 * 1024
 DELIVERY_SECONDS = 10.0
 STARTING_SECONDS = 60.0
 LEAVING_SECONDS = 5.0
-"""How long an app may take to end once its page has gone."""
+"""How long an app may take to end after its page was closed."""
 SIGN_OF_LIFE = b"__GANGLION__\n"
 """The line that Textual's web driver writes before its packets."""
 MOST_LINES_BEFORE = 10
@@ -269,19 +268,19 @@ NOT_STARTED = "The app did not start. The terminal in which the server runs says
 
 
 class MalformedMessageError(Exception):
-    """A page sent a message that our page never sends; the text says what is wrong."""
+    """A page sent a message that our page never sends; the error's text says what is wrong."""
 
 
 @dataclass
 class Delivery:
-    """A file that the app sends, in parts, to the browser page that shows it.
+    """A file that an app sends in parts to the browser that shows it.
 
     Attributes:
-        key: the app's key for it.
-        name: the page repeats it in each request for a part.
-        encoding: the encoding of a text file, whose parts are sent as text; empty for bytes.
-        headers: of the response that holds the file.
-        fetched: whether the page has fetched it.
+        key: the app's key for the file.
+        name: a name that the app expects in each request for a part.
+        encoding: the encoding of a text file, whose parts arrive as text; empty for a file of bytes.
+        headers: the headers of the response with the file.
+        fetched: whether the browser has requested the file.
     """
 
     visit: Visit
@@ -289,30 +288,23 @@ class Delivery:
     name: str | None
     encoding: str
     headers: dict[str, str]
-    chunks: asyncio.Queue[bytes]
+    chunks: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue[bytes])
     fetched: bool = False
 
     async def parts(self) -> AsyncIterator[bytes]:
-        """Yield the file's contents in parts; end early if the app does not go on."""
-        while True:
-            self.visit.send_meta(
-                {"type": "deliver_chunk_request", "key": self.key, "size": CHUNK_BYTES, "name": self.name}
-            )
-            try:
+        """Yield the file's contents in parts; end early if the app sends no part for DELIVERY_SECONDS."""
+        request = {"type": "deliver_chunk_request", "key": self.key, "size": CHUNK_BYTES, "name": self.name}
+        with suppress(TimeoutError):
+            while True:
+                self.visit.send_meta(request)
                 chunk = await asyncio.wait_for(self.chunks.get(), DELIVERY_SECONDS)
-            except TimeoutError:
-                return
-            if not chunk:
-                return
-            yield chunk
+                if not chunk:
+                    return
+                yield chunk
 
 
 class Visit:
-    """An open page and its app.
-
-    Args:
-        size: columns and rows of the page's terminal.
-    """
+    """An open page and its app; `size` is the columns and rows of the page's terminal."""
 
     def __init__(self, pages: Pages, socket: web.WebSocketResponse, size: tuple[int, int]) -> None:
         self._pages, self.socket = pages, socket
@@ -321,7 +313,7 @@ class Visit:
         self.deliveries: dict[str, Delivery] = {}
 
     async def run(self) -> None:
-        """Show the app on the page until either ends."""
+        """Show the app on the page until one of them ends."""
         shown, wrong = asyncio.create_task(self._show()), ""
         try:
             async for message in self.socket:
@@ -337,11 +329,11 @@ class Visit:
             await self.socket.close(code=WSCloseCode.POLICY_VIOLATION, message=wrong.encode())
 
     def send_meta(self, message: dict[str, object]) -> None:
-        """Send the app a message that is not input."""
+        """Send the app a message other than input."""
         self._send(b"M", json.dumps(message).encode())
 
     async def _show(self) -> None:
-        """Wait for a place, start the app, and relay what it draws."""
+        """Wait for a free place, start the app, and relay its output to the page."""
         if self._pages.free.locked():
             await self._write(FULL.format(count=self._pages.visitors))
         async with self._pages.free:
@@ -357,7 +349,7 @@ class Visit:
                 await self._end_process()
 
     async def _start(self) -> asyncio.StreamReader | None:
-        """Start the app, and return its stdout once it is ready to draw; None if it ends before."""
+        """Start the app and return its stdout once it is ready to draw; None if it ends or hangs before that."""
         columns, rows = self._size
         variables = python_process.environment(
             {
@@ -381,12 +373,12 @@ class Visit:
             async with asyncio.timeout(STARTING_SECONDS):
                 for _ in range(MOST_LINES_BEFORE):
                     if await stdout.readline() == SIGN_OF_LIFE:
-                        self._resize(*self._size)  # it may have changed meanwhile
+                        self._resize(*self._size)  # the page's size may have changed meanwhile
                         return stdout
         return None
 
     async def _relay(self, stdout: asyncio.StreamReader) -> None:
-        """Send the app's output to the page until either ends."""
+        """Send the app's output to the page until one of them ends."""
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 kind, length = await stdout.readexactly(1), int.from_bytes(await stdout.readexactly(4), "big")
@@ -399,7 +391,7 @@ class Visit:
                     self._pass_chunk_on(unpacked(contents))
 
     async def _handle_app_message(self, message: dict[str, Any]) -> bool:
-        """Handle a message of the app that is not drawing; return whether it was the last."""
+        """Handle a message of the app other than output; return whether the app exits."""
         match message.get("type"):
             case "exit":
                 return True
@@ -408,14 +400,13 @@ class Visit:
             case "deliver_file_start":
                 key, encoding = str(message["key"]), message["encoding"] or ""
                 headers = _delivery_headers(message)
-                self.deliveries[key] = Delivery(self, key, message.get("name"), encoding, headers, asyncio.Queue())
+                self.deliveries[key] = Delivery(self, key, message.get("name"), encoding, headers)
                 await self.socket.send_json(["deliver_file_start", key])
             case _:
                 pass
         return False
 
     def _pass_chunk_on(self, message: Any) -> None:
-        """Pass a part of a file on to the download that asked for it."""
         match message:
             case ("deliver_chunk", str(key), bytes() | str() as chunk) if key in self.deliveries:
                 delivery = self.deliveries[key]
@@ -451,10 +442,10 @@ class Visit:
         self.send_meta({"type": "resize", "width": columns, "height": rows})
 
     def _send(self, kind: Literal[b"D", b"M"], contents: bytes) -> None:
-        """Send the app a packet; it is dropped if the app has not started or has ended.
+        """Send the app a packet, which is dropped if the app does not run.
 
         Raises:
-            MalformedMessageError: the app does not read, and too much input waits already.
+            MalformedMessageError: more than MOST_UNREAD bytes wait for the app.
         """
         if self._process is None or self._process.stdin is None or self._process.stdin.is_closing():
             return
@@ -467,7 +458,7 @@ class Visit:
             await self.socket.send_bytes(text.encode())
 
     async def _end_process(self) -> None:
-        """End the app's process: close its stdin, which makes it leave, and kill it if it takes too long."""
+        """Close the stdin of the app, which makes it leave, and kill its process if that takes too long."""
         process = self._process
         if process is None or process.returncode is not None:
             return

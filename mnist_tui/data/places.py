@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, Literal
 
 from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS, DataError
 from mnist_tui.experiment.spec import Experiment, with_part
 from mnist_tui.paths import NoHomeError, PathError, cache_folder, home, path_in_variable, typed_path
-from mnist_tui.wording import listed
+from mnist_tui.wording import did_you_mean, listed
 
 Place = Literal["data folder", "Keras cache", "download cache", "bundled", "own folder"]
 Kind = Literal["idx", "npz", "bundled"]
@@ -68,8 +67,7 @@ def validate_name(name: str) -> str:
     folder = _folder(name)
     if folder is not None:
         return str(folder.absolute())
-    near = get_close_matches(name.lower().replace("_", "-"), KNOWN, n=2, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    hint = did_you_mean(name.lower().replace("_", "-"), KNOWN)
     raise DataError(
         f"{name!r} is neither a dataset nor a folder: {hint}{', '.join(KNOWN)} and folders of IDX files work"
     )

@@ -5,10 +5,10 @@ Pages link to each other by file name. No Textual, Rich or typer here.
 
 from __future__ import annotations
 
-import difflib
 from importlib import resources
 
 from mnist_tui.errors import RequestError
+from mnist_tui.wording import did_you_mean
 
 TOPICS = (
     "start",
@@ -38,8 +38,7 @@ def page(topic: str) -> str:
         RequestError: there is no such page; the nearest names are offered.
     """
     if topic not in TOPICS:
-        near = difflib.get_close_matches(topic.lower(), TOPICS, n=2, cutoff=0.5)
-        offer = f"did you mean {' or '.join(near)}? " if near else ""
+        offer = did_you_mean(topic.lower(), TOPICS)
         raise RequestError(f"the guide has no page {topic!r}; {offer}it has {', '.join(TOPICS)}")
     return resources.files(__name__).joinpath(f"{topic}.md").read_text(encoding="utf-8")
 

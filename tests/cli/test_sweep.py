@@ -16,8 +16,9 @@ from rich.console import Console
 from mnist_tui.cli import sweep
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.follow import StopSignals
-from mnist_tui.cli.studies import StudyLeftError, StudyLines, check_outcome, follow, progress_line, view
-from mnist_tui.cli.study_results import fitted, trial_columns
+from mnist_tui.cli.output import fitted
+from mnist_tui.cli.studies import StudyLines, check_outcome, follow, progress_line, view
+from mnist_tui.cli.study_results import trial_columns
 from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.event_log import replayed
@@ -164,10 +165,10 @@ def test_without_a_terminal_each_trial_has_one_line(tmp_path: Path) -> None:
 def test_a_second_signal_leaves_a_study_that_has_yet_to_stop(tmp_path: Path) -> None:
     folder = RecordedStudy(tmp_path).under_way().folder
     said = StudyLines(io.StringIO())
-    with StopSignals(said.say) as signals:
+    with StopSignals(said.note) as signals:
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGINT)
-        with pytest.raises(StudyLeftError, match="left study"):
+        with pytest.raises(WorkFailedError, match="left study"):
             follow(folder, said, signals)
     assert len(list(folder.control.iterdir())) == 1
 

@@ -156,7 +156,7 @@ def test_commands_say_what_of_the_settings_cannot_be_used(
     write("theme =")
     usual_runs_dir()
     assert capsys.readouterr().err.startswith(f"warning: {settings_file()} is not TOML (")
-    usual_runs_dir(tell=False)
+    usual_runs_dir(warn=False)
     assert capsys.readouterr().err == ""
     assert [(check.state, "is not TOML" in check.finding) for check in doctor.settings()] == [("attention", True)]
 
