@@ -10,20 +10,7 @@ from typing import Annotated
 import typer
 
 from mnist_tui import PROGRAM, __version__
-from mnist_tui.cli import (
-    complexity,
-    data,
-    doctor,
-    export,
-    predict,
-    presets,
-    reproduce,
-    runs,
-    serve,
-    studies,
-    sweep,
-    train,
-)
+from mnist_tui.cli import data, doctor, export, predict, presets, reproduce, runs, serve, studies, sweep, train
 from mnist_tui.cli.open_app import open_app
 from mnist_tui.cli.options import (
     BenchCommand,
@@ -147,7 +134,7 @@ COMMANDS: dict[str, list[Callable[..., None] | typer.Typer]] = {
     "Train": [train.train, train.resume, train.extend, *train.CONTROLS],
     "Look at runs": [runs.runs, runs.show, runs.logs, runs.attach, predict.predict, runs.delete, runs.prune],
     "Compare and vary": [runs.compare, sweep.sweep, studies.app, reproduce.reproduce],
-    "Take home": [export.report, export.export, complexity.complexity],
+    "Take home": [export.report, export.export, export.complexity],
     "Data and presets": [presets.app, data.app],
     "This machine and this program": [doctor.doctor, serve.serve, guide],
 }
