@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mnist_tui import PROGRAM, __version__
-from mnist_tui.cli import data, doctor, export, predict, presets, reproduce, runs, serve, studies, sweep, train
+from mnist_tui.cli import data, doctor, export, predict, presets, runs, serve, start_studies, studies, train
 from mnist_tui.cli.open_app import open_app
 from mnist_tui.cli.options import (
     BenchCommand,
@@ -26,7 +26,7 @@ from mnist_tui.cli.options import (
     with_experiment,
 )
 from mnist_tui.cli.output import print_line, print_markdown
-from mnist_tui.cli.sweep import seeds_of
+from mnist_tui.cli.start_studies import seeds_of
 from mnist_tui.errors import RequestError
 from mnist_tui.guide import TOPICS, page, title
 from mnist_tui.studies.start import begin_study
@@ -133,7 +133,7 @@ def guide(topic: Topic = None) -> None:
 COMMANDS: dict[str, list[Callable[..., None] | typer.Typer]] = {
     "Train": [train.train, train.resume, train.extend, *train.CONTROLS],
     "Look at runs": [runs.runs, runs.show, runs.logs, runs.attach, predict.predict, runs.delete, runs.prune],
-    "Compare and vary": [runs.compare, sweep.sweep, studies.app, reproduce.reproduce],
+    "Compare and vary": [runs.compare, start_studies.sweep, studies.app, start_studies.reproduce],
     "Take home": [export.report, export.export, export.complexity],
     "Data and presets": [presets.app, data.app],
     "This machine and this program": [doctor.doctor, serve.serve, guide],

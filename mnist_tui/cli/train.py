@@ -36,8 +36,8 @@ from mnist_tui.cli.options import (
     with_experiment,
 )
 from mnist_tui.cli.output import print_json, print_line, print_note
+from mnist_tui.cli.start_studies import begin, check_supply, seeds_of, this_command
 from mnist_tui.cli.studies import follow_to_end
-from mnist_tui.cli.sweep import begin, check_supply, seeds_of, this_command
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import MAX_EPOCHS
 from mnist_tui.python_process import informative_text

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from mnist_tui.cli import sweep
+from mnist_tui.cli import start_studies
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.follow import StopSignals
 from mnist_tui.cli.output import fitted
@@ -280,12 +280,12 @@ def test_data_that_are_not_here_may_be_where_an_existing_clusters_workers_are(
     def missing(*_: object, **__: object) -> None:
         raise MissingDataError("mnist is nowhere")
 
-    monkeypatch.setattr(sweep, "check_data", missing)
+    monkeypatch.setattr(start_studies, "check_data", missing)
     raw = find_preset("raw")
     here = study("hidden=5,6")
     there = study("hidden=5,6", scheduler="tcp://node5:8786")
     monkeypatch.setattr(start, "check_scheduler", lambda address: None)
-    sweep.check_supply(StudyRequest(there, {"raw": raw}), [raw])
+    start_studies.check_supply(StudyRequest(there, {"raw": raw}), [raw])
     assert capsys.readouterr().err == ("note: mnist is not on this machine; the workers of the cluster must have it\n")
     with pytest.raises(MissingDataError):
-        sweep.check_supply(StudyRequest(here, {"raw": raw}), [raw])
+        start_studies.check_supply(StudyRequest(here, {"raw": raw}), [raw])
