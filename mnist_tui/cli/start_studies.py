@@ -32,7 +32,7 @@ from mnist_tui.cli.options import (
     with_experiment,
 )
 from mnist_tui.cli.output import print_json, print_line, print_note, print_text, stdout_width
-from mnist_tui.cli.studies import check_outcome, follow_to_end, print_begun_study, shown_to_end
+from mnist_tui.cli.studies import check_outcome, follow_to_end, shown_to_end
 from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import PARAMETERS
@@ -310,7 +310,7 @@ def reproduce(
     fields["title"] = f"reproduction of {' '.join(words) if len(words) <= 2 else experiments}"
     folder = _begin(place, fields, missing_trainings(parts))
     if detach:
-        print_begun_study(folder, as_json=as_json)
+        follow_to_end(folder, as_json=as_json, detach=True)
         return
     state = shown_to_end(folder)
     _print_table(read_table(), output, as_json=as_json, study=folder.id)

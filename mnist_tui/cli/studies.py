@@ -212,12 +212,6 @@ class LiveStudyTable(StudyLines):
             self._live.show(view(study, width=width - 1, height=height - 1, now=self._clock(study.updated)))
 
 
-def print_begun_study(folder: StudyFolder, *, as_json: bool) -> None:
-    """Print the id of a study whose process goes on in the background."""
-    shows = f"`{PROGRAM} studies show {folder.id}` shows how far it is"
-    print_begun(folder, f"it goes on in the background; {shows}", as_json=as_json)
-
-
 def follow_to_end(folder: StudyFolder, *, as_json: bool, detach: bool = False) -> None:
     """Show the study until it ends, then print its results; with `detach`, only print its id.
 
@@ -225,7 +219,8 @@ def follow_to_end(folder: StudyFolder, *, as_json: bool, detach: bool = False) -
         WorkFailedError: as `shown_to_end` and `check_outcome` raise it.
     """
     if detach:
-        print_begun_study(folder, as_json=as_json)
+        shows = f"`{PROGRAM} studies show {folder.id}` shows how far it is"
+        print_begun(folder, f"it goes on in the background; {shows}", as_json=as_json)
         return
     study = shown_to_end(folder)
     print_results(folder, study, as_json=as_json)

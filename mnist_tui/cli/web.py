@@ -392,19 +392,14 @@ class Visit:
 
     async def _handle_app_message(self, message: dict[str, Any]) -> bool:
         """Handle a message of the app other than output; return whether the app exits."""
-        match message.get("type"):
-            case "exit":
-                return True
-            case "open_url":
-                await self.socket.send_json(["open_url", {"url": message["url"], "new_tab": message["new_tab"]}])
-            case "deliver_file_start":
-                key, encoding = str(message["key"]), message["encoding"] or ""
-                headers = _delivery_headers(message)
-                self.deliveries[key] = Delivery(self, key, message.get("name"), encoding, headers)
-                await self.socket.send_json(["deliver_file_start", key])
-            case _:
-                pass
-        return False
+        kind = message.get("type")
+        if kind == "open_url":
+            await self.socket.send_json(["open_url", {"url": message["url"], "new_tab": message["new_tab"]}])
+        elif kind == "deliver_file_start":
+            key, encoding = str(message["key"]), message["encoding"] or ""
+            self.deliveries[key] = Delivery(self, key, message.get("name"), encoding, _delivery_headers(message))
+            await self.socket.send_json(["deliver_file_start", key])
+        return kind == "exit"
 
     def _pass_chunk_on(self, message: Any) -> None:
         match message:
