@@ -204,18 +204,14 @@ def datasets(data_dir: Path | None) -> Iterator[Check]:
         return
     for dataset in statuses:
         where = dataset.location.source if dataset.location else ""
-        match dataset.state:
-            case "damaged":
-                yield Check(dataset.title, "attention", dataset.problem, "remove or replace the files")
-            case "missing":
-                advice = (
-                    f"`{PROGRAM} data get {dataset.name}`, or `{PROGRAM} data import DIR` where there is no network"
-                )
-                yield Check(dataset.title, "attention", "is not on this machine", advice)
-            case "bundled":
-                yield Check(dataset.title, "works", where)
-            case state:
-                yield Check(dataset.title, "works", f"{state}, in {where}")
+        if dataset.state == "damaged":
+            yield Check(dataset.title, "attention", dataset.problem, "remove or replace the files")
+        elif dataset.state == "missing":
+            get = f"`{PROGRAM} data get {dataset.name}`"
+            advice = f"{get}, or `{PROGRAM} data import DIR` where there is no network"
+            yield Check(dataset.title, "attention", "is not on this machine", advice)
+        else:
+            yield Check(dataset.title, "works", where if dataset.state == "bundled" else f"{dataset.state}, in {where}")
 
 
 def logout() -> Iterator[Check]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +43,7 @@ from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
 from mnist_tui.wording import listed
 
 
-def _formats(flag: str, metavar: str, what: str, names: Iterable[str]) -> Any:
+def _formats(flag: str, metavar: str, what: str, names: Collection[str]) -> Any:
     return option(flag, metavar, f"{what}: {', '.join(names)}.", complete=among_several(names))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,14 +47,13 @@ def among(choices: Iterable[str]) -> Callable[[str], list[str]]:
     return lambda incomplete: [word for word in words if word.startswith(incomplete)]
 
 
-def among_several(choices: Iterable[str]) -> Callable[[str], list[str]]:
+def among_several(choices: Collection[str]) -> Callable[[str], list[str]]:
     """Return a function that completes the last word of a comma-separated list to choices not yet in the list."""
-    words = tuple(choices)
 
     def complete(incomplete: str) -> list[str]:
         before, comma, last = incomplete.rpartition(",")
         given = before.split(",")
-        return [f"{before}{comma}{word}" for word in words if word.startswith(last) and word not in given]
+        return [f"{before}{comma}{word}" for word in among(choices)(last) if word not in given]
 
     return complete
 
@@ -111,11 +110,8 @@ def option(
 
     Args:
         flags: the names of the option with blanks between, such as ``-o --output``.
-        metavar: the placeholder for its value in the help; None for a flag without a value.
-        text: the help text.
+        metavar: the placeholder for the value in the help; None for a flag without a value.
         panel: the heading of the help under which the option is listed.
-        complete: completes a value for the shell.
-        parser: converts the text of a value.
     """
     names = flags.split()
     return typer.Option(

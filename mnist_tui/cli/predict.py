@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,31 +15,17 @@ from mnist_tui.runs.worker_jobs import PredictionError, Predictor, class_names
 from mnist_tui.wording import percent
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """A model's prediction for one image file: a probability for each of the ten classes, None if it is not finite."""
-
-    file: Path
-    probabilities: tuple[float | None, ...]
-
-    @property
-    def label(self) -> int | None:
-        """The most probable class, 0 to 9; None if a probability is not finite."""
-        finite = [value for value in self.probabilities if value is not None]
-        return self.probabilities.index(max(finite)) if len(finite) == len(self.probabilities) else None
-
-    @property
-    def probability(self) -> float | None:
-        return None if self.label is None else self.probabilities[self.label]
-
-    def to_document(self, names: tuple[str, ...]) -> dict[str, Any]:
-        return {
-            "file": str(self.file),
-            "class": None if self.label is None else names[self.label],
-            "label": self.label,
-            "probability": self.probability,
-            "probabilities": dict(zip(names, self.probabilities, strict=True)),
-        }
+def _document(file: Path, probabilities: tuple[float | None, ...], names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the JSON document of one file's prediction; the class is None if a probability is not finite (None)."""
+    finite = [value for value in probabilities if value is not None]
+    label = probabilities.index(max(finite)) if len(finite) == len(probabilities) else None
+    return {
+        "file": str(file),
+        "class": None if label is None else names[label],
+        "label": label,
+        "probability": None if label is None else probabilities[label],
+        "probabilities": dict(zip(names, probabilities, strict=True)),
+    }
 
 
 IMAGES_HELP = "Image files: PNG, JPEG, GIF, BMP, TIFF, WebP or PGM, dark on light or light on dark."
@@ -75,22 +60,15 @@ def predict(
         if error.refused:
             raise
         raise WorkFailedError(str(error)) from None
-    predictions = list(map(Prediction, images, answer.probabilities))
+    docs = [_document(path, values, names) for path, values in zip(images, answer.probabilities, strict=True)]
     if as_json:
-        print_json(
-            {
-                "run": folder.id,
-                "weights": loaded.weights,
-                "epoch": loaded.epoch,
-                "centred": centre,
-                "predictions": [prediction.to_document(names) for prediction in predictions],
-            }
-        )
+        facts = {"run": folder.id, "weights": loaded.weights, "epoch": loaded.epoch, "centred": centre}
+        print_json({**facts, "predictions": docs})
         return
     placed = "centred as MNIST's digits are" if centre else "as they are, fitted into 28×28 pixels"
     print_note(f"asked {loaded.words}; the images are {placed}")
     table = TextTable("file", "class", "probability", *names, right=("probability", *names))
-    for one in predictions:
-        label = "not a number" if one.label is None else names[one.label]
-        table.add_row(str(one.file), label, percent(one.probability), *map(percent, one.probabilities))
+    for doc, values in zip(docs, answer.probabilities, strict=True):
+        label = "not a number" if doc["class"] is None else doc["class"]
+        table.add_row(doc["file"], label, percent(doc["probability"]), *map(percent, values))
     print_table(table)

@@ -79,14 +79,6 @@ def verdict(row: ReproductionRow, *, margin: bool = True) -> str:
     return f"{result.word}{limit if margin else ''}{', provisional' if result.provisional else ''}"
 
 
-def published_loss(row: ReproductionRow) -> str:
-    return DASH if row.published.loss is None else loss(row.published.loss)
-
-
-def our_loss(row: ReproductionRow) -> str:
-    return DASH if row.loss is None else plus_minus(row.loss.mean, row.loss.std, loss)
-
-
 def time_text(row: ReproductionRow) -> str:
     """Return the median time of our runs with the shortest and the longest; the expected time if there is no run."""
     if row.seconds is None:
@@ -176,8 +168,8 @@ COMMON_CELLS: Mapping[str, Callable[[ReproductionRow], str]] = {
     "seeds": seeds,
     "difference": difference_text,
     "verdict": verdict,
-    "published loss": published_loss,
-    "our loss": our_loss,
+    "published loss": lambda row: DASH if row.published.loss is None else loss(row.published.loss),
+    "our loss": lambda row: DASH if row.loss is None else plus_minus(row.loss.mean, row.loss.std, loss),
     "time of a run": time_text,
     "epochs": epochs,
 }

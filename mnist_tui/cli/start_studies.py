@@ -204,7 +204,11 @@ def sweep(
         allow_sample=allow_sample,
         **checked_workers(workers, threads, scheduler),
     )
-    check_supply(study, _known_presets(study, yes=yes))
+    number = count_trials(study.study)
+    if number > MANY and not yes:
+        raise RequestError(f"these are {counted(number, 'trial')}; --yes trains more than {MANY:,}")
+    known = [trial.preset for trial in plan_trials(study.study, study.bases)]  # empty for a search
+    check_supply(study, known or [preset])
     follow_to_end(begin(runs_folder(ctx, runs_dir), study, new=new), as_json=as_json, detach=detach)
 
 
@@ -220,18 +224,6 @@ def _search(kind: str, trials: str | None, metric: str, *, seed: int, prune: boo
             "--search random or tpe takes it"
         )
     return {"kind": kind, "trials": number, "seed": seed, "prune": prune, "metric": metric}
-
-
-def _known_presets(request: StudyRequest, *, yes: bool) -> list[Preset]:
-    """Return the presets that are known before the start: those of all trials of a grid, the base of a search.
-
-    Raises:
-        RequestError: a combination is not valid, or there are more than MANY trials without ``--yes``.
-    """
-    trials = count_trials(request.study)
-    if trials > MANY and not yes:
-        raise RequestError(f"these are {counted(trials, 'trial')}; --yes trains more than {MANY:,}")
-    return [trial.preset for trial in plan_trials(request.study, request.bases)] or list(request.bases.values())
 
 
 def complete_named(incomplete: str) -> list[str]:

@@ -47,7 +47,6 @@ from mnist_tui.runs.control import CommandName, send
 from mnist_tui.runs.devices import busy, device_of, live_on, usable_cores
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import run_document
-from mnist_tui.runs.start import check_extendable, check_resumable, start
 from mnist_tui.runs.state import LIVE, RunState
 from mnist_tui.runs.watch import RunWatch
 from mnist_tui.studies import start as study_start
@@ -93,7 +92,7 @@ def train(
         follow_to_end(begin(place, study, new=new), as_json=as_json, detach=detach)
         return
     start_run = partial(
-        start,
+        run_start.start,
         place,
         preset,
         command=lambda _: this_command(),
@@ -246,7 +245,7 @@ def resume(
         follow_to_end(folder, as_json=as_json, detach=detach)
         return
     wait_until_known(folder)
-    check_resumable(folder)
+    run_start.check_resumable(folder)
     train_on = partial(run_start.resume, folder)
     _train_further(folder, train_on, device, data_folder(ctx, data_dir), detach=detach, as_json=as_json)
 
@@ -265,7 +264,7 @@ def extend(
     """Train N epochs more: a run that trains goes on for longer, one that has ended goes on from its checkpoint."""
     folder = chosen_run(ctx, run, runs_dir)
     epochs = checked_whole("--epochs", more, MAX_EPOCHS) or 1
-    check_extendable(folder)
+    run_start.check_extendable(folder)
     wait_until_known(folder)
     if folder.state() in LIVE:
         run_start.extend(folder, epochs)
