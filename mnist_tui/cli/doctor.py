@@ -349,7 +349,7 @@ def verdict(facts: GpuFacts) -> Check:
         if len(answer.gpus) == 1:
             return Check("GPU", "works", names)
         choices = ", ".join(f"--device {name.lower()}" for name in answer.gpus)
-        return Check("GPU", "works", f"{names}; a training takes one, the first unless told otherwise ({choices})")
+        return Check("GPU", "works", f"{names}; a training uses one, by default the first ({choices})")
     if not driver.gpus and not facts.hardware:
         return Check("GPU", "works", "none: training runs on the processor (no NVIDIA GPU in this machine)")
     name = ", ".join(driver.gpus) or "an NVIDIA GPU"

@@ -70,7 +70,7 @@ def bench(
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
     version: Annotated[
-        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """A terminal lab bench for MNIST-class neural networks. Without a command: the app.
@@ -134,7 +134,7 @@ COMMANDS: dict[str, list[Callable[..., None] | typer.Typer]] = {
     "Train": [train.train, train.resume, train.extend, *train.CONTROLS],
     "Look at runs": [runs.runs, runs.show, runs.logs, runs.attach, predict.predict, runs.delete, runs.prune],
     "Compare and vary": [runs.compare, start_studies.sweep, studies.app, start_studies.reproduce],
-    "Take home": [export.report, export.export, export.complexity],
+    "Export": [export.report, export.export, export.complexity],
     "Data and presets": [presets.app, data.app],
     "This machine and this program": [doctor.doctor, serve.serve, guide],
 }

@@ -128,7 +128,7 @@ RefreshOption = Annotated[Refresh | None, option("--refresh", "normal|slow|auto"
 Json = Annotated[bool, option("--json", None, "Print one JSON document.")]
 Force = Annotated[bool, option("--force", None, "Replace files that exist.")]
 Yes = Annotated[bool, option("--yes -y", None, "Do not ask for confirmation; needed if there is no terminal.")]
-SAMPLE_HELP = "Take the bundled digits where the dataset cannot be had."
+SAMPLE_HELP = "Use the bundled digits if MNIST is not here and cannot be downloaded."
 AllowSample = Annotated[bool, option("--allow-sample", None, SAMPLE_HELP)]
 DETACH_HELP = "Print the id at once; the training goes on in the background."
 Detach = Annotated[bool, option("--detach", None, DETACH_HELP)]
@@ -243,7 +243,7 @@ def may_delete(what: str, *, yes: bool) -> bool:
         raise RequestError(f"nothing was deleted: without a terminal to ask on, deleting {what} needs --yes")
     agreed = confirmed(f"delete {what}?")
     if not agreed:
-        print_note("kept")
+        print_note("nothing was deleted")
     return agreed
 
 

@@ -60,7 +60,7 @@ def runs(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None) ->
             print_note(f"damaged: run {run.run}: {run.damaged}")
     if left_out := skipped_entries(place):
         were = noun(left_out, "was", "were")
-        print_note(f"{counted(left_out, 'entry')} {were} passed over: {', '.join(map(str, left_out))}")
+        print_note(f"{counted(left_out, 'entry')} {were} skipped: {', '.join(map(str, left_out))}")
 
 
 def _print_runs(summaries: list[RunSummary]) -> None:
@@ -266,7 +266,7 @@ def _delete(entry: Waste) -> bool:
     try:
         remove_waste(entry)
     except RunError as error:
-        print_note(f"kept: {error}")
+        print_note(f"not deleted: {error}")
         return False
     return True
 

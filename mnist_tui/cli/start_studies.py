@@ -246,7 +246,7 @@ def reproduce(
         list[str] | None, typer.Argument(metavar="[SOURCE|ID]…", help=NAMED_HELP, autocompletion=complete_named)
     ] = None,
     seeds: Annotated[str | None, option("--seeds", "N", SEEDS_HELP)] = None,
-    dry_run: Annotated[bool, option("--dry-run", None, "Say what would be trained, and train nothing.")] = False,
+    dry_run: Annotated[bool, option("--dry-run", None, "Print what would be trained, and train nothing.")] = False,
     from_runs: Annotated[bool, option("--from-runs", None, "Train nothing; print the table of existing runs.")] = False,
     again: Annotated[bool, option("--again", None, "Train again what was trained already.")] = False,
     output: Annotated[
@@ -261,7 +261,7 @@ def reproduce(
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Train the sources' experiments where runs are missing, and compare the published figures with ours.
+    """Train the published experiments that have no run yet, and compare the published scores with ours.
 
     Ctrl-C and SIGTERM stop and save; the same command again trains what is missing.
     """

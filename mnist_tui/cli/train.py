@@ -55,8 +55,8 @@ from mnist_tui.wording import counted, loss, percent, seconds
 
 LOG_LINES = 12
 LOOK_SECONDS = 1.0
-WAIT_HELP = "Stand in line behind the runs that train on the same device."
-NEW_HELP = "With --seeds: begin anew although an unfinished group has the same settings."
+WAIT_HELP = "Wait until no earlier run trains on the same device."
+NEW_HELP = "With --seeds: begin a new group even if an unfinished one is the same."
 THREADS_HELP = "Threads of one operation on the CPU, 1 to its cores; a result's last bits depend on it."
 
 
@@ -81,11 +81,11 @@ def train(
     check_data(preset.experiment.dataset.name, data, allow_sample=allow_sample)
     place = runs_folder(ctx, runs_dir)
     if not wait and (reason := busy(place, request.device)) is not None:
-        print_note(f"note: {reason.text}{' With --wait this one stands in line.' if reason.line else ''}")
+        print_note(f"note: {reason.text}{' With --wait this run waits until it ends.' if reason.line else ''}")
     if request.seeds is not None:
         study = seeds_of(request, preset, data, allow_sample=allow_sample, threads=threads_number)
         if wait and detach:
-            raise RequestError("--wait does not go with --detach here: the seeds are begun once the line has ended")
+            raise RequestError("--wait does not go with --detach for seeds: they are begun once the device is free")
         check_supply(study, [preset])
         if wait:
             _wait_in_line(place, request.device)
@@ -212,11 +212,11 @@ def _control(name: CommandName, note: str, doc: str) -> Callable[..., None]:
 
 
 CONTROLS = (
-    _control("pause", "will pause; `mnist-tui continue` lets it go on", "Let a run's training wait."),
-    _control("continue", "goes on", "Let a paused run's training go on."),
+    _control("pause", "will pause; `mnist-tui continue` lets it go on", "Pause a run's training."),
+    _control("continue", "goes on", "Continue a paused run's training."),
     _control("step", "will pause after the epoch it is in, or its next", "Train one epoch, or finish one, and pause."),
     _control("stop", "will stop and save", "Stop a run's training, evaluate and save it."),
-    _control("checkpoint", "will save a checkpoint", "Have a run save a checkpoint now."),
+    _control("checkpoint", "will save a checkpoint", "Save a checkpoint of a run now."),
 )
 DEVICE_HELP = "Where to train; by default where the run trained before."
 Device = Annotated[str | None, option("--device", DEVICES, DEVICE_HELP, complete=complete_device)]
@@ -261,7 +261,7 @@ def extend(
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Train N epochs more: a run that trains goes on for longer, one that has ended goes on from its checkpoint."""
+    """Train a run N epochs more: while it trains, or from its checkpoint after it has ended."""
     folder = chosen_run(ctx, run, runs_dir)
     epochs = checked_whole("--epochs", more, MAX_EPOCHS) or 1
     run_start.check_extendable(folder)

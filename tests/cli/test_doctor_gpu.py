@@ -70,7 +70,7 @@ def test_with_several_gpus_the_choice_is_named() -> None:
         WORKING, driver=Driver(("A", "B"), (12, 8)), answer=TensorFlowAnswer(("CPU:0", "GPU:0", "GPU:1"), "12.5.1")
     )
     finding = verdict(several).finding
-    assert finding.startswith("A, B; a training takes one, the first unless told otherwise")
+    assert finding.startswith("A, B; a training uses one, by default the first")
     assert "--device gpu:0, --device gpu:1" in finding
 
 

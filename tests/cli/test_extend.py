@@ -97,7 +97,7 @@ def test_a_run_in_line_is_discarded_another_begins_and_is_extended_after_its_end
             phase = replayed(folder.events_file).phase
             assert phase is not None
             assert phase.text == f"waiting for run {running.id} to end; place {place} in line"
-        assert "--wait this one stands in line" in told(*train, "--detach", "--epochs", "1").stderr
+        assert "--wait this run waits until it ends" in told(*train, "--detach", "--epochs", "1").stderr
         told("delete", waiting[0], "--stop", "--yes")
         assert not folders[0].path.exists()
         told("stop", running.id)

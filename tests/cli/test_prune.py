@@ -113,7 +113,7 @@ def test_a_run_that_someone_takes_up_at_this_moment_is_kept_and_said(cli: Comman
     result = cli("prune", "--yes")
     lock.release()
     assert result.exit_code == 1
-    assert f"kept: run {wasted[0].id} is being written by process {os.getpid()}" in result.stderr
+    assert f"not deleted: run {wasted[0].id} is being written by process {os.getpid()}" in result.stderr
     assert [folder.path.exists() for folder in wasted] == [True, False, False]
 
 
