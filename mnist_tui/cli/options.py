@@ -274,10 +274,10 @@ class Request:
             *(["--seeds"] if self.seeds is not None else []),
         ]
 
-    def one_seed(self, what: str) -> None:
-        """Raise RequestError if ``--seeds`` was given; `what` is the message's reason why one seed is enough."""
+    def one_seed(self, reason: str) -> None:
+        """Raise RequestError with this reason if ``--seeds`` was given."""
         if self.seeds is not None:
-            raise RequestError(f"--seeds {self.seeds} does not go with this command: {what}; train and sweep take it")
+            raise RequestError(f"--seeds {self.seeds} does not go with this command: {reason}; train and sweep take it")
 
     def chosen(self) -> Preset:
         """Return the named preset with the options applied; raise RequestError if it is missing or becomes invalid."""
@@ -363,7 +363,7 @@ def _option_of(parameter: Parameter) -> Any:
 
 
 def _laid_out(params: list[Any]) -> list[Any]:
-    """Show flags without a type in the help, and list options without a heading under the last one, Other options."""
+    """Show flags without a type in the help, and list options without a heading last, under "Other options"."""
     options = [param for param in params if isinstance(param, TyperOption)]
     headed = any(option.rich_help_panel for option in options)
     for option in options:

@@ -224,7 +224,7 @@ class TextColumn:
 
     @property
     def least(self) -> int:
-        """The width at which `fit` prefers leaving out other columns to cutting this one; 0: it is never cut."""
+        """The width to which `fit` may cut the column before it leaves out others; 0 if the column is never cut."""
         return self.width if self.cut else 0
 
     def cut_to(self, width: int) -> TextColumn:

@@ -71,7 +71,7 @@ def difference_text(row: ReproductionRow) -> str:
 
 
 def verdict(row: ReproductionRow, *, margin: bool = True) -> str:
-    """Return whether our accuracy agrees: ``misses (± 0.50), provisional``; the margin is left out on request."""
+    """Return the verdict on our accuracy: ``misses (± 0.50), provisional``, without margin ``misses, provisional``."""
     result = row.verdict
     if result.word not in COMPARED:
         return result.word

@@ -162,7 +162,7 @@ class StudyLines:
         self._shown = StudyState()
 
     def note(self, text: str) -> None:
-        """Print a line that is no news of the study."""
+        """Print a line as it is."""
         print_line(text, self._stream)
 
     def show(self, study: StudyState) -> None:
@@ -280,7 +280,7 @@ def check_outcome(folder: StudyFolder, study: StudyState) -> None:
 
 
 def trial_line(study: StudyState, row: TrialRow) -> str:
-    """Return ``trial 3 of 24: hidden 150, seed 1: finished, val accuracy 97.12 %, test accuracy 97.30 %, 12.3 s``."""
+    """Describe a trial that has ended: ``trial 3 of 24: hidden 150, seed 1: finished, val accuracy 97.12 %``."""
     values = values_text(row, base=not row.values, seed=len({each.seed for each in study.rows}) > 1)
     result = reason_text(row)
     if row.state == "finished":
@@ -322,7 +322,7 @@ def view(study: StudyState, *, width: int, height: int, now: float) -> Renderabl
 
 
 def progress_line(study: StudyState, now: float) -> str:
-    """Return ``7 of 24 trials, 2 running, 1 failed · about 3 min 12 s left · raw over hidden``."""
+    """Describe the progress of a study: ``7 of 24 trials, 2 running · about 12 s left · raw over hidden``."""
     if not study.rows:
         return "the study's process starts" if study.live else study.state
     parts = [f"{study.done:,} of {counted(study.total, 'trial')}", *counts(study, ("running", "pruned", "failed"))]
