@@ -19,7 +19,7 @@ import json
 import os
 import socket
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -328,7 +328,7 @@ class Visit:
         if wrong:
             await self.socket.close(code=WSCloseCode.POLICY_VIOLATION, message=wrong.encode())
 
-    def send_meta(self, message: dict[str, object]) -> None:
+    def send_meta(self, message: Mapping[str, object]) -> None:
         """Send the app a message other than input."""
         self._send(b"M", json.dumps(message).encode())
 
