@@ -143,12 +143,12 @@ def through_commands(bench: Bench, seed: int) -> None:
 def obey(run: RunFolder) -> None:
     """Takes the commands that wait, as a worker does; one that comes later is taken, too."""
     inbox = Inbox(run)
-    inbox.look()
+    inbox.new_commands()
     try:
         write_command(run, Command("pause"))
     except (RequestError, OSError):
         return
-    assert "pause" in [command.name for command in inbox.look()]
+    assert "pause" in [command.name for command in inbox.new_commands()]
 
 
 def mutations(count: int, begin: int = 0) -> range:

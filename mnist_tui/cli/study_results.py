@@ -109,7 +109,7 @@ def as_text(folder: StudyFolder, state: StudyState, width: int | None = None) ->
     if seeds and (group := _group(folder, state)) is not None:
         (preset,) = folder.bases().values()
         reference = None if any(run.sample for run in group.scored) else preset.reference
-        sentences = " ".join(group_sentences(group.called, group, reference))
+        sentences = " ".join(group_sentences(group.shown_name, group, reference))
         parts.append(textwrap.fill(sentences, width) if width else sentences)
     parts.append("\n".join([*_best_lines(folder, state), f"study      {folder.id}", f"folder     {folder.path}"]))
     return "\n\n".join(parts) + "\n"

@@ -328,6 +328,6 @@ def seed_sentences(groups: Sequence[SeedGroup]) -> tuple[str, ...]:
 
 def distinct_names(groups: Sequence[SeedGroup]) -> dict[str, str]:
     """Return the name of each group by the group's id; if several groups have a name, the id is added to it."""
-    names = {group.group: group.called for group in groups}
+    names = {group.group: group.shown_name for group in groups}
     numbers = Counter(names.values())
     return {key: f"{name} [{key}]" if numbers[name] > 1 else name for key, name in names.items()}

@@ -84,7 +84,7 @@ def withdraw(path: Path) -> bool:
 
 
 def waiting_commands(folder: ProcessFolder, *names: CommandName) -> list[Command]:
-    """Return the commands that no process has carried out yet, oldest first; of all names, or only of `names`."""
+    """Return the commands that no process has carried out yet, oldest first; if `names` are given, only those."""
     commands: list[Command] = []
     with suppress(OSError):
         for path in _entries(folder.control):
@@ -117,7 +117,7 @@ class Inbox:
         self._folder = folder
         self._known: set[str] = set()
 
-    def look(self) -> list[Command]:
+    def new_commands(self) -> list[Command]:
         """Return the commands that were written since the last call, oldest first."""
         try:
             paths = _entries(self._folder.control)
@@ -174,7 +174,7 @@ def _number(name: str) -> int:
 
 
 def _next_number(control: Path) -> int:
-    """Return the time in nanoseconds, or more than any number in use, should the clock have been set back."""
+    """Return the time in nanoseconds or, if the clock was set back, a number after the highest one in use."""
     last = 0
     with suppress(OSError):
         last = max((_number(path.name) for path in _entries(control)), default=0)

@@ -1,4 +1,4 @@
-"""Delete an ended run, discard a live one, and find and delete what is of no more use in a folder of runs.
+"""Delete runs that have ended, discard live runs, and find and delete useless runs and abandoned temporary files.
 
 Other processes write in the folder meanwhile: a file that disappears while it is examined is ignored, and a run that
 cannot be read is not changed.
@@ -38,10 +38,10 @@ def delete_run(folder: RunFolder) -> None:
         RunError: the folder leads outside itself or cannot be deleted, or another process writes the run.
     """
     folder.check_own_files()
-    _check_over(folder)
+    _check_ended(folder)
     lock = Lock(folder)
     try:
-        _check_over(folder)
+        _check_ended(folder)
         remove_folder(folder.path)
     except OSError as error:
         raise RunError(f"run {folder.id} cannot be deleted: {error}") from None
@@ -50,14 +50,14 @@ def delete_run(folder: RunFolder) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """Rename a folder to a temporary name, then delete it and its content; after an OSError, `find_waste` finds it."""
+    """Rename a folder to a temporary name, then delete it; after an OSError, `find_waste` may find the rest."""
     aside = temporary_name(path)
     path.rename(aside)
     shutil.rmtree(aside)
 
 
-def _check_over(folder: RunFolder) -> None:
-    """Refuse a live run. Whether a run without a readable status has a worker, only its lock shows."""
+def _check_ended(folder: RunFolder) -> None:
+    """Raise a RunError if a run is live. If its status cannot be read, only its lock can show that."""
     try:
         state = folder.state()
     except RunError:
@@ -89,7 +89,7 @@ def discard_run(folder: RunFolder, patience: float = PATIENCE_SECONDS) -> None:
 
 
 def _wait_for_end(folder: RunFolder, patience: float) -> bool:
-    """Wait until the worker can no longer write: until its process has ended, where that can be seen."""
+    """Wait until the worker can no longer write, and until its process has ended if it is on this machine."""
     end = time.monotonic() + patience
     while folder.state() in LIVE or is_worker(folder.path, folder.status()) or is_held(folder.lock_file):
         if time.monotonic() > end:

@@ -36,7 +36,7 @@ class Ahead:
 
     @property
     def text(self) -> str:
-        """``waiting for run 20250101-… to end; place 2 in line``."""
+        """A description of the queue: ``waiting for run 20250101-… to end; place 2 in line``."""
         return f"waiting for run {self.runs[0].id} to end; place {self.waiting + 1} in line"
 
 

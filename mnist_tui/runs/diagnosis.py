@@ -1,4 +1,4 @@
-"""The diagnosis of a run: rules that say in plain words what its figures mean.
+"""The diagnosis of a run: rules that explain its losses and accuracies in plain words.
 
 Each rule is a function that returns a finding about a run and its experiment, or None, with an entry in RULES.
 """
@@ -134,7 +134,7 @@ def _way_out(run: RunState, experiment: Experiment) -> str:
 
 
 def _rises_in_words(rows: Sequence[EpochRow], losses: Sequence[float], rises: Sequence[int], share: float) -> str:
-    """Return ``rose by more than 10 % 3 times …``; `rises` are the indices of the epochs that a loss rose in."""
+    """Return ``rose by more than 10 % 3 times …``; `rises` are the indices of the epochs in which the loss rose."""
     last = rises[-1]
     return (
         f"rose by more than {100 * share:.0f} % {len(rises)} times in the last {counted(rows, 'epoch')}, "

@@ -54,7 +54,7 @@ def is_kept(epoch: int) -> bool:
     return epoch % stride == 0
 
 
-def go_on_after(path: Path, epoch: int) -> None:
+def continue_after(path: Path, epoch: int) -> None:
     """Prepare the file for a run that continues after `epoch`: drop later epochs and cut an incomplete record off."""
     if not os.path.lexists(path):
         return

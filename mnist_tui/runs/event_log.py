@@ -1,8 +1,7 @@
-"""The log of a run's events, through which a worker informs the front ends. Each line is a JSON object; lines are only
-ever appended.
+"""The log of a run's events, through which a worker informs the front ends: a JSON object on each line.
 
-A value that is not finite is written as null, with its field's name in ``nonfinite``. `Tail` decodes every event;
-`EpochReader` and `FiguresReader` decode only the lines that they need, which is much faster.
+Lines are only appended. A value that is not finite is written as null, with its field's name in ``nonfinite``. `Tail`
+decodes every event; `EpochReader` and `FiguresReader` decode only the lines that they need, which is much faster.
 """
 
 from __future__ import annotations
@@ -263,7 +262,7 @@ class FiguresReader(_LineReader):
         self._state = RunState()
         self._rows: dict[int, EpochRow] = {}
 
-    def look(self) -> RunState:
+    def state(self) -> RunState:
         """Return the run's state by its log as it is now, without running means, matrix, weights, loads and pauses."""
         for line, _ in self._new_lines():
             if line.startswith(EPOCH_LINE):

@@ -42,7 +42,7 @@ class FolderWatch(ABC, Generic[Snapshot_co]):
 
     _last: object = None
 
-    def look(self) -> Snapshot_co | None:
+    def new_snapshot(self) -> Snapshot_co | None:
         """Return a snapshot of the folder as it is now; None if nothing has changed since the last call."""
         snapshot = self._snapshot()
         if snapshot == self._last:
@@ -124,7 +124,7 @@ class RunWatch(FolderWatch[RunSnapshot]):
             tick()
             if self.run.ended is not None:
                 self._checked = None
-            if (snapshot := self.look()) is not None:
+            if (snapshot := self.new_snapshot()) is not None:
                 yield snapshot
             if self._is_over():
                 return

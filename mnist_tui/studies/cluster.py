@@ -228,7 +228,7 @@ class Cluster(AbstractContextManager["Cluster"]):
             return [self._lose(trial, self._lost_reason) for trial in list(self._trials.values())]
         for trial in list(self._trials.values()):
             with self._losing_on_error(trial, news):
-                for command in trial.inbox.look():
+                for command in trial.inbox.new_commands():
                     trial.commands.append(command)
                     self._send_command(trial, command)
                 trial.mirror.beat()

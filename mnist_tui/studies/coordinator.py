@@ -190,7 +190,7 @@ class Coordinator:
 
     def _count_stops(self) -> int:
         """Read the study's commands; return how many commands and signals to stop there were so far."""
-        commands = self._inbox.look()
+        commands = self._inbox.new_commands()
         self._stop_commands += sum(command.name == "stop" for command in commands)
         count = self._stop_commands + self._stops()
         if count and not self._stopping:

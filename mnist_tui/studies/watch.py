@@ -62,7 +62,7 @@ def read_study(folder: StudyFolder) -> StudyState:
 
 
 class StudyWatch(FolderWatch[StudySnapshot]):
-    """Follows a study: `look` returns snapshots and raises no error; `read` only updates the state in `study`."""
+    """Follows a study: `new_snapshot` returns snapshots and raises no error; `read` only updates `study`."""
 
     def __init__(self, folder: StudyFolder) -> None:
         self.folder = folder

@@ -152,7 +152,7 @@ class Measures:
 
     def begin(self, position: Position) -> None:
         """Start to measure at `position`; what an earlier session measured beyond it is dropped."""
-        self._write(lambda: epoch_predictions.go_on_after(self._file, position.epoch))
+        self._write(lambda: epoch_predictions.continue_after(self._file, position.epoch))
         if (position.epoch, position.step) == (0, 0):
             self._report(0)
 

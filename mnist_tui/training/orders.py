@@ -56,7 +56,7 @@ class Orders:
         self._folder, inbox = folder, Inbox(folder)
 
         def look() -> None:
-            for command in inbox.look():
+            for command in inbox.new_commands():
                 if command.name != "discard" or is_waiting(folder, command):  # a discard may be withdrawn
                     self.obey(command)
 

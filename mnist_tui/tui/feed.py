@@ -87,7 +87,7 @@ class FolderFeed(Generic[SnapshotT]):
 def follow(watch: FolderWatch[SnapshotT], show: Callable[[SnapshotT], object], stop: threading.Event) -> None:
     """Call `show` with every new snapshot until `stop` is set. Blocks: for a thread."""
     while not stop.is_set():
-        snapshot = watch.look()
+        snapshot = watch.new_snapshot()
         if snapshot is not None:
             show(snapshot)
         stop.wait(READ_SECONDS)

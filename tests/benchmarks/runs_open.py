@@ -20,7 +20,7 @@ def opened(runs_dir: Path) -> tuple[float, float, dict[str, RunSummary]]:
     """Seconds until the first rows, until all, and the rows."""
     began = time.perf_counter()
     listing, first = RunListing(runs_dir), 0.0
-    for _ in listing.look():
+    for _ in listing.changes():
         first = first or time.perf_counter() - began
     listing.save()
     return first, time.perf_counter() - began, listing.runs
@@ -40,11 +40,11 @@ def medians(runs_dir: Path, *, cold: bool) -> tuple[float, float]:
 def looks(runs_dir: Path, *, whole: bool) -> float:
     """Median seconds of one more look at runs that have not changed."""
     listing = RunListing(runs_dir)
-    list(listing.look())
+    list(listing.changes())
     times: list[float] = []
     for _ in range(REPEATS):
         began = time.perf_counter()
-        assert not list(listing.look(whole=whole))
+        assert not list(listing.changes(whole=whole))
         times.append(time.perf_counter() - began)
     return statistics.median(times)
 

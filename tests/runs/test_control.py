@@ -156,11 +156,11 @@ class TestCommands:
         inbox = Inbox(run)
         control.send(run, "extend", 2)
         control.send(run, "extend", 3)
-        first, second = inbox.look()
-        assert (first.epochs, second.epochs, inbox.look()) == (2, 3, [])
+        first, second = inbox.new_commands()
+        assert (first.epochs, second.epochs, inbox.new_commands()) == (2, 3, [])
         control.settle(run, [first])
         assert [command.id for command in control.waiting_commands(run)] == [second.id]
-        assert [command.id for command in Inbox(run).look()] == [second.id], "the next worker finds it"
+        assert [command.id for command in Inbox(run).new_commands()] == [second.id], "the next worker finds it"
 
     def test_a_clock_that_is_set_back_changes_no_order(self, tmp_path, monkeypatch):
         run = live_run(tmp_path, 1.0)
@@ -168,17 +168,17 @@ class TestCommands:
         monkeypatch.setattr("time.time_ns", lambda: 5)
         control.send(run, "step")
         control.send(run, "stop")
-        assert [command.name for command in Inbox(run).look()] == ["pause", "step", "stop"]
+        assert [command.name for command in Inbox(run).new_commands()] == ["pause", "step", "stop"]
 
     def test_a_folder_that_cannot_be_read_for_a_moment_has_nothing_obeyed_twice(self, tmp_path, monkeypatch):
         run = live_run(tmp_path, 1.0)
         inbox = Inbox(run)
         control.send(run, "extend", 2)
-        assert len(inbox.look()) == 1
+        assert len(inbox.new_commands()) == 1
         with monkeypatch.context() as patched:
             patched.setattr(os, "scandir", raising(errno.EIO))
-            assert inbox.look() == []
-        assert inbox.look() == []
+            assert inbox.new_commands() == []
+        assert inbox.new_commands() == []
 
     @pytest.mark.parametrize("name", ["1-x.json", "99999999999999999999999-extend.json"])
     @pytest.mark.parametrize("make", CRAFTED, ids=lambda make: make.__name__)
@@ -186,11 +186,11 @@ class TestCommands:
         run = live_run(tmp_path, 1.0)
         make(run.control / name)
         inbox = Inbox(run)
-        assert inbox.look() == []
+        assert inbox.new_commands() == []
         control.send(run, "extend", 7)
-        assert inbox.look() == [Command("extend", 7)]
+        assert inbox.new_commands() == [Command("extend", 7)]
         control.settle(run, control.waiting_commands(run))
-        assert inbox.look() == []
+        assert inbox.new_commands() == []
         left = [path for path in run.control.iterdir() if not path.is_dir()]
         assert left == []
 
@@ -200,7 +200,7 @@ class TestCommands:
         elsewhere.mkdir()
         (elsewhere / "1-stop.json").write_text('{"name": "stop"}')
         run.control.symlink_to(elsewhere)
-        assert Inbox(run).look() == []
+        assert Inbox(run).new_commands() == []
         with pytest.raises(RunError, match="its control is a symbolic link"):
             control.send(run, "stop")
         assert [path.name for path in elsewhere.iterdir()] == ["1-stop.json"]

@@ -197,8 +197,8 @@ def test_no_crafted_command_is_in_the_way_of_others(run, outside):
     (place / "1-i.json").write_bytes(b"\xff\xfe\x00")
     (place / "2-pause.json").write_text('{"name": "pause", "by": "a later version"}')
     inbox = Inbox(run)
-    assert inbox.look() == [Command("pause")]
-    assert inbox.look() == []
+    assert inbox.new_commands() == [Command("pause")]
+    assert inbox.new_commands() == []
     assert (outside / "kept.json").read_text() == "{}\n"
     assert sorted(path.name for path in place.iterdir()) == ["1-d.json", "2-pause.json"]
 
@@ -206,7 +206,7 @@ def test_no_crafted_command_is_in_the_way_of_others(run, outside):
 def test_commands_are_not_taken_through_a_link(run, outside):
     (outside / "1-stop.json").write_text('{"name": "stop"}')
     linked(run, "control", outside)
-    assert Inbox(run).look() == []
+    assert Inbox(run).new_commands() == []
     assert (outside / "1-stop.json").exists()
 
 

@@ -30,7 +30,7 @@ from tests.runs.synthetic import epoch_ended, finished_run, settle, write_events
 
 def looked(runs: RunListing, *, whole: bool = True) -> dict[str, RunSummary]:
     """What a look found to be new or changed."""
-    return {run.run: run for change in runs.look(whole=whole) for run in change.runs}
+    return {run.run: run for change in runs.changes(whole=whole) for run in change.runs}
 
 
 def rewritten(path: Path, text: str) -> None:
@@ -92,9 +92,9 @@ def test_a_glance_sees_what_the_whole_replay_sees(tmp_path_factory, events, cuts
     glance = FiguresReader(log)
     for cut in sorted(cuts):
         log.write_bytes(text[: round(cut * len(text))])
-        glance.look()
+        glance.state()
     log.write_bytes(text)
-    seen, whole = glance.look(), replayed(log)
+    seen, whole = glance.state(), replayed(log)
     assert (seen.history, seen.epochs, seen.ended, seen.start) == (
         whole.history,
         whole.epochs,
@@ -108,7 +108,7 @@ def test_a_glance_reads_logs_of_before_the_plain_loss(tmp_path):
     doc = json.loads(encode(epoch_ended(1)))
     del doc["plain_loss"], doc["plain_accuracy"]
     log.write_text(json.dumps(doc, separators=(",", ":")) + "\n" + '{"type":"epoch","epoch":' + "\n")
-    assert FiguresReader(log).look().history == replayed(log).history
+    assert FiguresReader(log).state().history == replayed(log).history
     assert len(replayed(log).history) == 1
 
 
@@ -227,7 +227,7 @@ def test_runs_that_come_and_go_are_told(tmp_path):
     for path in sorted(first.path.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     first.path.rmdir()
-    assert [change.gone for change in runs.look(whole=False)] == [(first.id,)]
+    assert [change.gone for change in runs.changes(whole=False)] == [(first.id,)]
     assert list(runs.runs) == [second.id]
 
 
@@ -276,5 +276,5 @@ def test_a_row_is_whole_though_its_matrix_was_cut_out(tmp_path):
     ended = epoch(1, val_loss=None, plain_loss=0.75, plain_accuracy=0.625)
     log = tmp_path / "events.jsonl"
     log.write_text(encode(ended) + "\n")
-    (row,) = FiguresReader(log).look().history
+    (row,) = FiguresReader(log).state().history
     assert (row.plain_loss, row.plain_accuracy, row.val_loss) == (0.75, 0.625, None)

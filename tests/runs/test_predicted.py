@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.experiment.spec import MAX_EPOCHS
-from mnist_tui.runs.epoch_predictions import EVERY_EPOCH, PredictionsReader, append, go_on_after, is_kept
+from mnist_tui.runs.epoch_predictions import EVERY_EPOCH, PredictionsReader, append, continue_after, is_kept
 
 
 def probabilities(epoch, images=50):
@@ -67,7 +67,7 @@ def test_a_writer_killed_in_mid_record_spoils_nothing_that_follows(tmp_path_fact
         file.truncate(torn)
     there = PredictionsReader(path)
     assert there.epochs() == [1, 2]
-    go_on_after(path, 2)
+    continue_after(path, 2)
     written(path, (3, 4))
     for reader in (there, PredictionsReader(path)):
         assert reader.epochs() == [1, 2, 3, 4]
@@ -78,7 +78,7 @@ def test_a_resumption_drops_what_lies_beyond_also_for_who_was_reading_all_the_ti
     path = written(tmp_path / "predicted.bin", (1, 2, 3, 4))
     there = PredictionsReader(path)
     assert there.epochs() == [1, 2, 3, 4]
-    go_on_after(path, 2)
+    continue_after(path, 2)
     assert there.epochs() == PredictionsReader(path).epochs() == [1, 2]
     assert there.read(3) is None
     other = probabilities(99)
@@ -89,10 +89,10 @@ def test_a_resumption_drops_what_lies_beyond_also_for_who_was_reading_all_the_ti
 
 def test_going_on_where_nothing_lies_beyond_leaves_the_file_as_it_is(tmp_path):
     path = tmp_path / "predicted.bin"
-    go_on_after(path, 0)
+    continue_after(path, 0)
     assert not path.exists()
     before = written(path, (1, 2)).read_bytes()
-    go_on_after(path, 2)
+    continue_after(path, 2)
     assert path.read_bytes() == before
 
 

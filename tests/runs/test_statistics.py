@@ -125,7 +125,7 @@ def test_groups_of_one_dataset_are_paired_the_best_first(tmp_path: Path) -> None
                 created=BEGIN + seed + 100 * level,
             )
     (pair,) = pairs(seed_groups(list_runs(tmp_path)))
-    assert (pair.first.called, pair.second.called) == ("hog (3 epochs)", "raw (3 epochs)")
+    assert (pair.first.shown_name, pair.second.shown_name) == ("hog (3 epochs)", "raw (3 epochs)")
     found = pair.paired("test_accuracy")
     assert found is not None
     assert (found.n, found.difference) == (2, pytest.approx(0.03))

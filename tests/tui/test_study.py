@@ -88,7 +88,7 @@ async def test_the_screen_follows_the_study_and_tells_its_end(under_way: Recorde
 
 
 async def test_every_column_sorts_both_ways_with_what_is_missing_last(under_way: RecordedStudy) -> None:
-    study = (StudyWatch(under_way.folder).look() or pytest.fail("nothing to see")).study
+    study = (StudyWatch(under_way.folder).new_snapshot() or pytest.fail("nothing to see")).study
     shape = trial_table.table_shape(study)
     for column in study_view.table_columns(shape):
         for descending in (False, True):

@@ -19,14 +19,14 @@ from tests.tui.recorded_studies import AXES, RecordedStudy
 
 def test_a_stopped_trial_has_not_ended_and_is_missing(under_way: RecordedStudy) -> None:
     under_way.end(5, "stopped").finish("stopped", "as asked")
-    seen = StudyWatch(under_way.folder).look() or pytest.fail("nothing to see")
+    seen = StudyWatch(under_way.folder).new_snapshot() or pytest.fail("nothing to see")
     assert study_view.share_done(seen.study)[1] == "4 of 6 ended"
     assert study_view.progress_text(seen, 0.0).startswith("2 missing (1 stopped) · 1 pruned · best #")
 
 
 def test_a_stopped_trial_does_not_wait_while_the_study_goes_on(under_way: RecordedStudy) -> None:
     under_way.end(5, "stopped")
-    seen = StudyWatch(under_way.folder).look() or pytest.fail("nothing to see")
+    seen = StudyWatch(under_way.folder).new_snapshot() or pytest.fail("nothing to see")
     assert study_view.progress_text(seen, 0.0).startswith("0 running · 1 waiting · 1 pruned · 1 stopped")
 
 
@@ -35,14 +35,16 @@ def test_a_point_with_a_failed_seed_is_no_longer_running(place: Path) -> None:
     for number in range(1, 6):
         study.run(number, 12).end(number)
     study.run(6, 2).end(6, "failed", "no memory").finish()
-    state = (StudyWatch(study.folder).look() or pytest.fail("nothing to see")).study
+    state = (StudyWatch(study.folder).new_snapshot() or pytest.fail("nothing to see")).study
     points = study_view.points(state.rows, default_order(state), trial_table.table_shape(state))
     assert {one.state for one, _ in points} == {"finished"}
     assert [len(trials) for _, trials in points] == [2, 2, 2]
 
 
 def test_trials_that_are_no_contest_come_as_they_are_trained(place: Path) -> None:
-    contest = (StudyWatch(RecordedStudy(place).under_way().folder).look() or pytest.fail("nothing to see")).study
+    contest = (
+        StudyWatch(RecordedStudy(place).under_way().folder).new_snapshot() or pytest.fail("nothing to see")
+    ).study
     assert default_order(contest) == RowOrder("val_accuracy", True)
     assert default_order(replace(contest, compares=False, kind="reproduction")) == RowOrder("number")
     assert default_order(replace(contest, compares=False, kind="seeds")) == RowOrder("seed")
@@ -53,7 +55,7 @@ def test_events_of_a_newer_version_are_passed_over(under_way: RecordedStudy) -> 
     with under_way.folder.events_file.open("a", encoding="utf-8") as log:
         log.write('{"type":"trial_dreamed","time":1.0,"number":5}\n')
     under_way.run(6, 3)
-    seen = StudyWatch(under_way.folder).look() or pytest.fail("nothing to see")
+    seen = StudyWatch(under_way.folder).new_snapshot() or pytest.fail("nothing to see")
     assert (seen.state, seen.reason, seen.study.count("running")) == ("running", "", 2)
 
 
@@ -69,7 +71,7 @@ def test_a_thousand_trials_are_listed_in_the_order_of_every_column(place: Path) 
     study = RecordedStudy(place, axes, epochs=20).begin()
     for number in range(1, 951):
         study.run(number, 2).end(number)
-    state = (StudyWatch(study.folder).look() or pytest.fail("nothing to see")).study
+    state = (StudyWatch(study.folder).new_snapshot() or pytest.fail("nothing to see")).study
     shape = trial_table.table_shape(state)
     rows = study_view.RowCache()
     for column in study_view.table_columns(shape):
@@ -78,7 +80,7 @@ def test_a_thousand_trials_are_listed_in_the_order_of_every_column(place: Path) 
 
 
 def test_parallel_axes_have_the_values_in_their_order_and_the_best_score_at_the_top(under_way: RecordedStudy) -> None:
-    study = (StudyWatch(under_way.folder).look() or pytest.fail("nothing to see")).study
+    study = (StudyWatch(under_way.folder).new_snapshot() or pytest.fail("nothing to see")).study
     axes, strands = plots.parallel(study.rows, trial_table.table_shape(study))
     assert [axis.title for axis in axes] == ["hidden", "activation", "val acc."]
     assert [label for _, label in axes[0].ticks] == ["50", "150", "250"]
@@ -91,7 +93,7 @@ def test_small_multiples_of_several_presets_are_told_apart_by_what_their_names_d
     study = RecordedStudy(place, AXES[:1]).begin()
     for number in (1, 2):
         study.run(number, 2).end(number)
-    state = (StudyWatch(study.folder).look() or pytest.fail("nothing to see")).study
+    state = (StudyWatch(study.folder).new_snapshot() or pytest.fail("nothing to see")).study
     names = ("labo04-hog-tanh-ppc7", "labo04-hog-tanh-ppc7-or16")
     rows = tuple(replace(row, base=name, values=()) for row, name in zip(state.rows, names, strict=False))
     several = replace(state, kind="reproduction", axes=(), rows=rows)

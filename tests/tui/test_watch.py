@@ -32,12 +32,12 @@ class Clock:
 def test_a_look_tells_only_what_has_changed(record: Any) -> None:
     run = record().begin()
     watch = RunWatch(run.folder, Clock())
-    first = watch.look()
+    first = watch.new_snapshot()
     assert first is not None
     assert first.state == "starting"
-    assert watch.look() is None
+    assert watch.new_snapshot() is None
     run.epoch(1)
-    second = watch.look()
+    second = watch.new_snapshot()
     assert second is not None
     assert [row.epoch for row in second.run.history] == [1]
 
@@ -45,14 +45,14 @@ def test_a_look_tells_only_what_has_changed(record: Any) -> None:
 def test_half_a_line_is_waited_for(record: Any) -> None:
     run = record().begin()
     watch = RunWatch(run.folder, Clock())
-    watch.look()
+    watch.new_snapshot()
     line = encode(Warned(text="something to know", time=1.0)).encode() + b"\n"
     with run.folder.events_file.open("ab") as log:
         log.write(line[:20])
-    assert watch.look() is None
+    assert watch.new_snapshot() is None
     with run.folder.events_file.open("ab") as log:
         log.write(line[20:])
-    snapshot = watch.look()
+    snapshot = watch.new_snapshot()
     assert snapshot is not None
     assert snapshot.run.warnings == ("something to know",)
 
@@ -60,12 +60,12 @@ def test_half_a_line_is_waited_for(record: Any) -> None:
 def test_a_worker_that_died_is_crashed_with_the_end_of_its_log_and_revives_when_it_speaks(record: Any) -> None:
     run, clock = record().begin().epoch(1), Clock()
     watch = RunWatch(run.folder, clock)
-    assert (watch.look() or RunSnapshot(run.folder)).state == "running"
+    assert (watch.new_snapshot() or RunSnapshot(run.folder)).state == "running"
     run.folder.log_file.write_text("\n".join(f"line {number}" for number in range(100)))
     run.status("running", dead=True)
-    assert watch.look() is None, "the worker is looked for once a second, not at every look"
+    assert watch.new_snapshot() is None, "the worker is looked for once a second, not at every look"
     clock.tick()
-    crashed = watch.look()
+    crashed = watch.new_snapshot()
     assert crashed is not None
     assert crashed.state == "crashed"
     assert not crashed.live
@@ -73,14 +73,14 @@ def test_a_worker_that_died_is_crashed_with_the_end_of_its_log_and_revives_when_
     assert len(crashed.log) == 12
     run.status("running").epoch(2)
     clock.tick()
-    assert (watch.look() or crashed).state == "running"
+    assert (watch.new_snapshot() or crashed).state == "running"
 
 
 def test_a_run_that_ended_before_its_first_event_says_why(record: Any) -> None:
     run = record()
     status = run.folder.status()
     run.folder.write_status(type(status)("failed", reason="the folder is being written by process 7"))
-    snapshot = RunWatch(run.folder, Clock()).look()
+    snapshot = RunWatch(run.folder, Clock()).new_snapshot()
     assert snapshot is not None
     assert (snapshot.state, snapshot.reason) == ("failed", "the folder is being written by process 7")
 
@@ -89,16 +89,16 @@ def test_an_end_in_the_log_goes_before_the_status(record: Any) -> None:
     run = record().begin().epoch(1)
     run.finish("finished", test_accuracy=0.9)
     run.status("running", dead=True)
-    assert (RunWatch(run.folder, Clock()).look() or RunSnapshot(run.folder)).state == "finished"
+    assert (RunWatch(run.folder, Clock()).new_snapshot() or RunSnapshot(run.folder)).state == "finished"
 
 
 def test_a_folder_that_is_gone_is_said_to_be_gone(record: Any) -> None:
     run, clock = record().begin(), Clock()
     watch = RunWatch(run.folder, clock)
-    watch.look()
+    watch.new_snapshot()
     shutil.rmtree(run.folder.path)
     clock.tick()
-    snapshot = watch.look()
+    snapshot = watch.new_snapshot()
     assert snapshot is not None
     assert snapshot.state == "crashed"
     assert "is gone" in snapshot.reason
@@ -118,7 +118,7 @@ def test_memory_stays_flat_over_thousands_of_epochs(record: Any) -> None:
             ]
         run.write(*events)
         del events
-        watch.look()
+        watch.new_snapshot()
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
 

@@ -209,7 +209,7 @@ class SeedGroup:
     scored: tuple[RunSummary, ...]
 
     @property
-    def called(self) -> str:
+    def shown_name(self) -> str:
         """The user's name, if all runs have the same one; else the preset and the changes to it: ``hog (ppc 7)``."""
         newest = self.runs[0]
         if newest.name and all(run.name == newest.name for run in self.runs):
@@ -285,7 +285,7 @@ def seed_groups(runs: Iterable[RunSummary]) -> list[SeedGroup]:
 
 
 def pairs(groups: Iterable[SeedGroup]) -> list[GroupPair]:
-    """Pair the group with the best mean accuracy on each dataset with each other group there, the next best first."""
+    """Return pairs on each dataset: the group with the best mean accuracy with every other one, the next best first."""
     by_data: dict[tuple[str, bool], list[tuple[float, SeedGroup]]] = {}
     for group in groups:
         if (accuracy := group.spread("test_accuracy")) is not None:

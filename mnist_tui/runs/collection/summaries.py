@@ -1,4 +1,4 @@
-"""Summaries of runs, one line of a list each. They are cached: later only runs that have changed are read again.
+"""Summaries of runs for lists, with a cache, so that only runs that have changed are read again.
 
 The cache is one file in the runs folder. An entry is valid only while the sizes and times of the run's files, and its
 preset, are those from which it was made.
@@ -246,7 +246,7 @@ def _values(experiment: Experiment) -> dict[str, str]:
 def summary_of(folder: RunFolder) -> RunSummary:
     """Read one run's summary from its folder; raises a RunError or a PresetError where the folder is not a run's."""
     fixed = fixed_of(folder, Presets())
-    summary = summary_from(folder, fixed, FiguresReader(folder.events_file).look(), read_label(folder), folder.state())
+    summary = summary_from(folder, fixed, FiguresReader(folder.events_file).state(), read_label(folder), folder.state())
     return replace(summary, damaged=damage_of(folder, read_before=True))
 
 
@@ -330,7 +330,7 @@ class _Known:
 
 
 class RunListing:
-    """The summaries of all runs of a folder, kept up to date by `look`. For one thread at a time.
+    """The summaries of all runs of a folder, kept up to date by `changes`. For one thread at a time.
 
     Attributes:
         skipped: entries of the folder that could not be examined.
@@ -344,10 +344,10 @@ class RunListing:
 
     @property
     def runs(self) -> dict[str, RunSummary]:
-        """The summary of every run by id, as of the last look; a run that cannot be read is damaged."""
+        """The summary of every run by id, as of the last call of `changes`; a run that cannot be read is damaged."""
         return {run: known.summary for run, known in self._known.items()}
 
-    def look(self, *, whole: bool = True) -> Iterator[Change]:
+    def changes(self, *, whole: bool = True) -> Iterator[Change]:
         """Examine the folder and yield the changes since the last call, in parts, the first of them soon.
 
         Args:
@@ -426,7 +426,7 @@ class RunListing:
             file_state, state = folder.status().state, folder.state()
             if fixed is None or before is None or presets.stamp(fixed.preset.name) != before.preset:
                 fixed = fixed_of(folder, presets)
-            summary = summary_from(folder, fixed, figures.look(), read_label(folder), state)
+            summary = summary_from(folder, fixed, figures.state(), read_label(folder), state)
             damaged = before.summary.damaged if before and file_state in LIVE else damage_of(folder, read_before=True)
             summary = replace(summary, damaged=damaged)
         except (RunError, PresetError):
@@ -461,7 +461,7 @@ class RunListing:
 def list_runs(runs_dir: Path) -> list[RunSummary]:
     """Return the summaries of all runs of a folder, newest first; a run that cannot be read is damaged."""
     listing = RunListing(runs_dir)
-    for _ in listing.look():
+    for _ in listing.changes():
         pass
     listing.save()
     return [summary for _, summary in sorted(listing.runs.items(), reverse=True)]

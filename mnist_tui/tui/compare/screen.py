@@ -305,7 +305,7 @@ class CompareScreen(BenchScreen[None]):
     @work(thread=True, exit_on_error=False)
     def _read_logs(self, runs: list[RunSummary]) -> None:
         """Read histories and the summaries of live runs, and make the sentences. SciPy's import takes long."""
-        histories = {run.run: self._readers[run.run].look().history for run in runs}
+        histories = {run.run: self._readers[run.run].state().history for run in runs}
         runs = [_updated(run) for run in runs]
         self.post_message(self.LogsRead(histories, runs, seed_sentences(seed_groups(runs))))
 

@@ -177,7 +177,7 @@ class RunsScreen(BenchScreen[None]):
     @work(thread=True, group="look", exit_on_error=False)
     def _read_folders(self, whole: bool) -> None:
         try:
-            for change in self._listing.look(whole=whole):
+            for change in self._listing.changes(whole=whole):
                 self.post_message(self.FoldersRead(change))
             if whole:
                 self._listing.save()
