@@ -266,14 +266,8 @@ def reproduce(
     Ctrl-C and SIGTERM stop and save; the same command again trains what is missing.
     """
     from mnist_tui.cli.reproduction_table import plan, plan_document
+    from mnist_tui.studies.reproduction import table as tables
     from mnist_tui.studies.reproduction.published_experiments import choose, sources
-    from mnist_tui.studies.reproduction.table import (
-        build_table,
-        find_runs,
-        missing_seeds,
-        missing_trainings,
-        read_explanations,
-    )
 
     _check_together(named, dry_run=dry_run, from_runs=from_runs, again=again, detach=detach, output=output)
     fields = checked_workers(workers, threads, scheduler)
@@ -283,11 +277,12 @@ def reproduce(
     number = checked_whole("--seeds", seeds, MAX_SEEDS)
 
     def read_table() -> ReproductionTable:
-        found = find_runs(place, [experiment.mathematics for source in every for experiment in source.experiments])
-        return build_table(chosen, found, among=every, seeds=number, explanations=read_explanations())
+        experiments = [experiment.mathematics for source in every for experiment in source.experiments]
+        found, explanations = tables.find_runs(place, experiments), tables.read_explanations()
+        return tables.build_table(chosen, found, among=every, seeds=number, explanations=explanations)
 
     table = read_table()
-    parts = () if from_runs else missing_seeds(table.rows, again=again)
+    parts = () if from_runs else tables.missing_seeds(table.rows, again=again)
     if dry_run and as_json:
         print_json(plan_document(table, parts))
         return
@@ -300,7 +295,7 @@ def reproduce(
         return
     experiments = counted(sum(len(source.experiments) for source in chosen), "experiment")
     fields["title"] = f"reproduction of {' '.join(words) if len(words) <= 2 else experiments}"
-    folder = _begin(place, fields, missing_trainings(parts))
+    folder = _begin(place, fields, tables.missing_trainings(parts))
     if detach:
         follow_to_end(folder, as_json=as_json, detach=True)
         return

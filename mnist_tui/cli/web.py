@@ -373,7 +373,7 @@ class Visit:
             async with asyncio.timeout(STARTING_SECONDS):
                 for _ in range(MOST_LINES_BEFORE):
                     if await stdout.readline() == SIGN_OF_LIFE:
-                        self._resize(*self._size)  # the page's size may have changed meanwhile
+                        self._send_size()  # it may have changed meanwhile
                         return stdout
         return None
 
@@ -425,7 +425,7 @@ class Visit:
                 self._send(b"D", keys.encode("utf-8", "replace"))
             case ["resize", {"width": int(columns), "height": int(rows)}]:
                 self._size = bounded(columns, rows)
-                self._resize(*self._size)
+                self._send_size()
             case ["ping", str(sent)]:
                 await self.socket.send_json(["pong", sent])
             case ["blur" | "focus" as what, *_]:
@@ -433,8 +433,8 @@ class Visit:
             case _:
                 raise MalformedMessageError("the page never sends such a message")
 
-    def _resize(self, columns: int, rows: int) -> None:
-        self.send_meta({"type": "resize", "width": columns, "height": rows})
+    def _send_size(self) -> None:
+        self.send_meta({"type": "resize", "width": self._size[0], "height": self._size[1]})
 
     def _send(self, kind: Literal[b"D", b"M"], contents: bytes) -> None:
         """Send the app a packet, which is dropped if the app does not run.
