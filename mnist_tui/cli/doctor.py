@@ -25,6 +25,9 @@ from mnist_tui import PROGRAM, __version__, python_process
 from mnist_tui.cli.errors import FAILED
 from mnist_tui.cli.options import DataDir, Json, RunsDir, data_folder, option, runs_folder
 from mnist_tui.cli.output import print_json, print_line
+from mnist_tui.data.places import download_cache
+from mnist_tui.experiment.presets import user_folder
+from mnist_tui.locks import why_unsupported
 from mnist_tui.paths import PathError, log_folder
 from mnist_tui.settings import load_settings, settings_file_text
 from mnist_tui.wording import counted, size
@@ -142,9 +145,6 @@ def folders(runs_dir: Callable[[], Path]) -> Iterator[Check]:
     Args:
         runs_dir: returns the runs folder; it may raise PathError.
     """
-    from mnist_tui.data.places import download_cache
-    from mnist_tui.experiment.presets import user_folder
-
     for name, get_folder, advice in (
         ("runs folder", runs_dir, "name another with --runs-dir or MNIST_TUI_RUNS"),
         ("presets folder", user_folder, "name another with MNIST_TUI_CONFIG"),
@@ -171,8 +171,6 @@ def folders(runs_dir: Callable[[], Path]) -> Iterator[Check]:
 
 
 def _locks(folder: Path) -> Check:
-    from mnist_tui.locks import why_unsupported
-
     try:
         why = why_unsupported(folder)
     except OSError as error:

@@ -130,8 +130,7 @@ Force = Annotated[bool, option("--force", None, "Replace files that exist.")]
 Yes = Annotated[bool, option("--yes -y", None, "Do not ask for confirmation; needed if there is no terminal.")]
 SAMPLE_HELP = "Use the bundled digits if MNIST is not here and cannot be downloaded."
 AllowSample = Annotated[bool, option("--allow-sample", None, SAMPLE_HELP)]
-DETACH_HELP = "Print the id at once; the training goes on in the background."
-Detach = Annotated[bool, option("--detach", None, DETACH_HELP)]
+Detach = Annotated[bool, option("--detach", None, "Print the id at once; the training goes on in the background.")]
 DEVICES = "auto|cpu|gpu[:N]"
 RUN_HELP = "A run's id, a unique beginning of one, its folder, or latest."
 Run = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP, autocompletion=complete_run)]

@@ -158,7 +158,6 @@ TRIALS_HELP = f"How many combinations random or tpe may try; {SEARCH_TRIALS} by 
 Trials = Annotated[str | None, option("--trials", "N", TRIALS_HELP, panel="Sweep")]
 PRUNE_HELP = "Stop trials early that do worse than the others."
 Prune = Annotated[bool, option("--prune/--no-prune", None, PRUNE_HELP, panel="Sweep")]
-NEW_HELP = "Begin a new study even if an unfinished one is the same."
 
 
 @with_experiment
@@ -174,7 +173,7 @@ def sweep(
     workers: Workers = None,
     threads: Threads = None,
     scheduler: Scheduler = None,
-    new: Annotated[bool, option("--new", None, NEW_HELP)] = False,
+    new: Annotated[bool, option("--new", None, "Begin a new study even if an unfinished one is the same.")] = False,
     yes: Annotated[bool, option("--yes -y", None, f"Allow more than {MANY:,} trials.")] = False,
     detach: Detach = False,
     as_json: Json = False,

@@ -55,7 +55,6 @@ from mnist_tui.wording import counted, loss, percent, seconds
 
 LOG_LINES = 12
 LOOK_SECONDS = 1.0
-WAIT_HELP = "Wait until no earlier run trains on the same device."
 NEW_HELP = "With --seeds: begin a new group even if an unfinished one is the same."
 THREADS_HELP = "Threads of one operation on the CPU, 1 to its cores; a result's last bits depend on it."
 
@@ -66,7 +65,7 @@ def train(
     *,
     request: Request,
     detach: Detach = False,
-    wait: Annotated[bool, option("--wait", None, WAIT_HELP)] = False,
+    wait: Annotated[bool, option("--wait", None, "Wait until no earlier run trains on the same device.")] = False,
     new: Annotated[bool, option("--new", None, NEW_HELP)] = False,
     threads: Annotated[str | None, option("--threads", "N", THREADS_HELP, panel="Training")] = None,
     as_json: Json = False,
