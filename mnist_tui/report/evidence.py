@@ -141,14 +141,17 @@ def read_evidence(folder: RunFolder, presets: Presets | None = None) -> Evidence
         missing.append("predictions.npz is not there or cannot be read: the misclassified images cannot be shown.")
     created = launch.created if launch is not None else state.started
     names = results.get("class_names") or (state.data.class_names if state.data else None)
-    origin = (presets or Presets()).find(preset.name)
+    origin, changes = (presets or Presets()).find(preset.name), ""
+    if origin is not None:
+        training = origin.experiment.training.model_copy(update={"seed": preset.experiment.training.seed})
+        changes = difference(origin.experiment.model_copy(update={"training": training}), preset.experiment)
     fixed = fixed_from(preset, origin, created or 0.0)
     return Evidence(
         folder=folder,
         preset=preset,
         complexity=complexity,
         summary=summary_from(folder, fixed, state, read_label(folder), state.state),
-        changes="" if origin is None else difference(_with_seed_of(preset, origin), preset.experiment),
+        changes=changes,
         document=assemble_document(folder, preset, launch, state, folder_state=state.state, results=results),
         state=state,
         results=results,
@@ -217,8 +220,3 @@ def read_predictions(path: Path) -> Predictions | None:
 
 def _are_indices(numbers: NDArray[Any], bound: int) -> bool:
     return numbers.dtype.kind in "ui" and (len(numbers) == 0 or (numbers.min() >= 0 and numbers.max() < bound))
-
-
-def _with_seed_of(preset: Preset, origin: Preset) -> Experiment:
-    training = origin.experiment.training.model_copy(update={"seed": preset.experiment.training.seed})
-    return origin.experiment.model_copy(update={"training": training})

@@ -277,7 +277,7 @@ def _total_sentences(complexity: Complexity) -> list[str]:
         sizes = [layer.output_shape[-1] for layer in normalised]
         ranks = {len(layer.output_shape) for layer in normalised}
         each = "channel or feature" if len(ranks) > 1 else "channel" if ranks == {3} else "feature"
-        product = f"4 × ({' + '.join(f'{one:,}' for one in sizes)})" if len(sizes) > 1 else f"4 × {sizes[0]:,}"
+        product = f"4 × ({' + '.join(f'{size:,}' for size in sizes)})" if len(sizes) > 1 else f"4 × {sizes[0]:,}"
         sentences.append(
             f"Batch normalisation has four parameters for each {each}: a scale and an offset, which are trained, and a "
             f"moving mean and a moving variance, which are not: {product} = {c.other:,}."
@@ -311,17 +311,17 @@ def _cost_sentences(complexity: Complexity, experiment: Experiment) -> list[str]
     c = complexity
     costliest = max(c.layers, key=lambda layer: layer.macs)
     share = "all of them" if costliest.macs == c.macs else f"{costliest.macs:,} of them ({costliest.macs / c.macs:.1%})"
-    kept, optimizer = experiment.optimizer.slots, type(experiment.optimizer).__name__
+    slots, optimizer = experiment.optimizer.slots, type(experiment.optimizer).__name__
     if isinstance(experiment.optimizer, Ridge):
         edge = next(layer.inputs for layer in c.layers if layer.name == "output") + 1
         training = (
             f"to solve the output layer, its normal equations take {edge:,} × {edge:,} numbers of 8 bytes, "
             f"{_bytes(8 * edge * edge)}"
         )
-    elif kept:
+    elif slots:
         training = (
-            f"while training, {optimizer} keeps {counted(kept, 'more value')} for each trainable parameter, "
-            f"{_bytes(c.training_bytes(kept))} with them (gradients and activations not counted)"
+            f"while training, {optimizer} keeps {counted(slots, 'more value')} for each trainable parameter, "
+            f"{_bytes(c.training_bytes(slots))} with them (gradients and activations not counted)"
         )
     else:
         training = f"{optimizer} keeps no more values while training (gradients and activations not counted)"
@@ -349,7 +349,7 @@ def _hidden_layers(dense: Sequence[Dense]) -> str:
     if len(activations) > 1:
         each = [f"{counted(layer.units, 'neuron')} ({layer.activation})" for layer in dense]
         return f"{layers} of {listed(each)}"
-    sizes = f"{listed([f'{one:,}' for one in units])} neurons"
+    sizes = f"{listed([f'{number:,}' for number in units])} neurons"
     if len(set(units)) == 1:
         sizes = f"{counted(units[0], 'neuron')}{' each' if len(units) > 1 else ''}"
     return f"{layers} of {sizes} ({dense[0].activation})"

@@ -27,8 +27,6 @@ from mnist_tui.runs.scores import in_words, worst_confusions
 from mnist_tui.runs.state import LIVE
 from mnist_tui.wording import DASH, count, counted, in_utc, listed, loss, noun, percent, seconds, size
 
-SHORT_NAME = 6
-"""The most characters of a class name above a column of the matrix."""
 RERUN_COMMAND = shlex.join(["mnist-tui", "train", "--preset", "experiment.toml"])
 """The command that trains the experiment again, for the folder with `experiment.toml`."""
 
@@ -216,7 +214,7 @@ def _published_rows(evidence: Evidence) -> list[tuple[str, ...]]:
 
 def _confusion_table(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> MarkdownTable:
     """Return the confusion matrix in counts; if class names are long, the columns have their numbers instead."""
-    short = max(map(len, names)) <= SHORT_NAME
+    short = max(map(len, names)) <= 6
     heads = names if short else [str(number) for number in range(len(names))]
     rows = [
         (name if short else f"{number} {name}", *map(count, row))

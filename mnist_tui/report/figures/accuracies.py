@@ -82,15 +82,15 @@ def place_labels(
     """
     from matplotlib.transforms import Bbox
 
-    taken = [Bbox.from_extents(x - MARKER, y - MARKER, x + MARKER, y + MARKER) for x, y in spots]
+    occupied = [Bbox.from_extents(x - MARKER, y - MARKER, x + MARKER, y + MARKER) for x, y in spots]
     placed: dict[int, Bbox] = {}
     for at in sorted(range(len(spots)), key=lambda at: spots[at]):
         corners = _label_corners(*spots[at], widths[at], height)
         places = [Bbox.from_bounds(left, bottom, widths[at], height) for left, bottom in corners]
         inside = [box for box in places if all(frame.contains(*corner) for corner in (box.min, box.max))]
-        free = (box for box in inside if not any(map(box.fully_overlaps, taken)))
+        free = (box for box in inside if not any(map(box.fully_overlaps, occupied)))
         placed[at] = next(free, (inside or places)[0])
-        taken.append(placed[at])
+        occupied.append(placed[at])
     return [placed[at] for at in range(len(spots))]
 
 

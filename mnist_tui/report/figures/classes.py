@@ -55,7 +55,7 @@ def confusion_figure(name: str, matrix: Counts, class_names: Sequence[str], what
         return draw.without_data(name, f"Confusion matrix ({what}).", why, data)
     right = sum(row[index] for index, row in enumerate(counts))
     result = f"{count(right)} of {count(images)} right, {percent(share)}"
-    worst = [in_words(one) for one in worst_confusions(counts, class_names, 3)]
+    worst = [in_words(confusion) for confusion in worst_confusions(counts, class_names, 3)]
     confusions = f"Most frequent confusions: {'; '.join(worst)}." if worst else "No image was confused."
     alt = f"Confusion matrix of {counted(counts, 'class')}, {what}: {result}. {confusions}"
     caption = (
@@ -196,13 +196,10 @@ def mistake_figure(name: str, predictions: Predictions, class_names: Sequence[st
     import numpy as np
 
     probabilities = predictions.probabilities[predictions.misclassified]
-    true, wrong, certainty = (
-        predictions.labels[predictions.misclassified],
-        probabilities.argmax(1),
-        probabilities.max(1),
-    )
-    kept = true != wrong
-    images, true, wrong, certainty = predictions.images[kept], true[kept], wrong[kept], certainty[kept]
+    true, wrong = predictions.labels[predictions.misclassified], probabilities.argmax(axis=1)
+    certainty = probabilities.max(axis=1)
+    confused = true != wrong
+    images, true, wrong, certainty = predictions.images[confused], true[confused], wrong[confused], certainty[confused]
     order = np.argsort(-np.nan_to_num(certainty), kind="stable")
     counts = np.zeros((len(class_names), len(class_names)), int)
     np.add.at(counts, (true, wrong), 1)
@@ -214,9 +211,10 @@ def mistake_figure(name: str, predictions: Predictions, class_names: Sequence[st
         why = "No image was misclassified, so there is none to show."
         return draw.without_data(name, "Misclassified images.", why, data)
     rows: list[tuple[str, NDArray[np.uint8], list[float]]] = []
-    for one in confusions[:MISTAKE_ROWS]:
-        places = [at for at in order if true[at] == one.true and wrong[at] == one.predicted][:MISTAKE_COLUMNS]
-        rows.append((in_words(one), _picture_strip(images[places]), certainty[places].tolist()))
+    for confusion in confusions[:MISTAKE_ROWS]:
+        pair = (confusion.true, confusion.predicted)
+        places = [at for at in order if (true[at], wrong[at]) == pair][:MISTAKE_COLUMNS]
+        rows.append((in_words(confusion), _picture_strip(images[places]), certainty[places].tolist()))
     worst = "; ".join(words for words, _, _ in rows[:3])
     alt = (
         f"Pictures of misclassified images, {count(len(true))} in all. Most frequent: {worst}. "

@@ -189,22 +189,16 @@ def _paint_row(axes: Axes, row: Sequence[DiagramBox], top: float, before: Point 
         centre = left + width / 2
         start = (centre - box.picture_width / 2, middle)
         GLYPHS[box.kind].paint(axes, box, centre, middle)
-        if at == 0 and end is not None:
-            _turn(axes, end, start, top - ROW_GAP / 2)
-        elif end is not None:
-            _arrow(axes, [end, start])
+        if end is not None:
+            between, right = top - ROW_GAP / 2, PAGE - 1.0
+            turn = [(right, end[1]), (right, between), (1.0, between), (1.0, middle)] if at == 0 else []
+            _arrow(axes, [end, *turn, start])
         for number, line in enumerate([*box.title, *box.lines]):
             weight, height = "bold" if number < len(box.title) else "normal", top + PICTURE + number * TEXT_LINE
             axes.text(centre, height, line, fontsize=SMALL, fontweight=weight, ha="center", va="top", color=BLACK)
         end, left = (centre + box.picture_width / 2, middle), left + width
     assert end is not None
     return end
-
-
-def _turn(axes: Axes, start: Point, end: Point, between: float) -> None:
-    """Draw an arrow from the end of a row to the start of the next, through the space between them."""
-    right, left = PAGE - 1.0, 1.0
-    _arrow(axes, [start, (right, start[1]), (right, between), (left, between), (left, end[1]), end])
 
 
 def _arrow(axes: Axes, points: Sequence[Point]) -> None:

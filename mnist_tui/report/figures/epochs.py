@@ -170,9 +170,9 @@ def _thinned_curve(rows: Sequence[EpochRow], field: str) -> tuple[list[int], lis
 
 
 def _extremes(stretch: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    known = [point for point in stretch if math.isfinite(point[1])]
+    finite = [point for point in stretch if math.isfinite(point[1])]
     gaps = [point for point in stretch if not math.isfinite(point[1])]
-    ends = {choice(known, key=lambda point: point[1]) for choice in (min, max)} if known else set()
+    ends = {choice(finite, key=lambda point: point[1]) for choice in (min, max)} if finite else set()
     return sorted([*ends, *gaps[:1]])
 
 
@@ -183,13 +183,13 @@ def _value(row: EpochRow, field: str) -> float:
 
 def _markers(values: Sequence[float]) -> list[int]:
     """Return the indices of points with markers: all of a few; of many, some at even distances and isolated points."""
-    known = [place for place, value in enumerate(values) if math.isfinite(value)]
-    if len(known) <= MOST_MARKED:
-        return known
-    stride = len(known) / MARKERS
-    chosen = {known[int(number * stride)] for number in range(MARKERS)} | {known[-1]}
-    neighbours = {place + step for place in known for step in (-1, 1)}
-    return sorted(chosen | (set(known) - neighbours))
+    finite = [place for place, value in enumerate(values) if math.isfinite(value)]
+    if len(finite) <= MOST_MARKED:
+        return finite
+    stride = len(finite) / MARKERS
+    chosen = {finite[int(number * stride)] for number in range(MARKERS)} | {finite[-1]}
+    neighbours = {place + step for place in finite for step in (-1, 1)}
+    return sorted(chosen | (set(finite) - neighbours))
 
 
 def _finite_values(rows: Sequence[EpochRow], field: str) -> list[float]:
@@ -275,20 +275,24 @@ def quantile(spread: Distribution, share: float) -> float:
     return spread.high
 
 
-def weight_figure(name: str, seen: Sequence[WeightsSeen]) -> Drawing:
+def weight_figure(name: str, events: Sequence[WeightsSeen]) -> Drawing:
     """Draw each layer's weights on the left and biases on the right, as bands of quantiles over the epochs.
 
     Args:
-        seen: the recorded distributions; epoch 0 is before training.
+        events: the recorded distributions; epoch 0 is before training.
     """
-    ordered = sorted(seen, key=lambda event: event.epoch)
-    data = FigureData(WEIGHT_HEADINGS, tuple(row for event in ordered for row in _rows(event)))
+    ordered = sorted(events, key=lambda event: event.epoch)
+    rows = tuple(row for event in ordered for row in _rows(event))
+    data = FigureData(WEIGHT_HEADINGS, rows)
     layers = list(dict.fromkeys(layer.name for event in ordered for layer in event.layers))
-    if not data.rows:
+    if not rows:
         why = "Nothing was recorded of the weights, so there is nothing to draw."
         return draw.without_data(name, "Weights and biases.", why, data)
     shown = layers if len(layers) <= MOST_LAYERS else [*layers[: MOST_LAYERS - 1], layers[-1]]
-    arrays = {(layer, kind): _history(ordered, layer, kind) for layer in shown for kind in ARRAYS}
+    arrays: dict[tuple[str, str], History] = {(layer, kind): {} for layer in shown for kind in ARRAYS}
+    for epoch, layer, kind, *line in rows:
+        if layer in shown:
+            arrays[layer, kind][epoch] = tuple(line[: len(QUANTILES) + 2])
     height = min(WEIGHT_HIGHEST, (PAGE_HEIGHT - WEIGHT_TOP - WEIGHT_FOOT) / len(shown) - WEIGHT_HEAD - WEIGHT_GAP)
     whole = WEIGHT_TOP + len(shown) * (WEIGHT_HEAD + height + WEIGHT_GAP) - WEIGHT_GAP + WEIGHT_FOOT
     more = len(layers) - len(shown)
@@ -304,26 +308,13 @@ def weight_figure(name: str, seen: Sequence[WeightsSeen]) -> Drawing:
     return Drawing(name, caption, alt, data, (draw.PAGE, whole), partial(_paint_weights, shown, arrays, height))
 
 
-def _rows(event: WeightsSeen) -> Iterator[tuple[object, ...]]:
+def _rows(event: WeightsSeen) -> Iterator[tuple[Any, ...]]:
     for layer in event.layers:
         for kind in ARRAYS:
             spread: Distribution | None = getattr(layer, kind)
             if spread is not None:
-                line = _quantile_line(spread)
+                line = (spread.low, *(quantile(spread, share) for share in QUANTILES), spread.high)
                 yield event.epoch, layer.name, kind, *line, spread.mean, spread.deviation, layer.dead
-
-
-def _quantile_line(spread: Distribution) -> tuple[float, ...]:
-    return (spread.low, *(quantile(spread, share) for share in QUANTILES), spread.high)
-
-
-def _history(seen: Sequence[WeightsSeen], layer: str, kind: str) -> History:
-    return {
-        event.epoch: _quantile_line(spread)
-        for event in seen
-        for part in event.layers
-        if part.name == layer and (spread := getattr(part, kind)) is not None
-    }
 
 
 def _paint_weights(

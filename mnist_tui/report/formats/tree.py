@@ -63,9 +63,9 @@ def transformed(value: Any, changes: Mapping[str, Callable[[Node], Any]]) -> Any
     def change(value: Any) -> Any:
         if isinstance(value, list):
             out: list[Any] = []
-            for one in value:
-                new = change(one)
-                out += new if isinstance(one, dict) and isinstance(new, list) else [new]
+            for element in value:
+                new = change(element)
+                out += new if isinstance(element, dict) and isinstance(new, list) else [new]
             return out
         if isinstance(value, dict) and "t" in value:
             kind, content = value["t"], value.get("c")
@@ -80,8 +80,8 @@ def transformed(value: Any, changes: Mapping[str, Callable[[Node], Any]]) -> Any
 def elements(value: Any) -> Iterator[Node]:
     """Yield every element of a tree, outermost first."""
     if isinstance(value, list):
-        for one in value:
-            yield from elements(one)
+        for element in value:
+            yield from elements(element)
     elif isinstance(value, dict) and "t" in value:
         yield value
         yield from elements(value.get("c"))
@@ -90,12 +90,12 @@ def elements(value: Any) -> Iterator[Node]:
 def text_of(value: Any) -> str:
     """Return the text of elements, without emphasis."""
     parts: list[str] = []
-    for one in elements(value):
-        match one["t"]:
+    for element in elements(value):
+        match element["t"]:
             case "Str":
-                parts.append(one["c"])
+                parts.append(element["c"])
             case "Code" | "Math":
-                parts.append(one["c"][1])
+                parts.append(element["c"][1])
             case "Space" | "SoftBreak" | "LineBreak":
                 parts.append(" ")
             case _:
@@ -105,14 +105,14 @@ def text_of(value: Any) -> str:
 
 def with_ids(blocks: Nodes) -> Nodes:
     """Give each heading a unique id: the one of a ``{#id}`` at its end, or one made from its text."""
-    taken: set[str] = set()
+    used: set[str] = set()
 
-    def heading(one: Node) -> Node:
-        level, (_, classes, pairs), title = one["c"]
+    def heading(element: Node) -> Node:
+        level, (_, classes, pairs), title = element["c"]
         own_id = _ID.fullmatch(title[-1]["c"]) if len(title) > 1 and title[-1]["t"] == "Str" else None
         if own_id:
             title = title[:-2] if title[-2]["t"] == "Space" else title[:-1]
-        name = _unused(own_id[1] if own_id else slug(text_of(title)) or "section", taken)
+        name = _unused(own_id[1] if own_id else slug(text_of(title)) or "section", used)
         return node("Header", [level, [name, classes, pairs], title])
 
     return transformed(blocks, {"Header": heading})
@@ -126,20 +126,20 @@ def slug(title: str) -> str:
 
 def slugs(titles: Sequence[str]) -> list[str]:
     """Return the anchors of a document's headings; an anchor that already exists gets a number."""
-    taken: set[str] = set()
-    return [_unused(slug(title), taken) for title in titles]
+    used: set[str] = set()
+    return [_unused(slug(title), used) for title in titles]
 
 
-def _unused(wanted: str, taken: set[str]) -> str:
+def _unused(wanted: str, used: set[str]) -> str:
     numbered = (f"{wanted}-{number}" for number in itertools.count(1))
-    name = next(name for name in itertools.chain([wanted], numbered) if name not in taken)
-    taken.add(name)
+    name = next(name for name in itertools.chain([wanted], numbered) if name not in used)
+    used.add(name)
     return name
 
 
 def headings(blocks: Nodes) -> list[tuple[int, str, Nodes]]:
     """Return level, id and title of every heading at the document's top level."""
-    return [(one["c"][0], one["c"][1][0], one["c"][2]) for one in blocks if one["t"] == "Header"]
+    return [(element["c"][0], element["c"][1][0], element["c"][2]) for element in blocks if element["t"] == "Header"]
 
 
 FigureMaker = Callable[[int, Drawing, str, Nodes], Nodes]
@@ -149,7 +149,7 @@ FigureMaker = Callable[[int, Drawing, str, Nodes], Nodes]
 def without_foreign_pictures(blocks: Nodes, names: Collection[str]) -> Nodes:
     """Replace each picture that is not one of the report's figures by the picture's text."""
     ours = {f"{FIGURES}{name}" for name in names}
-    return transformed(blocks, {"Image": lambda one: one if one["c"][2][0] in ours else one["c"][1]})
+    return transformed(blocks, {"Image": lambda element: element if element["c"][2][0] in ours else element["c"][1]})
 
 
 def figure(number: int, caption: Nodes, picture: Node) -> Nodes:
@@ -181,14 +181,14 @@ def with_links(blocks: Nodes, names: Mapping[str, str] | None = None) -> Nodes:
         names: the new names of the targets by their ids; if absent, the targets keep their ids.
     """
     if names is None:
-        ids = [one["c"][1][0] for one in elements(blocks) if one["t"] == "Header"]
-        ids += [one["c"][0][0] for one in elements(blocks) if one["t"] == "Figure"]
+        ids = [element["c"][1][0] for element in elements(blocks) if element["t"] == "Header"]
+        ids += [element["c"][0][0] for element in elements(blocks) if element["t"] == "Figure"]
         names = {name: name for name in ids if name}
 
-    def link(one: Node) -> Any:
-        attributes, text, (target, title) = one["c"]
+    def link(element: Node) -> Any:
+        attributes, text, (target, title) = element["c"]
         if not target.startswith("#"):
-            return one
+            return element
         name = names.get(target[1:])
         return node("Link", [attributes, text, [f"#{name}", title]]) if name else text
 
@@ -208,7 +208,7 @@ def _nested_list(chosen: Sequence[tuple[int, str, Nodes]]) -> Node:
     items: list[Nodes] = []
     for start, end in itertools.pairwise([*starts, len(chosen)]):
         _, name, title = chosen[start]
-        title = transformed(title, {"Link": lambda one: one["c"][1], "Note": lambda _: []})
+        title = transformed(title, {"Link": lambda element: element["c"][1], "Note": lambda _: []})
         inner = [_nested_list(chosen[start + 1 : end])] if end > start + 1 else []
         items.append([node("Plain", [node("Link", [BARE, title, [f"#{name}", ""]])]), *inner])
     return node("BulletList", items)
@@ -218,8 +218,8 @@ def with_raw_text(blocks: Nodes, pattern: str, form: str, code: str) -> Nodes:
     """Replace text that matches a pattern by code of the output format, as pandoc would not escape it rightly."""
     parts = re.compile(f"({pattern})")
 
-    def string(one: Node) -> Nodes:
-        pieces = parts.split(one["c"])
+    def string(element: Node) -> Nodes:
+        pieces = parts.split(element["c"])
         return [
             node("RawInline", [form, code]) if at % 2 else node("Str", piece)
             for at, piece in enumerate(pieces)
@@ -242,12 +242,12 @@ def breakable(text: str, longest: int) -> str:
 def with_breaks(value: Any, longest: int) -> Any:
     """Return the tree with places to break in all words longer than `longest` characters."""
 
-    def code(one: Node) -> Node:
-        lines = (breakable(line, longest) for line in one["c"][1].split("\n"))
-        return node(one["t"], [one["c"][0], "\n".join(lines)])
+    def code(element: Node) -> Node:
+        lines = (breakable(line, longest) for line in element["c"][1].split("\n"))
+        return node(element["t"], [element["c"][0], "\n".join(lines)])
 
     return transformed(
-        value, {"Str": lambda one: node("Str", breakable(one["c"], longest)), "Code": code, "CodeBlock": code}
+        value, {"Str": lambda element: node("Str", breakable(element["c"], longest)), "Code": code, "CodeBlock": code}
     )
 
 
@@ -265,33 +265,33 @@ def isolated_by_attribute(words: Nodes) -> Nodes:
     return [node("Span", [["", [], [["dir", "rtl"]]], words])]
 
 
-def with_directions(value: Any, made: Callable[[Nodes], Nodes]) -> Any:
+def with_directions(value: Any, isolate: Callable[[Nodes], Nodes]) -> Any:
     """Return the tree with words from right to left isolated from the words around them; code stays as it is.
 
     Without this, an author's name that is written from right to left would reverse the time beside it.
 
     Args:
-        made: isolates words in the way of the format.
+        isolate: isolates words in the way of the format.
     """
     if isinstance(value, list):
         out: list[Any] = []
-        for are_words, group in itertools.groupby(value, lambda one: isinstance(one, dict) and one.get("t") in JOINED):
-            some = list(group)
-            out += _words_by_direction(some, made) if are_words else [with_directions(one, made) for one in some]
+        for are_words, group in itertools.groupby(value, lambda p: isinstance(p, dict) and p.get("t") in JOINED):
+            parts = list(group)
+            out += _words_by_direction(parts, isolate) if are_words else [with_directions(p, isolate) for p in parts]
         return out
     if isinstance(value, dict) and value.get("t") not in {"Code", "CodeBlock", "RawInline", "RawBlock", "MetaString"}:
-        return {key: with_directions(inner, made) for key, inner in value.items()}
+        return {key: with_directions(inner, isolate) for key, inner in value.items()}
     return value
 
 
-def _words_by_direction(joined: Nodes, made: Callable[[Nodes], Nodes]) -> Nodes:
-    parts = parts_by_direction("".join(one["c"] if one["t"] == "Str" else " " for one in joined))
+def _words_by_direction(nodes: Nodes, isolate: Callable[[Nodes], Nodes]) -> Nodes:
+    parts = parts_by_direction("".join(element["c"] if element["t"] == "Str" else " " for element in nodes))
     if not any(rtl for _, rtl in parts):
-        return joined
+        return nodes
     out: Nodes = []
     for text, rtl in parts:
         words = _words_and_spaces(text.split(" "))
-        out += made(words) if rtl else words
+        out += isolate(words) if rtl else words
     return out
 
 
@@ -402,13 +402,13 @@ def with_fitted_tables(
         always: whether to set the widths of columns also in tables that fit without.
     """
 
-    def table(one: Node) -> Nodes:
-        layout = table_layout(one, capacities)
+    def table(element: Node) -> Nodes:
+        layout = table_layout(element, capacities)
         shares = layout.shares
         if shares is None and always:
             shares = tuple(round((width + GAP) / capacities[layout.size], 4) for width in layout.longest)
             shares = tuple(share / max(1.0, sum(shares)) for share in shares)
-        attributes, caption, columns, *rest = one["c"]
+        attributes, caption, columns, *rest = element["c"]
         # typst would centre columns without an alignment
         columns = [[node("AlignLeft") if align["t"] == "AlignDefault" else align, width] for align, width in columns]
         if shares is None:
@@ -434,15 +434,15 @@ def with_cells(table: Node, change: Callable[[Nodes, int], Nodes]) -> Node:
 def without_empty_heads(blocks: Nodes) -> Nodes:
     """Remove the headings of tables if all are empty; the first column then has the headings of the rows."""
 
-    def bold(cell: Nodes) -> Nodes:
-        return [node(one["t"], [node("Strong", one["c"])]) if one["t"] in {"Plain", "Para"} else one for one in cell]
+    def bold(block: Node) -> Node:
+        return node(block["t"], [node("Strong", block["c"])])
 
-    def table(one: Node) -> Node:
-        attributes, caption, columns, head, bodies, foot = one["c"]
+    def table(element: Node) -> Node:
+        attributes, caption, columns, head, bodies, foot = element["c"]
         if any(text_of(row[1]) for row in head[1]) or not head[1]:
-            return one
+            return element
         headed = [[body[0], 1, body[2], body[3]] for body in bodies]
         plain = node("Table", [attributes, caption, columns, [head[0], []], headed, foot])
-        return with_cells(plain, lambda cell, at: cell if at else bold(cell))
+        return with_cells(plain, lambda cell, at: cell if at else transformed(cell, {"Plain": bold, "Para": bold}))
 
     return transformed(blocks, {"Table": table})

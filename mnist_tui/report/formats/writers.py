@@ -99,7 +99,7 @@ def _line(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    return _NOT_TEXT.sub(lambda found: "" if found[0] == "\u200b" else "\ufffd", text)
+    return _NOT_TEXT.sub(lambda match: "" if match[0] == "\u200b" else "\ufffd", text)
 
 
 @dataclass(frozen=True)
@@ -118,21 +118,21 @@ class PreparedReport:
     blocks: Nodes
     figures: Path
 
-    def with_pictures(self, place: Callable[[str], str], made: FigureMaker) -> Nodes:
+    def with_pictures(self, place: Callable[[str], str], make: FigureMaker) -> Nodes:
         """Return the text with a figure for each paragraph that starts with a picture; figures are numbered from 1.
 
         Args:
             place: returns the path of a figure's file in the document, from the figure's name.
-            made: returns the blocks of a figure.
+            make: returns the blocks of a figure.
         """
         numbers, drawings = count(1), {f"{tree.FIGURES}{drawing.name}": drawing for drawing in self.report.drawings}
 
-        def paragraph(one: Node) -> Any:
-            if one["c"][0]["t"] != "Image":
-                return one
-            _, caption, (target, _) = one["c"][0]["c"]
+        def paragraph(element: Node) -> Any:
+            if element["c"][0]["t"] != "Image":
+                return element
+            _, caption, (target, _) = element["c"][0]["c"]
             drawing = drawings.get(target)
-            return made(next(numbers), drawing, place(drawing.name), caption) if drawing else one
+            return make(next(numbers), drawing, place(drawing.name), caption) if drawing else element
 
         return transformed(self.blocks, {"Para": paragraph})
 
@@ -209,9 +209,9 @@ def _markdown_figure(number: int, drawing: Drawing, path: str, caption: Nodes) -
     return [node("Para", [image]), node("Para", tree.numbered_caption(number, caption))]
 
 
-def _lowered_heading(one: Node) -> Node:
+def _lowered_heading(element: Node) -> Node:
     """Move a heading one level down, as the title has level 1, and remove the id, which GitHub does not read."""
-    level, _, title = one["c"]
+    level, _, title = element["c"]
     return node("Header", [min(level + 1, 6), BARE, title])
 
 
@@ -226,7 +226,7 @@ def write_html(prepared: PreparedReport, _beside: str) -> bytes:
         return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
 
     blocks = tree.without_empty_heads(prepared.with_pictures(data_url, tree.numbered_figure))
-    boxed = transformed(tree.with_links(blocks), {"Table": lambda one: node("Div", [["", ["table"], []], [one]])})
+    boxed = transformed(tree.with_links(blocks), {"Table": lambda table: node("Div", [["", ["table"], []], [table]])})
     document = tree.with_directions(prepared.tree(boxed), tree.isolated_by_attribute)
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     document["meta"]["style"] = node("MetaBlocks", [node("RawBlock", ["html", style])])
@@ -282,11 +282,7 @@ def missing_in_pdf(prepared: PreparedReport) -> str:
 
 def missing_in_latex(prepared: PreparedReport) -> str:
     """Return a warning about characters that pdfLaTeX prints as their numbers; empty if there are none."""
-    foreign = {  # letters of scripts that LaTeX lacks, and pictures: LaTeX has most other signs
-        char
-        for char in _drawn_in(prepared)
-        if char > LATIN and (unicodedata.category(char).startswith("L") or char >= FIRST_OF_CJK)
-    }
+    foreign = {char for char in _drawn_in(prepared) if char > LATIN and (char.isalpha() or char >= FIRST_OF_CJK)}
     lacking = {char for char in foreign if "nosuch" in latex_of(char)}
     why = "for which pdfLaTeX's usual fonts have no letters; the other formats show them"
     return _missing_sentence("the LaTeX document", lacking, why)
@@ -343,17 +339,16 @@ def _docx_table(size: int, table: Node) -> Nodes:
     """Return a table whose words have a style; cells and links already have pandoc's styles."""
     style = ["", [], [["custom-style", DOCX_TABLE_STYLES[size]]]]
 
-    def small(one: Node) -> Node:
-        return node("Span", [style, [one]])
+    def small(element: Node) -> Node:
+        return node("Span", [style, [element]])
 
     return [tree.with_cells(table, lambda cell, _: transformed(cell, {"Str": small, "Space": small, "Code": small}))]
 
 
 LATEX_TABLE_SIZES = (r"\small", r"\footnotesize", r"\scriptsize")
 LATEX_LONGEST_WORD = 40
-FIRST_OF_CJK = "\u2e80"
-LATIN = "\u024f"
-"""The last letter that LaTeX composes of others."""
+LATIN, FIRST_OF_CJK = "\u024f", "\u2e80"
+"""The last letter that LaTeX composes of Latin ones, and the first of the characters that LaTeX lacks altogether."""
 LATEX_OF = {tree.BREAK: r"\hskip0pt\relax", "✓": r"\ensuremath{\checkmark}", "▲": r"\ensuremath{\blacktriangle}"}
 """LaTeX for characters that need this document's packages, or that `latex_symbol` does not know."""
 
@@ -384,10 +379,10 @@ def _wrapped(form: str, opening: str, block: Node, closing: str) -> Nodes:
     return [node("RawBlock", [form, opening]), block, node("RawBlock", [form, closing])]
 
 
-def _code_lines(one: Node) -> Nodes:
+def _code_lines(element: Node) -> Nodes:
     """Return code as lines that wrap; each line starts with an empty box, so that leading spaces stay."""
     content: Nodes = []
-    for line in one["c"][1].split("\n"):
+    for line in element["c"][1].split("\n"):
         box = node("RawInline", ["latex", r"\mbox{}"])
         content += [node("LineBreak"), box, node("Code", [BARE, line.expandtabs(4)])]
     return _wrapped("latex", r"\begin{codelines}", node("Para", content[1:]), r"\end{codelines}")
@@ -457,14 +452,14 @@ def _typst_string(text: str) -> str:
 
 def _kept_together(blocks: Nodes) -> Nodes:
     """Keep a paragraph on the same page as the list or the code after it."""
-    kept: Nodes = []
-    for one, following in pairwise([*blocks, node("Null")]):
-        leads = one["t"] == "Para" and following["t"] in {"BulletList", "CodeBlock"}
-        kept += _wrapped("typst", "#block(sticky: true)[", one, "]") if leads else [one]
-    return kept
+    together: Nodes = []
+    for element, following in pairwise([*blocks, node("Null")]):
+        leads = element["t"] == "Para" and following["t"] in {"BulletList", "CodeBlock"}
+        together += _wrapped("typst", "#block(sticky: true)[", element, "]") if leads else [element]
+    return together
 
 
-def _typst_literal(one: Node) -> Node:
+def _typst_literal(element: Node) -> Node:
     """Write a word as a string if typst might read it as markup, which even changes ``...`` and ``-1``."""
-    text = one["c"]
-    return one if _PLAIN.fullmatch(text) else node("RawInline", ["typst", f"#{_typst_string(text)};"])
+    text = element["c"]
+    return element if _PLAIN.fullmatch(text) else node("RawInline", ["typst", f"#{_typst_string(text)};"])
