@@ -9,7 +9,7 @@ import pytest
 from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.tui import experiment_words
-from mnist_tui.tui.editor.draft import Draft, Field, layer_fields, optimizer_fields, parameter_fields
+from mnist_tui.tui.editor.draft import Draft, Field, layer_fields, misfit_of, optimizer_fields, parameter_fields
 from mnist_tui.tui.results.screen import solution_lines
 
 FIELDS = {field.key: field for field in parameter_fields()}
@@ -40,8 +40,9 @@ def test_choosing_ridge_says_at_each_layer_what_it_needs_until_it_is_frozen() ->
         "layer 2, dense: ridge solves the output layer and trains no other; freeze this layer (trainable = false) or "
         "remove it",
     )
-    assert draft.state.misfit is not None
-    assert draft.state.misfit.place == 1
+    misfit = misfit_of(draft.experiment)
+    assert misfit is not None
+    assert misfit.place == 1
     draft.enter(trainable_of(draft, 1), "off")
     assert draft.ready
     assert draft.experiment.dataset.validation == 0.2
@@ -50,8 +51,9 @@ def test_choosing_ridge_says_at_each_layer_what_it_needs_until_it_is_frozen() ->
 def test_what_the_output_cannot_have_is_said_at_the_output() -> None:
     draft = Draft(find_preset("efc2-elm"))
     draft.enter(FIELDS["validation"], "test")
-    assert draft.state.misfit is not None
-    assert draft.state.misfit.place == len(draft.experiment.layers)
+    misfit = misfit_of(draft.experiment)
+    assert misfit is not None
+    assert misfit.place == len(draft.experiment.layers)
     assert "the test set may not choose among 8 ridges" in draft.problems[0]
     draft.enter(ridges_of(draft), "10")
     assert draft.ready

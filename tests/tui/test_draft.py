@@ -25,7 +25,7 @@ from mnist_tui.tui.editor.draft import (
     stopping_fields,
     to_save,
 )
-from mnist_tui.tui.experiment_words import layer_lines
+from mnist_tui.tui.experiment_words import layer_rows
 from mnist_tui.tui.presets.screen import data_note
 
 TAKES_IMAGES = ("conv2d", "max_pooling2d")
@@ -209,8 +209,8 @@ def test_a_convolution_on_vectors_stays_and_says_what_it_needs() -> None:
         "it needs raw pixels and no flatten before it",
     )
     assert complexity.of(draft.state.whole).total == 80_610
-    lines = layer_lines(draft.experiment)
-    assert [line.counts is not None for line in lines] == [True, False, False, False]
+    rows = layer_rows(draft.experiment)
+    assert [row[-1] != "?" for row in rows] == [True, False, False, False]
     draft.remove_layer(place)
     assert draft.ready
 
@@ -272,7 +272,7 @@ def test_whatever_is_done_can_be_counted_drawn_and_undone(name: str, steps: list
             case _:
                 continue
         assert complexity.of(draft.state.whole).total > 0
-        assert len(layer_lines(draft.experiment)) == len(draft.experiment.layers) + 1
+        assert len(layer_rows(draft.experiment)) == len(draft.experiment.layers) + 1
         assert draft.ready == (not draft.problems)
         if draft.ready:
             assert draft.state.whole == draft.experiment

@@ -1,4 +1,4 @@
-"""The widgets of the draw screen: the canvas, the network's input, and the probabilities that it answers with."""
+"""The widgets of the draw screen: the canvas, the network's input, and the probabilities of the classes."""
 
 from __future__ import annotations
 
@@ -30,10 +30,9 @@ MARKS: dict[Pen, str] = {"up": "+", "draws": "o", "erases": "x"}
 FAST = 4
 WAYS = (("up", -1, 0, "up"), ("down", 1, 0, "down"), ("left", 0, -1, "to the left"), ("right", 0, 1, "to the right"))
 
-
 Pixels = NDArray[np.uint8]
 Spot = tuple[float, float]
-"""Row and column; the middle of a pixel is a whole number."""
+"""Row and column, in pixels; the middle of a pixel has whole numbers."""
 
 BRUSH_REACH = 2.0
 """Pixels from a stroke's middle line to its edge: strokes are 3 pixels wide, with as much ink as MNIST's."""
@@ -46,7 +45,7 @@ def blank() -> Pixels:
 
 
 def drawn(pixels: Pixels, start: Spot, end: Spot) -> Pixels:
-    """Return the picture with a straight stroke added; the lighter value stays where strokes cross."""
+    """Return the picture with a straight stroke added; where strokes cross, the lighter value counts."""
     return np.maximum(pixels, _stroke(start, end, BRUSH_REACH))
 
 
@@ -56,7 +55,7 @@ def erased(pixels: Pixels, start: Spot, end: Spot) -> Pixels:
 
 
 def _stroke(start: Spot, end: Spot, reach: float) -> Pixels:
-    """Return the brush's strength at each pixel, 0 to 255, by the distance from the stroke's middle line."""
+    """Return the opacity of a stroke at each pixel, uint8 ``(28, 28)``: it falls from 255 to 0 at the stroke's edge."""
     rows, columns = np.mgrid[0:IMAGE_EDGE, 0:IMAGE_EDGE]
     down, right = end[0] - start[0], end[1] - start[1]
     length = down * down + right * right
@@ -67,7 +66,7 @@ def _stroke(start: Spot, end: Spot, reach: float) -> Pixels:
 
 
 class DrawingCanvas(PixelView, can_focus=True):
-    """A canvas that is drawn on with the mouse or the keys, with undo."""
+    """A canvas on which a person draws with the mouse or the keys, with undo."""
 
     HELP = """
     **The canvas.** The left mouse button draws, the right one (or Shift or Ctrl with the left one) erases. By keys: the
@@ -98,12 +97,12 @@ class DrawingCanvas(PixelView, can_focus=True):
 
     @dataclass
     class DrawingChanged(Message):
-        """The picture, or only the pen, has changed."""
+        """Posted when the pen has moved or changed; `picture` says whether the picture has changed, too."""
 
         picture: bool
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self.pen: Pen = "up"
         self.at = (IMAGE_EDGE // 2, IMAGE_EDGE // 2)
         self._before = deque[Pixels](maxlen=100)
@@ -111,9 +110,9 @@ class DrawingCanvas(PixelView, can_focus=True):
         self._by_keys = True
 
     def put(self, pixels: Pixels) -> None:
-        """Show another picture, uint8 ``(28, 28)``; it can be undone."""
+        """Show another picture, uint8 ``(28, 28)``; undo brings the present one back."""
         self._before.append(self.pixels)
-        self._take(pixels)
+        self._replace(pixels)
 
     def action_move(self, down: int, right: int) -> None:
         start = self.at
@@ -123,7 +122,7 @@ class DrawingCanvas(PixelView, can_focus=True):
         self._stroke(start, self.at, self.pen)
 
     def action_pen(self, pen: Pen) -> None:
-        """Put the pen down to draw or to erase; lift it if it is down so."""
+        """Put the pen down to draw or to erase; if it does that already, lift it."""
         self.pen = "up" if self.pen == pen else pen
         self._by_keys = True
         if self.pen != "up":
@@ -132,13 +131,13 @@ class DrawingCanvas(PixelView, can_focus=True):
 
     def action_undo(self) -> None:
         if self._before:
-            self._take(self._before.pop())
+            self._replace(self._before.pop())
 
     def action_clear(self) -> None:
         self.pen = "up"
         if self.pixels.any():
             self._before.append(self.pixels)
-        self._take(blank())
+        self._replace(blank())
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         event.stop()
@@ -163,7 +162,7 @@ class DrawingCanvas(PixelView, can_focus=True):
         self.release_mouse()
 
     def _spot(self, event: events.MouseEvent) -> Spot:
-        """Return the place on the picture; in half blocks the middle of the two pixels that a character shows."""
+        """Return the mouse's position in pixels; a character of half blocks shows two pixels, so it is between them."""
         row = float(event.y) if self.doubled else 2 * event.y + 0.5
         column = (event.x - 0.5) / 2 if self.doubled else float(event.x)
         last = IMAGE_EDGE - 1
@@ -175,9 +174,9 @@ class DrawingCanvas(PixelView, can_focus=True):
             self.refresh()
             self.post_message(self.DrawingChanged(picture=False))
         else:
-            self._take((drawn if pen == "draws" else erased)(self.pixels, start, end))
+            self._replace((drawn if pen == "draws" else erased)(self.pixels, start, end))
 
-    def _take(self, pixels: Pixels) -> None:
+    def _replace(self, pixels: Pixels) -> None:
         self.show(pixels)
         self.post_message(self.DrawingChanged(picture=True))
 
@@ -198,7 +197,6 @@ class DrawingCanvas(PixelView, can_focus=True):
         return Strip([*before, segment, *after], before.cell_length + under.cell_length + after.cell_length)
 
     def _mark_style(self, row: int, column: int) -> Style:
-        """Return a style that stands out from the colour under the pen, on ink and on paper."""
         if self.colours is None or self.app.settings.glyphs == "ascii":
             return self.rich_style + Style(reverse=True)
         paper, ink = self.colours
@@ -207,32 +205,29 @@ class DrawingCanvas(PixelView, can_focus=True):
 
 
 class SeenPane(Vertical):
-    """Shows the network's input, as HOG if there is one, or as pixels."""
+    """The pane with the network's input, as a HOG picture if the network has HOG features, or as pixels."""
 
     picture = getters.query_one(PixelView)
-
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
-        self._input: NetworkInput | None = None
-        self._large = False
-        self.as_hog = True
+    as_hog = True
+    _input: NetworkInput | None = None
+    _large = False
 
     def compose(self) -> ComposeResult:
         yield PixelView()
 
     def show(self, network_input: NetworkInput, *, centred: bool) -> None:
-        """Show a network's input."""
+        """Show an input; `centred` says whether the drawing was centred first."""
         self._input = network_input
         self.border_subtitle = "centred" if centred else "as drawn"
         self._draw()
 
     def enlarge(self, large: bool) -> None:
-        """Draw the picture twice as large, or in its normal size."""
+        """Show the picture twice as large, or in its normal size."""
         self._large = large
         self._draw()
 
     def toggle(self) -> None:
-        """Switch between HOG and pixels."""
+        """Switch between the HOG picture and the pixels."""
         self.as_hog = not self.as_hog
         self._draw()
 
@@ -251,22 +246,19 @@ GAP = 2
 
 
 class Probabilities(Widget):
-    """Shows a row for each class: its name, a bar, its probability; the most likely class is marked and bold."""
+    """A row for each class: its name, a bar and its probability; the most probable class is marked and bold."""
 
     HELP = """
     **Probabilities.** What the network's ten outputs (softmax) say of the picture; together they are 100 %. The most
     probable class is marked.
     """
     COMPONENT_CLASSES = {"probabilities--bar", "probabilities--winner"}
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._names: Sequence[str] = tuple(map(str, range(10)))
-        self._values: Sequence[float | None] = (None,) * 10
-        self._full = "█"
+    _names: Sequence[str] = tuple(map(str, range(10)))
+    _values: Sequence[float | None] = (None,) * 10
+    _full = "█"
 
     def show(self, names: Sequence[str], values: Sequence[float | None], *, full: str = "█") -> None:
-        """Show the probabilities; None for one that does not exist."""
+        """Show the probabilities of the named classes (None: unknown) as bars of the character `full`."""
         self._names, self._values, self._full = tuple(names), tuple(values), full
         self.refresh()
 

@@ -1,4 +1,4 @@
-"""Runs whose models can read a drawing, what their networks receive of it, and the process and thread that read it."""
+"""Find runs that have a model, compute what their networks receive of a drawing, and let a model classify it."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ class ReadableRun:
     """A run with a model.
 
     Attributes:
-        state: the run's state when its folder was read.
+        preset: the name of its preset.
+        state: its state when its folder was read.
         hog: its HOG features; None if its features are pixels.
         names: the names of its classes.
-        data: the data that the run recorded; None if it never had any.
+        data: the data that it recorded; None if it never had any.
     """
 
     folder: RunFolder
@@ -50,12 +51,12 @@ class ReadableRun:
 
     @property
     def title(self) -> str:
-        """``hog on MNIST, finished``."""
+        """The preset, the data and the state, for example ``hog on MNIST, finished``."""
         return f"{self.preset} on {self.data.title if self.data else 'no data yet'}, {self.state}"
 
 
 def readable_run(folder: RunFolder) -> ReadableRun:
-    """Read what the screen shows of a run; raise RequestError if its folder cannot be read."""
+    """Read a run's folder; raise RequestError if it cannot be read."""
     preset = folder.preset()
     features = preset.experiment.features
     hog = features if isinstance(features, HogFeatures) else None
@@ -63,7 +64,7 @@ def readable_run(folder: RunFolder) -> ReadableRun:
 
 
 def newest_with_model(runs_dir: Path) -> RunFolder | None:
-    """Return the newest ended run that has a model, else the newest live run that has saved one."""
+    """Return the newest ended run that has a model; without one, the newest live run that has saved its model."""
     live: RunFolder | None = None
     for folder in run_folders(runs_dir):
         if not has_model(folder):
@@ -78,7 +79,10 @@ def newest_with_model(runs_dir: Path) -> RunFolder | None:
 
 
 def runs_with_model(runs_dir: Path) -> list[tuple[RunFolder, str]]:
-    """List the runs that have a model, newest first, each with a line: run, data, state, test accuracy, name."""
+    """Return the runs that have a model, newest first, each with a line of text for a list.
+
+    The line has the run's id, dataset, state, test accuracy and name.
+    """
     runs = [(folder, run) for run in list_runs(runs_dir) if has_model(folder := RunFolder(Path(run.folder)))]
     longest = max((len(folder.id) for folder, _ in runs), default=0)
     return [
@@ -92,11 +96,11 @@ def runs_with_model(runs_dir: Path) -> list[tuple[RunFolder, str]]:
 
 @dataclass(frozen=True, eq=False)
 class NetworkInput:
-    """A drawing as a run's network receives it.
+    """An image as a network receives it.
 
     Attributes:
         pixels: uint8 ``(28, 28)``.
-        hog, fine_hog: the HOG picture, uint8 ``(28, 28)`` and ``(56, 56)``; None if the run's features are pixels.
+        hog, fine_hog: the HOG picture, uint8 ``(28, 28)`` and ``(56, 56)``; None if the features are pixels.
     """
 
     pixels: NDArray[np.uint8]
@@ -105,7 +109,7 @@ class NetworkInput:
 
 
 def network_input(drawing: NDArray[np.uint8], *, centring: bool, hog: HogFeatures | None) -> NetworkInput:
-    """Compute a network's input from a drawing, uint8 ``(28, 28)``. Slow for small HOG cells: call it in a thread."""
+    """Compute a network's input from an image, uint8 ``(28, 28)``. Slow for small HOG cells: call it in a thread."""
     pixels = centred(drawing) if centring else drawing
     if hog is None:
         return NetworkInput(pixels)
@@ -117,29 +121,26 @@ def network_input(drawing: NDArray[np.uint8], *, centring: bool, hog: HogFeature
 
 
 CHECK_SECONDS = 0.5
-"""Seconds between two checks whether the idle process still lives."""
+"""The time between two checks of whether the idle process still lives."""
 
 
 class DrawingReader:
-    """A run's model that reads the newest drawing, in a process and a thread of their own.
+    """A run's model that classifies the newest drawing, in a process and a thread of its own.
 
     Args:
         folder: the run, whose newest weights are loaded.
         viewer: receives `ReaderChanged` whenever `status` or `answer` has changed, until `close`.
 
     Attributes:
-        status: for a person.
-        answer: a probability for each class, None for one that is not finite; None before there is an answer.
+        status: what the model is doing, as a text for the screen.
+        answer: a probability for each class (None: not finite); None before the first answer.
 
     Raises:
         OSError: the process cannot be started.
     """
 
-    @dataclass
     class ReaderChanged(Message):
-        """A reader's status or answer has changed."""
-
-        reader: DrawingReader
+        """Posted when a reader's status or answer has changed."""
 
     def __init__(self, folder: RunFolder, viewer: MessagePump) -> None:
         self.status = "loading the model (TensorFlow takes some seconds)"
@@ -152,7 +153,7 @@ class DrawingReader:
         threading.Thread(target=self._run, name="reader", daemon=True).start()
 
     def ask(self, pixels: NDArray[np.uint8]) -> None:
-        """Request an answer for a picture, uint8 ``(28, 28)``; it replaces a picture that is still waiting."""
+        """Ask for the probabilities of a picture, uint8 ``(28, 28)``; a picture that is still waiting is dropped."""
         with self._changed:
             self._waiting = pixels.tobytes()
             self._changed.notify()
@@ -167,17 +168,17 @@ class DrawingReader:
     def _run(self) -> None:
         try:
             loaded = self._predictor.wait_ready()
-            self._tell(f"{loaded.words}, loaded in {loaded.milliseconds / 1000:.1f} s")
+            self._report(f"{loaded.words}, loaded in {loaded.milliseconds / 1000:.1f} s")
             while (image := self._next()) is not None:
-                began = time.perf_counter()
+                started = time.perf_counter()
                 answer = self._predictor.ask([image])
-                milliseconds = 1000 * (time.perf_counter() - began)
-                self._tell(f"{loaded.words}, answered in {milliseconds:.1f} ms", answer.probabilities[0])
+                milliseconds = 1000 * (time.perf_counter() - started)
+                self._report(f"{loaded.words}, answered in {milliseconds:.1f} ms", answer.probabilities[0])
         except PredictionError as error:
-            self._tell(f"{error}; l loads it again")
+            self._report(f"{error}; l loads it again")
 
     def _next(self) -> bytes | None:
-        """Wait for the next picture; return None once the reader is closed."""
+        """Wait for the next picture and return its bytes; None once the reader is closed."""
         with self._changed:
             while self._waiting is None and not self._closed:
                 self._changed.wait(CHECK_SECONDS)
@@ -186,7 +187,7 @@ class DrawingReader:
             image, self._waiting = self._waiting, None
             return None if self._closed else image
 
-    def _tell(self, status: str, answer: tuple[float | None, ...] | None = None) -> None:
+    def _report(self, status: str, answer: tuple[float | None, ...] | None = None) -> None:
         self.status, self.answer = status, answer
         if not self._closed:
-            self._viewer.post_message(self.ReaderChanged(self))
+            self._viewer.post_message(self.ReaderChanged())

@@ -1,7 +1,8 @@
-"""The draw screen: a canvas, the input that a run's network receives, and the model's answer while a person draws."""
+"""The draw screen: a canvas, what a run's network receives of the drawing, and how the network classifies it."""
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 from collections.abc import Iterable, Sequence
@@ -19,7 +20,6 @@ from mnist_tui.data.catalogue import DataError
 from mnist_tui.data.pictures import GreyPicture, centred, fitted, read_picture
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.shapes import IMAGE_EDGE
-from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.bench import BenchScreen
@@ -50,10 +50,10 @@ PEN_TEXTS = {"up": "up", "draws": "down, drawing", "erases": "down, erasing"}
 
 
 class DrawScreen(BenchScreen[None]):
-    """Shows a canvas that a run's model reads.
+    """The canvas, and the answers of the run's model that reads it.
 
     Args:
-        folder: the run; None for the newest that has a model.
+        folder: the run; None for the newest run that has a model.
     """
 
     CSS_PATH = "draw.tcss"
@@ -129,27 +129,23 @@ class DrawScreen(BenchScreen[None]):
             self._reader.close()
 
     def on_resize(self) -> None:
-        """Draw the pictures twice as large if there is room, the canvas first."""
+        """Double the size of the canvas if there is room, then that of the network's input."""
         width, height = self.app.size
         small, large = IMAGE_EDGE + FRAME, 2 * IMAGE_EDGE + FRAME
         tall = height >= IMAGE_EDGE + FRAME + BARS_LEAST + LINES_ELSE
         self.canvas.double(tall and width >= large + small + SIDE_LEAST)
         self.seen.enlarge(tall and width >= 2 * large + SIDE_LEAST)
 
-    @work(thread=True, exclusive=True, group="choose", exit_on_error=False)
-    def _read_run(self, folder: RunFolder | None) -> None:
-        """Read the run, or find one. Runs in a thread."""
+    @work(exclusive=True, group="choose", exit_on_error=False)
+    async def _read_run(self, folder: RunFolder | None) -> None:
+        """Read a run (None: the newest that has a model) and load its model."""
         subject, problem = None, NO_RUN
         try:
-            folder = folder or newest_with_model(self.app.options.runs_dir)
+            folder = folder or await asyncio.to_thread(newest_with_model, self.app.options.runs_dir)
             if folder is not None:
-                subject = readable_run(folder)
+                subject = await asyncio.to_thread(readable_run, folder)
         except (RequestError, OSError, TypeError) as error:
             problem = f"the run's folder cannot be read: {error}"
-        if self.is_attached:
-            self.app.call_from_thread(self._show_run, subject, problem)
-
-    def _show_run(self, subject: ReadableRun | None, problem: str) -> None:
         if subject is not None:
             self._subject, self._images = subject, None
             self._centring = subject.centres
@@ -177,9 +173,8 @@ class DrawScreen(BenchScreen[None]):
         self._update_texts()
 
     @on(DrawingReader.ReaderChanged)
-    def _reader_changed(self, message: DrawingReader.ReaderChanged) -> None:
-        if message.reader is self._reader:
-            self._update_texts()
+    def _reader_changed(self) -> None:
+        self._update_texts()
 
     @on(DrawingCanvas.DrawingChanged)
     def _drawing_changed(self, message: DrawingCanvas.DrawingChanged) -> None:
@@ -188,26 +183,22 @@ class DrawScreen(BenchScreen[None]):
         self._update_texts()
 
     def _compute_input(self) -> None:
-        """Compute the network's input for the newest drawing, as soon as the one before is done."""
-        if self._computing:
-            self._outdated = True
-            return
-        self._computing, self._outdated = True, False
-        self._compute(self.canvas.pixels, self._centring, self._subject.hog if self._subject else None)
+        """Compute the network's input from the newest drawing, once the computation under way has ended."""
+        self._outdated = True
+        if not self._computing:
+            self._computing = True
+            self._compute()
 
-    @work(thread=True, group="see", exit_on_error=False)
-    def _compute(self, drawing: NDArray[np.uint8], centring: bool, hog: HogFeatures | None) -> None:
-        computed = network_input(drawing, centring=centring, hog=hog)
-        if self.is_attached:
-            self.app.call_from_thread(self._computed, computed)
-
-    def _computed(self, computed: NetworkInput) -> None:
-        self._computing, self._input = False, computed
-        if self._outdated:
-            self._compute_input()
-        self.seen.show(computed, centred=self._centring)
-        self._ask()
-        self._update_texts()
+    @work(group="see", exit_on_error=False)
+    async def _compute(self) -> None:
+        while self._outdated:
+            self._outdated, centring = False, self._centring
+            hog = self._subject.hog if self._subject else None
+            self._input = await asyncio.to_thread(network_input, self.canvas.pixels, centring=centring, hog=hog)
+            self.seen.show(self._input, centred=self._centring)
+            self._ask()
+            self._update_texts()
+        self._computing = False
 
     def _ask(self) -> None:
         if self._reader is not None and self._input is not None and self._input.pixels.any():
@@ -261,62 +252,50 @@ class DrawScreen(BenchScreen[None]):
     def action_back(self) -> None:
         self.dismiss()
 
-    def action_image(self) -> None:
-
-        def opened(result: tuple[str, GreyPicture] | None) -> None:
-            if result is not None:
-                self._path, picture = result
-                if not picture.pixels.any():
-                    self.notify(f"{self._path} shows nothing", severity="warning")
-                pixels = (centred if self._centring else fitted)(picture.pixels)
-                self._put(pixels, f"{Path(self._path).name}, {picture.words}")
-
-        self.app.push_screen(OpenImageScreen(self._path), opened)
+    @work(group=TAKES_KEYBOARD)
+    async def action_image(self) -> None:
+        result = await self.app.push_screen_wait(OpenImageScreen(self._path))
+        if result is not None:
+            self._path, picture = result
+            if not picture.pixels.any():
+                self.notify(f"{self._path} shows nothing", severity="warning")
+            pixels = (centred if self._centring else fitted)(picture.pixels)
+            self._put(pixels, f"{Path(self._path).name}, {picture.words}")
 
     def _put(self, pixels: NDArray[np.uint8], source: str) -> None:
         self._source, self._untouched = source, pixels
         self.canvas.put(pixels)
 
-    @work(thread=True, exclusive=True, group="images", exit_on_error=False)
-    def action_random(self) -> None:
-        """Put a random test image on the canvas; read the images first if needed. Runs in a thread."""
-        subject, images = self._subject, self._images
+    @work(exclusive=True, group="images", exit_on_error=False)
+    async def action_random(self) -> None:
+        """Put a random test image on the canvas; the first time, read the images."""
+        subject, data_dir = self._subject, self.app.options.data_dir
         if subject is None or subject.data is None:
             return
         try:
-            images = images or test_images(subject.folder, subject.data, (self.app.options.data_dir,))
+            images = self._images or await asyncio.to_thread(test_images, subject.folder, subject.data, (data_dir,))
         except (DataError, RequestError, OSError) as error:
-            self.app.call_from_thread(self.notify, str(error), severity="warning")
+            self.notify(str(error), severity="warning")
             return
-        if self.is_attached:
-            self.app.call_from_thread(self._put_image, subject, images, random.randrange(len(images.labels)))
-
-    def _put_image(self, subject: ReadableRun, images: Images, index: int) -> None:
         if subject is self._subject:
             self._images = images
+            index = random.randrange(len(images.labels))
             label, number = subject.names[int(images.labels[index])], int(images.numbers[index])
             self._put(images.pixels[index], f"true class {label}: number {number:,} of the {images.what}")
 
-    @work(thread=True, exclusive=True, group=TAKES_KEYBOARD, exit_on_error=False)
-    def action_run(self) -> None:
-        """List the runs that have a model and ask for one. Runs in a thread."""
-        runs = runs_with_model(self.app.options.runs_dir)
-        if self.is_attached:
-            self.app.call_from_thread(self._offer, [folder for folder, _ in runs], [line for _, line in runs])
-
-    def _offer(self, folders: list[RunFolder], lines: list[str]) -> None:
-        if not folders:
+    @work(exclusive=True, group=TAKES_KEYBOARD, exit_on_error=False)
+    async def action_run(self) -> None:
+        """Ask for one of the runs that have a model, and read it."""
+        runs = await asyncio.to_thread(runs_with_model, self.app.options.runs_dir)
+        if not runs:
             self.notify(NO_RUN, severity="warning")
             return
         now = self._subject.folder.id if self._subject else ""
-        chosen = next((index for index, folder in enumerate(folders) if folder.id == now), 0)
-
-        def read_chosen(index: int | None) -> None:
-            if index is not None:
-                self._read_run(folders[index])
-
-        question = ChooseScreen("Whose model reads: run, data, state, test accuracy", lines, chosen)
-        self.app.push_screen(question, read_chosen)
+        at = next((index for index, (folder, _) in enumerate(runs) if folder.id == now), 0)
+        title = "Whose model reads: run, data, state, test accuracy"
+        chosen = await self.app.push_screen_wait(ChooseScreen(title, [line for _, line in runs], at))
+        if chosen is not None:
+            self._read_run(runs[chosen][0])
 
 
 def _answer_text(names: Sequence[str], answer: Sequence[float | None] | None) -> str:
@@ -329,7 +308,7 @@ def _answer_text(names: Sequence[str], answer: Sequence[float | None] | None) ->
 
 
 def path_of(text: str) -> Path:
-    """Return a path that was typed or dropped into the terminal, which quotes it or escapes its spaces.
+    """Return the path that a person typed, or dropped into the terminal, which adds quotes or backslashes.
 
     Raises:
         PathError: the text is not a path.
@@ -341,10 +320,10 @@ def path_of(text: str) -> Path:
 
 
 class OpenImageScreen(FormDialog[tuple[str, GreyPicture]]):
-    """Gives the name of a file and its picture; None if it was cancelled.
+    """A dialog that asks for an image file and returns its path and picture; None if it is cancelled.
 
     Args:
-        path: the text that the line begins with.
+        path: the path that stands in the field at first.
     """
 
     TITLE = "Open an image file"
@@ -362,7 +341,7 @@ class OpenImageScreen(FormDialog[tuple[str, GreyPicture]]):
 
     def __init__(self, path: str = "") -> None:
         super().__init__()
-        self._line, self._busy = Input(path, placeholder="path of a PNG, JPEG, …", compact=True), False
+        self._line = Input(path, placeholder="path of a PNG, JPEG, …", compact=True)
 
     def fields(self) -> Iterable[Widget]:
         yield self._line
@@ -372,28 +351,17 @@ class OpenImageScreen(FormDialog[tuple[str, GreyPicture]]):
         self.show_problem("")
 
     def accept(self) -> None:
-        """Read the file, if one is named and none is being read."""
-        if self._busy:
-            return
+        self._open()
+
+    @work(exclusive=True, exit_on_error=False)
+    async def _open(self) -> None:
         if not self._line.value.strip():
             self.show_problem("no file is named")
             return
-        self._busy = True
-        self._read(self._line.value)
-
-    @work(thread=True, exit_on_error=False)
-    def _read(self, text: str) -> None:
         try:
-            path = path_of(text)
-            picture, problem = read_picture(path), ""
+            path = path_of(self._line.value)
+            picture = await asyncio.to_thread(read_picture, path)
         except (DataError, PathError) as error:
-            path, picture, problem = Path(), None, str(error)
-        if self.is_attached:
-            self.app.call_from_thread(self._done, path, picture, problem)
-
-    def _done(self, path: Path, picture: GreyPicture | None, problem: str) -> None:
-        self._busy = False
-        if picture is None:
-            self.show_problem(problem)
+            self.show_problem(str(error))
         else:
             self.dismiss((str(path), picture))

@@ -1,8 +1,7 @@
 """The working copy of an experiment while it is edited, its fields, and undo. Nothing here needs Textual.
 
-A wrong text stays in its field and leaves the experiment unchanged. Layers that do not fit each other stay, too. In
-both cases the draft is not ready: it can neither be trained nor saved, and complexity and shapes are computed from the
-last valid state.
+A wrong text stays in its field and leaves the experiment unchanged; layers that do not fit each other stay, too. Then
+the draft can be neither trained nor saved, and complexity and shapes are those of the last valid state.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.errors import RequestError
@@ -29,12 +28,12 @@ GROUPS = ("Dataset", "Features", "Network", "Optimizer", "Training")
 
 @dataclass(frozen=True)
 class Field:
-    """One field of the form.
+    """One field of the editor's form.
 
     Attributes:
         key: a parameter's name, or a path in the experiment's TOML form (``optimizer.rho``); unique.
         bounds: the allowed values in words.
-        choices: the allowed values, where they can be listed.
+        choices: the allowed values, if they can be listed.
         suggestions: values to offer where any text may be typed.
         read: returns the field's text in an experiment; empty if it does not apply, or if layers differ in it.
         change: returns the experiment with another text; raises RequestError if the text is wrong.
@@ -54,7 +53,7 @@ class Field:
     absent: Callable[[Experiment], str] = lambda _: ""
 
     def applies(self, experiment: Experiment) -> bool:
-        """Return whether the experiment has such a field."""
+        """Return whether the field applies to the experiment."""
         try:
             self.read(experiment)
         except (AttributeError, IndexError):
@@ -63,13 +62,13 @@ class Field:
 
     @property
     def sentence(self) -> str:
-        """The field's label, help and allowed values, for a line of help."""
+        """The field's label, help and allowed values in one sentence."""
         bounds = self.bounds or ", ".join(self.choices)
         return f"{self.label}: {self.help}{f' ({bounds})' if bounds else ''}"
 
 
 def parameter_fields() -> tuple[Field, ...]:
-    """Return a field for each declared parameter, in their order."""
+    """Return a field for each of PARAMETERS, in their order."""
     return tuple(
         Field(
             key=parameter.name,
@@ -112,23 +111,23 @@ def _absence(name: str, experiment: Experiment) -> str:
 
 
 IS_PARAMETER = ("learning_rate", "momentum", "patience")
-"""Arguments of optimizers and of early stopping that are declared parameters, too."""
+"""Arguments of optimizers and of early stopping that PARAMETERS has, too."""
 
 
 def optimizer_fields(experiment: Experiment) -> tuple[Field, ...]:
-    """Return the fields of the optimizer's further arguments."""
+    """Return a field for each argument of the optimizer that is not one of PARAMETERS."""
     return tuple(_model_fields("optimizer", type(experiment.optimizer), skip=IS_PARAMETER))
 
 
 def stopping_fields(experiment: Experiment) -> tuple[Field, ...]:
-    """Return early stopping's further fields; none if it is off."""
+    """Return a field for each argument of early stopping that is not one of PARAMETERS; none if it is off."""
     if experiment.training.early_stopping is None:
         return ()
     return tuple(_model_fields("training.early_stopping", EarlyStopping, skip=IS_PARAMETER))
 
 
 def layer_fields(experiment: Experiment, position: int) -> tuple[Field, ...]:
-    """Return the fields of the layer at `position`, counted from 0; after the last layer, the output layer's."""
+    """Return the fields of the layer at `position` (from 0); the output layer's position comes after the last."""
     if position >= len(experiment.layers):
         return tuple(_model_fields("output", OutputSpec))
     return tuple(_model_fields(f"layers.{position}", type(experiment.layers[position])))
@@ -192,10 +191,7 @@ def _change(path: str, facts: FieldFacts, experiment: Experiment, text: str) -> 
 
 
 def initializer_text(initializer: ExperimentPart) -> str:
-    """Return an initialiser as text: its name, and the arguments that are not Keras' defaults.
-
-    Examples: ``he_normal``, ``random_normal(stddev=0.05)``.
-    """
+    """Return an initialiser as text, such as ``he_normal`` or ``random_normal(stddev=0.1)``; defaults are left out."""
     arguments = initializer.model_dump(exclude_defaults=True)
     name = arguments.pop("name")
     listed = ", ".join(f"{key}={value:g}" for key, value in arguments.items())
@@ -203,9 +199,9 @@ def initializer_text(initializer: ExperimentPart) -> str:
 
 
 def initializer_value(text: str) -> dict[str, Any]:
-    """Return the TOML form of an initialiser that is written as `initializer_text` does.
+    """Return the TOML form of an initialiser that is written as `initializer_text` writes it.
 
-    The experiment's validation checks the arguments' names and bounds.
+    The validation of the experiment checks the names and bounds of the arguments later.
 
     Raises:
         RequestError: the initialiser is unknown, or the text has another form.
@@ -230,21 +226,15 @@ UNDO_LIMIT = 500
 
 @dataclass(frozen=True)
 class Wrong:
-    """A text that its field refuses, and the sentence that says why."""
+    """A text that a field refuses; `message` says why."""
 
     field: Field
     text: str
     message: str
 
 
-@dataclass(frozen=True)
-class Misfit:
-    """The first layer that does not fit, and why.
-
-    Attributes:
-        place: the layer's position from 0; the output layer comes after the last, also if it cannot be solved in
-            closed form.
-    """
+class Misfit(NamedTuple):
+    """The position of the first layer that does not fit (the output layer comes last), and a sentence that says why."""
 
     place: int
     sentence: str
@@ -255,8 +245,8 @@ class State:
     """One state of a draft.
 
     Attributes:
-        experiment: each of its fields is valid; its layers may not fit each other.
-        whole: the last experiment whose layers fit.
+        experiment: the edited experiment; each field is valid, but layers may not fit each other.
+        whole: the last edited experiment whose layers fit.
         wrong: refused texts by the key of their field.
     """
 
@@ -264,13 +254,9 @@ class State:
     whole: Experiment
     wrong: Mapping[str, Wrong] = field(default_factory=dict[str, Wrong])
 
-    @property
-    def misfit(self) -> Misfit | None:
-        """The first layer that does not fit; None if all do."""
-        return _misfit(self.experiment)
 
-
-def _misfit(experiment: Experiment) -> Misfit | None:
+def misfit_of(experiment: Experiment) -> Misfit | None:
+    """Return the first layer that does not fit the layers before it; None if all layers fit."""
     try:
         checked(experiment)
     except SpecError as error:
@@ -283,7 +269,7 @@ def _misfit(experiment: Experiment) -> Misfit | None:
 
 
 class Draft:
-    """A preset's experiment being edited."""
+    """A copy of a preset's experiment that is edited, with undo."""
 
     def __init__(self, preset: Preset) -> None:
         self.preset = preset
@@ -298,8 +284,8 @@ class Draft:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why the draft cannot be trained, a sentence for each reason."""
-        misfit = self.state.misfit
+        """The reasons why the draft cannot be trained, a sentence each."""
+        misfit = misfit_of(self.experiment)
         return (*(wrong.message for wrong in self.state.wrong.values()), *([misfit.sentence] if misfit else ()))
 
     @property
@@ -308,7 +294,7 @@ class Draft:
 
     @property
     def is_edited(self) -> bool:
-        """Whether anything differs from the preset, also a wrong text."""
+        """Whether the draft differs from the preset; a wrong text counts, too."""
         return bool(self.state.wrong) or self.experiment != self.preset.experiment
 
     @property
@@ -328,10 +314,9 @@ class Draft:
     # ── edits ──
 
     def enter(self, entry: Field, text: str) -> bool:
-        """Enter a text into a field. Texts entered into one field in a row are undone together.
+        """Enter a text into a field and return whether the draft has changed.
 
-        Returns:
-            Whether the draft has changed.
+        Texts that are entered into one field in a row are undone together.
         """
         state = self.state
         shown = state.wrong[entry.key].text if entry.key in state.wrong else entry.read(state.experiment)
@@ -347,46 +332,55 @@ class Draft:
         return self._record(new, typing=entry.key)
 
     def add_layer(self, kind: str, after: int) -> int:
-        """Add a layer after the one at `after` (-1: first), or as near to it as it fits, and return its position."""
-        experiment, place = with_new_layer(self.experiment, kind, min(after + 1, len(self.experiment.layers)))
-        extra = len(experiment.layers) - len(self.experiment.layers)
-        first = place - extra + 1
-        self._restack(experiment, lambda at: at if at < first else at + extra)
+        """Add a layer after the one at `after` (-1: first), or at the nearest position where it fits.
+
+        The layer gets the activation of the last layer of its kind. A flatten layer is added before a dense layer that
+        fits nowhere, as it follows an image.
+
+        Returns:
+            The position of the new layer; the desired one if it fits nowhere.
+        """
+        layers = self.experiment.layers
+        place, old = min(after + 1, len(layers)), range(len(layers))
+        layer = LAYER_KINDS[kind].suggested(next((layer for layer in reversed(layers) if layer.kind == kind), None))
+        positions = sorted(range(len(layers) + 1), key=lambda at: (abs(at - place), -at))
+        candidates: list[tuple[int, list[int | Layer]]] = [(at, [*old[:at], layer, *old[at:]]) for at in positions]
+        if isinstance(layer, Dense):
+            candidates.append((place + 1, [*old[:place], Flatten(), layer, *old[place:]]))
+        fitting = (candidate for candidate in candidates if not misfit_of(self._arranged(candidate[1])))
+        place, parts = next(fitting, candidates[0])
+        self._arrange(parts)
         return place
 
     def remove_layer(self, place: int) -> None:
         """Remove the layer at `place`."""
-        layers = self.experiment.layers
-        self._restack(
-            _with_layers(self.experiment, (*layers[:place], *layers[place + 1 :])),
-            lambda at: None if at == place else at - 1 if at > place else at,
-        )
+        self._arrange([at for at in range(len(self.experiment.layers)) if at != place])
 
     def move_layer(self, place: int, by: int) -> int:
         """Move the layer at `place` up (-1) or down (1), and return its new position."""
-        to, layers = place + by, list(self.experiment.layers)
-        if not 0 <= to < len(layers):
+        to, parts = place + by, list(range(len(self.experiment.layers)))
+        if to not in parts:
             return place
-        layers.insert(to, layers.pop(place))
-        self._restack(_with_layers(self.experiment, layers), lambda at: {place: to, to: place}.get(at, at))
+        parts.insert(to, parts.pop(place))
+        self._arrange(parts)
         return to
 
     def settle(self) -> None:
-        """End a row of typing: the next edit is undone on its own."""
+        """End the present typing, so that the next edit is undone on its own."""
         self._typing = ""
 
     def undo(self) -> None:
         """Undo the last edit."""
-        if self._before:
-            self._after.append(self.state)
-            self.state = self._before.pop()
-            self._typing = ""
+        self._step(self._before, self._after)
 
     def redo(self) -> None:
         """Redo the edit that was undone last."""
-        if self._after:
-            self._before.append(self.state)
-            self.state = self._after.pop()
+        self._step(self._after, self._before)
+
+    def _step(self, source: list[State], target: list[State]) -> None:
+        if source:
+            target.append(self.state)
+            self.state = source.pop()
             self._typing = ""
 
     def reset(self) -> None:
@@ -394,7 +388,7 @@ class Draft:
         self._record(State(self.preset.experiment, self.preset.experiment))
 
     def saved_as(self, preset: Preset) -> None:
-        """Compare the draft with the saved preset from now on."""
+        """Make the saved preset the one that the draft is compared with."""
         self.preset = preset
         self._typing = ""
 
@@ -410,22 +404,23 @@ class Draft:
         self.state = new
         return True
 
-    def _restack(self, experiment: Experiment, place_of: Callable[[int], int | None]) -> None:
-        """Change the layers. `place_of` returns where each old layer is now, so that its wrong texts move with it."""
-        wrong = dict[str, Wrong]()
-        for key, entry in self.state.wrong.items():
-            prefix, _, rest = key.partition(".")
-            position, _, name = rest.partition(".")
-            if prefix != "layers":
-                wrong[key] = entry
-            elif (to := place_of(int(position))) is not None:
-                for moved in layer_fields(experiment, to):
-                    if moved.key == f"layers.{to}.{name}":
-                        wrong[moved.key] = replace(entry, field=moved)
+    def _arranged(self, parts: Sequence[int | Layer]) -> Experiment:
+        """Return the experiment with other layers: `parts` are positions of present layers, and new layers."""
+        layers = tuple(self.experiment.layers[part] if isinstance(part, int) else part for part in parts)
+        return self.experiment.model_copy(update={"layers": layers})
+
+    def _arrange(self, parts: Sequence[int | Layer]) -> None:
+        """Change the layers as `_arranged` does; wrong texts move with their layers."""
+        experiment, before = self._arranged(parts), self.state.wrong
+        wrong = {key: entry for key, entry in before.items() if not key.startswith("layers.")}
+        for place, part in enumerate(parts):
+            for moved in layer_fields(experiment, place) if isinstance(part, int) else ():
+                if entry := before.get(f"layers.{part}.{moved.key.rpartition('.')[2]}"):
+                    wrong[moved.key] = replace(entry, field=moved)
         self._record(self._at(experiment, wrong))
 
     def _at(self, experiment: Experiment, wrong: Mapping[str, Wrong]) -> State:
-        """Return the state of an experiment, after trying the wrong texts again: some may be right now."""
+        """Return the state of an experiment after another try of the wrong texts, some of which may be right now."""
         still = dict[str, Wrong]()
         for key, entry in wrong.items():
             if not entry.field.applies(experiment):
@@ -434,7 +429,7 @@ class Draft:
                 experiment = entry.field.change(experiment, entry.text)
             except RequestError as error:
                 still[key] = replace(entry, message=str(error))
-        whole = self.state.whole if _misfit(experiment) else experiment
+        whole = self.state.whole if misfit_of(experiment) else experiment
         return State(experiment, whole, still)
 
 
@@ -445,7 +440,7 @@ def differences(before: Experiment, after: Experiment) -> tuple[str, ...]:
 
 
 def to_save(draft: Draft) -> Preset:
-    """Return a draft that is ready as a preset to save, with a new name and, if edited, a title and text that fit."""
+    """Return a valid draft as a preset to save; its name is new, and if it is edited, so are its title and text."""
     preset = draft.result()
     base = draft.preset
     name = base.name if base.origin == "saved" else f"{base.name}-mine"
@@ -454,29 +449,3 @@ def to_save(draft: Draft) -> Preset:
         return replace(preset, name=name)
     about = f"Edited from {base.name}{': ' if changes else '.'}{', '.join(changes)}"
     return replace(preset, name=name, title=f"{base.name}, edited: {sizes(preset.experiment)}", about=about)
-
-
-def with_new_layer(experiment: Experiment, kind: str, place: int) -> tuple[Experiment, int]:
-    """Return the experiment with a new layer at `place`, or as near to it as it fits.
-
-    The layer has the activation of the last layer of its kind.
-
-    Returns:
-        The experiment, and the position of the new layer: `place` if it fits nowhere. A flatten layer is added before a
-        dense layer that follows an image.
-    """
-    layers = experiment.layers
-    layer = LAYER_KINDS[kind].suggested(next((layer for layer in reversed(layers) if layer.kind == kind), None))
-
-    def inserted(at: int, *new: Layer) -> Experiment:
-        return _with_layers(experiment, (*layers[:at], *new, *layers[at:]))
-
-    nearest_first = sorted(range(len(layers) + 1), key=lambda at: (abs(at - place), -at))
-    candidates = [(inserted(at, layer), at) for at in nearest_first]
-    if isinstance(layer, Dense):
-        candidates.append((inserted(place, Flatten(), layer), place + 1))
-    return next((candidate for candidate in candidates if not _misfit(candidate[0])), candidates[0])
-
-
-def _with_layers(experiment: Experiment, layers: Sequence[Layer]) -> Experiment:
-    return experiment.model_copy(update={"layers": tuple(layers)})

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from textual import events, getters, on
+from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -17,7 +17,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, OptionList, Select, Switch
 from textual.widgets.option_list import Option
 
-from mnist_tui.columns import text_table
+from mnist_tui.columns import cut_end, text_table
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.tui import experiment_words
@@ -28,6 +28,7 @@ from mnist_tui.tui.editor.draft import (
     State,
     Wrong,
     layer_fields,
+    misfit_of,
     optimizer_fields,
     parameter_fields,
     stopping_fields,
@@ -43,16 +44,16 @@ LABEL_WIDTH, CONTROL_WIDTH = 18, 20
 
 
 class FieldRow(Widget):
-    """One field. The row draws label and note itself, because a form of many widgets opens slowly.
+    """A field's label, control and note. The row draws label and note itself, as many widgets would open slowly.
 
     Args:
         entry: the field.
-        experiment: the experiment whose value it shows at first.
+        experiment: the experiment whose value is shown at first.
     """
 
     @dataclass
     class Edited(Message):
-        """The text of a field was edited."""
+        """Posted when a person edits the text of a field."""
 
         entry: Field
         text: str
@@ -73,14 +74,14 @@ class FieldRow(Widget):
         yield self.control
 
     def render(self) -> Content:
-        """Draw label and note; the control covers the space between them."""
-        label = _cut(self.entry.label, LABEL_WIDTH).ljust(LABEL_WIDTH + CONTROL_WIDTH + 2)
-        note = _cut(self._note, self.content_size.width - len(label))
+        """Draw label and note; the control lies over the space between them."""
+        label = cut_end(self.entry.label, LABEL_WIDTH).ljust(LABEL_WIDTH + CONTROL_WIDTH + 2)
+        note = cut_end(self._note, max(1, self.content_size.width - len(label)))
         style = "bold $text-primary" if self.control.has_focus else ""
         return Content.assemble((label, self._label_style or style), (note, "$foreground-muted"))
 
     def show(self, state: State, *, typing: bool = False) -> None:
-        """Show the draft's value; while the person is `typing` in this field, its text is left alone."""
+        """Show the field's value and problem in a state of the draft; a text that is being typed stays as it is."""
         entry, experiment = self.entry, state.experiment
         wrong, absent = state.wrong.get(entry.key), entry.absent(experiment)
         if not typing:
@@ -104,7 +105,7 @@ class FieldRow(Widget):
         self.control.focus()
 
     def _explain(self, wrong: Wrong | None) -> None:
-        """Show why the text is refused; the line is made at the first error, as most rows never have one."""
+        """Show why the text is refused, in a line that is only made at the first error, as most rows never have one."""
         if self._error is None and wrong is not None:
             self._error = Line(classes="field--error")
             self.mount(self._error)
@@ -152,12 +153,8 @@ def _control(entry: Field, text: str) -> Input | Select[str] | Switch:
             return TextControl(text, compact=True, suggester=suggester, select_on_focus=True)
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"
-
-
 class FieldSection(Vertical):
-    """Fields below a title. A section without fields is hidden, unless it `stays`."""
+    """A title with fields below it. A section without fields is hidden, unless it `stays`."""
 
     def __init__(self, title: str, fields: Sequence[Field], state: State, *, stays: bool = False) -> None:
         super().__init__()
@@ -172,12 +169,12 @@ class FieldSection(Vertical):
         yield from self.rows
 
     def follow(self, state: State, typing: str = "") -> None:
-        """Show the draft's state; the field with the key `typing` keeps its text."""
+        """Show a state of the draft; the field with the key `typing` keeps its text."""
         for row in self.rows:
             row.show(state, typing=row.entry.key == typing)
 
     async def replace(self, title: str, fields: Sequence[Field], state: State, typing: str = "") -> None:
-        """Show these fields; the rows are made again only if the fields are different ones."""
+        """Show other fields under another title; the rows stay if the fields are the same."""
         async with self._replacing:
             self._title.say(title)
             if list(map(_row_data, fields)) != [_row_data(row.entry) for row in self.rows]:
@@ -194,7 +191,7 @@ def _row_data(entry: Field) -> tuple[str, ...]:
 
 
 class ParametersPane(VerticalScroll, can_focus=False):
-    """Shows the parameters of a draft, and the arguments of its optimizer and of early stopping."""
+    """The pane with all parameters, and with the arguments of the optimizer and of early stopping."""
 
     HELP = """
     **Parameters.** Up and Down go from field to field, Enter opens a list of values; what a field takes stands beside
@@ -219,7 +216,7 @@ class ParametersPane(VerticalScroll, can_focus=False):
         yield self._stopping
 
     async def follow(self, state: State, typing: str = "") -> None:
-        """Show the draft's state; the field with the key `typing` keeps its text."""
+        """Show a state of the draft; the field with the key `typing` keeps its text."""
         for section in self._groups:
             section.follow(state, typing)
         await self._optimizer.replace(_of_optimizer(state), optimizer_fields(state.experiment), state, typing)
@@ -231,7 +228,7 @@ def _of_optimizer(state: State) -> str:
 
 
 class LayerList(OptionList):
-    """Lists the layers; the output layer is the last and cannot be moved."""
+    """The list of layers; the output layer is the last one and cannot be moved."""
 
     HELP = """
     **Layers**, from the inputs to the output. Each line: name, settings, what it gives to the next layer, parameters.
@@ -254,24 +251,21 @@ class LayerList(OptionList):
 
     def __init__(self) -> None:
         super().__init__(compact=True, id="layer-list")
-        self._state: State | None = None
-        self._width = 0
         self._shown: list[Content] = []
 
     @property
     def place(self) -> int:
-        """The chosen layer's position from 0; the output layer comes after the last."""
+        """The position of the chosen layer, from 0; the output layer has the last position."""
         return self.highlighted or 0
 
     def follow(self, state: State, place: int | None = None) -> str:
-        """Show the draft's layers and choose the one at `place`; return the line of column titles."""
-        self._state = state
+        """Show the draft's layers, choose the one at `place`, and return the line of column titles."""
         wanted = self.place if place is None else place
-        lines = experiment_words.layer_lines(state.experiment)
-        fitted = text_table(experiment_words.EDITED_COLUMNS, experiment_words.short_rows(lines), max(20, self._width))
-        misfit = state.misfit
+        rows = experiment_words.layer_rows(state.experiment)
+        width = max(20, self.scrollable_content_region.width - 2)
+        fitted = text_table(experiment_words.EDITED_COLUMNS, rows, width)
         prompts = [Content(line) for line in fitted.lines]
-        if misfit:
+        if misfit := misfit_of(state.experiment):
             reason = (f"\n✗ {misfit.sentence}", "$text-error on $error-muted")
             prompts[misfit.place] = Content.assemble(prompts[misfit.place], reason)
         if prompts != self._shown:
@@ -285,17 +279,9 @@ class LayerList(OptionList):
         self.highlighted = min(wanted, len(prompts) - 1)
         return fitted.header
 
-    def fit(self) -> str | None:
-        """Fit the lines to a new width; return the line of column titles, or None if the width is the same."""
-        width = self.scrollable_content_region.width - 2
-        if width == self._width or self._state is None:
-            return None
-        self._width = width
-        return self.follow(self._state)
-
 
 class LayersPane(Vertical):
-    """Shows the list of layers, its buttons, and the chosen layer's fields."""
+    """The pane with the list of layers, its buttons, and the fields of the chosen layer."""
 
     app = getters.app(Bench)
 
@@ -318,13 +304,16 @@ class LayersPane(Vertical):
             yield FieldSection("", (), self._state, stays=True)
 
     async def follow(self, state: State, place: int | None = None, typing: str = "") -> None:
-        """Show the draft's layers and the fields of the chosen one."""
+        """Show the draft's layers, choose the one at `place`, and show its fields."""
         self._state = state
-        self.titles.say(self.listing.follow(state, place))
+        self._show_layers(place)
         await self.show_fields(typing)
 
+    def _show_layers(self, place: int | None = None) -> None:
+        self.titles.say(self.listing.follow(self._state, place))
+
     async def show_fields(self, typing: str = "") -> None:
-        """Show the fields of the layer under the cursor."""
+        """Show the fields of the chosen layer; the field with the key `typing` keeps its text."""
         place, layers = self.listing.place, self._state.experiment.layers
         if place < len(layers):
             about = layers[place].about()
@@ -333,16 +322,12 @@ class LayersPane(Vertical):
             title = "Output: ten neurons with softmax"
         await self.section.replace(title, layer_fields(self._state.experiment, place), self._state, typing)
 
-    def on_resize(self, _: events.Resize) -> None:
-        self.call_after_refresh(self._fit)
-
-    def _fit(self) -> None:
-        if (header := self.listing.fit()) is not None:
-            self.titles.say(header)
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_layers)
 
 
 class ComplexityPane(VerticalScroll):
-    """Shows how many inputs, weights and biases each layer has, and the totals."""
+    """The pane with the numbers of inputs, weights and biases of each layer, and their totals."""
 
     HELP = """
     **Complexity**, by arithmetic, before anything is trained. A dense layer has inputs × neurons weights and a bias a
@@ -367,7 +352,7 @@ class ComplexityPane(VerticalScroll):
         yield FactGrid(experiment_words.TOTALS)
 
     def follow(self, state: State, problems: Sequence[str]) -> None:
-        """Show the counts of the last valid experiment, and why the present one is not valid."""
+        """Show the complexity of the draft's last valid state, and the problems of the present one."""
         counts = complexity.of(state.whole)
         self.set_class(bool(problems), "-stale")
         lines = "\n".join(f"✗ {problem}" for problem in problems)

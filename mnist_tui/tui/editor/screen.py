@@ -1,6 +1,6 @@
 """The editor: every parameter of an experiment, its layers, and its complexity, computed again at every edit.
 
-`draft` says what can be edited and what an edit does; this screen connects it with the panes.
+The screen connects the draft, which holds the experiment and its edits, with the panes.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ PANES = {"parameters": "Parameters", "layers": "Layers", "complexity": "Complexi
 
 
 class EditorScreen(BenchScreen[None]):
-    """Edits a copy of a preset's experiment.
+    """The screen that edits a copy of a preset's experiment.
 
     Args:
-        preset: the preset that the edits start from.
-        kept: an earlier draft of it to go on with.
+        preset: the preset to copy.
+        kept: an earlier, unfinished draft of the same preset, to be continued.
     """
 
     CSS_PATH = "editor.tcss"
@@ -57,9 +57,9 @@ class EditorScreen(BenchScreen[None]):
         bind("editor.train", "ctrl+t", "train", "Train", "Train the experiment as it stands"),
         bind("editor.save", "ctrl+s", "save", "Save", "Save as a preset of your own"),
         bind("editor.sweep", "ctrl+g", "sweep", "Sweep", "Seeds, or values of parameters, as trials"),
-        bind("editor.undo", "ctrl+z", "undo", "Undo", "Undo the last edit"),
-        bind("editor.redo", "ctrl+y", "redo", "Redo", "Redo the edit that was undone", hidden=True),
-        bind("editor.reset", "ctrl+r", "reset", "Reset", "Back to the preset; can be undone"),
+        bind("editor.undo", "ctrl+z", "change('undo')", "Undo", "Undo the last edit"),
+        bind("editor.redo", "ctrl+y", "change('redo')", "Redo", "Redo the edit that was undone", hidden=True),
+        bind("editor.reset", "ctrl+r", "change('reset')", "Reset", "Back to the preset; can be undone"),
         bind("editor.back", "escape", "leave('back')", "Back", "Back to where you were"),
         bind("editor.presets", "escape", "leave", "Presets", "Back to the presets"),
         bind("editor.parameters", "f6", "pane('parameters')", "Parameters", "To the parameters", hidden=True),
@@ -85,8 +85,7 @@ class EditorScreen(BenchScreen[None]):
     def __init__(self, preset: Preset, kept: Draft | None = None) -> None:
         super().__init__()
         self.draft = kept or Draft(preset)
-        self._filled = False
-        self._possible: tuple[object, ...] = ()
+        self._possible: dict[str, bool] = {}
 
     @property
     def edited(self) -> Draft:
@@ -119,14 +118,11 @@ class EditorScreen(BenchScreen[None]):
         for pane in panes:
             pane.border_title = Content(self._title(pane.id or ""))
         await self.panes.mount_all(panes)
-        self._filled = True
         await self._follow(place=0)
         self.query(FieldRow).first().control.focus()
 
-    # ── the draft, shown ──
-
     async def _follow(self, *, place: int | None = None, typing: str = "") -> None:
-        """Show the present state of the draft."""
+        """Show the draft in all panes; choose the layer at `place`, and leave the text that is being typed alone."""
         draft, state = self.draft, self.draft.state
         await self.parameters.follow(state, typing)
         await self.stack.follow(state, place, typing)
@@ -137,24 +133,26 @@ class EditorScreen(BenchScreen[None]):
         self._show_hint()
         self._follow_features()
         self.data_note.follow(state.experiment.dataset.name)
-        possible = (draft.can_undo, draft.can_redo, draft.is_edited, state.experiment.features.kind)
+        possible = {
+            "undo": draft.can_undo,
+            "redo": draft.can_redo,
+            "reset": draft.is_edited,
+            "next_digit": isinstance(state.experiment.features, HogFeatures),
+        }
         if possible != self._possible:
             self._possible = possible
             self.refresh_bindings()
 
     def _follow_features(self) -> None:
         experiment = self.draft.experiment
-        is_hog = isinstance(experiment.features, HogFeatures)
-        self.panes.set_class(is_hog, "-hog")
-        if is_hog:
+        self.panes.set_class(isinstance(experiment.features, HogFeatures), "-hog")
+        if isinstance(experiment.features, HogFeatures):
             self.tabs.show("to-digit")
-            self.digit.follow(experiment)
+            self.digit.follow(experiment.dataset.name, experiment.features)
         elif self.tabs.query_one("#to-digit").display:
             self.tabs.hide("to-digit")
             if self.tabs.active == "to-digit":
                 self.action_pane("parameters")
-
-    # ── edits ──
 
     @on(FieldRow.Edited)
     async def _edit(self, event: FieldRow.Edited) -> None:
@@ -162,7 +160,7 @@ class EditorScreen(BenchScreen[None]):
             await self._follow(typing=event.entry.key)
 
     async def on_descendant_blur(self, event: events.DescendantBlur) -> None:
-        """Write an accepted text in its normal form once its field has lost the focus."""
+        """Show an accepted text in its normal form when its field loses the focus."""
         row = _row_of(event.widget)
         if row is not None:
             self.draft.settle()
@@ -175,7 +173,7 @@ class EditorScreen(BenchScreen[None]):
         self._show_hint()
 
     def _show_hint(self) -> None:
-        """Show what the focused field means, or why its text is refused."""
+        """Show the help of the focused field, or the reason why its text is refused."""
         row = _row_of(self.focused)
         wrong = self.draft.state.wrong.get(row.entry.key) if row else None
         self.hint.set_class(wrong is not None, "-wrong")
@@ -188,7 +186,7 @@ class EditorScreen(BenchScreen[None]):
 
     @work(group=TAKES_KEYBOARD)
     async def action_add_layer(self) -> None:
-        """Ask for a kind of layer and add it after the chosen one."""
+        """Ask for a kind of layer and add such a layer after the chosen one."""
         kinds = LAYER_KINDS.values()
         lines = [Content.assemble((kind.TITLE, "bold"), "\n", (f"  {kind.about()}", "dim")) for kind in kinds]
         chosen = await self.app.push_screen_wait(ChooseScreen("Add a layer after the chosen one", lines))
@@ -219,58 +217,39 @@ class EditorScreen(BenchScreen[None]):
         if rows:
             rows[0].control.focus()
 
-    async def action_undo(self) -> None:
-        self.draft.undo()
+    async def action_change(self, name: str) -> None:
+        """Undo or redo an edit, or reset the draft."""
+        getattr(self.draft, name)()
         await self._follow()
-
-    async def action_redo(self) -> None:
-        self.draft.redo()
-        await self._follow()
-
-    async def action_reset(self) -> None:
-        self.draft.reset()
-        await self._follow()
-
-    # ── panes ──
 
     def action_pane(self, name: str) -> None:
-        """Focus a pane; in a small window, show it in front."""
+        """Focus a pane; in a small window, show it in place of the others."""
         if name == "digit" and not self.panes.has_class("-hog"):
             return
         self.tabs.active = f"to-{name}"
-        self._bring(name)
+        self._show_pane(name)
         first = {"parameters": "#parameters Input", "layers": "LayerList"}.get(name, f"#{name}")
         self.call_after_refresh(self.query(first).first().focus)
 
     @on(Tabs.TabActivated)
     def _tab(self, event: Tabs.TabActivated) -> None:
-        self._bring((event.tab.id or "").removeprefix("to-"))
+        self._show_pane((event.tab.id or "").removeprefix("to-"))
 
-    def _bring(self, name: str) -> None:
+    def _show_pane(self, name: str) -> None:
         for pane in PANES:
             self.panes.set_class(pane == name, f"-{pane}")
 
     def action_next_digit(self) -> None:
         self.digit.next()
 
-    # ── leaving ──
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "leave" and parameters == ("back",):
             return self.app.can_go_back
-        if not self._filled:
+        if not self._possible:
             return action == "leave"
-        match action:
-            case "undo":
-                return self.draft.can_undo or None
-            case "redo":
-                return self.draft.can_redo or None
-            case "reset":
-                return self.draft.is_edited or None
-            case "next_digit":
-                return isinstance(self.draft.experiment.features, HogFeatures)
-            case _:
-                return True
+        if action == "change":
+            return self._possible[str(parameters[0])] or None
+        return action != "next_digit" or self._possible["next_digit"]
 
     def action_train(self) -> None:
         if self._is_ready("trained"):
@@ -316,7 +295,7 @@ class EditorScreen(BenchScreen[None]):
             self.app.back()
 
     def _is_ready(self, what: str) -> bool:
-        """Return whether the draft is valid; if not, say why and focus the first wrong field."""
+        """Return whether the draft is valid; if it is not, show why and focus the first wrong field."""
         draft = self.draft
         if draft.ready:
             return True
@@ -326,7 +305,7 @@ class EditorScreen(BenchScreen[None]):
         if row is None:
             self.action_pane("layers")
         else:
-            self._bring("layers" if row.entry.key.startswith(("layers", "output")) else "parameters")
+            self._show_pane("layers" if row.entry.key.startswith(("layers", "output")) else "parameters")
             self.call_after_refresh(row.control.focus)
         return False
 
@@ -337,10 +316,10 @@ def _row_of(widget: Widget | None) -> FieldRow | None:
 
 
 class SavePresetScreen(FormDialog[Preset]):
-    """Saves a preset and gives it as it was saved; None if it was not saved.
+    """A dialog that saves a preset and returns it as it was saved; None if it is cancelled.
 
     Args:
-        preset: the preset to save, with the name and title to start from.
+        preset: the preset to save; a person may change its name and title.
     """
 
     TITLE = "Save as a preset"
@@ -375,7 +354,7 @@ class SavePresetScreen(FormDialog[Preset]):
         self._say("", taken=False)
 
     def accept(self) -> None:
-        """Save the preset; a second time replaces a preset of the same name."""
+        """Save the preset; a second attempt replaces a preset of the same name."""
         name = self.name_field.value.strip()
         preset = replace(self._preset, name=name, title=self.title_field.value.strip(), origin="saved")
         taken = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from textual import getters, on, work
@@ -25,7 +26,7 @@ from mnist_tui.wording import counted
 
 
 class PresetDetails(VerticalScroll):
-    """Shows one preset: its texts, its layers and its figures."""
+    """The pane with the texts of one preset, its layers and its figures."""
 
     HELP = """
     **The chosen preset**: its layers with what each gives to the next and how many parameters it trains, its inputs and
@@ -45,7 +46,7 @@ class PresetDetails(VerticalScroll):
         yield Line(id="readings")
 
     def show(self, preset: Preset | BrokenPreset | None, query: str) -> None:
-        """Show a preset; None if nothing matches `query`."""
+        """Show a preset, or, if it is None, that no preset matches the query."""
         usable = isinstance(preset, Preset)
         self.set_class(isinstance(preset, BrokenPreset), "-broken")
         readings = preset.reference.readings if usable and preset.reference else ()
@@ -61,7 +62,7 @@ class PresetDetails(VerticalScroll):
         else:
             self.title.say(preset.title or preset.name)
             self.about.say(" ".join(preset.about.split()))
-            self.table.show(experiment_words.short_rows(experiment_words.layer_lines(preset.experiment)))
+            self.table.show(experiment_words.layer_rows(preset.experiment))
             self.facts.show(experiment_words.facts(preset))
             self.readings.say(
                 "\n".join(["Where the source is silent or contradicts itself:", *(f"– {one}" for one in readings)])
@@ -73,7 +74,7 @@ PROMPT_LINES = 2
 
 
 class PresetList(OptionList):
-    """The presets below headings. A click only chooses a preset; a key or a button trains it."""
+    """The list of presets below headings. A click only chooses a preset; a key or a button trains it."""
 
     HELP = """
     **Presets.** Each is a whole experiment: dataset, features, layers, optimizer, training. Enter or `t` trains the
@@ -88,11 +89,11 @@ class PresetList(OptionList):
     ]
 
     def on_resize(self) -> None:
-        """Keep the chosen preset visible when the window or a notice takes room."""
+        """Keep the chosen preset visible when the list gets smaller."""
         self.scroll_to_highlight()
 
     def scroll_to_highlight(self, top: bool = False) -> None:
-        """Scroll to the cursor, and to the heading right above it."""
+        """Scroll to the chosen preset; if a heading is right above it, show that, too."""
         super().scroll_to_highlight(top)
         above = (self.highlighted or 0) - 1
         if above >= 0 and self.options[above].disabled:
@@ -102,7 +103,7 @@ class PresetList(OptionList):
 
 
 class PresetSearch(Input):
-    """Filters the list while a person types; the keys of the list move its cursor."""
+    """The search field, which filters the list while a person types; the arrow keys move in the list."""
 
     HELP = """
     **Search.** Every word must be found in a preset's name, title, description, dataset, kinds of layers or optimizer.
@@ -118,7 +119,7 @@ class PresetSearch(Input):
 
 
 class DataNote(Banner):
-    """Says what is missing of a dataset on this machine, found out in a thread, as folders may be slow."""
+    """A banner that says what is missing of a dataset on this machine; a thread looks, as folders may be slow."""
 
     app = getters.app(Bench)
 
@@ -128,24 +129,17 @@ class DataNote(Banner):
         self._notes = {"": ""}
 
     def follow(self, dataset: str) -> None:
-        """Say what is missing of a dataset; an empty name means that there is none to say anything about."""
-        if dataset == self._dataset:
-            return
-        self._dataset = dataset
-        self.say(self._notes.get(dataset, ""))
-        if dataset not in self._notes:
-            self._look_for(dataset)
+        """Show the note about a dataset; an empty name shows none."""
+        if dataset != self._dataset:
+            self._dataset = dataset
+            self.say(self._notes.get(dataset, ""))
+            if dataset not in self._notes:
+                self._find_note(dataset)
 
-    @work(thread=True, exit_on_error=False)
-    def _look_for(self, dataset: str) -> None:
-        note = data_note(dataset, self.app.options.data_dir)
-        if self.is_attached:
-            self.app.call_from_thread(self._keep, dataset, note)
-
-    def _keep(self, dataset: str, note: str) -> None:
-        self._notes[dataset] = note
-        if dataset == self._dataset:
-            self.say(note)
+    @work(exit_on_error=False)
+    async def _find_note(self, dataset: str) -> None:
+        self._notes[dataset] = await asyncio.to_thread(data_note, dataset, self.app.options.data_dir)
+        self.say(self._notes.get(self._dataset, ""))
 
 
 def data_note(name: str, data_dir: Path | None) -> str:
@@ -168,10 +162,10 @@ def data_note(name: str, data_dir: Path | None) -> str:
 
 
 class PresetsScreen(BenchScreen[None]):
-    """Shows the presets.
+    """The screen with all presets.
 
     Args:
-        selected: the name of the preset that is chosen at first; None for the first one.
+        selected: the name of the preset that is chosen at first; None for the first preset.
     """
 
     CSS_PATH = "presets.tcss"
@@ -180,8 +174,8 @@ class PresetsScreen(BenchScreen[None]):
     AUTO_FOCUS = "PresetList"
     BINDINGS = [
         bind("presets.train", "t", "train", "Train", "Train the chosen preset as it is", display="⏎/t"),
-        bind("presets.edit", "e", "edit", "Edit", "Open the chosen preset in the editor"),
-        bind("presets.sweep", "w", "sweep", "Sweep", "Seeds, or values of parameters, as trials"),
+        bind("presets.edit", "e", "open('editor')", "Edit", "Open the chosen preset in the editor"),
+        bind("presets.sweep", "w", "open('sweep')", "Sweep", "Seeds, or values of parameters, as trials"),
         bind("presets.search", "slash", "search", "Search", "Search the presets", display="/"),
         bind("presets.all", "escape", "clear_search", "All presets", "Clear the search", hidden=True),
     ]
@@ -190,7 +184,7 @@ class PresetsScreen(BenchScreen[None]):
     search = getters.query_one(PresetSearch)
     listing = getters.query_one(PresetList)
     details = getters.query_one(PresetDetails)
-    found = getters.query_one("#found", Line)
+    count = getters.query_one("#found", Line)
 
     def __init__(self, selected: str | None = None) -> None:
         super().__init__()
@@ -224,13 +218,13 @@ class PresetsScreen(BenchScreen[None]):
         self.call_after_refresh(self._fill)
 
     async def _fill(self) -> None:
-        """Add the details once the list is drawn, so that the first frame does not wait for them."""
+        """Add the details after the list is drawn, so that the first frame does not wait for them."""
         if not self.is_attached:
             return
         train, edit = (key_of(f"presets.{name}", PresetsScreen, self.app.settings.keys) for name in ("train", "edit"))
         buttons = Horizontal(
-            Button(labelled("Train", train), variant="primary", compact=True, id="train"),
-            Button(labelled("Edit", edit), compact=True, id="edit"),
+            Button(labelled("Train", train), variant="primary", compact=True, id="train", action="screen.train"),
+            Button(labelled("Edit", edit), compact=True, id="edit", action="screen.open('editor')"),
             id="buttons",
         )
         await self.query_one("#chosen").mount(PresetDetails(), buttons)
@@ -238,10 +232,9 @@ class PresetsScreen(BenchScreen[None]):
         self._show_chosen()
 
     def _list(self, query: str) -> None:
-        """List the presets that match; the chosen preset stays chosen if it is among them."""
+        """List the presets that match a query; the chosen preset stays chosen if it is among them."""
         selected = self.chosen.name if self.chosen else self._selected
-        options: list[Option] = []
-        names: list[str] = []
+        options, names = list[Option](), list[str]()
         for group in self._groups:
             if matching := [preset for preset in group.presets if experiment_words.matches(preset, query)]:
                 options.append(Option(Content(group.title), disabled=True))
@@ -250,7 +243,7 @@ class PresetsScreen(BenchScreen[None]):
         self.listing.set_options(options)
         if names:
             self.listing.highlighted = self.listing.get_option_index(selected if selected in names else names[0])
-        self.found.say(f"{len(names)} of {len(self._presets)}" if query.strip() else counted(names, "preset"))
+        self.count.say(f"{len(names)} of {len(self._presets)}" if query.strip() else counted(names, "preset"))
         if not names:
             self._show_chosen()
 
@@ -275,23 +268,16 @@ class PresetsScreen(BenchScreen[None]):
         self.data_note.follow(chosen.experiment.dataset.name if isinstance(chosen, Preset) else "")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in {"train", "edit", "sweep"}:
-            return isinstance(self.chosen, Preset)
-        return True
+        return action not in {"train", "open"} or isinstance(self.chosen, Preset)
 
-    @on(Button.Pressed, "#train")
     def action_train(self) -> None:
         if isinstance(self.chosen, Preset):
             run_commands.train(self.app, self.chosen)
 
-    @on(Button.Pressed, "#edit")
-    def action_edit(self) -> None:
+    def action_open(self, name: str) -> None:
+        """Open the chosen preset in the editor or in the form of a sweep."""
         if isinstance(self.chosen, Preset):
-            self.app.show(Route("editor", preset=self.chosen))
-
-    def action_sweep(self) -> None:
-        if isinstance(self.chosen, Preset):
-            self.app.show(Route("sweep", preset=self.chosen))
+            self.app.show(Route(name, preset=self.chosen))
 
     def action_search(self) -> None:
         self.search.focus()
@@ -301,12 +287,10 @@ class PresetsScreen(BenchScreen[None]):
         self.listing.focus()
 
     def action_move(self, action: str) -> None:
-        """Move the cursor of the list while the search has the focus."""
         getattr(self.listing, f"action_{action}")()
 
 
 def _prompt(preset: Preset | BrokenPreset) -> Content:
-    """Return a preset's two lines in the list: its name with a mark, and its title."""
     if isinstance(preset, BrokenPreset):
         mark, title = ("  broken", "$text-error"), "cannot be read"
     else:
