@@ -26,7 +26,7 @@ from mnist_tui.cli.options import (
     with_experiment,
 )
 from mnist_tui.cli.output import print_line, print_markdown
-from mnist_tui.cli.start_studies import seeds_of
+from mnist_tui.cli.start_studies import requested_study
 from mnist_tui.errors import RequestError
 from mnist_tui.guide import TOPICS, page, title
 from mnist_tui.studies.start import begin_study
@@ -87,7 +87,7 @@ def bench(
     if preset is not None and request.seeds is not None:
         if edit:
             raise RequestError("--seeds does not go with --edit, which opens one experiment")
-        study = seeds_of(request, preset, data_dir, allow_sample=True)
+        study = requested_study(request, preset, data_dir, allow_sample=True)
     code = open_app(
         runs_dir,
         preset=preset,

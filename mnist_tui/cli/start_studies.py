@@ -41,16 +41,8 @@ from mnist_tui.files import write_text
 from mnist_tui.paths import typed_path
 from mnist_tui.runs.devices import usable_cores
 from mnist_tui.studies.folder import StudyFolder
-from mnist_tui.studies.spec import SEARCH_TRIALS, checked
-from mnist_tui.studies.start import (
-    StudyRequest,
-    absolute,
-    base_of,
-    begin_study,
-    check_resources,
-    require_extra,
-    seeds_title,
-)
+from mnist_tui.studies.spec import MANY_TRIALS, METRICS, SEARCH_KINDS, SEARCH_TRIALS
+from mnist_tui.studies.start import StudyRequest, absolute, begin_study, check_resources, require_extra, study_request
 from mnist_tui.studies.trials import count_trials, parse_over, plan_trials
 from mnist_tui.wording import counted, listed
 
@@ -78,19 +70,10 @@ def checked_workers(workers: str | None, threads: str | None, scheduler: str | N
     }
 
 
-def seeds_of(
-    request: Request, preset: Preset, data_dir: Path | None, *, allow_sample: bool, threads: int | None = None
-) -> StudyRequest:
-    """Return the study that ``--seeds N`` requests: one preset, trained with N seeds."""
-    title = seeds_title(preset, request.seeds or 1)
-    return _study_of(request, preset, data_dir, kind="seeds", title=title, allow_sample=allow_sample, threads=threads)
-
-
-def _study_of(request: Request, preset: Preset, data_dir: Path | None, **fields: Any) -> StudyRequest:
-    """Return a study of one preset, with further fields of `studies.spec.Study`."""
-    base = base_of(preset, request.seeds or 1)
-    fields |= {"bases": (base,), "device": request.device, "data_dir": absolute(data_dir)}
-    return StudyRequest(checked(created=time.time(), command=this_command(), **fields), {base.preset: preset})
+def requested_study(request: Request, preset: Preset, data_dir: Path | None, **fields: Any) -> StudyRequest:
+    """Return the study of a preset with the seeds of ``--seeds``; `fields` are those of `studies.start.study_request`."""
+    fields |= {"device": request.device, "data_dir": absolute(data_dir), "command": this_command()}
+    return study_request(preset, request.seeds or 1, **fields)
 
 
 def begin(
@@ -140,10 +123,6 @@ def this_command() -> str:
     return shlex.join([PROGRAM, *sys.argv[1:]])
 
 
-KINDS = ("grid", "random", "tpe")
-METRICS = ("val_accuracy", "val_loss")
-MANY = 1_000
-"""More trials than this are trained only with --yes."""
 OVER_HELP = (
     "An option's name without hyphens, or a key such as optimizer.epsilon, and the values to try: "
     "hidden=150,250,200x100. For random and tpe also a range: lr=0.0001..0.01:log, hidden=50..400. May be repeated."
@@ -151,7 +130,9 @@ OVER_HELP = (
 complete_over = among(f"{parameter.name}=" for parameter in PARAMETERS)
 Over = Annotated[list[str] | None, option("--over", "NAME=V1,V2…", OVER_HELP, panel="Sweep", complete=complete_over)]
 SEARCH_HELP = "Every combination, random ones, or those that Optuna's TPE proposes."
-Kind = Annotated[str, option("--search", "|".join(KINDS), SEARCH_HELP, panel="Sweep", complete=among(KINDS))]
+Kind = Annotated[
+    str, option("--search", "|".join(SEARCH_KINDS), SEARCH_HELP, panel="Sweep", complete=among(SEARCH_KINDS))
+]
 METRIC_HELP = "The score by which trials are compared."
 Metric = Annotated[str, option("--metric", "|".join(METRICS), METRIC_HELP, panel="Sweep", complete=among(METRICS))]
 TRIALS_HELP = f"How many combinations random or tpe may try; {SEARCH_TRIALS} by default."
@@ -174,7 +155,7 @@ def sweep(
     threads: Threads = None,
     scheduler: Scheduler = None,
     new: Annotated[bool, option("--new", None, "Begin a new study even if an unfinished one is the same.")] = False,
-    yes: Annotated[bool, option("--yes -y", None, f"Allow more than {MANY:,} trials.")] = False,
+    yes: Annotated[bool, option("--yes -y", None, f"Allow more than {MANY_TRIALS:,} trials.")] = False,
     detach: Detach = False,
     as_json: Json = False,
     allow_sample: AllowSample = False,
@@ -191,29 +172,26 @@ def sweep(
             "a sweep needs something to vary: --over hidden=150,250 (an option or a key, and its values); "
             "for seeds alone there is `mnist-tui train --seeds N`"
         )
-    axes = tuple(parse_over(text) for text in over)
-    study = _study_of(
+    study = requested_study(
         request,
         preset,
         data_folder(ctx, data_dir),
-        kind="sweep",
-        title=f"{preset.name} over {listed([axis.name for axis in axes])}",
-        axes=axes,
+        axes=[parse_over(text) for text in over],
         search=_search(search, trials, metric, seed=preset.experiment.training.seed, prune=prune),
         allow_sample=allow_sample,
         **checked_workers(workers, threads, scheduler),
     )
     number = count_trials(study.study)
-    if number > MANY and not yes:
-        raise RequestError(f"these are {counted(number, 'trial')}; --yes trains more than {MANY:,}")
+    if number > MANY_TRIALS and not yes:
+        raise RequestError(f"these are {counted(number, 'trial')}; --yes trains more than {MANY_TRIALS:,}")
     known = [trial.preset for trial in plan_trials(study.study, study.bases)]  # empty for a search
     check_supply(study, known or [preset])
     follow_to_end(begin(runs_folder(ctx, runs_dir), study, new=new), as_json=as_json, detach=detach)
 
 
 def _search(kind: str, trials: str | None, metric: str, *, seed: int, prune: bool) -> dict[str, object]:
-    if kind not in KINDS:
-        raise RequestError(f"--search {kind} is not known; choose {listed(KINDS, 'or')}")
+    if kind not in SEARCH_KINDS:
+        raise RequestError(f"--search {kind} is not known; choose {listed(SEARCH_KINDS, 'or')}")
     if metric not in METRICS:
         raise RequestError(f"--metric {metric} is not known; choose {listed(METRICS, 'or')}")
     number = checked_whole("--trials", trials, 100_000)

@@ -36,7 +36,7 @@ from mnist_tui.cli.options import (
     with_experiment,
 )
 from mnist_tui.cli.output import print_json, print_line, print_note
-from mnist_tui.cli.start_studies import begin, check_supply, seeds_of, this_command
+from mnist_tui.cli.start_studies import begin, check_supply, requested_study, this_command
 from mnist_tui.cli.studies import follow_to_end
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import MAX_EPOCHS
@@ -82,7 +82,7 @@ def train(
     if not wait and (reason := busy(place, request.device)) is not None:
         print_note(f"note: {reason.text}{' With --wait this run waits until it ends.' if reason.line else ''}")
     if request.seeds is not None:
-        study = seeds_of(request, preset, data, allow_sample=allow_sample, threads=threads_number)
+        study = requested_study(request, preset, data, allow_sample=allow_sample, threads=threads_number)
         if wait and detach:
             raise RequestError("--wait does not go with --detach for seeds: they are begun once the device is free")
         check_supply(study, [preset])

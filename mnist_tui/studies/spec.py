@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -16,12 +16,16 @@ from mnist_tui.files import parse_toml
 Kind = Literal["seeds", "sweep", "reproduction"]
 SearchKind = Literal["grid", "random", "tpe"]
 Metric = Literal["val_accuracy", "val_loss"]
+SEARCH_KINDS: tuple[str, ...] = get_args(SearchKind)
+METRICS: tuple[str, ...] = get_args(Metric)
 Count = Annotated[int, Field(ge=1)]
 
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 RANGE = re.compile(rf"({NUMBER})\.\.({NUMBER})(:log)?")
 SEARCH_TRIALS = 20
 """The number of points that a search samples where none is given."""
+MANY_TRIALS = 1_000
+"""More trials than this are begun only if a person confirms it."""
 
 
 @dataclass(frozen=True)

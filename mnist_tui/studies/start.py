@@ -8,7 +8,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -26,7 +26,7 @@ from mnist_tui.runs.folder import unwritable
 from mnist_tui.runs.naming import new_name
 from mnist_tui.runs.process_folder import Lock, WrittenError, status_of_new_folder
 from mnist_tui.studies.folder import PLACE, StudyError, StudyFolder, study_folders
-from mnist_tui.studies.spec import Study, StudyBase
+from mnist_tui.studies.spec import Study, StudyBase, SweepAxis, checked
 from mnist_tui.studies.state import LIVE, replayed
 from mnist_tui.wording import counted, listed, noun
 
@@ -45,16 +45,26 @@ class StudyRequest:
     bases: Mapping[str, Preset]
 
 
-def base_of(preset: Preset, seeds: int) -> StudyBase:
-    """Return a base for a study that trains a preset with `seeds` consecutive seeds, from the preset's own on."""
+def study_request(preset: Preset, seeds: int, axes: Sequence[SweepAxis] = (), **settings: Any) -> StudyRequest:
+    """Return the request for a sweep over some axes; without axes, for a study that varies only the seed.
+
+    Args:
+        seeds: the number of consecutive seeds of each trial, from the preset's own seed on.
+        settings: further fields of `Study`.
+
+    Raises:
+        SpecError: a value is not valid.
+    """
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", preset.name).lstrip("._-")[:100] or "preset"
-    return StudyBase(preset=name, first_seed=preset.experiment.training.seed, seeds=seeds)
-
-
-def seeds_title(preset: Preset, seeds: int) -> str:
-    """Return the title of a study that varies only the seed: ``raw, seeds 0 to 4``."""
     first = preset.experiment.training.seed
-    return f"{preset.name}, seed {first}" if seeds == 1 else f"{preset.name}, seeds {first} to {first + seeds - 1}"
+    if axes:
+        kind, title = "sweep", f"{preset.name} over {listed([axis.name for axis in axes])}"
+    else:
+        numbers = f"seed {first}" if seeds == 1 else f"seeds {first} to {first + seeds - 1}"
+        kind, title = "seeds", f"{preset.name}, {numbers}"
+    base = StudyBase(preset=name, first_seed=first, seeds=seeds)
+    study = checked(kind=kind, title=title, bases=(base,), axes=tuple(axes), created=time.time(), **settings)
+    return StudyRequest(study, {name: preset})
 
 
 def absolute(path: Path | None) -> str | None:
@@ -277,7 +287,7 @@ def check_scheduler(address: str) -> None:
     Raises:
         RequestError: the address is not valid, nothing answers there, or another kind of program does.
     """
-    host, port = _parse_address(address)
+    host, port = parse_scheduler_address(address)
     reached: queue.SimpleQueue[str] = queue.SimpleQueue()
     greets = address.startswith("tcp")
     # in a thread that nobody waits for, because a name server that is silent cannot be given a limit
@@ -293,7 +303,8 @@ def check_scheduler(address: str) -> None:
         raise RequestError(f"what answers at {address} is not a Dask scheduler but {kind}; {SCHEDULER_HINT}")
 
 
-def _parse_address(address: str) -> tuple[str, int]:
+def parse_scheduler_address(address: str) -> tuple[str, int]:
+    """Return the host and the port of ``tcp://HOST:PORT``; raise RequestError if the address has another form."""
     with suppress(ValueError):
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port

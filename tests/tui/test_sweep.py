@@ -61,7 +61,7 @@ def wish(*axes: tuple[str, str], **texts: str) -> SweepRequest:
 def test_trials_are_counted_in_a_sentence(asked: SweepRequest, trials: int, sentence: str) -> None:
     plan = plan_of(asked)
     assert (plan.trials, plan.sentence) == (trials, sentence)
-    assert plan.study.kind == ("sweep" if asked.axes else "seeds")
+    assert plan.request.study.kind == ("sweep" if asked.axes else "seeds")
 
 
 def test_the_networks_sizes_are_those_of_the_smallest_and_the_largest() -> None:
@@ -126,8 +126,9 @@ def test_the_command_line_asks_for_the_same_study(
 
     monkeypatch.setattr("mnist_tui.cli.start_studies.begin", caught)
     monkeypatch.setattr("mnist_tui.cli.start_studies.check_supply", lambda *_: None)
-    study = study_of(asked)
-    words = shlex.split(command_of(asked, study, "FILE"))
+    wanted = study_of(asked)
+    study = wanted.study
+    words = shlex.split(command_of(wanted, "FILE"))
     with pytest.raises(SystemExit):
         command_line([*words[1:], "--runs-dir", str(tmp_path), "--allow-sample"])
     (found,) = made
@@ -140,7 +141,7 @@ def test_an_experiment_that_options_cannot_say_is_named_by_its_file() -> None:
     layers = (*RAW.experiment.layers, RAW.experiment.layers[-1].model_copy(update={"use_bias": False}))
     changed = edited(RAW, RAW.experiment.model_copy(update={"layers": layers}))
     asked = SweepRequest(changed, (("lr", "0.1,0.2"),))
-    assert "--preset there/raw.toml --over" in command_of(asked, study_of(asked), "there/raw.toml")
+    assert "--preset there/raw.toml --over" in command_of(study_of(asked), "there/raw.toml")
 
 
 # ── the form ──

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib import resources
 from inspect import cleandoc
 from itertools import groupby
@@ -32,7 +33,7 @@ or losing it, does not end it. Ctrl+P lists every command; Tab moves the focus.
 
 
 def help_of(screen: Screen[Any]) -> str:
-    """Return the help of the focused widget, or of the nearest one around it that has help, and the screen's help."""
+    """Return the help about the focused widget (or the nearest widget around it with help) and about the screen."""
     nodes = screen.focused.ancestors_with_self if screen.focused is not None else [screen]
     texts: list[str] = []
     for node in nodes:
@@ -42,12 +43,12 @@ def help_of(screen: Screen[Any]) -> str:
 
 
 def keys_of(screen: Screen[Any]) -> list[tuple[str, str]]:
-    """Return every key that works now and what it does, one row for each action; the keys of all screens come last."""
+    """Return the keys that work on a screen now and what they do, a row for each action."""
     return [(", ".join(command.keys), command.about or command.name) for command in commands_of(screen)]
 
 
 class HelpScreen(BenchModal[None]):
-    """Shows the help about a screen.
+    """The help about a screen, with its keys.
 
     Args:
         screen: the screen on which help was requested.
@@ -83,33 +84,28 @@ class HelpScreen(BenchModal[None]):
         yield KeyFooter()
 
     def action_all(self) -> None:
-        """Switch between the keys of the present screen and the keys of all screens."""
+        """Switch between the help about the screen and the keys of all screens."""
         self._whole = not self._whole
         for text in self.query(Markdown):
             text.display = not self._whole
-        if self._whole:
-            self._read()
-        else:
-            self.sheet.update(_table([("", self._keys)]))
+        self._show_keys()
 
     def action_guide(self) -> None:
         """Open the guide in place of this help."""
         self.app.switch_screen(GuideScreen(self._topic))
 
-    @work(thread=True)
-    def _read(self) -> None:
-        """List all keys in a thread, as this imports every screen."""
-        own = self.app.settings.keys
-        sections = [
-            (section, [(shown(entry.current_keys(own)), entry.about or entry.name) for entry in found])
-            for section, found in groupby(self.app.key_entries(), lambda entry: entry.section)
-        ]
-        self.app.call_from_thread(self._show, _table(sections))
-
-    def _show(self, table: Table) -> None:
+    @work(exclusive=True)
+    async def _show_keys(self) -> None:
+        sections = [("", self._keys)]
         if self._whole:
-            self.sheet.update(table)
+            own = self.app.settings.keys
+            entries = await asyncio.to_thread(self.app.key_entries)  # imports every screen
+            sections = [
+                (section, [(shown(entry.current_keys(own)), entry.about or entry.name) for entry in group])
+                for section, group in groupby(entries, lambda entry: entry.section)
+            ]
             self.query_one("#help").scroll_home(animate=False)
+        self.sheet.update(_table(sections))
 
 
 def _table(sections: list[tuple[str, list[tuple[str, str]]]]) -> Table:
@@ -126,10 +122,10 @@ def _table(sections: list[tuple[str, list[tuple[str, str]]]]) -> Table:
 
 
 class GuideScreen(Screen[None]):
-    """Shows the pages of the guide.
+    """The user's guide: a list of its pages, and the chosen page.
 
     Args:
-        topic: the page to begin with, by its name in `guide.TOPICS`.
+        topic: the page that is shown at first, by its name in `guide.TOPICS`.
     """
 
     CSS_PATH = "help.tcss"
@@ -160,15 +156,13 @@ class GuideScreen(Screen[None]):
         self.topics.highlighted = guide.TOPICS.index(self._topic)
 
     @on(OptionList.OptionHighlighted, "#topics")
-    async def show_page(self, event: OptionList.OptionHighlighted) -> None:
-        """Show the page of the topic under the cursor."""
+    async def _show_page(self, event: OptionList.OptionHighlighted) -> None:
         folder = Path(str(resources.files(guide)))
         await self.viewer.go(folder / f"{event.option_id}.md")
         self.viewer.scroll_home(animate=False)
 
     @on(OptionList.OptionSelected, "#topics")
-    def read_page(self) -> None:
-        """Move the focus to the page, so that the arrow keys scroll it."""
+    def _focus_page(self) -> None:
         self.viewer.focus()
 
 
@@ -185,11 +179,11 @@ TOUR_KEYS = (
     ("app.help", "f1", "help, and every key of where you are"),
     ("app.quit", "q", "leave; a training goes on if you want it to"),
 )
-"""Actions, their default keys and what they do: making the table of all keys would take longer."""
+"""Actions, their default keys and what they do, written out here, as the table of all keys takes long to make."""
 
 
 class TourScreen(BenchModal[None]):
-    """Is shown over the presets at the first start; any key or click closes it for ever."""
+    """The tour, shown over the presets at the first start; any key or click closes it for ever."""
 
     CSS_PATH = "help.tcss"
     HELP = """

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from rich.text import Text
 from textual import events, getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.content import Content
+from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import DataTable, Input, Label, Select, Static, TabbedContent, TabPane
 
 from mnist_tui.paths import PathError
 from mnist_tui.runs.library import default_runs_dir
 from mnist_tui.settings import REFRESH_SECONDS, Glyphs, folder_problem, settings_file_text
-from mnist_tui.tui.bench import BenchModal, BenchScreen
+from mnist_tui.tui.bench import BenchScreen
+from mnist_tui.tui.dialogs import Dialog
+from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import Entry, shown, taken
 from mnist_tui.tui.widgets.controls import KeyedCheckbox, KeyFooter, ValueSelect
 
@@ -37,21 +40,12 @@ REFRESH = {
     "normal": f"every {REFRESH_SECONDS['normal']:g} s",
     "slow": f"every {REFRESH_SECONDS['slow']:g} s",
 }
-CONFIRM = "ask before something is lost"
-BELL = "ring the terminal's bell when a run ends"
 OWN = "*"
-"""The mark of a key that the user has set."""
-
-
-class SettingsRow(Horizontal):
-    """A label and the control of a setting."""
-
-    def __init__(self, label: str, control: Widget) -> None:
-        super().__init__(Label(label, markup=False), control, classes="row")
+"""The mark of keys that the user has set."""
 
 
 class KeyTable(DataTable[Text]):
-    """Lists every key of the app."""
+    """The table of all keys of the app."""
 
     HELP = """
     **Keys.** Each line is an action and its keys; a star marks your own. Enter asks for a new key, Backspace brings the
@@ -66,7 +60,7 @@ class KeyTable(DataTable[Text]):
 
 
 class SettingsScreen(BenchScreen[None]):
-    """Shows and changes the settings."""
+    """The screen that shows and changes the settings and the keys."""
 
     CSS_PATH = "settings.tcss"
     GUIDE = "settings"
@@ -90,23 +84,20 @@ class SettingsScreen(BenchScreen[None]):
         settings = self.app.settings
         with TabbedContent(initial="settings"):
             with TabPane("Settings", id="settings"), VerticalScroll(id="form", can_focus=False):
-                themes = [(name, name) for name in sorted(self.app.available_themes)]
-                yield SettingsRow(
-                    "theme", ValueSelect(themes, value=self.app.theme, allow_blank=False, compact=True, id="theme")
-                )
-                yield SettingsRow("curves drawn in", _values(GLYPHS, settings.glyphs, "glyphs"))
+                themes = {name: name for name in sorted(self.app.available_themes)}
+                yield _row("theme", _values(themes, self.app.theme, "theme"))
+                yield _row("curves drawn in", _values(GLYPHS, settings.glyphs, "glyphs"))
                 yield Static(SAMPLES[settings.glyphs], id="sample", markup=False)
-                yield SettingsRow("redraw", _values(REFRESH, settings.refresh, "refresh"))
-                yield Static(
-                    f"automatic: {REFRESH['normal']}, on a slow line {REFRESH['slow']}",
-                    classes="note indented",
-                    markup=False,
-                )
-                yield KeyedCheckbox(CONFIRM, "confirm", settings.confirm)
-                yield KeyedCheckbox(BELL, "bell", settings.bell)
-                default = _default_runs_dir()
+                yield _row("redraw", _values(REFRESH, settings.refresh, "refresh"))
+                automatic = f"automatic: {REFRESH['normal']}, on a slow line {REFRESH['slow']}"
+                yield Static(automatic, classes="note indented", markup=False)
+                yield KeyedCheckbox("ask before something is lost", "confirm", settings.confirm)
+                yield KeyedCheckbox("ring the terminal's bell when a run ends", "bell", settings.bell)
+                default = ""
+                with suppress(PathError):
+                    default = str(default_runs_dir())
                 runs_dir = Input(settings.runs_dir or "", placeholder=default, compact=True, id="runs-dir")
-                yield SettingsRow("runs folder", runs_dir)
+                yield _row("runs folder", runs_dir)
                 yield Static(self._runs_note(), id="runs-note", classes="note", markup=False)
                 yield Static(f"remembered in {settings_file_text()}", classes="note", markup=False)
             with TabPane("Keys", id="keys-page"):
@@ -118,11 +109,10 @@ class SettingsScreen(BenchScreen[None]):
             self.table.add_column(name, width=width, key=name)
         self._read_keys()
 
-    @work(thread=True)
-    def _read_keys(self) -> None:
-        """List the keys in a thread, as this imports every screen."""
-        self.app.key_entries()
-        self.app.call_from_thread(self._fill)
+    @work
+    async def _read_keys(self) -> None:
+        await asyncio.to_thread(self.app.key_entries)  # imports every screen
+        self._fill()
 
     def _fill(self) -> None:
         row = self.table.cursor_row
@@ -136,17 +126,15 @@ class SettingsScreen(BenchScreen[None]):
         self.table.move_cursor(row=row)
 
     def _runs_note(self) -> str:
-        given = os.environ.get("MNIST_TUI_RUNS")
-        if given:
-            return f"MNIST_TUI_RUNS names {given} and beats this"
+        if folder := os.environ.get("MNIST_TUI_RUNS"):
+            return f"MNIST_TUI_RUNS names {folder} and beats this"
         return f"from the next start on; now {self.app.options.runs_dir}"
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer the reset of keys only on their page."""
         return self.pages.active == "keys-page" if action == "defaults" else True
 
     @on(Select.Changed)
-    def _chosen(self, event: Select.Changed) -> None:
+    def _value_chosen(self, event: Select.Changed) -> None:
         name, value = str(event.select.id), event.value
         if name == "theme":
             self.app.theme = str(value)
@@ -155,57 +143,55 @@ class SettingsScreen(BenchScreen[None]):
         self.query_one("#sample", Static).update(SAMPLES[self.app.settings.glyphs])
 
     @on(KeyedCheckbox.Changed)
-    def _switched(self, event: KeyedCheckbox.Changed) -> None:
+    def _checkbox_changed(self, event: KeyedCheckbox.Changed) -> None:
         if isinstance(event.checkbox, KeyedCheckbox):
             self.app.change_settings(**{event.checkbox.key: event.value})
 
     @on(Input.Submitted, "#runs-dir")
     @on(Input.Blurred, "#runs-dir")
-    def _folder_given(self, event: Input.Submitted | Input.Blurred) -> None:
-        given = event.value.strip() or None
-        wanted = folder_problem(given) if given else ""
-        note = self.query_one("#runs-note", Static)
-        note.update(f"{given} is not {wanted}" if wanted else self._runs_note())
-        if not wanted and given != self.app.settings.runs_dir:
-            self.app.change_settings(runs_dir=given)
+    def _change_runs_dir(self, event: Input.Submitted | Input.Blurred) -> None:
+        text = event.value.strip() or None
+        expected = folder_problem(text) if text else ""
+        self.query_one("#runs-note", Static).update(f"{text} is not {expected}" if expected else self._runs_note())
+        if not expected and text != self.app.settings.runs_dir:
+            self.app.change_settings(runs_dir=text)
 
     @on(TabbedContent.TabActivated)
-    def _turned(self) -> None:
+    def _page_changed(self) -> None:
         self.refresh_bindings()
 
     @on(DataTable.RowSelected)
-    def _ask_for_key(self, event: DataTable.RowSelected) -> None:
-        name = str(event.row_key.value)
-        entry = next(entry for entry in self.app.key_entries() if entry.ids[0] == name)
+    @work(group=TAKES_KEYBOARD)
+    async def _ask_for_key(self, event: DataTable.RowSelected) -> None:
+        entry = self._entry(str(event.row_key.value))
+        key = await self.app.push_screen_wait(PressKeyScreen(entry, self.app.settings.keys))
+        if key is not None:
+            self._set_key(entry, key)
 
-        def answered(key: str | None) -> None:
-            if key is not None:
-                self._set_key(name, key)
+    def _entry(self, name: str) -> Entry:
+        return next(entry for entry in self.app.key_entries() if entry.ids[0] == name)
 
-        self.app.push_screen(PressKeyScreen(entry, self.app.settings.keys), answered)
-
-    def _set_key(self, name: str, key: str) -> None:
-        """Set the key of an action and of those that share it; an empty key means the default."""
-        entry = next(entry for entry in self.app.key_entries() if entry.ids[0] == name)
-        own = {known: keys for known, keys in self.app.settings.keys.items() if known not in entry.ids}
+    def _set_key(self, entry: Entry, key: str) -> None:
+        """Set the key of an action and of the actions that share it; an empty key means the default."""
+        own = {name: keys for name, keys in self.app.settings.keys.items() if name not in entry.ids}
         if key and (key,) != entry.keys:
             own |= dict.fromkeys(entry.ids, key)
-        self._take(own)
+        self._change_keys(own)
 
-    def _take(self, own: dict[str, Any]) -> None:
+    def _change_keys(self, own: dict[str, Any]) -> None:
         self.app.change_settings(keys=own)
         self._fill()
 
     def action_default_key(self) -> None:
         if self.table.row_count:
-            self._set_key(str(self.table.coordinate_to_cell_key(self.table.cursor_coordinate).row_key.value), "")
+            name = str(self.table.coordinate_to_cell_key(self.table.cursor_coordinate).row_key.value)
+            self._set_key(self._entry(name), "")
 
     def action_defaults(self) -> None:
-        self._take({})
+        self._change_keys({})
         self.notify("Every key is as it was at first", timeout=3)
 
     def action_view(self) -> None:
-        """Show the other page and focus it."""
         keys = self.pages.active == "settings"
         self.pages.active = "keys-page" if keys else "settings"
         self.call_after_refresh((self.table if keys else self.query_one("#theme")).focus)
@@ -215,57 +201,47 @@ class SettingsScreen(BenchScreen[None]):
         self.dismiss()
 
 
+def _row(label: str, control: Widget) -> Horizontal:
+    return Horizontal(Label(label, markup=False), control, classes="row")
+
+
 def _values(texts: dict[Any, str], value: str, name: str) -> ValueSelect:
-    return ValueSelect(
-        [(text, key) for key, text in texts.items()], value=value, allow_blank=False, compact=True, id=name
-    )
+    options = [(text, key) for key, text in texts.items()]
+    return ValueSelect(options, value=value, allow_blank=False, compact=True, id=name)
 
 
-def _default_runs_dir() -> str:
-    try:
-        return str(default_runs_dir())
-    except PathError:
-        return ""
+RESERVED = ("ctrl+q", "ctrl+c", "tab", "shift+tab", "comma")
+"""Keys that leave the app or move the focus, and the comma, which separates keys in the settings file."""
 
 
-KEPT = ("escape",)
-DEFAULT = ("backspace", "delete")
-RESERVED = ("ctrl+q", "ctrl+c", "tab", "shift+tab")
-"""Leaving and moving the focus work everywhere."""
-
-
-class PressKeyScreen(BenchModal[str | None]):
-    """Returns the key that is pressed, an empty text for the default key, or None for no change.
+class PressKeyScreen(Dialog[str | None]):
+    """A dialog that returns the next key that is pressed, an empty text for the default key, or None for no change.
 
     Args:
-        entry: the action.
+        entry: the action that gets the key.
         own: the user's own keys by the ids of bindings.
     """
 
-    CSS_PATH = "settings.tcss"
     HELP = """
     **A new key.** Press it. Esc keeps the present one, Backspace brings the default back.
     """
 
     def __init__(self, entry: Entry, own: Mapping[str, str]) -> None:
-        super().__init__()
+        super().__init__(f"A key for {entry.name or entry.about}", "Esc keeps it · Backspace: default")
         self._entry, self._own = entry, own
 
-    def compose(self) -> ComposeResult:
+    def body(self) -> Iterable[Widget]:
         entry = self._entry
-        with Vertical(id="press-key") as box:
-            box.border_title = Content(f"A key for {entry.name or entry.about}")
-            box.border_subtitle = "Esc keeps it · Backspace: default"
-            yield Static(f"{entry.section}: {entry.about or entry.name}", markup=False)
-            yield Static(f"Now {shown(entry.current_keys(self._own))}; by default {shown(entry.keys)}.", markup=False)
-            yield Static("Press the new key.", id="press-said", markup=False)
+        yield Static(f"{entry.section}: {entry.about or entry.name}", markup=False)
+        yield Static(f"Now {shown(entry.current_keys(self._own))}; by default {shown(entry.keys)}.", markup=False)
+        yield Static("Press the new key.", id="press-said", markup=False)
 
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
-        if event.key in KEPT:
+        if event.key == "escape":
             self.dismiss(None)
-        elif event.key in DEFAULT:
+        elif event.key in ("backspace", "delete"):
             self.dismiss("")
         elif (why := self._refusal(event.key)) is not None:
             self.query_one("#press-said", Static).update(why)
@@ -273,7 +249,7 @@ class PressKeyScreen(BenchModal[str | None]):
             self.dismiss(event.key)
 
     def _refusal(self, key: str) -> str | None:
-        if key in RESERVED or key == "comma":
+        if key in RESERVED:
             return f"{shown(key)} cannot be given away; press another key."
         other = taken(self._entry, key, self._own, self.app.key_entries())
         if other is None:

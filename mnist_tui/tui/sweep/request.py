@@ -1,13 +1,12 @@
-"""Turn the texts typed into the form of a sweep into a study, and count its trials. No Textual."""
+"""Turn the texts of the sweep form into a study, and count its trials. No Textual."""
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 import shlex
-import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from mnist_tui.experiment import complexity
 from mnist_tui.experiment.fields import whole
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.studies.folder import StudyFolder
-from mnist_tui.studies.spec import SEARCH_TRIALS, Study, SweepAxis, checked
-from mnist_tui.studies.start import StudyRequest, base_of, begin_study, require_extra, seeds_title
+from mnist_tui.studies.spec import MANY_TRIALS, METRICS, SEARCH_TRIALS, Study
+from mnist_tui.studies.start import StudyRequest, begin_study, parse_scheduler_address, study_request
 from mnist_tui.studies.trials import (
     combinations,
     count_trials,
@@ -29,20 +28,18 @@ from mnist_tui.studies.trials import (
     preset_options,
     with_values,
 )
-from mnist_tui.wording import count, counted, listed
+from mnist_tui.wording import count, counted
 
-KINDS = ("grid", "random", "tpe")
-METRICS = ("val_accuracy", "val_loss")
 MOST = {"seeds": 1_000, "trials": 100_000, "workers": 1_024, "threads": 1_024}
-"""As on the command line."""
-MANY = 1_000
-"""Trials beyond which one is asked first."""
-SIZED = 256
-"""Combinations whose parameters are counted."""
+"""The largest number that each field accepts."""
+MOST_CHECKED = 10_000
+"""Combinations of a grid that are all checked while a person types."""
+MOST_SIZED = 256
+"""Combinations whose numbers of parameters are counted."""
 
 
 class SweepRequestError(RequestError):
-    """An error in a request; `field` is the name of the field with the error, empty for the whole form."""
+    """A form that cannot be turned into a study; `field` is the key of the wrong field, empty for the whole form."""
 
     def __init__(self, field: str, message: str) -> None:
         self.field = field
@@ -54,7 +51,7 @@ class SweepRequest:
     """The content of the form.
 
     Attributes:
-        axes: for each swept parameter its name or TOML path, and its values as typed.
+        axes: for each parameter to vary its name or TOML path, and its values as typed.
         texts: the other fields by name: seeds, search, trials, prune, metric, workers, threads, scheduler; an empty or
             missing text means the default.
         device, data_dir: the options that the app was started with.
@@ -66,106 +63,98 @@ class SweepRequest:
     device: str = "auto"
     data_dir: str | None = None
 
-    @property
-    def base(self) -> str:
-        """The name of the preset inside the study."""
-        return base_of(self.preset, 1).preset
-
     def text(self, name: str) -> str:
         return self.texts.get(name, "").strip()
+
+    def number(self, name: str) -> int | None:
+        """Return a field's number from 1 to its limit in MOST; None if it is empty. Raises RequestError otherwise."""
+        try:
+            return whole(text, 1, MOST[name]) if (text := self.text(name)) else None
+        except ValueError as error:
+            raise RequestError(f"--{name} {self.text(name)} {error}") from None
 
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """The study that a request describes.
+    """The study that a form describes, and its size.
 
     Attributes:
-        sentence: ``3 × 2 values × 3 seeds = 18 trials``.
+        sentence: how the number of trials comes about, for example ``3 × 2 values × 3 seeds = 18 trials``.
         sizes: the numbers of parameters of the smallest and the largest network; None if they were not counted.
         notes: sentences for the person to read before the start.
     """
 
-    study: Study
+    request: StudyRequest
     trials: int
     sentence: str
     sizes: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
 
 
-def study_of(request: SweepRequest, created: float = 0.0) -> Study:
-    """Return the requested study without trying its values on the preset.
+def study_of(request: SweepRequest) -> StudyRequest:
+    """Return the study that a form describes, without a try of its values on the preset.
 
     Raises:
         SweepRequestError: a field is wrong; the sentence is that of the command line.
     """
-    seeds = _whole(request, "seeds") or 1
-    axes: list[SweepAxis] = []
-    for at, (name, values) in enumerate(request.axes):
-        try:
-            axes.append(parse_over(f"{name}={values}"))
-        except RequestError as error:
-            raise SweepRequestError(f"axis-{at}", str(error)) from None
-    kind = request.text("search") or "grid"
-    trials = _whole(request, "trials") if kind != "grid" else None
-    workers, threads = _whole(request, "workers"), _whole(request, "threads")
-    scheduler = request.text("scheduler") or None
-    if scheduler is not None and not re.fullmatch(r"(tcp|tls)://[^\s:/]+:\d+", scheduler):
-        raise SweepRequestError(
-            "scheduler", f"--scheduler {scheduler} is not a valid address; tcp://HOST:PORT, such as tcp://10.0.0.5:8786"
-        )
-    if scheduler is not None and workers is not None:
-        raise SweepRequestError(
-            "workers", "--workers does not go with --scheduler: that cluster has the workers that it has"
-        )
-    if not axes and kind != "grid":
-        raise SweepRequestError("search", f"a {kind} search needs at least one parameter to vary")
-    preset = request.preset
-    search = {
-        "kind": kind,
-        "trials": trials,
-        "seed": preset.experiment.training.seed,
-        "prune": request.text("prune") != "off",
-        "metric": request.text("metric") or METRICS[0],
-    }
     try:
-        return checked(
-            kind="sweep" if axes else "seeds",
-            title=f"{preset.name} over {listed([axis.name for axis in axes])}" if axes else seeds_title(preset, seeds),
-            bases=(base_of(preset, seeds),),
-            axes=tuple(axes),
-            search=search if axes else {},
+        workers, scheduler = request.number("workers"), request.text("scheduler") or None
+        if scheduler is not None:
+            parse_scheduler_address(scheduler)
+        if scheduler is not None and workers is not None:
+            raise RequestError("--workers does not go with --scheduler: that cluster has the workers that it has")
+        search = {
+            "kind": request.text("search") or "grid",
+            "trials": request.number("trials"),
+            "seed": request.preset.experiment.training.seed,
+            "prune": request.text("prune") != "off",
+            "metric": request.text("metric") or METRICS[0],
+        }
+        return study_request(
+            request.preset,
+            request.number("seeds") or 1,
+            [parse_over(f"{name}={values}") for name, values in request.axes],
+            search=search if request.axes else {},
             device=request.device,
-            threads=threads,
+            threads=request.number("threads"),
             workers=workers,
             scheduler=scheduler,
             data_dir=request.data_dir,
             allow_sample=True,
-            created=created,
         )
     except RequestError as error:
-        raise SweepRequestError("", str(error)) from None
+        raise _at_field(error, request) from None
+
+
+def _at_field(error: RequestError, request: SweepRequest) -> SweepRequestError:
+    """Return an error with the field whose option its sentence begins with, as in ``--seeds 0 is out of bounds``."""
+    option = re.match(r"--(\w+)(?: ([\w.\-]+)=)?", str(error))
+    name = option[1] if option else ""
+    if option and name == "over":
+        name = next((f"axis-{at}" for at, (axis, _) in enumerate(request.axes) if axis == option[2]), "")
+    return SweepRequestError(name, str(error))
 
 
 def plan_of(request: SweepRequest) -> SweepPlan:
-    """Return the study and its size, having tried every combination of a grid; it raises as `study_of` does."""
-    study = study_of(request)
-    trials = count_trials(study)
-    bases = {request.base: request.preset}
+    """Return the study that a form describes and its size, after a check of every combination of a grid.
+
+    Raises:
+        SweepRequestError: a field or a combination is wrong; the sentence is that of the command line.
+    """
+    wanted = study_of(request)
+    study, trials = wanted.study, count_trials(wanted.study)
     if not study.axes and trials == 1:
         raise SweepRequestError("", "one seed is one training: add a parameter to vary (Ctrl+N), or seeds")
     try:
-        if study.search.kind != "grid" or trials <= 10 * MANY:
-            plan_trials(study, bases)
+        if study.search.kind != "grid" or trials <= MOST_CHECKED:
+            plan_trials(study, wanted.bases)
     except RequestError as error:
-        named = re.match(r"--over ([\w.\-]+)=", str(error))
-        axes = (f"axis-{at}" for at, axis in enumerate(study.axes) if named and axis.name == named[1])
-        raise SweepRequestError(next(axes, ""), str(error)) from None
+        raise _at_field(error, request) from None
     sizes, notes = _sizes(study, request.preset), tuple(_notes(study, trials, request))
-    return SweepPlan(study, trials, sentence_of(study, trials), sizes, notes)
+    return SweepPlan(wanted, trials, _sentence_of(study, trials), sizes, notes)
 
 
-def sentence_of(study: Study, trials: int) -> str:
-    """Return ``3 × 2 values × 3 seeds = 18 trials``; for a search, the number of sampled points."""
+def _sentence_of(study: Study, trials: int) -> str:
     seeds = study.bases[0].seeds
     if not study.axes:
         first = study.bases[0].first_seed
@@ -180,20 +169,21 @@ def sentence_of(study: Study, trials: int) -> str:
 
 
 def sizes_text(sizes: tuple[int, int] | None) -> str:
-    """Return ``39,760 to 198,760 parameters each``."""
+    """Describe the sizes of the networks, for example ``39,760 to 198,760 parameters each``."""
     if sizes is None:
         return ""
     low, high = sizes
     return f"{counted(low, 'parameter')} each" if low == high else f"{count(low)} to {counted(high, 'parameter')} each"
 
 
-def command_of(request: SweepRequest, study: Study, preset_file: str) -> str:
+def command_of(request: StudyRequest, preset_file: str) -> str:
     """Return the command line that starts the same study.
 
     Args:
-        preset_file: the preset's file; used if its name and options cannot describe the experiment.
+        preset_file: the preset's file, for a preset that the command line cannot describe by a name and options.
     """
-    preset = ["--preset", *(preset_options(request.preset, request.preset.name) or [preset_file])]
+    study, (base,) = request.study, request.bases.values()
+    preset = ["--preset", *(preset_options(base, base.name) or [preset_file])]
     words = [PROGRAM, "sweep" if study.axes else "train", *preset]
     words += [word for axis in study.axes for word in ("--over", axis.text)]
     if study.bases[0].seeds > 1:
@@ -213,38 +203,26 @@ def command_of(request: SweepRequest, study: Study, preset_file: str) -> str:
         ("--data-dir", study.data_dir),
     ):
         words += [flag, str(value)] if value is not None else []
-    if study.axes and count_trials(study) > MANY:
+    if study.axes and count_trials(study) > MANY_TRIALS:
         words.append("--yes")
     return shlex.join(words)
-
-
-def _whole(request: SweepRequest, name: str) -> int | None:
-    text = request.text(name)
-    if not text:
-        return None
-    try:
-        return whole(text, 1, MOST[name])
-    except ValueError as error:
-        raise SweepRequestError(name, f"--{name} {text} {error}") from None
 
 
 def _sizes(study: Study, preset: Preset) -> tuple[int, int] | None:
     """Return the smallest and largest number of parameters over all combinations; None if there are too many."""
     ends = ends_of(study.axes)
-    if math.prod(len(axis.values) for axis in ends) > SIZED:
+    if math.prod(len(axis.values) for axis in ends) > MOST_SIZED:
         return None
     totals: list[int] = []
-    for values in itertools.islice(combinations(ends), SIZED):
-        try:
+    for values in combinations(ends):
+        with suppress(RequestError):
             totals.append(complexity.of(with_values(preset, values).experiment).total)
-        except RequestError:
-            continue
     return (min(totals), max(totals)) if totals else None
 
 
 def _notes(study: Study, trials: int, request: SweepRequest) -> Iterable[str]:
-    if trials > MANY:
-        yield f"more than {MANY:,} trials: you are asked once more"
+    if trials > MANY_TRIALS:
+        yield f"more than {MANY_TRIALS:,} trials: you are asked once more"
     if study.compares and request.preset.experiment.dataset.validation == "test":
         yield (
             "trials are compared on the test set, so the test accuracy of the best one is too optimistic; "
@@ -255,7 +233,7 @@ def _notes(study: Study, trials: int, request: SweepRequest) -> Iterable[str]:
 
 
 def start_sweep(runs_dir: Path, request: SweepRequest) -> tuple[StudyFolder, str]:
-    """Start the study's process; an unfinished study with the same settings is resumed instead.
+    """Start the study that a form describes; an unfinished study with the same settings is resumed instead.
 
     Returns:
         The study's folder, and a sentence if the study existed already.
@@ -265,12 +243,12 @@ def start_sweep(runs_dir: Path, request: SweepRequest) -> tuple[StudyFolder, str
             written.
         OSError: no process can be started.
     """
-    require_extra()
     validate_name(request.preset.experiment.dataset.name)
-    request = replace(request, preset=replace(request.preset, experiment=with_whole_name(request.preset.experiment)))
-    study = study_of(request, time.time())
+    preset = replace(request.preset, experiment=with_whole_name(request.preset.experiment))
+    wanted = study_of(replace(request, preset=preset))
 
     def command(folder: StudyFolder) -> str:
-        return command_of(request, study, str(folder.presets / f"{request.base}.toml"))
+        (base,) = wanted.bases
+        return command_of(wanted, str(folder.presets / f"{base}.toml"))
 
-    return begin_study(runs_dir, StudyRequest(study, {request.base: request.preset}), command_of=command)
+    return begin_study(runs_dir, wanted, command_of=command)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -11,13 +13,11 @@ from textual.widgets import Input, Select
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
+from mnist_tui.studies.spec import MANY_TRIALS, METRICS, SEARCH_KINDS
 from mnist_tui.studies.start import absolute
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.dialogs import Choice, ChooseScreen, Question, TextScreen, answer_keys, too_long
 from mnist_tui.tui.sweep.request import (
-    KINDS,
-    MANY,
-    METRICS,
     SweepPlan,
     SweepRequest,
     SweepRequestError,
@@ -34,11 +34,11 @@ from mnist_tui.tui.widgets.text import Line
 NOTICE_SECONDS = 12
 BY_PATH = "another field, by its TOML path …"
 PLANNING_SECONDS = 0.15
-"""After a key: what was typed is tried once no other comes."""
+"""The time without a further change after which the form is checked."""
 
 
 class ManyTrialsQuestion(Question):
-    """Asks whether to start a study of very many trials; not starting it is the default."""
+    """The question whether to start a study of very many trials; by default it is not started."""
 
     TITLE = "Start so many trials?"
     HELP = """
@@ -52,7 +52,7 @@ class ManyTrialsQuestion(Question):
 
 
 class SweepScreen(BenchScreen[None]):
-    """Asks for a sweep from a preset, or for seeds if no parameter is varied.
+    """The form of a sweep over parameters of a preset; without parameters, of a training in several seeds.
 
     Args:
         preset: the preset that every trial starts from.
@@ -99,7 +99,7 @@ class SweepScreen(BenchScreen[None]):
             yield Line("none yet; Ctrl+N adds one", id="sweep-none")
             yield Line("Seeds and search", classes="section")
             yield SweepRow("seeds", "Seeds", "1", f"N ≥ 1; from seed {self._preset.experiment.training.seed} on")
-            yield SweepRow("search", "Search", KINDS[0], "how values are combined", KINDS)
+            yield SweepRow("search", "Search", SEARCH_KINDS[0], "how values are combined", SEARCH_KINDS)
             yield SweepRow("trials", "Trials", "", "points of a random or tpe search; 20 unless told")
             yield SweepRow("prune", "Pruning", "on", "stops trials whose validation curve is hopeless", ("on", "off"))
             yield SweepRow("metric", "Metric", METRICS[0], "what trials are compared by", METRICS)
@@ -115,14 +115,12 @@ class SweepScreen(BenchScreen[None]):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self._follow()
-        self.query_one("#sweep-seeds", SweepRow).control.focus()
-
-    # ── the request and its plan ──
+        self._plan_soon()
+        self._row("seeds").control.focus()
 
     @property
     def request(self) -> SweepRequest:
-        """The present content of the form."""
+        """The content of the form."""
         rows = list(self.query(SweepRow))
         return SweepRequest(
             self._preset,
@@ -134,54 +132,44 @@ class SweepScreen(BenchScreen[None]):
 
     @on(Input.Changed)
     @on(Select.Changed)
-    def _changed(self) -> None:
+    @work(group="plan", exclusive=True, exit_on_error=False)
+    async def _plan_soon(self) -> None:
+        """Show the plan of the form a moment after the last change, computed in a thread, as that may take a second."""
         self._plan = None
-        self.set_timer(PLANNING_SECONDS, self._follow)
-
-    def _follow(self) -> None:
-        """Check the form in a thread, as a thousand combinations take a moment."""
-        request = self.request
         for key in ("search", "trials", "prune", "metric"):
-            means_nothing = not request.axes or (key == "trials" and request.text("search") == "grid")
-            self.query_one(f"#sweep-{key}", SweepRow).control.disabled = means_nothing
-        self.query_one("#sweep-none").display = not request.axes
-        self._try(request)
-
-    @work(thread=True, group="plan", exclusive=True, exit_on_error=False)
-    def _try(self, request: SweepRequest) -> None:
+            is_unused = not self._axis_rows or (key == "trials" and self._row("search").text == "grid")
+            self._row(key).control.disabled = is_unused
+        self.query_one("#sweep-none").display = not self._axis_rows
+        await asyncio.sleep(PLANNING_SECONDS)
+        problem: SweepRequestError | None = None
         try:
-            plan, problem = plan_of(request), None
+            self._plan = await asyncio.to_thread(plan_of, self.request)
         except SweepRequestError as error:
-            plan, problem = None, error
-        if self.is_attached and self.app.is_running:
-            self.app.call_from_thread(self._show, request, plan, problem)
-
-    def _show(self, request: SweepRequest, plan: SweepPlan | None, problem: SweepRequestError | None) -> None:
-        if not self.is_attached or request != self.request:
-            return
-        self._plan = plan
+            problem = error
         names = {row: f"axis-{number}" for number, row in enumerate(self._axis_rows)}
         explained = False
         for row in self.query(SweepRow):
             here = problem is not None and names.get(row, row.key) == problem.field and bool(row.text)
             row.explain(str(problem) if here else "")
             explained |= here
+        plan = self._plan
         self.sentence.say(plan.sentence if plan else "a value above is refused" if explained else str(problem))
         self.sentence.set_class(plan is None, "-wrong")
         self.sizes.say(sizes_text(plan.sizes) if plan else "")
         self.notes.say("; ".join(plan.notes) if plan else "")
-        self.command.say(command_of(request, plan.study, "FILE") if plan else "")
+        self.command.say(command_of(plan.request, "FILE") if plan else "")
         self.refresh_bindings()
+
+    def _row(self, key: str) -> SweepRow:
+        return self.query_one(f"#sweep-{key}", SweepRow)
 
     @property
     def _axis_rows(self) -> list[SweepRow]:
         return list(self.axes.query(SweepRow))
 
-    # ── axes ──
-
     @work(group=TAKES_KEYBOARD)
     async def action_add(self) -> None:
-        """Ask for a parameter or the path of a field, and add a row for its values."""
+        """Ask for a parameter, or for the TOML path of a field, and add a row for its values."""
         taken = {row.key for row in self._axis_rows}
         offered = [parameter for parameter in PARAMETERS if parameter.name not in taken | {"seed"}]
         width = max(len(parameter.label) for parameter in offered)
@@ -205,17 +193,15 @@ class SweepScreen(BenchScreen[None]):
         else:
             row = SweepRow(name, parameter.label, parameter.read(self._preset.experiment), parameter.bounds, axis=True)
         await self.axes.mount(row)
-        self._follow()
+        self._plan_soon()
         row.control.focus()
 
     async def action_remove(self) -> None:
         for row in self._axis_rows:
             if row.control is self.focused:
                 await row.remove()
-                self.query_one("#sweep-seeds", SweepRow).control.focus()
-                self._follow()
-
-    # ── the start ──
+                self._row("seeds").control.focus()
+                self._plan_soon()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         match action:
@@ -237,52 +223,39 @@ class SweepScreen(BenchScreen[None]):
 
         if self._plan is not None:
             place = self.app.options.runs_dir / "studies" / "copied-command.txt"
-            copy(self.app, command_of(self.request, self._plan.study, "FILE"), place)
+            copy(self.app, command_of(self._plan.request, "FILE"), place)
 
     def action_start(self) -> None:
-        """Start the study in a thread; show what is wrong, and ask first if there are very many trials."""
+        """Start the study, even if the form is closed meanwhile."""
         if not self._starting:
             self._starting = True
-            self._start(self.request, agreed=False)
+            self.app.run_worker(self._start(self.request), group=TAKES_KEYBOARD, exit_on_error=False)
 
-    @work(thread=True, group=TAKES_KEYBOARD, exit_on_error=False)
-    def _start(self, request: SweepRequest, *, agreed: bool) -> None:
+    async def _start(self, request: SweepRequest) -> None:
         app = self.app
         try:
-            plan = plan_of(request)
-            if plan.trials > MANY and not agreed:
-                app.call_from_thread(self._ask, request, plan.sentence)
-                return
-            folder, note = start_sweep(app.options.runs_dir, request)
+            plan = await asyncio.to_thread(plan_of, request)
+            if plan.trials > MANY_TRIALS:
+                each = "Each is a training of its own. A random or tpe search needs fewer."
+                if await app.push_screen_wait(ManyTrialsQuestion(plan.sentence, each)) != "start":
+                    return
+            folder, note = await asyncio.to_thread(start_sweep, app.options.runs_dir, request)
         except (RequestError, OSError) as error:
-            app.call_from_thread(self._refused, str(error))
+            app.report_error("The study cannot start", str(error))
             return
-        app.call_from_thread(app.show, Route("study", study=folder))
+        finally:
+            self._starting = False
+        app.show(Route("study", study=folder))
         if note:
-            app.call_from_thread(app.notify, note, title="Study", timeout=NOTICE_SECONDS)
-
-    def _ask(self, request: SweepRequest, sentence: str) -> None:
-        def answered(answer: str | None) -> None:
-            if answer == "start":
-                self._start(request, agreed=True)
-            else:
-                self._starting = False
-
-        each = "Each is a training of its own. A random or tpe search needs fewer."
-        self.app.push_screen(ManyTrialsQuestion(sentence, each), answered)
-
-    def _refused(self, why: str) -> None:
-        self._starting = False
-        self.notify(why, title="The study cannot start", severity="error", timeout=NOTICE_SECONDS)
+            app.notify(note, title="Study", timeout=NOTICE_SECONDS)
 
 
 class SweepRow(Widget):
-    """A field of the form: a text, or a choice.
+    """A field of the form with its label and a note beside it: a text or, if there are choices, one of them.
 
     Args:
-        key: the field's name; for an axis, its parameter's.
-        note: a hint beside the field.
-        axis: whether the field holds the values of a parameter.
+        key: the field's name; for an axis, the name of its parameter.
+        axis: whether the field holds the values of a parameter to vary.
     """
 
     def __init__(
@@ -308,11 +281,11 @@ class SweepRow(Widget):
 
     @property
     def text(self) -> str:
-        """The typed text; empty for a field that has no meaning now."""
+        """The typed text; empty for a field that is disabled."""
         value = self.control.value
         return "" if self.control.disabled and not self.is_axis else str(value).strip()
 
     def explain(self, why: str) -> None:
-        """Show why the text is refused; an empty text means that it is not."""
+        """Show why the text is refused; an empty reason means that it is accepted."""
         self._error.say(f"✗ {why}" if why else "")
         self.set_class(bool(why), "-refused")
