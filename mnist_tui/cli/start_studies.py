@@ -41,7 +41,7 @@ from mnist_tui.files import write_text
 from mnist_tui.paths import typed_path
 from mnist_tui.runs.devices import usable_cores
 from mnist_tui.studies.folder import StudyFolder
-from mnist_tui.studies.spec import MANY_TRIALS, METRICS, SEARCH_KINDS, SEARCH_TRIALS
+from mnist_tui.studies.spec import MANY_TRIALS, METRICS, SEARCH_KINDS, SEARCH_TRIALS, checked
 from mnist_tui.studies.start import StudyRequest, absolute, begin_study, check_resources, require_extra, study_request
 from mnist_tui.studies.trials import count_trials, parse_over, plan_trials
 from mnist_tui.wording import counted, listed
@@ -71,7 +71,7 @@ def checked_workers(workers: str | None, threads: str | None, scheduler: str | N
 
 
 def requested_study(request: Request, preset: Preset, data_dir: Path | None, **fields: Any) -> StudyRequest:
-    """Return the study of a preset with the seeds of ``--seeds``; `fields` are those of `studies.start.study_request`."""
+    """Return the study that trains a preset with ``--seeds N``; `fields` go to `studies.start.study_request`."""
     fields |= {"device": request.device, "data_dir": absolute(data_dir), "command": this_command()}
     return study_request(preset, request.seeds or 1, **fields)
 

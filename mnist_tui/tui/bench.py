@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from mnist_tui.tui.studies.study_view import StudyFeed
 
 NOTICE_SECONDS = 15
+EXPORTS = "export"
+"""The group of Textual's workers that write exports."""
 FREEZE_SECONDS = 2.0
 """The time after the start at which the present objects are excluded from garbage collection."""
 
@@ -191,6 +193,11 @@ class Bench(App[None]):
         """The editor, also if it lies below other screens; None if it is not open."""
         benches = (screen for screen in self.screen_stack if isinstance(screen, BenchScreen))
         return next((screen for screen in benches if screen.edited is not None), None)
+
+    @property
+    def running_exports(self) -> set[Worker[Any]]:
+        """The workers that are still writing exports."""
+        return {worker for worker in self.workers if worker.group == EXPORTS and not worker.is_finished}
 
     def on_folder_feed_changed(self, message: FolderFeed.Changed) -> None:
         """Announce the end of a followed run or study, and show a run's progress in the window's title."""

@@ -12,7 +12,6 @@ from mnist_tui.runs import control
 from mnist_tui.runs.state import LIVE
 from mnist_tui.tui.bench import Bench, Route
 from mnist_tui.tui.dialogs import Choice, Question, answer_keys
-from mnist_tui.tui.export import running_exports
 
 if TYPE_CHECKING:
     from mnist_tui.runs.folder import RunFolder
@@ -80,7 +79,7 @@ async def leave(bench: Bench) -> None:
 
 async def leave_without_edits(bench: Bench) -> None:
     """Leave the app, after a question about live trainings; the edits have been saved or discarded."""
-    writing = running_exports(bench)
+    writing = bench.running_exports
     if writing - bench.announced_exports:
         bench.announced_exports |= writing
         bench.warn(WRITING)

@@ -19,7 +19,6 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
 from mnist_tui.settings import load_settings
 from mnist_tui.tui.app import AppOptions, BenchApp
-from mnist_tui.tui.export import running_exports
 from mnist_tui.tui.export.request import REPORTS, ExportRequest, sections, write_export
 from mnist_tui.tui.export.screen import ExportScreen, ExportSections
 from mnist_tui.tui.terminal.desktop import show
@@ -186,10 +185,10 @@ async def test_what_is_chosen_anew_while_it_writes_is_not_overwritten_unasked(ru
         screen.action_write(False)
         for choice in screen.query(KeyedCheckbox):
             choice.value = choice.key == "complexity.csv"
-        await until(pilot, lambda: not running_exports(pilot.app))
+        await until(pilot, lambda: not screen.app.running_exports)
         assert not screen.query_one("#export-overwrite").display
         screen.action_write(True)
-        await until(pilot, lambda: not running_exports(pilot.app))
+        await until(pilot, lambda: not screen.app.running_exports)
         assert {path.read_text() for path in run.exports.iterdir()} == {"mine"}
 
 
@@ -199,7 +198,7 @@ async def test_enter_writes_in_the_folder_s_line_alone(run: RunFolder, until: An
         for field in ("#export-title", "#export-author"):
             screen.query_one(field).focus()
             await pilot.press("enter")
-        assert not running_exports(pilot.app)
+        assert not screen.app.running_exports
         assert not run.exports.exists()
         screen.target.focus()
         await pilot.press("enter")
@@ -383,7 +382,7 @@ async def test_while_one_export_is_written_no_other_begins(
         await pilot.press("ctrl+s")
         await shows(pilot, "another export is still being written")
         back.let_go()
-        await until(pilot, lambda: not running_exports(pilot.app))
+        await until(pilot, lambda: not again.app.running_exports)
         await pilot.press("ctrl+s")
         await shows(pilot, "already there: history.csv")
 

@@ -1,4 +1,4 @@
-"""An export: what is on offer, what is requested, its writing in a thread, and what was written."""
+"""Exports: what can be exported, what a person requests, the writing, and its result. No Textual."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ REPORTS = {
     "tex": "LaTeX (.tex), figures beside it",
     "md": "Markdown (.md), figures beside it",
 }
-"""The report's formats; the first one that was written is the one to open."""
+"""The report's formats, in the order in which a written report is chosen to be opened."""
 FIGURES = "figures"
 REPORT = "Report"
-"""Title of the report's section."""
+"""The title of the report's section."""
 
 
 @dataclass(frozen=True)
 class Offer:
-    """One thing that can be exported.
+    """A file, or a kind of file, that can be exported.
 
     Attributes:
-        lacks: what is missing here for it, and how to add it, in a sentence; empty if nothing is.
+        lacks: a sentence about a package that is needed and not installed; empty if nothing is missing.
     """
 
     key: str
@@ -41,7 +41,7 @@ class Offer:
 
 
 def sections() -> dict[str, list[Offer]]:
-    """Return everything on offer by section: the report, then what is written for each run."""
+    """Return all offers by the title of their section; the report's section comes first."""
     report = [Offer(name, label) for name, label in REPORTS.items()]
     report.append(Offer(FIGURES, "its figures on their own (svg, pdf, png, data as csv)"))
     offers: dict[str, list[Offer]] = {REPORT: report, "Weights": []}
@@ -57,11 +57,11 @@ class ExportRequest:
     """The files that a person asks for.
 
     Attributes:
-        runs: one or more; each of several gets its own folder in `out`, named after the run.
+        runs: the runs to export; of several, each gets its own folder in `out`, named after the run.
         items: what to write for each run, keys of `report.export.ITEMS`.
-        reports: endings of the report, which covers all runs.
-        figures: whether to write the report's figures as files too.
-        title, author: the report's title and author; empty for its own choice.
+        reports: the formats of the report, which is about all runs.
+        figures: whether the report's figures are written as files, too.
+        title, author: the report's title and author; empty for the report's own choice.
         out: the folder that everything is written into.
     """
 
@@ -74,12 +74,12 @@ class ExportRequest:
     out: Path
 
     def folder_of(self, run: RunFolder) -> Path:
-        """Return the folder for a run's own files."""
+        """Return the folder for the files of one run."""
         return self.out / run.id if len(self.runs) > 1 else self.out
 
     @property
     def documents(self) -> list[Path]:
-        """The report's files."""
+        """The paths of the report, one for each format."""
         return [self.out / f"report.{ending}" for ending in self.reports]
 
     @property
@@ -98,7 +98,7 @@ class ExportRequest:
         return f"{report}; {each}" if report else each
 
     def existing(self) -> list[Path]:
-        """Return the files that exist already, as far as their names are known before the export."""
+        """Return the requested files that exist already; names that only the export chooses are not known here."""
         wanted = [path_of_item(item, self.folder_of(run)) for run in self.runs for item in self.items]
         existing = [path for path in (*wanted, *self.documents) if path.exists()]
         figures = self.figures_folder
@@ -110,7 +110,7 @@ class ExportOutcome:
     """The result of an export.
 
     Attributes:
-        written: the files, or the folder of an item that is a folder.
+        written: the written files, and folders for items that are folders.
         failed: a sentence for each part that could not be written.
         existing: files that existed already and were not replaced.
         warnings: sentences about the written report.
@@ -123,35 +123,34 @@ class ExportOutcome:
 
     @property
     def report(self) -> Path | None:
-        """The report in the format that is easiest to open."""
-        reports = {path.suffix.removeprefix("."): path for path in self.written if path.stem == "report"}
-        return next((reports[ending] for ending in REPORTS if ending in reports), None)
+        """The written report, in the format that is easiest to open; None if there is none."""
+        names = [f"report.{ending}" for ending in REPORTS]
+        return next((path for name in names for path in self.written if path.name == name), None)
 
 
 def default_folder(runs: Sequence[RunFolder]) -> Path:
-    """Return the default folder for exports of these runs."""
+    """Return the folder into which these runs are exported if a person chooses no other."""
     return runs[0].exports if len(runs) == 1 else Path.cwd() / "mnist-tui-exports"
 
 
 def report_in(folder: Path) -> Path | None:
-    """Return the report in a folder of exports, in the format that is easiest to open; None if there is none."""
+    """Return the report in a folder, in the format that is easiest to open; None if there is none."""
     return next((path for ending in REPORTS if (path := folder / f"report.{ending}").is_file()), None)
 
 
 class ExportCancelledError(Exception):
-    """The app is closing; raised by a progress callback to end the export."""
+    """Raised by a progress callback to end the export, as the app is closing."""
 
 
 def write_export(request: ExportRequest, *, overwrite: bool, progress: Progress) -> ExportOutcome:
-    """Write what is asked for. If a part fails, the other parts are still written. To be called in a thread.
+    """Write the requested files. If a part fails, the other parts are still written. To be called in a thread.
 
     Args:
-        request: what to write.
-        overwrite: whether to replace files that exist; without it nothing is written if any does.
-        progress: called with what is being done, how much of it is done, and of how much.
+        overwrite: whether existing files are replaced; if not, nothing is written if a file exists.
+        progress: called with a text about the present work, the number of finished steps, and the number of all steps.
 
     Raises:
-        ExportCancelledError: raised by `progress`; the file that was being written is left out.
+        ExportCancelledError: `progress` has raised it; the file that was being written is left out.
     """
     try:
         check_place_in_run(request.out / "any")
@@ -175,20 +174,20 @@ def write_export(request: ExportRequest, *, overwrite: bool, progress: Progress)
     failed: list[str] = []
     appeared: list[Path] = []
     for number, (name, verb, write) in enumerate(parts, start=1):
-        several = len(parts) > 1
-        before = f"{name} ({number} of {len(parts)}): {verb}" if several else verb
+        named = f"{name}: " if len(parts) > 1 else ""
+        before = f"{name} ({number} of {len(parts)}): {verb}" if named else verb
 
-        def tell(what: str, done: int, total: int, before: str = before) -> None:
+        def report_progress(what: str, done: int, total: int, before: str = before) -> None:
             progress(before + what, done, total)
 
         try:
-            written += write(overwrite=overwrite, progress=tell)
+            written += write(overwrite=overwrite, progress=report_progress)
         except ExportCancelledError:
             raise
         except ExistsError as error:
             appeared += error.paths
         except Exception as error:  # a thread's last line of defence
-            failed.append(f"{name}: {_sentence(error, request.out)}" if several else _sentence(error, request.out))
+            failed.append(named + _sentence(error, request.out))
     return ExportOutcome(tuple(written), tuple(failed), tuple(appeared), tuple(warnings))
 
 
@@ -210,7 +209,7 @@ def _write_report(
 
 
 def _sentence(error: Exception, out: Path) -> str:
-    """Return an error as a sentence; an unexpected one is written to the log with its traceback."""
+    """Return an error as a sentence; an unexpected error is also written to the log, with its traceback."""
     if isinstance(error, OSError):
         return f"{error.filename or out}: {error.strerror or error}"
     return str(error) if isinstance(error, RequestError) else logged(error)

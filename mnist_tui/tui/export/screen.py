@@ -1,9 +1,8 @@
-"""The export dialog: it asks what to export and where, writes the files in a thread, and shows the result."""
+"""The export dialog, which asks what to export and where, writes the files in a thread, and shows the result."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 from textual.widgets.button import ButtonVariant
@@ -20,8 +18,7 @@ from textual.worker import Worker, get_current_worker
 
 from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.tui.bench import Bench, BenchModal
-from mnist_tui.tui.export import EXPORTS, running_exports
+from mnist_tui.tui.bench import EXPORTS, Bench, BenchModal
 from mnist_tui.tui.export.request import (
     FIGURES,
     REPORT,
@@ -40,16 +37,12 @@ from mnist_tui.tui.widgets.text import Bar, Line
 from mnist_tui.wording import counted
 
 NAMED = 4
-"""Files that a message names; of more it says how many."""
+"""The number of files that a message names; the others are only counted."""
 NOTICE_SECONDS = 20
 
 
 class ExportScreen(BenchModal[None]):
-    """Exports the files of one run, or of several with one report over all.
-
-    Args:
-        runs: one or more.
-    """
+    """The dialog that exports files of one run, or of several runs with one report about all of them."""
 
     CSS_PATH = "export.tcss"
     GUIDE = "reports"
@@ -75,14 +68,6 @@ class ExportScreen(BenchModal[None]):
         Binding("up", "app.focus_within(-1)", show=False),
     ]
 
-    @dataclass
-    class Progressed(Message):
-        """The progress of the export: what is being done, how much of it is done, and of how much."""
-
-        what: str
-        done: int
-        total: int
-
     target = getters.query_one("#export-into", Input)
     message = getters.query_one("#export-said", Line)
     answer = getters.query_one("#export-answer", VerticalScroll)
@@ -103,9 +88,7 @@ class ExportScreen(BenchModal[None]):
             box.border_subtitle = Content(f"Space chooses · {self._key_of('export.next')} next section")
             with ExportSections(), Container(id="export-columns"):
                 yield from self._columns(several)
-            with Horizontal(classes="export-field"):
-                yield Label("into")
-                yield Input(str(default_folder(self.runs)), compact=True, id="export-into")
+            yield _field("into", Input(str(default_folder(self.runs)), compact=True, id="export-into"))
             yield Bar()
             with VerticalScroll(id="export-answer", can_focus=False):
                 yield Line(id="export-said")
@@ -146,7 +129,7 @@ class ExportScreen(BenchModal[None]):
 
     @property
     def request(self) -> ExportRequest:
-        """The present choice."""
+        """The content of the dialog."""
         chosen = [key for section in self.query(ExportSection) for key in section.chosen]
         return ExportRequest(
             runs=self.runs,
@@ -160,14 +143,13 @@ class ExportScreen(BenchModal[None]):
 
     @property
     def _folder(self) -> Path:
-        """The typed folder. A text that is not a path is refused when files are written."""
+        """The typed folder; a text that is not a path is refused later, when files are written."""
         try:
             return typed_path(self.target.value.strip())
         except PathError:
             return Path(self.target.value.strip())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer overwriting only if files exist, and opening only if there is a report."""
         match action:
             case "write":
                 return not self._busy and (self._overwrites is not None or not parameters[0])
@@ -183,7 +165,7 @@ class ExportScreen(BenchModal[None]):
     @on(Input.Changed)
     @on(KeyedCheckbox.Changed)
     def _changed(self) -> None:
-        """Show what would be written, and drop a question about other files."""
+        """Show what would be written; a question whether to overwrite files is dropped."""
         for section in self.query(ExportSection):
             section.count()
         if not self._busy:
@@ -193,8 +175,8 @@ class ExportScreen(BenchModal[None]):
     def action_section(self, by: int) -> None:
         """Move the focus to the first choice of another section."""
         usable = [section for section in self.query(ExportSection) if section.query(KeyedCheckbox)]
-        here = next((n for n, section in enumerate(usable) if section.has_focus_within), -1 if by > 0 else len(usable))
-        section = usable[max(0, min(len(usable) - 1, here + by))]
+        focused = (at for at, section in enumerate(usable) if section.has_focus_within)
+        section = usable[max(0, min(len(usable) - 1, next(focused, -1 if by > 0 else len(usable)) + by))]
         section.query(KeyedCheckbox).first().focus(scroll_visible=False)
         section.scroll_visible(top=True, animate=False)
 
@@ -208,7 +190,7 @@ class ExportScreen(BenchModal[None]):
             show(self.app, self._report, REPORT)
 
     def action_write(self, overwrite: bool) -> None:
-        """Start the export, if something is chosen and none runs; overwrite only files that were asked about."""
+        """Start the export if the dialog is complete and no other export runs; overwrite only files that were named."""
         request = self.request
         if self._busy or (overwrite and request != self._overwrites):
             return
@@ -220,7 +202,7 @@ class ExportScreen(BenchModal[None]):
         except PathError as error:
             self._say(str(error), wrong=True)
             return
-        if any(worker is not self._worker for worker in running_exports(self.app)):
+        if any(worker is not self._worker for worker in self.app.running_exports):
             self._say("another export is still being written; a notice tells when it ends", wrong=True)
             return
         author = request.author or None
@@ -233,7 +215,7 @@ class ExportScreen(BenchModal[None]):
         self._worker = self.app.run_worker(work, thread=True, group=EXPORTS, exit_on_error=False)
 
     def _write(self, app: Bench, request: ExportRequest, overwrite: bool) -> None:
-        """Write the files. Runs in a thread of the app's, so that it goes on after the dialog is closed."""
+        """Write the files in a thread of the app, not of the dialog, so that a closed dialog does not end it."""
         from mnist_tui.tui.terminal.desktop import clipboard_problem
 
         worker = get_current_worker()
@@ -241,7 +223,7 @@ class ExportScreen(BenchModal[None]):
         def progress(what: str, done: int, total: int) -> None:
             if worker.is_cancelled:
                 raise ExportCancelledError
-            self.post_message(self.Progressed(what, done, total))
+            self.call_later(self._show_progress, what, done, total)
 
         try:
             outcome = write_export(request, overwrite=overwrite, progress=progress)
@@ -251,15 +233,13 @@ class ExportScreen(BenchModal[None]):
         if not worker.is_cancelled:
             app.call_from_thread(self._done, app, request, outcome, problem)
 
-    @on(Progressed)
-    def _show(self, message: Progressed) -> None:
-        message.stop()
+    def _show_progress(self, what: str, done: int, total: int) -> None:
         if self._busy:
-            self.message.say(f"{message.what}, {message.done:,} of {message.total:,} …")
-            self.bar.show(message.done / message.total if message.total else 0.0)
+            self.message.say(f"{what}, {done:,} of {total:,} …")
+            self.bar.show(done / total if total else 0.0)
 
     def _done(self, app: Bench, request: ExportRequest, outcome: ExportOutcome, clipboard_problem: str) -> None:
-        """Show the result in the dialog and copy the path; show a notice if the dialog was closed."""
+        """Show the result in the dialog and copy the path; if the dialog was closed, show a notice instead."""
         self._busy = False
         text = _outcome_text(outcome, request.out)
         if self not in app.screen_stack:
@@ -277,11 +257,7 @@ class ExportScreen(BenchModal[None]):
         self._say(text, overwrites=overwrites, wrong=bool(outcome.failed))
 
     def _say(self, text: str, *, overwrites: ExportRequest | None = None, wrong: bool = False) -> None:
-        """Show a message and the buttons that belong to it.
-
-        Args:
-            overwrites: the request that the overwrite button would write.
-        """
+        """Show a message and the buttons that go with it; `overwrites` is what the overwrite button would write."""
         self._overwrites = overwrites
         self.answer.scroll_home(animate=False)
         self.message.say(text)
@@ -292,8 +268,8 @@ class ExportScreen(BenchModal[None]):
         self.refresh_bindings()
 
 
-def _field(label: str, line: Input, classes: str = "") -> Horizontal:
-    return Horizontal(Label(label, markup=False), line, classes=f"export-field {classes}")
+def _field(label: str, control: Input, classes: str = "") -> Horizontal:
+    return Horizontal(Label(label, markup=False), control, classes=f"export-field {classes}")
 
 
 def _outcome_text(outcome: ExportOutcome, out: Path) -> str:
@@ -314,7 +290,7 @@ def _names(paths: Sequence[Path], out: Path) -> str:
 
 
 class ExportSection(Vertical):
-    """Shows a section: a title with the number of chosen items, and the choices."""
+    """A section of the dialog: a title with the number of chosen items, and a checkbox for each item."""
 
     def __init__(
         self, title: str, offers: Sequence[Offer], chosen: Sequence[str], about: str = "", *, id: str | None = None
@@ -340,9 +316,9 @@ class ExportSection(Vertical):
         return tuple(key for key, choice in self._choices.items() if choice.value)
 
     def count(self) -> None:
-        """Show in the title how many items are chosen."""
+        """Update the number of chosen items in the title."""
         self._head.say(f"{self._title}{self._about} · {len(self.chosen)} of {len(self._choices)}")
 
 
 class ExportSections(VerticalScroll, can_focus=False, inherit_bindings=False):
-    """Shows all sections. The arrow keys move between fields, so they do not scroll."""
+    """The container of all sections; as the arrow keys move between fields, they do not scroll it."""
