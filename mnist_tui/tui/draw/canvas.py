@@ -23,11 +23,10 @@ from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.tui.draw.model_reader import NetworkInput
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.pixels import PixelView
-from mnist_tui.wording import DASH, percent
+from mnist_tui.wording import DASH, counted, percent
 
 Pen = Literal["up", "draws", "erases"]
 MARKS: dict[Pen, str] = {"up": "+", "draws": "o", "erases": "x"}
-FAST = 4
 WAYS = (("up", -1, 0, "up"), ("down", 1, 0, "down"), ("left", 0, -1, "to the left"), ("right", 0, 1, "to the right"))
 
 Pixels = NDArray[np.uint8]
@@ -75,18 +74,15 @@ class DrawingCanvas(PixelView, can_focus=True):
     """
     BINDINGS = [
         *(
-            bind(f"draw.{way}", way, f"move({down}, {right})", way.capitalize(), f"Move the pen {words}", hidden=True)
-            for way, down, right, words in WAYS
-        ),
-        *(
             bind(
-                f"draw.far-{way}",
-                f"shift+{way}",
-                f"move({FAST * down}, {FAST * right})",
-                f"Far {way}",
-                f"Move the pen {words} by four pixels",
+                f"draw.{prefix}{way}",
+                f"{modifier}{way}",
+                f"move({step * down}, {step * right})",
+                f"{prefix}{way}".replace("-", " ").capitalize(),
+                f"Move the pen {words} by {counted(step, 'pixel')}",
                 hidden=True,
             )
+            for prefix, modifier, step in (("", "", 1), ("far-", "shift+", 4))
             for way, down, right, words in WAYS
         ),
         bind("draw.pen", "space", "pen('draws')", "Pen", "Put the pen down, or lift it"),

@@ -65,22 +65,13 @@ class DrawScreen(BenchScreen[None]):
     random test image of the run's data on the canvas, `i` an image file, `o` chooses another run.
     """
     BINDINGS = [
-        bind(
-            "draw.view", "v", "view", "View", "Probabilities or what the network sees, where there is no room for both"
-        ),
+        bind("draw.view", "v", "view", "View", "Switch between the probabilities and the network's input"),
         bind("draw.random", "r", "random", "Random", "Put a random test image of the run's data on the canvas"),
         bind("draw.image", "i", "image", "Image", "Read an image file onto the canvas"),
         bind("draw.run", "o", "run", "Run", "Choose the run whose model reads"),
         bind("draw.centre", "c", "centre", "Centre", "Bring the drawing to MNIST's size and place first, or leave it"),
         bind("draw.glyphs", "g", "glyphs", "HOG", "Show what the network sees as gradients or as pixels"),
-        bind(
-            "draw.load",
-            "l",
-            "load",
-            "Load again",
-            "Start the model's process anew, with the run's newest weights",
-            hidden=True,
-        ),
+        bind("draw.load", "l", "load", "Load again", "Load the run's newest weights in a new process", hidden=True),
         bind("draw.back", "escape,f4", "back", "Back", "Back; the model's process ends"),
     ]
 

@@ -311,8 +311,6 @@ class Draft:
             raise RequestError("; ".join(self.problems))
         return edited(self.preset, self.experiment)
 
-    # ── edits ──
-
     def enter(self, entry: Field, text: str) -> bool:
         """Enter a text into a field and return whether the draft has changed.
 
@@ -328,7 +326,7 @@ class Draft:
         except RequestError as error:
             new = replace(state, wrong={**others, entry.key: Wrong(entry, text, str(error))})
         else:
-            new = self._at(experiment, others)
+            new = self._state_of(experiment, others)
         return self._record(new, typing=entry.key)
 
     def add_layer(self, kind: str, after: int) -> int:
@@ -388,11 +386,9 @@ class Draft:
         self._record(State(self.preset.experiment, self.preset.experiment))
 
     def saved_as(self, preset: Preset) -> None:
-        """Make the saved preset the one that the draft is compared with."""
+        """Compare the draft from now on with the preset that was saved from it."""
         self.preset = preset
         self._typing = ""
-
-    # ── states ──
 
     def _record(self, new: State, typing: str = "") -> bool:
         if new == self.state:
@@ -417,9 +413,9 @@ class Draft:
             for moved in layer_fields(experiment, place) if isinstance(part, int) else ():
                 if entry := before.get(f"layers.{part}.{moved.key.rpartition('.')[2]}"):
                     wrong[moved.key] = replace(entry, field=moved)
-        self._record(self._at(experiment, wrong))
+        self._record(self._state_of(experiment, wrong))
 
-    def _at(self, experiment: Experiment, wrong: Mapping[str, Wrong]) -> State:
+    def _state_of(self, experiment: Experiment, wrong: Mapping[str, Wrong]) -> State:
         """Return the state of an experiment after another try of the wrong texts, some of which may be right now."""
         still = dict[str, Wrong]()
         for key, entry in wrong.items():
@@ -434,13 +430,13 @@ class Draft:
 
 
 def differences(before: Experiment, after: Experiment) -> tuple[str, ...]:
-    """Return a line for each parameter that differs: ``Pixels per cell: 4 → 7``."""
+    """Describe each parameter that differs in a line, for example ``Pixels per cell: 4 → 7``."""
     pairs = ((parameter.label, parameter.read(before), parameter.read(after)) for parameter in PARAMETERS)
     return tuple(f"{label}: {old or '–'} → {new or '–'}" for label, old, new in pairs if old != new)
 
 
 def to_save(draft: Draft) -> Preset:
-    """Return a valid draft as a preset to save; its name is new, and if it is edited, so are its title and text."""
+    """Return the preset to save for a valid draft: its name is new; its title and text are, too, if it was edited."""
     preset = draft.result()
     base = draft.preset
     name = base.name if base.origin == "saved" else f"{base.name}-mine"

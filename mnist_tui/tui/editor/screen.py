@@ -66,9 +66,7 @@ class EditorScreen(BenchScreen[None]):
         bind("editor.layers", "f7", "pane('layers')", "Layers", "To the layers", hidden=True),
         bind("editor.complexity", "f8", "pane('complexity')", "Complexity", "To the complexity", hidden=True),
         bind("editor.digit", "f9", "pane('digit')", "HOG digit", "To the digit beside its HOG picture", hidden=True),
-        bind(
-            "editor.next-digit", "ctrl+n", "next_digit", "Next digit", "Another digit and its HOG picture", hidden=True
-        ),
+        bind("editor.next-digit", "ctrl+n", "next_digit", "Next digit", "Show the next digit", hidden=True),
     ]
 
     what = getters.query_one("#what", Line)

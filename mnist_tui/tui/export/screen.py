@@ -101,12 +101,9 @@ class ExportScreen(BenchModal[None]):
     def _columns(self, several: str) -> Iterator[Widget]:
         chosen = ("pdf",) if several else ("pdf", "keras")
         offered = sections()
-        report = ExportSection(
-            REPORT, offered.pop(REPORT), chosen, f" over {several}" if several else "", id="export-reports"
-        )
-        weights, *others = (
-            ExportSection(title, offers, chosen, " of each run" if several else "") for title, offers in offered.items()
-        )
+        over, each = (f" over {several}", " of each run") if several else ("", "")
+        report = ExportSection(REPORT, offered.pop(REPORT), chosen, over, id="export-reports")
+        weights, *others = (ExportSection(title, offers, chosen, each) for title, offers in offered.items())
         author = self.app.settings.author or ""
         yield Vertical(
             report,

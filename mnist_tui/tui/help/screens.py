@@ -144,9 +144,8 @@ class GuideScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         with Horizontal():
-            pages = OptionList(
-                *(Option(Content(guide.title(name)), id=name) for name in guide.TOPICS), id="topics", markup=False
-            )
+            titles = (Option(Content(guide.title(name)), id=name) for name in guide.TOPICS)
+            pages = OptionList(*titles, id="topics", markup=False)
             pages.border_title = "Guide"
             yield pages
             yield MarkdownViewer(id="page", show_table_of_contents=False)
@@ -198,19 +197,14 @@ class TourScreen(BenchModal[None]):
             box.border_subtitle = "any key goes on"
             yield Static(TOUR_ABOUT, markup=False)
             yield Static(keys, markup=False, id="tour-keys")
-            yield Static(
-                f"Ctrl+P lists every command, {settings} has the settings, the mouse works everywhere.", markup=False
-            )
+            last = f"Ctrl+P lists every command, {settings} has the settings, the mouse works everywhere."
+            yield Static(last, markup=False)
 
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
-        self.close()
+        self.on_click()
 
     def on_click(self) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the tour and remember that it was shown."""
         self.dismiss()
         self.app.change_settings(toured=True)

@@ -1,1 +1,1 @@
-"""The form of a sweep: its screen, and what it asks for."""
+"""The form that asks for a sweep, and the study that it describes."""

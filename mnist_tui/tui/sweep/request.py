@@ -48,7 +48,7 @@ class SweepRequestError(RequestError):
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """The content of the form.
+    """The content of the sweep form.
 
     Attributes:
         axes: for each parameter to vary its name or TOML path, and its values as typed.
@@ -67,11 +67,12 @@ class SweepRequest:
         return self.texts.get(name, "").strip()
 
     def number(self, name: str) -> int | None:
-        """Return a field's number from 1 to its limit in MOST; None if it is empty. Raises RequestError otherwise."""
+        """Return a field's number, None if it is empty; raise RequestError if it is not a number from 1 to its limit."""
+        text = self.text(name)
         try:
-            return whole(text, 1, MOST[name]) if (text := self.text(name)) else None
+            return whole(text, 1, MOST[name]) if text else None
         except ValueError as error:
-            raise RequestError(f"--{name} {self.text(name)} {error}") from None
+            raise RequestError(f"--{name} {text} {error}") from None
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class SweepPlan:
 
 
 def study_of(request: SweepRequest) -> StudyRequest:
-    """Return the study that a form describes, without a try of its values on the preset.
+    """Return the study that a form describes; it is not checked whether the values suit the preset.
 
     Raises:
         SweepRequestError: a field is wrong; the sentence is that of the command line.
@@ -136,7 +137,7 @@ def _at_field(error: RequestError, request: SweepRequest) -> SweepRequestError:
 
 
 def plan_of(request: SweepRequest) -> SweepPlan:
-    """Return the study that a form describes and its size, after a check of every combination of a grid.
+    """Return the study that a form describes, and its size; every combination of a grid is checked.
 
     Raises:
         SweepRequestError: a field or a combination is wrong; the sentence is that of the command line.

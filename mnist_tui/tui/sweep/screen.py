@@ -52,7 +52,7 @@ class ManyTrialsQuestion(Question):
 
 
 class SweepScreen(BenchScreen[None]):
-    """The form of a sweep over parameters of a preset; without parameters, of a training in several seeds.
+    """The form that asks for a sweep over parameters of a preset, or for trainings with several seeds.
 
     Args:
         preset: the preset that every trial starts from.
