@@ -67,7 +67,7 @@ class SweepRequest:
         return self.texts.get(name, "").strip()
 
     def number(self, name: str) -> int | None:
-        """Return a field's number, None if it is empty; raise RequestError if it is not a number from 1 to its limit."""
+        """Return a field's number, None if it is empty; raise RequestError if it is not from 1 to its limit."""
         text = self.text(name)
         try:
             return whole(text, 1, MOST[name]) if text else None
