@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 from textual import getters, on
@@ -208,11 +208,11 @@ class ExportScreen(BenchModal[None]):
         self._busy, self._report = True, None
         self._say("writing …")
         self.bar.show(0.0)
-        work = partial(self._write, self.app, request, overwrite)
-        self._worker = self.app.run_worker(work, thread=True, group=EXPORTS, exit_on_error=False)
+        writing = self._write(self.app, request, overwrite)
+        self._worker = self.app.run_worker(writing, group=EXPORTS, exit_on_error=False)
 
-    def _write(self, app: Bench, request: ExportRequest, overwrite: bool) -> None:
-        """Write the files in a thread of the app, not of the dialog, so that a closed dialog does not end it."""
+    async def _write(self, app: Bench, request: ExportRequest, overwrite: bool) -> None:
+        """Write the files in a thread and show the result; if the dialog was closed meanwhile, show it in a notice."""
         from mnist_tui.tui.terminal.desktop import clipboard_problem
 
         worker = get_current_worker()
@@ -222,21 +222,8 @@ class ExportScreen(BenchModal[None]):
                 raise ExportCancelledError
             self.call_later(self._show_progress, what, done, total)
 
-        try:
-            outcome = write_export(request, overwrite=overwrite, progress=progress)
-        except ExportCancelledError:
-            return
-        problem = clipboard_problem(app, str(request.out))
-        if not worker.is_cancelled:
-            app.call_from_thread(self._done, app, request, outcome, problem)
-
-    def _show_progress(self, what: str, done: int, total: int) -> None:
-        if self._busy:
-            self.message.say(f"{what}, {done:,} of {total:,} …")
-            self.bar.show(done / total if total else 0.0)
-
-    def _done(self, app: Bench, request: ExportRequest, outcome: ExportOutcome, clipboard_problem: str) -> None:
-        """Show the result in the dialog and copy the path; if the dialog was closed, show a notice instead."""
+        outcome = await asyncio.to_thread(write_export, request, overwrite=overwrite, progress=progress)
+        problem = await asyncio.to_thread(clipboard_problem, app, str(request.out))
         self._busy = False
         text = _outcome_text(outcome, request.out)
         if self not in app.screen_stack:
@@ -250,8 +237,13 @@ class ExportScreen(BenchModal[None]):
         if outcome.written:
             path = outcome.written[0] if len(outcome.written) == 1 else request.out
             app.copy_to_clipboard(str(path))
-            text += f"\n{clipboard_problem or 'the path is copied'}"
+            text += f"\n{problem or 'the path is copied'}"
         self._say(text, overwrites=overwrites, wrong=bool(outcome.failed))
+
+    def _show_progress(self, what: str, done: int, total: int) -> None:
+        if self._busy:
+            self.message.say(f"{what}, {done:,} of {total:,} …")
+            self.bar.show(done / total if total else 0.0)
 
     def _say(self, text: str, *, overwrites: ExportRequest | None = None, wrong: bool = False) -> None:
         """Show a message and the buttons that go with it; `overwrites` is what the overwrite button would write."""
