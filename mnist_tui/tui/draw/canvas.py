@@ -179,8 +179,7 @@ class DrawingCanvas(PixelView, can_focus=True):
     def on_focus(self) -> None:
         self.refresh()
 
-    def on_blur(self) -> None:
-        self.refresh()
+    on_blur = on_focus
 
     def render_line(self, y: int) -> Strip:
         strip = super().render_line(y)

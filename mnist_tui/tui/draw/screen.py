@@ -59,10 +59,10 @@ class DrawScreen(BenchScreen[None]):
     CSS_PATH = "draw.tcss"
     AUTO_FOCUS = "DrawingCanvas"
     HELP = """
-    **Draw.** What stands on the canvas is read by a run's model while you draw, in a process of its own that ends with
-    this screen. Digits are first brought to MNIST's own size and place (`c` turns that off); clothes are not. Beside
-    the canvas stands what the network sees, for a HOG run its oriented gradients (`g` shows the pixels). `r` puts a
-    random test image of the run's data on the canvas, `i` an image file, `o` chooses another run.
+    **Draw.** A run's model classifies the drawing while you draw, in a process of its own that ends with this screen.
+    Digits are first scaled and centred as in MNIST (`c` turns that off); clothes are not. Beside the canvas is what the
+    network receives, for a HOG run its oriented gradients (`g` shows the pixels). `r` puts a random test image of the
+    run's data on the canvas, `i` an image file; `o` chooses another run.
     """
     BINDINGS = [
         bind("draw.view", "v", "view", "View", "Switch between the probabilities and the network's input"),

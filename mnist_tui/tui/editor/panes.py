@@ -98,8 +98,7 @@ class FieldRow(Widget):
     def on_descendant_focus(self) -> None:
         self.refresh()
 
-    def on_descendant_blur(self) -> None:
-        self.refresh()
+    on_descendant_blur = on_descendant_focus
 
     def on_click(self) -> None:
         self.control.focus()

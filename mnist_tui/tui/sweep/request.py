@@ -230,7 +230,7 @@ def _notes(study: Study, trials: int, request: SweepRequest) -> Iterable[str]:
             "Validation 0.2 in the editor holds training images out"
         )
     if study.compares and study.search.kind != "grid" and not request.text("trials"):
-        yield f"{SEARCH_TRIALS} points unless told otherwise"
+        yield f"{SEARCH_TRIALS} points by default"
 
 
 def start_sweep(runs_dir: Path, request: SweepRequest) -> tuple[StudyFolder, str]:

@@ -63,9 +63,9 @@ class SweepScreen(BenchScreen[None]):
     TITLE = "Sweep"
     AUTO_FOCUS = ""
     HELP = """
-    **Sweep.** Ctrl+N adds a parameter to vary; its values stand with commas between them, `150,250,200x100`, or for a
-    random or tpe search as a range, `50..400`, `0.0001..0.01:log`. Every combination is a trial, trained once for each
-    seed. Without any parameter it is the preset's seeds alone. Ctrl+T starts: the study is a process of its own, and
+    **Sweep.** Ctrl+N adds a parameter to vary. Its values are separated by commas, `150,250,200x100`; a random or tpe
+    search also takes a range, `50..400`, `0.0001..0.01:log`. Every combination is a trial, trained once for each seed.
+    Without any parameter the preset is trained in several seeds. Ctrl+T starts the study in a process of its own, which
     goes on when the app is left. Ctrl+O copies the command line that does the same.
     """
     BINDINGS = [
@@ -100,7 +100,7 @@ class SweepScreen(BenchScreen[None]):
             yield Line("Seeds and search", classes="section")
             yield SweepRow("seeds", "Seeds", "1", f"N ≥ 1; from seed {self._preset.experiment.training.seed} on")
             yield SweepRow("search", "Search", SEARCH_KINDS[0], "how values are combined", SEARCH_KINDS)
-            yield SweepRow("trials", "Trials", "", "points of a random or tpe search; 20 unless told")
+            yield SweepRow("trials", "Trials", "", "points of a random or tpe search; 20 by default")
             yield SweepRow("prune", "Pruning", "on", "stops trials whose validation curve is hopeless", ("on", "off"))
             yield SweepRow("metric", "Metric", METRICS[0], "what trials are compared by", METRICS)
             yield Line("Where it trains", classes="section")
@@ -189,7 +189,7 @@ class SweepScreen(BenchScreen[None]):
         """Add a row for the values of a parameter, starting with its present value."""
         parameter = next((parameter for parameter in PARAMETERS if parameter.name == name), None)
         if parameter is None:
-            row = SweepRow(name, name, "", "values with commas between them", axis=True)
+            row = SweepRow(name, name, "", "values separated by commas", axis=True)
         else:
             row = SweepRow(name, parameter.label, parameter.read(self._preset.experiment), parameter.bounds, axis=True)
         await self.axes.mount(row)
