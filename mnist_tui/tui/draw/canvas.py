@@ -158,7 +158,7 @@ class DrawingCanvas(PixelView, can_focus=True):
         self.release_mouse()
 
     def _spot(self, event: events.MouseEvent) -> Spot:
-        """Return the mouse's position in pixels; a character of half blocks shows two pixels, so it is between them."""
+        """Return the mouse's position in pixels; if a character shows two pixels, the position between them."""
         row = float(event.y) if self.doubled else 2 * event.y + 0.5
         column = (event.x - 0.5) / 2 if self.doubled else float(event.x)
         last = IMAGE_EDGE - 1
