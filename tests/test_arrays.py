@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.data.catalogue import DataError
-from mnist_tui.data.idx import read_npz
+from mnist_tui.data.reading import read_npz
 from mnist_tui.files import ALWAYS_BYTES, UnreadableFileError, read_arrays
 from mnist_tui.report.evidence import read_predictions
 from mnist_tui.runs.epoch_predictions import HEAD, PredictionsReader, append

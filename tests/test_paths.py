@@ -11,8 +11,8 @@ import typer
 
 from mnist_tui.cli.main import app
 from mnist_tui.cli.options import Request
-from mnist_tui.data import feature_cache, places
-from mnist_tui.data.places import validate_name, whole_name, with_whole_name
+from mnist_tui.data import catalogue, feature_cache
+from mnist_tui.data.catalogue import validate_name, whole_name, with_whole_name
 from mnist_tui.experiment.presets import find_preset, list_presets, save_preset
 from mnist_tui.paths import NoHomeError, PathError, path_in_variable, typed_path
 from mnist_tui.runs.library import default_runs_dir, find_run
@@ -44,13 +44,13 @@ def test_a_tilde_is_the_home_folder_wherever_a_path_is_given(tmp_path: Path, mon
     expected = tmp_path / "place" / "x"
     assert typed_path("~/place/x") == expected
     assert default_runs_dir() == expected
-    assert places.named_data_folder() == places.named_data_folder(Path("~/place/x")) == expected
-    assert places.keras_cache() == expected / "datasets"
+    assert catalogue.named_data_folder() == catalogue.named_data_folder(Path("~/place/x")) == expected
+    assert catalogue.keras_cache() == expected / "datasets"
     assert path_of("file://~/place/x") == expected
     assert validate_name("~/place/x") == whole_name("~/place/x") == str(expected)
     assert save_preset(find_preset("raw"), "mine") == tmp_path / "place" / "presets" / "mine.toml"
     monkeypatch.setenv("XDG_CACHE_HOME", "~/cache")
-    assert places.download_cache().is_relative_to(tmp_path)
+    assert catalogue.download_cache().is_relative_to(tmp_path)
     with pytest.raises(PathError, match="no user 'nobody-of-this-name'"):
         find_run(tmp_path, "~nobody-of-this-name")
 
@@ -95,8 +95,8 @@ def test_without_a_home_folder_only_what_would_lie_in_it_is_refused(tmp_path: Pa
         save_settings(bell=False)
     assert load_settings() == (Settings(), ())
     assert any(preset.name == "hog" for preset in list_presets())
-    assert list(places.search("mnist", tmp_path)) == []
-    assert places.find("digits") is not None
+    assert list(catalogue.search("mnist", tmp_path)) == []
+    assert catalogue.find("digits") is not None
     assert feature_cache.status().files == 0
     log = Path(logged(ValueError("who knows")).rsplit(" ", 1)[1])
     assert "who knows" in log.read_text()
@@ -110,7 +110,7 @@ def test_without_a_home_folder_variables_name_all_the_places(tmp_path: Path, mon
     save_settings(bell=False)
     assert not load_settings()[0].bell
     assert default_runs_dir() == tmp_path / "XDG_DATA_HOME" / "mnist-tui" / "runs"
-    assert places.feature_cache().is_relative_to(tmp_path)
+    assert catalogue.feature_cache().is_relative_to(tmp_path)
 
 
 def test_a_datasets_folder_is_kept_by_its_whole_path_for_its_worker_stands_elsewhere(

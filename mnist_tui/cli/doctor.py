@@ -25,7 +25,7 @@ from mnist_tui import PROGRAM, __version__, python_process
 from mnist_tui.cli.errors import FAILED
 from mnist_tui.cli.options import DataDir, Json, RunsDir, data_folder, option, runs_folder
 from mnist_tui.cli.output import print_json, print_line
-from mnist_tui.data.places import download_cache
+from mnist_tui.data.catalogue import download_cache
 from mnist_tui.experiment.presets import user_folder
 from mnist_tui.locks import why_unsupported
 from mnist_tui.paths import PathError, log_folder

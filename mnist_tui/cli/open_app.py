@@ -142,7 +142,7 @@ def check_named_data(name: str, data_dir: Path | None) -> bool:
     Raises:
         DataError: there is no such dataset, or the files in a folder that the user named cannot be used.
     """
-    from mnist_tui.data.places import find
+    from mnist_tui.data.catalogue import find
 
     location = find(name, data_dir)
     if location is not None and location.binding:

@@ -21,8 +21,7 @@ from mnist_tui import PROGRAM
 from mnist_tui.cli.errors import guarded
 from mnist_tui.cli.open_app import usual_runs_dir
 from mnist_tui.cli.output import confirmed, print_note
-from mnist_tui.data.catalogue import KNOWN
-from mnist_tui.data.places import with_whole_name
+from mnist_tui.data.catalogue import KNOWN, with_whole_name
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment import presets
 from mnist_tui.experiment.fields import paths_of, whole

@@ -16,10 +16,22 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS, DataError, MissingDataError, OnProgress
+from mnist_tui.data.catalogue import (
+    FILE_NAMES,
+    KNOWN,
+    PARTS,
+    DataError,
+    Location,
+    MissingDataError,
+    OnProgress,
+    download_cache,
+    file_list,
+    in_folder,
+    named_data_folder,
+    search,
+)
 from mnist_tui.data.download import TEMPORARY, DownloadError
 from mnist_tui.data.download import download as fetch
-from mnist_tui.data.places import Location, download_cache, file_list, in_folder, named_data_folder, search
 from mnist_tui.data.reading import Dataset, read, recognised
 from mnist_tui.files import temporary_prefix
 from mnist_tui.paths import NoHomeError

@@ -25,7 +25,7 @@ from mnist_tui.data.catalogue import (
     OnProgress,
     Part,
 )
-from mnist_tui.data.idx import read_idx
+from mnist_tui.data.reading import read_idx
 from mnist_tui.files import is_abandoned, temporary_prefix
 
 #: Seconds. A machine without network is found out in under five.

@@ -19,9 +19,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.data.catalogue import DataError
+from mnist_tui.data.catalogue import DataError, feature_cache
 from mnist_tui.data.hog import VERSION
-from mnist_tui.data.places import feature_cache
 from mnist_tui.files import TEMPORARY, is_abandoned, replacing
 from mnist_tui.paths import NoHomeError
 

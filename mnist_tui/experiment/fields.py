@@ -17,9 +17,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from mnist_tui.errors import RequestError
-from mnist_tui.experiment.problem import SpecError
 from mnist_tui.experiment.shapes import IMAGE_EDGE
-from mnist_tui.experiment.spec import Experiment, from_mapping, parsed, to_mapping
+from mnist_tui.experiment.spec import Experiment, SpecError, from_mapping, parsed, to_mapping
 from mnist_tui.files import parse_toml
 from mnist_tui.wording import listed
 

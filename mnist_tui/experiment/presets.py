@@ -19,8 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mnist_tui.errors import RequestError
-from mnist_tui.experiment.problem import Problem, SpecError, problems_of
-from mnist_tui.experiment.spec import Experiment, from_mapping, to_mapping, with_part
+from mnist_tui.experiment.spec import Experiment, Problem, SpecError, from_mapping, problems_of, to_mapping, with_part
 from mnist_tui.files import UnreadableFileError, parse_toml, read_text, write_text
 from mnist_tui.paths import NoHomeError, config_folder, path_in_variable, typed_path
 
@@ -120,7 +119,7 @@ def _edited_title(preset: Preset, experiment: Experiment) -> str:
 def sizes(experiment: Experiment) -> str:
     """Return the inputs and the neurons of each dense layer: ``784-250-10``."""
     from mnist_tui.experiment import complexity
-    from mnist_tui.experiment.changes import dense_layers
+    from mnist_tui.experiment.parameters import dense_layers
     from mnist_tui.experiment.shapes import CLASSES
 
     units = [layer.units for layer in dense_layers(experiment.layers)]

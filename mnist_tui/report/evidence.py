@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.complexity import Complexity, of
 from mnist_tui.experiment.presets import Preset, PresetError
-from mnist_tui.experiment.problem import SpecError
 from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE
-from mnist_tui.experiment.spec import Experiment
+from mnist_tui.experiment.spec import Experiment, SpecError
 from mnist_tui.files import read_arrays
 from mnist_tui.runs.collection.summaries import Presets, RunSummary, difference, fixed_from, summary_from
 from mnist_tui.runs.diagnosis import Finding, diagnose

@@ -11,9 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import Preset
-from mnist_tui.experiment.problem import problems_of
 from mnist_tui.experiment.shapes import CLASSES
-from mnist_tui.experiment.spec import to_mapping
+from mnist_tui.experiment.spec import problems_of, to_mapping
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.folder import Launch, RunFolder
 from mnist_tui.runs.process_folder import foreign_file

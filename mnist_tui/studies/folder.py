@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.presets import Preset, load_preset
-from mnist_tui.experiment.problem import SpecError
+from mnist_tui.experiment.spec import SpecError
 from mnist_tui.files import UnreadableFileError, read_text, write_text
 from mnist_tui.paths import typed_path
 from mnist_tui.runs.deletion import delete_run, remove_folder

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from mnist_tui.experiment.layers import ExperimentPart
-from mnist_tui.experiment.problem import SpecError, problems_of
+from mnist_tui.experiment.spec import SpecError, problems_of
 from mnist_tui.files import parse_toml
 
 Kind = Literal["seeds", "sweep", "reproduction"]

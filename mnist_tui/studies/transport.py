@@ -19,8 +19,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 from mnist_tui import clocks
-from mnist_tui.data.catalogue import KNOWN
-from mnist_tui.data.places import find
+from mnist_tui.data.catalogue import KNOWN, find
 from mnist_tui.errors import RequestError
 from mnist_tui.files import TEMPORARY, move, open_append, replacing_folder, temporary_prefix
 from mnist_tui.runs import control

@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import mnist_tui
-from mnist_tui.data.catalogue import DataError
-from mnist_tui.data.places import find
+from mnist_tui.data.catalogue import DataError, find
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import dump_preset
 from mnist_tui.files import write_text

@@ -13,12 +13,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from mnist_tui import PROGRAM
-from mnist_tui.data.places import whole_name
+from mnist_tui.data.catalogue import whole_name
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import PARAMETERS, ParameterError, apply_texts
 from mnist_tui.experiment.presets import Preset, PresetError, edited, find_preset
-from mnist_tui.experiment.problem import problems_of
-from mnist_tui.experiment.spec import Experiment, to_mapping
+from mnist_tui.experiment.spec import Experiment, problems_of, to_mapping
 from mnist_tui.studies.spec import RANGE, Study, StudyBase, SweepAxis
 from mnist_tui.studies.state import Values
 

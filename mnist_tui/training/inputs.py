@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.data import datasets, feature_cache, places
+from mnist_tui.data import catalogue, datasets, feature_cache
 from mnist_tui.data.catalogue import DataError, DataProgress, MissingDataError, Part
 from mnist_tui.data.feature_cache import FeatureKey
 from mnist_tui.data.hog import hog_batch
@@ -189,7 +189,7 @@ class _Source:
 
         self._reporter.phase("reading", text=name)
         data_dir = Path(self._launch.data_dir) if self._launch.data_dir else None
-        location, key = places.find(name, data_dir), None
+        location, key = catalogue.find(name, data_dir), None
         if location is not None:
             stats = [file.stat() for file in location.files]
             key = location, *((each.st_size, each.st_mtime_ns, each.st_ino) for each in stats)

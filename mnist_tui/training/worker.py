@@ -96,7 +96,7 @@ class Trials:
     def _free_memory(self) -> None:
         """Free what a run has left and the cache does not keep."""
         from mnist_tui.training.backend import forget
-        from mnist_tui.training.networks import release_examples
+        from mnist_tui.training.programs import release_examples
 
         release_examples(self._cache)
         forget()
@@ -159,11 +159,11 @@ class StandbyWorker:
 
     def serve(self) -> int:
         threading.Thread(target=self._listen, name="stdin", daemon=True).start()
-        from mnist_tui.training import networks
+        from mnist_tui.training import programs
 
         self._imported = True
         if not self._started.is_set():
-            networks.warm()
+            programs.warm()
         self._started.wait()
         if self._session is None:
             print(self._refused, file=sys.stderr, flush=True)

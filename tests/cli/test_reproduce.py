@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.data.places import find
+from mnist_tui.data.catalogue import find
 from mnist_tui.studies.folder import study_folders
 from tests.cli.conftest import Command, sentence
 from tests.cli.test_process import command, environment

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from skimage.transform import resize
 
 from mnist_tui.data.catalogue import KNOWN
-from mnist_tui.data.idx import read_idx
 from mnist_tui.data.pictures import BOX, MIDDLE, centred, centres, fitted
+from mnist_tui.data.reading import read_idx
 
 Image = NDArray[np.uint8]
 

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_tui.data import datasets, places
-from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS, DataError, DataProgress, MissingDataError
+from mnist_tui.data import catalogue, datasets
+from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS, DataError, DataProgress, MissingDataError, find
 from mnist_tui.data.datasets import load
-from mnist_tui.data.places import find
 from mnist_tui.data.reading import Dataset
 
 from .conftest import Arrays, WriteIdx
@@ -76,7 +75,7 @@ def test_the_argument_beats_the_variable_which_beats_the_keras_cache_which_beats
     write_idx(argument / "mnist", as_mnist)
     write_idx(variable / "mnist", as_mnist)
     keras = write_idx(bare_machine / ".keras" / "datasets" / "mnist", as_mnist)
-    own = write_idx(places.download_cache() / "mnist", as_mnist)
+    own = write_idx(catalogue.download_cache() / "mnist", as_mnist)
     monkeypatch.setenv("MNIST_TUI_DATA", str(variable))
 
     assert load("mnist", argument).source == str(argument / "mnist")
@@ -91,7 +90,7 @@ def test_files_absent_from_the_data_folder_are_looked_for_further_on(
     tmp_path: Path, as_mnist: Arrays, write_idx: WriteIdx
 ) -> None:
     (tmp_path / "mnist").mkdir()
-    own = write_idx(places.download_cache() / "mnist", as_mnist)
+    own = write_idx(catalogue.download_cache() / "mnist", as_mnist)
     assert load("mnist", tmp_path).source == str(own)
 
 
@@ -113,7 +112,7 @@ def test_damage_in_a_cache_is_passed_over(
         (keras / TRAIN_IMAGES).write_bytes((keras / TRAIN_IMAGES).read_bytes()[:1000])
     if damage == "incomplete":
         (keras / TRAIN_IMAGES).unlink()
-    own = write_idx(places.download_cache() / "mnist", as_mnist)
+    own = write_idx(catalogue.download_cache() / "mnist", as_mnist)
     assert load("mnist").source == str(own)
 
 
@@ -176,7 +175,7 @@ def test_images_that_are_not_the_published_ones_are_refused_under_a_known_name(
 def test_a_torn_file_in_the_data_folder_is_an_error_though_a_cache_has_it_whole(
     tmp_path: Path, as_mnist: Arrays, write_idx: WriteIdx
 ) -> None:
-    write_idx(places.download_cache() / "mnist", as_mnist)
+    write_idx(catalogue.download_cache() / "mnist", as_mnist)
     file = write_idx(tmp_path / "mnist", as_mnist) / TRAIN_IMAGES
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(DataError, match=f"{file} is cut off"):
@@ -356,7 +355,7 @@ def test_an_imported_dataset_is_found_without_its_folder(
 
 
 def test_importing_over_a_damaged_cache_mends_it(tmp_path: Path, as_mnist: Arrays, write_idx: WriteIdx) -> None:
-    cached = write_idx(places.download_cache() / "mnist", as_mnist)
+    cached = write_idx(catalogue.download_cache() / "mnist", as_mnist)
     (cached / TRAIN_IMAGES).write_bytes(b"torn")
     datasets.import_folder(write_idx(tmp_path / "usb", as_mnist, packed=False))
     assert_holds(load("mnist", download=False), as_mnist)
@@ -377,7 +376,7 @@ def test_clearing_removes_the_own_cache_alone(
 ) -> None:
     datasets.import_folder(write_idx(tmp_path / "usb", as_mnist))
     keras = write_npz(bare_machine / ".keras" / "datasets" / "mnist.npz", as_mnist)
-    size = sum(file.stat().st_size for file in (places.download_cache() / "mnist").iterdir())
+    size = sum(file.stat().st_size for file in (catalogue.download_cache() / "mnist").iterdir())
     assert datasets.clear_cache() == size
     assert datasets.clear_cache() == 0
     assert load("mnist").source == str(keras)

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_tui.data import download, places
+from mnist_tui.data import catalogue, download
 from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS, DataProgress, MissingDataError
 from mnist_tui.data.datasets import load
-from mnist_tui.data.idx import idx_header
+from mnist_tui.data.reading import idx_header
 
 from .conftest import Arrays, WriteIdx
 
@@ -73,7 +73,7 @@ def mirrors(as_mnist: Arrays, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple
 
 
 def cached_names() -> set[str]:
-    folder = places.download_cache() / "mnist"
+    folder = catalogue.download_cache() / "mnist"
     return {file.name for file in folder.iterdir()} if folder.is_dir() else set()
 
 
@@ -84,7 +84,7 @@ def test_a_download_is_verified_kept_and_not_repeated(mirrors: tuple[Mirror, Mir
     dataset = load("mnist")
     np.testing.assert_array_equal(dataset.train_images, as_mnist["train_images"])
     assert dataset.verified
-    assert dataset.source == str(places.download_cache() / "mnist")
+    assert dataset.source == str(catalogue.download_cache() / "mnist")
     assert cached_names() == ALL
     first, second = mirrors
     assert sorted(first.asked) == sorted(ALL)
@@ -152,7 +152,7 @@ def test_an_interrupted_download_leaves_no_half_file(mirrors: tuple[Mirror, Mirr
 def test_a_damaged_file_in_the_own_cache_is_fetched_again(
     mirrors: tuple[Mirror, Mirror], as_mnist: Arrays, write_idx: WriteIdx
 ) -> None:
-    folder = write_idx(places.download_cache() / "mnist", as_mnist)
+    folder = write_idx(catalogue.download_cache() / "mnist", as_mnist)
     (folder / IMAGES).write_bytes(b"torn")
     assert load("mnist").verified
     assert mirrors[0].asked == [IMAGES]
@@ -161,7 +161,7 @@ def test_a_damaged_file_in_the_own_cache_is_fetched_again(
 def test_leftovers_of_killed_downloads_are_removed_but_not_those_of_running_ones(
     mirrors: tuple[Mirror, Mirror], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = places.download_cache() / "mnist"
+    folder = catalogue.download_cache() / "mnist"
     (folder / ".download-running").mkdir(parents=True)
     load("mnist")
     assert ".download-running" in cached_names()

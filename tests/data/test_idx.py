@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mnist_tui.data.catalogue import DataError
-from mnist_tui.data.idx import Kind, idx_header, idx_sha256, read_idx
+from mnist_tui.data.reading import Kind, idx_header, idx_sha256, read_idx
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 28, 28), dtype=np.uint8)
 LABELS = (np.arange(12) % 10).astype(np.uint8)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mnist_tui.data.catalogue import DataError
-from mnist_tui.data.idx import idx_sha256, read_npz
+from mnist_tui.data.reading import idx_sha256, read_npz
 
 from .conftest import Arrays
 

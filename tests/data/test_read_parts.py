@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from mnist_tui.data import datasets
-from mnist_tui.data.catalogue import FILE_NAMES, PARTS, DataError, Part
-from mnist_tui.data.places import Location, search
+from mnist_tui.data.catalogue import FILE_NAMES, PARTS, DataError, Location, Part, search
 from mnist_tui.data.reading import read_parts
 
 

@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from mnist_tui.experiment.layers import INITIALIZERS
 from mnist_tui.experiment.optimizers import GRADIENT_OPTIMIZERS
-from mnist_tui.experiment.problem import SpecError
-from mnist_tui.experiment.spec import Experiment, from_mapping
+from mnist_tui.experiment.spec import Experiment, SpecError, from_mapping
 
 ACTIVATIONS = st.sampled_from(["relu", "tanh", "sigmoid", "linear", "elu"])
 

@@ -9,8 +9,7 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.optimizers import ConstantSchedule, Ridge
 from mnist_tui.experiment.parameters import apply_texts, with_text
 from mnist_tui.experiment.presets import find_preset
-from mnist_tui.experiment.problem import SpecError
-from mnist_tui.experiment.spec import cautions, from_mapping, to_mapping
+from mnist_tui.experiment.spec import SpecError, cautions, from_mapping, to_mapping
 from mnist_tui.report.complexity.breakdown import as_csv, as_table, complexity_in_words
 
 LINEAR, ELM = (find_preset(name).experiment for name in ("efc-linear", "efc2-elm"))

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from mnist_tui.data.catalogue import FILE_NAMES, Part
-from mnist_tui.data.idx import idx_header
+from mnist_tui.data.reading import idx_header
 from mnist_tui.errors import RunError
 from mnist_tui.runs import control
 from mnist_tui.runs.event_log import replayed

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.data.catalogue import FILE_NAMES, PARTS
-from mnist_tui.data.idx import idx_header, read_idx
+from mnist_tui.data.reading import idx_header, read_idx
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import Preset, edited, list_presets

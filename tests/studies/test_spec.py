@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mnist_tui.errors import RequestError
-from mnist_tui.experiment.problem import SpecError
+from mnist_tui.experiment.spec import SpecError
 from mnist_tui.studies import spec
 from mnist_tui.studies.trials import parse_over
 from tests.studies.made import study

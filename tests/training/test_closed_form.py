@@ -53,10 +53,10 @@ class Solved:
     """A closed form run to its end in this process, on the digits."""
 
     def __init__(self, of):
+        from mnist_tui.training.backend import Resident
         from mnist_tui.training.closed_form import ClosedForm
-        from mnist_tui.training.device import Resident
         from mnist_tui.training.evaluation import Scorer
-        from mnist_tui.training.networks import network_of
+        from mnist_tui.training.programs import network_of
 
         data, share = digits(), of.dataset.validation
         network, self.said = network_of(of, None), []

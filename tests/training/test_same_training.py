@@ -45,8 +45,8 @@ def of(layers, optimizer="rmsprop"):
 def program(spec, kind, optimizer=None):
     """The program over the digits, and its model and optimizer."""
     from mnist_tui.training import models
-    from mnist_tui.training.device import Resident
-    from mnist_tui.training.networks import LoopProgram
+    from mnist_tui.training.backend import Resident
+    from mnist_tui.training.programs import LoopProgram
 
     model, optimizer = models.build(spec), optimizer or models.optimizer(spec)
     examples = Resident(digits().train_images, digits().train_labels)
@@ -96,7 +96,7 @@ class BareKeras:
         import tensorflow as tf
 
         from mnist_tui.training.models import NOISE
-        from mnist_tui.training.step import dropout_mask, layer_keys
+        from mnist_tui.training.programs import dropout_mask, layer_keys
 
         moment = tf.constant(0, tf.uint32), tf.constant(step, tf.uint32)
         kept = dropout_mask(layer_keys(5, position, NOISE), *moment, tuple(shape), rate)
@@ -110,7 +110,7 @@ def kind(request):
 
 @pytest.mark.parametrize("layers", [DENSE, CONVOLUTIONS], ids=["dense", "convolutions"])
 def test_every_steps_loss_over_an_epoch_is_kerass(layers, kind):
-    from mnist_tui.training.networks import Sums
+    from mnist_tui.training.programs import Sums
 
     spec = of(layers)
     ours, _, _ = program(spec, kind)
@@ -123,7 +123,7 @@ def test_every_steps_loss_over_an_epoch_is_kerass(layers, kind):
 
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 def test_a_convolution_before_pooling_is_kerass_whether_its_activation_falls_or_not(activation):
-    from mnist_tui.training.networks import Sums
+    from mnist_tui.training.programs import Sums
 
     convolution = {"kind": "conv2d", "filters": 4, "activation": activation, "bias_initializer": "random_normal"}
     spec = of([convolution, {"kind": "max_pooling2d"}, FLATTEN])
@@ -140,7 +140,7 @@ def test_a_convolution_before_pooling_is_kerass_whether_its_activation_falls_or_
 def test_the_gradients_of_a_step_are_kerass(layers, step, kind):
     import keras
 
-    from mnist_tui.training.networks import Sums
+    from mnist_tui.training.programs import Sums
 
     class Recorder(keras.optimizers.SGD):
         """Keeps the gradients where its momentum would be, and changes nothing."""
@@ -163,7 +163,7 @@ def test_the_gradients_of_a_step_are_kerass(layers, step, kind):
 )
 @pytest.mark.parametrize(("name", "within"), [("sgd", 1e-6), ("rmsprop", 1e-6), ("adam", 0.02 * 0.001)])
 def test_the_weights_after_a_step_are_kerass(name, within, step, kind):
-    from mnist_tui.training.networks import Sums
+    from mnist_tui.training.programs import Sums
 
     spec = of(DENSE, name)
     ours, model, _ = program(spec, kind)
@@ -175,7 +175,7 @@ def test_the_weights_after_a_step_are_kerass(name, within, step, kind):
 
 
 def test_the_same_steps_in_other_chunks_end_the_same_to_the_bit(kind):
-    from mnist_tui.training.networks import Sums
+    from mnist_tui.training.programs import Sums
 
     ends = []
     for chunks in ([0, 15], [0, 1, 2, 9, 14, 15]):
@@ -200,7 +200,7 @@ def test_the_same_steps_in_other_chunks_end_the_same_to_the_bit(kind):
     ],
 )
 def test_every_optimizer_trains_in_either_program_alike(optimizer):
-    from mnist_tui.training.networks import Sums
+    from mnist_tui.training.programs import Sums
 
     small = [FLATTEN, {"kind": "dense", "units": 8}, {"kind": "dropout"}]
     spec = experiment(layers=small, optimizer={"name": optimizer}, training={"batch_size": BATCH, "seed": 5})
@@ -211,7 +211,7 @@ def test_every_optimizer_trains_in_either_program_alike(optimizer):
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_learns_and_keeps_its_variables_in_float32(precision, kind):
-    from mnist_tui.training.networks import Sums
+    from mnist_tui.training.programs import Sums
 
     spec = of(DENSE, "adam")
     spec = spec.model_copy(update={"training": spec.training.model_copy(update={"precision": precision})})

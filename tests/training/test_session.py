@@ -223,7 +223,7 @@ def test_an_unforeseen_error_names_its_place_and_leaves_its_traceback_in_the_log
     assert Session(folder, importing=False).train() == 1
     (end,) = events(folder, Ended)
     assert end.reason == "ZeroDivisionError: a bug"
-    assert end.where.startswith("mnist_tui/training/networks.py:")
+    assert end.where.startswith("mnist_tui/training/programs.py:")
     assert "Traceback" in capfd.readouterr().err
 
 

@@ -17,9 +17,8 @@ from textual.binding import Binding
 from textual.widgets import Input, OptionList
 
 from mnist_tui.data.hog import hog_picture
-from mnist_tui.data.idx import idx_sha256
 from mnist_tui.data.pictures import centred
-from mnist_tui.data.reading import read_digits
+from mnist_tui.data.reading import idx_sha256, read_digits
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.app import AppOptions, BenchApp

@@ -14,8 +14,7 @@ from textual import getters, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 
-from mnist_tui.data.catalogue import KNOWN, DataError
-from mnist_tui.data.places import Location, find
+from mnist_tui.data.catalogue import KNOWN, DataError, Location, find
 from mnist_tui.experiment.shapes import IMAGE_EDGE, hog_cells
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.tui.bench import Bench

@@ -15,13 +15,21 @@ from typing import Any, Literal, NamedTuple, cast
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment import parameters
-from mnist_tui.experiment.changes import dense_layers
 from mnist_tui.experiment.fields import FieldFacts, facts_in, put
 from mnist_tui.experiment.layers import INITIALIZERS, LAYER_KINDS, Dense, ExperimentPart, Flatten, Layer
-from mnist_tui.experiment.parameters import PARAMETERS, Parameter
+from mnist_tui.experiment.parameters import PARAMETERS, Parameter, dense_layers
 from mnist_tui.experiment.presets import Preset, edited, sizes
-from mnist_tui.experiment.problem import SpecError, dotted
-from mnist_tui.experiment.spec import EarlyStopping, Experiment, HogFeatures, OutputSpec, checked, parsed, to_mapping
+from mnist_tui.experiment.spec import (
+    EarlyStopping,
+    Experiment,
+    HogFeatures,
+    OutputSpec,
+    SpecError,
+    checked,
+    dotted,
+    parsed,
+    to_mapping,
+)
 
 GROUPS = ("Dataset", "Features", "Network", "Optimizer", "Training")
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from mnist_tui.data.catalogue import DataError, Part
-from mnist_tui.data.places import Location, search
+from mnist_tui.data.catalogue import DataError, Location, Part, search
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.report.evidence import Predictions, read_predictions

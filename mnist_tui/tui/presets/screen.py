@@ -13,8 +13,7 @@ from textual.content import Content
 from textual.widgets import Button, Input, OptionList
 from textual.widgets.option_list import Option
 
-from mnist_tui.data.catalogue import KNOWN, DataError
-from mnist_tui.data.places import file_list, find
+from mnist_tui.data.catalogue import KNOWN, DataError, file_list, find
 from mnist_tui.experiment.presets import BrokenPreset, Preset, grouped, read_presets
 from mnist_tui.tui import experiment_words, run_commands
 from mnist_tui.tui.bench import Bench, BenchScreen, Route

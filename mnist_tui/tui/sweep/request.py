@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mnist_tui import PROGRAM
-from mnist_tui.data.places import validate_name, with_whole_name
+from mnist_tui.data.catalogue import validate_name, with_whole_name
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.fields import whole
