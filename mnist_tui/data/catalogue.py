@@ -1,14 +1,15 @@
-"""The datasets known by name, where their files lie on this machine, errors of data, and progress.
+"""The datasets known by name, the places on this machine where their files may be, and errors of data.
 
-It reads no file, and imports nothing heavy, not even numpy: the app's first screen imports it."""
+The app's first screen imports this file, so it reads no file and imports nothing heavy, not even numpy.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final, Literal, TypeVar, get_args
 
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment, with_part
@@ -21,12 +22,12 @@ class DataError(ValueError):
 
 
 class MissingDataError(DataError):
-    """A dataset is in none of the places searched and could not be downloaded; no file that was found is damaged."""
+    """A dataset is in none of the searched places and could not be downloaded; no damaged file was found either."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataProgress:
-    """The progress of fetching or reading a dataset: bytes done, and altogether (0 if unknown); the phase in words."""
+    """The progress of downloading or reading a dataset, in bytes; `total` is 0 if it is unknown."""
 
     phase: Literal["downloading", "reading", "verifying"]
     done: int
@@ -35,47 +36,49 @@ class DataProgress:
 
 
 OnProgress = Callable[[DataProgress], None]
-
-
+_Value = TypeVar("_Value")
 Part = Literal["train_images", "train_labels", "test_images", "test_labels"]
 PARTS: Final[tuple[Part, ...]] = get_args(Part)
-
 FILE_NAMES: Final[Mapping[Part, str]] = {
     "train_images": "train-images-idx3-ubyte",
     "train_labels": "train-labels-idx1-ubyte",
     "test_images": "t10k-images-idx3-ubyte",
     "test_labels": "t10k-labels-idx1-ubyte",
 }
-PART_TITLES: Final[Mapping[Part, str]] = {
-    "train_images": "training images",
-    "train_labels": "training labels",
-    "test_images": "test images",
-    "test_labels": "test labels",
-}
+PART_TITLES: Final[Mapping[Part, str]] = {part: part.replace("train_", "training ").replace("_", " ") for part in PARTS}
 
 
 @dataclass(frozen=True, slots=True)
 class KnownDataset:
-    """A dataset that `--dataset` takes by its name; `title` is its name on screens and in reports.
+    """A dataset that `--dataset` takes by its name.
 
     Attributes:
+        title: The name on screens and in reports.
         class_names: The ten classes, by label.
         sha256: SHA-256 of each part's uncompressed IDX bytes, whatever its packing on disk.
         packed_bytes: Size of each part's gzip file as published, for a download's progress.
-        mirrors: Addresses of folders holding the four gzip files, tried in this order.
-        sample: True for the bundled stand-in, which is never presented as MNIST.
+        mirrors: Addresses of folders with the four gzip files, in the order in which they are tried.
+        sample: True for the bundled digits, which are never presented as MNIST.
     """
 
     name: str
     title: str
     class_names: tuple[str, ...]
-    sha256: Mapping[Part, str]
-    packed_bytes: Mapping[Part, int]
-    mirrors: tuple[str, ...]
+    sha256: Mapping[Part, str] = field(default_factory=dict[Part, str])
+    packed_bytes: Mapping[Part, int] = field(default_factory=dict[Part, int])
+    mirrors: tuple[str, ...] = ()
     sample: bool = False
 
 
-_DIGITS: Final = tuple(str(digit) for digit in range(CLASSES))
+_DIGITS: Final = tuple(map(str, range(CLASSES)))
+_CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+
+
+def _by_part(
+    train_images: _Value, train_labels: _Value, test_images: _Value, test_labels: _Value
+) -> dict[Part, _Value]:
+    return dict(zip(PARTS, (train_images, train_labels, test_images, test_labels), strict=True))
+
 
 KNOWN: Final[Mapping[str, KnownDataset]] = {
     known.name: known
@@ -84,18 +87,13 @@ KNOWN: Final[Mapping[str, KnownDataset]] = {
             name="mnist",
             title="MNIST",
             class_names=_DIGITS,
-            sha256={
-                "train_images": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-                "train_labels": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-                "test_images": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-                "test_labels": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-            },
-            packed_bytes={
-                "train_images": 9_912_422,
-                "train_labels": 28_881,
-                "test_images": 1_648_877,
-                "test_labels": 4_542,
-            },
+            sha256=_by_part(
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+            ),
+            packed_bytes=_by_part(9_912_422, 28_881, 1_648_877, 4_542),
             mirrors=(
                 "https://ossci-datasets.s3.amazonaws.com/mnist/",
                 "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -104,74 +102,45 @@ KNOWN: Final[Mapping[str, KnownDataset]] = {
         KnownDataset(
             name="fashion-mnist",
             title="Fashion-MNIST",
-            class_names=(
-                "T-shirt/top",
-                "Trouser",
-                "Pullover",
-                "Dress",
-                "Coat",
-                "Sandal",
-                "Shirt",
-                "Sneaker",
-                "Bag",
-                "Ankle boot",
+            class_names=_CLOTHES,
+            sha256=_by_part(
+                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+                "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+                "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
             ),
-            sha256={
-                "train_images": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-                "train_labels": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-                "test_images": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-                "test_labels": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-            },
-            packed_bytes={
-                "train_images": 26_421_880,
-                "train_labels": 29_515,
-                "test_images": 4_422_102,
-                "test_labels": 5_148,
-            },
+            packed_bytes=_by_part(26_421_880, 29_515, 4_422_102, 5_148),
             mirrors=(
                 "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
                 "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
             ),
         ),
-        KnownDataset(
-            name="digits",
-            title="digits sample (scikit-learn, 1,797 images)",
-            class_names=_DIGITS,
-            sha256={},
-            packed_bytes={},
-            mirrors=(),
-            sample=True,
-        ),
+        KnownDataset("digits", "digits sample (scikit-learn, 1,797 images)", _DIGITS, sample=True),
     )
 }
 
 
 def part_with_checksum(sha256: str) -> tuple[KnownDataset, Part] | None:
-    """Return the known dataset and the part that have this published checksum; None if there are none."""
-    for known in KNOWN.values():
-        for part, published in known.sha256.items():
-            if published == sha256:
-                return known, part
-    return None
+    """Return the known dataset and the part with this published checksum; None if no part has it."""
+    published = ((known, part) for known in KNOWN.values() for part in known.sha256)
+    return next((match for match in published if match[0].sha256[match[1]] == sha256), None)
 
 
 Place = Literal["data folder", "Keras cache", "download cache", "bundled", "own folder"]
 Kind = Literal["idx", "npz", "bundled"]
 
-DATA_VARIABLE: Final = "MNIST_TUI_DATA"
-
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """The place of a dataset's files.
+    """A place that holds a dataset's files.
 
     Attributes:
-        name: The dataset's name, as `--dataset` takes it; a path for a person's own folder.
-        kind: Four IDX files, one npz archive, or bundled with scikit-learn.
-        place: Which step of the search order this is.
+        name: The dataset's name, as `--dataset` takes it; the path of a person's own folder.
+        kind: Four IDX files, one npz archive, or the images bundled with scikit-learn.
+        place: The step of the search order.
         folder: The folder of the files; None for bundled data.
         files: The four IDX files in the order of `PARTS`, or the archive.
-        missing: File names that should be in the folder beside those found.
+        missing: Names of files that the folder lacks.
     """
 
     name: str
@@ -183,29 +152,30 @@ class Location:
 
     @property
     def binding(self) -> bool:
-        """Whether a person named this place: then damage is an error, not a reason to look further."""
+        """Whether a person named this place: then damage is an error, not a reason to search further."""
         return self.place in ("data folder", "own folder")
 
     @property
     def size(self) -> int:
-        """Bytes on disk."""
+        """The bytes of the files on disk."""
         return sum(file.stat().st_size for file in self.files)
 
     @property
     def source(self) -> str:
-        """The source of the data in words."""
+        """The place in words: a path, or ``bundled with scikit-learn``."""
         if self.kind == "bundled":
             return "bundled with scikit-learn"
         return str(self.files[0] if self.kind == "npz" else self.folder)
 
 
 def validate_name(name: str) -> str:
-    """Return a known dataset's name as it is, or the whole path of an existing folder; raise `DataError` otherwise."""
-    if name in KNOWN:
-        return name
-    folder = _folder(name)
-    if folder is not None:
-        return str(folder.absolute())
+    """Return a known dataset's name as it is, or the absolute path of an existing folder.
+
+    Raises:
+        DataError: The name is neither.
+    """
+    if (whole := _absolute(name)) is not None:
+        return whole
     hint = did_you_mean(name.lower().replace("_", "-"), KNOWN)
     raise DataError(
         f"{name!r} is neither a dataset nor a folder: {hint}{', '.join(KNOWN)} and folders of IDX files work"
@@ -213,12 +183,11 @@ def validate_name(name: str) -> str:
 
 
 def whole_name(name: str) -> str:
-    """Do the same as `validate_name`, but return a name that is neither a dataset nor a folder as it is.
+    """Return the same as `validate_name`, but any other name as it is, without an error.
 
     A run and its worker outlive the current folder, so they record no path relative to it.
     """
-    folder = None if name in KNOWN else _folder(name)
-    return name if folder is None else str(folder.absolute())
+    return name if (whole := _absolute(name)) is None else whole
 
 
 def with_whole_name(experiment: Experiment) -> Experiment:
@@ -226,37 +195,45 @@ def with_whole_name(experiment: Experiment) -> Experiment:
     return with_part(experiment, "dataset", name=whole_name(experiment.dataset.name))
 
 
-def _folder(text: str) -> Path | None:
-    try:
-        path = typed_path(text)
-        return path if path.is_dir() else None
-    except (PathError, OSError):
-        return None
+def _absolute(name: str) -> str | None:
+    if name in KNOWN:
+        return name
+    with suppress(PathError, OSError):
+        path = typed_path(name)
+        return str(path.absolute()) if path.is_dir() else None
+    return None
 
 
 def find(name: str, data_dir: Path | None = None) -> Location | None:
-    """Return the first place that holds the dataset, by file names alone; None if it has to be downloaded.
+    """Return the first place that holds the dataset, judged by file names alone; None if it must be downloaded.
 
-    A place that a person named is given even where files are missing from it (see `Location.missing`).
+    A place that a person named is returned even if files are missing from it (see `Location.missing`).
 
     Raises:
-        DataError: The name means nothing, or `data_dir` is not a folder.
+        DataError: The name is not a dataset or folder, or `data_dir` is not a folder.
     """
-    return next((found for found in search(name, data_dir) if found.binding or not found.missing), None)
+    return next((place for place in search(name, data_dir) if place.binding or not place.missing), None)
 
 
 def search(name: str, data_dir: Path | None = None) -> Iterator[Location]:
     """Yield every place that holds files of the dataset, in the order of the search."""
     name = validate_name(name)
     if name not in KNOWN:
-        yield _own_folder(name)
+        folder = Path(name)
+        in_own = next(in_folder("mnist", folder, "own folder"), None)
+        if in_own is None:
+            raise DataError(f"{folder} holds no dataset; it needs {file_list()}, or mnist.npz")
+        yield replace(in_own, name=str(folder.resolve()))
         return
     if KNOWN[name].sample:
         yield Location(name, "bundled", "bundled")
         return
     data_folder = named_data_folder(data_dir)
     if data_folder is not None:
-        yield from _in_data_folder(name, data_folder)
+        yield from in_folder(name, data_folder / name, "data folder")
+        # files directly in the data folder count unless the folder is named after another dataset
+        of_another = data_folder.resolve().name in KNOWN.keys() - {name}
+        yield from in_folder(name, data_folder, "data folder", idx=not of_another)
     with suppress(NoHomeError):
         keras = keras_cache()
         yield from in_folder(name, keras / name, "Keras cache")
@@ -266,50 +243,36 @@ def search(name: str, data_dir: Path | None = None) -> Iterator[Location]:
 
 
 def named_data_folder(data_dir: Path | None = None) -> Path | None:
-    """Return the data folder that a person named: the argument, else `MNIST_TUI_DATA`.
+    """Return the data folder that a person named: the argument, else `MNIST_TUI_DATA`; None if there is neither.
 
     Raises:
-        DataError: The argument is not a folder. A variable that names none is taken for an empty folder.
+        DataError: The argument is not a folder. A variable that names no folder is treated as an empty folder.
     """
     if data_dir is not None:
         folder = typed_path(data_dir)
         if not folder.is_dir():
             raise DataError(f"the data folder {data_dir} is not a folder; name the one that holds mnist/")
         return folder
-    return path_in_variable(DATA_VARIABLE)
+    return path_in_variable("MNIST_TUI_DATA")
 
 
 def keras_cache() -> Path:
-    """Return where Keras keeps downloaded datasets; raise `NoHomeError` if there is no home folder."""
+    """Return the folder of Keras' downloaded datasets; raise `NoHomeError` if there is no home folder."""
     return (path_in_variable("KERAS_HOME") or home() / ".keras") / "datasets"
 
 
 def download_cache() -> Path:
-    """Return where this program keeps downloaded and imported datasets, a folder each; `NoHomeError` if it cannot."""
+    """Return the folder of downloaded and imported datasets; raise `NoHomeError` if there is no home folder."""
     return cache_folder() / "datasets"
 
 
 def feature_cache() -> Path:
-    """Return where this program keeps HOG features; raise `NoHomeError` if it cannot."""
+    """Return the folder of kept HOG features; raise `NoHomeError` if there is no home folder."""
     return cache_folder() / "features"
 
 
-def _own_folder(name: str) -> Location:
-    folder = Path(name)
-    for found in in_folder("mnist", folder, "own folder"):
-        return replace(found, name=str(folder.resolve()))
-    raise DataError(f"{folder} holds no dataset; it needs {file_list()}, or mnist.npz")
-
-
-def _in_data_folder(name: str, folder: Path) -> Iterator[Location]:
-    yield from in_folder(name, folder / name, "data folder")
-    # files right in the data folder count unless the folder's name says that they are another dataset's
-    named_otherwise = folder.resolve().name in KNOWN.keys() - {name}
-    yield from in_folder(name, folder, "data folder", idx=not named_otherwise)
-
-
 def in_folder(name: str, folder: Path, place: Place, *, idx: bool = True) -> Iterator[Location]:
-    """Yield what a folder holds of a dataset, whole or in part: IDX files (unless `idx` is false), `<name>.npz`."""
+    """Yield the dataset's files in a folder, complete or not: IDX files (unless `idx` is false), `<name>.npz`."""
     archive = folder / f"{name}.npz"
     found = {FILE_NAMES[part]: _idx_file(folder, FILE_NAMES[part]) for part in PARTS} if idx else {}
     files = tuple(file for file in found.values() if file is not None)
@@ -335,5 +298,5 @@ def _is_file(path: Path) -> bool:
 
 
 def file_list() -> str:
-    """Return the names of the four files as one phrase of a message."""
+    """Return the names of the four IDX files as a phrase for messages."""
     return f"{listed([*FILE_NAMES.values()])} (each as it is or as .gz)"

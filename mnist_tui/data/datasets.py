@@ -1,14 +1,13 @@
 """Load, verify, download and import datasets by name, and split off validation images.
 
-The search order is: the data folder that a person named, the Keras cache, the program's own cache, a download. Damaged
-files are an error in a folder that a person named, and are skipped in a cache.
+The search order is: the data folder that a person named, the Keras cache, this program's cache, a download. A damaged
+file is an error in a folder that a person named, and is skipped in a cache.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -46,12 +45,12 @@ def load(
     Args:
         name: `mnist`, `fashion-mnist`, `digits`, or the path of a folder of MNIST-shaped IDX files.
         data_dir: The data folder; without it, `MNIST_TUI_DATA`.
-        download: Whether to download what is on no disk.
+        download: Whether to download the dataset if it is in none of the places.
         on_progress: Receives the progress every megabyte or so.
 
     Raises:
-        MissingDataError: The dataset is nowhere and could not be downloaded.
-        DataError: The name means nothing, or files in a folder that a person named cannot be used.
+        MissingDataError: The dataset is in none of the places and could not be downloaded.
+        DataError: The name is unknown, or files in a folder that a person named cannot be used.
     """
     damage = ""
     for location in search(name, data_dir):
@@ -74,12 +73,11 @@ def load(
 
 
 def missing_message(name: str, data_dir: Path | None = None, *, reason: str = "") -> str:
-    """Return a sentence that a known dataset is not on this machine, and how to bring its files."""
-    title = KNOWN[name].title
+    """Return the message that a known dataset is not on this machine, and how to bring its files."""
     folder = named_data_folder(data_dir)
     where = f"neither in {folder} nor in a cache" if folder else "not on this machine"
     return (
-        f"{title} is {where}{f' ({reason})' if reason else ''}: put {file_list()}, or {name}.npz, into a "
+        f"{KNOWN[name].title} is {where}{f' ({reason})' if reason else ''}: put {file_list()}, or {name}.npz, into a "
         f"folder named {name} and name the folder above it with --data-dir or MNIST_TUI_DATA, or take the small "
         "bundled sample with --dataset digits"
     )
@@ -87,13 +85,13 @@ def missing_message(name: str, data_dir: Path | None = None, *, reason: str = ""
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatus:
-    """The place of a known dataset, and whether its files are right, for `mnist-tui data status`.
+    """The state of a known dataset on this machine, for `mnist-tui data status`.
 
     Attributes:
-        state: `found` is not yet read; `verified` has the published checksums.
-        location: Where it is, or where the damage is; None if missing.
+        state: `found` means not yet read; `verified` means that the checksums are the published ones.
+        location: The dataset's place, or the damaged one; None if the dataset is missing.
         size: Bytes on disk.
-        problem: What is wrong, as a sentence; empty if nothing is.
+        problem: The damage in a sentence; empty if there is none.
     """
 
     name: str
@@ -105,7 +103,7 @@ class DatasetStatus:
 
 
 def status(data_dir: Path | None = None, *, verify: bool = True) -> tuple[DatasetStatus, ...]:
-    """Return where each known dataset is and (unless `verify` is false) whether its checksums are right."""
+    """Return the state of each known dataset; without `verify` the files are not read."""
     return tuple(_status(name, data_dir, verify) for name in KNOWN)
 
 
@@ -113,9 +111,10 @@ def _status(name: str, data_dir: Path | None, verify: bool) -> DatasetStatus:
     title = KNOWN[name].title
     damaged: DatasetStatus | None = None
     for location in search(name, data_dir):
-        if location.kind == "bundled" or (not verify and not location.missing):
-            state = "bundled" if location.kind == "bundled" else "found"
-            return DatasetStatus(name, title, state, location, location.size)
+        if location.kind == "bundled":
+            return DatasetStatus(name, title, "bundled", location, location.size)
+        if not verify and not location.missing:
+            return DatasetStatus(name, title, "found", location, location.size)
         try:
             read(location)
             return DatasetStatus(name, title, "verified", location, location.size)
@@ -127,18 +126,21 @@ def _status(name: str, data_dir: Path | None, verify: bool) -> DatasetStatus:
 
 
 def import_folder(path: Path) -> tuple[Location, ...]:
-    """Copy the known datasets in a folder, or in its sub-folders of their names, into this program's cache.
+    """Copy the known datasets in a folder, or in sub-folders named after them, into this program's cache.
 
     Returns:
-        Where each copy is.
+        The place of each copy.
 
     Raises:
-        DataError: The folder holds none, or what it holds is damaged, unknown, or cannot be copied.
+        DataError: The folder holds no dataset, or one that is damaged, unknown, or cannot be copied.
     """
     if not path.is_dir():
         raise DataError(f"{path} is not a folder; name one that holds {file_list()}")
     copies: list[Location] = []
-    for location in _importable(path):
+    own_names = [known.name for known in KNOWN.values() if not known.sample]
+    named = [place for name in own_names for place in list(in_folder(name, path / name, "data folder"))[:1]]
+    unnamed = [replace(place, name=str(path.resolve())) for place in in_folder("mnist", path, "own folder")]
+    for location in (*named, *unnamed[:1]):
         dataset = read(location)
         known = recognised(dataset.sha256)
         if known is None:
@@ -158,7 +160,7 @@ def import_folder(path: Path) -> tuple[Location, ...]:
 
 
 def clear_cache() -> int:
-    """Remove all downloaded and imported datasets; return the bytes freed. Other places are not touched."""
+    """Delete the datasets in this program's cache, downloaded or imported; return the bytes freed."""
     cache = download_cache()
     freed = sum(file.stat().st_size for file in cache.rglob("*") if file.is_file())
     try:
@@ -168,13 +170,6 @@ def clear_cache() -> int:
     except OSError as failure:
         raise DataError(f"{cache} cannot be removed: {failure.strerror or failure}") from None
     return freed
-
-
-def _importable(path: Path) -> Iterator[Location]:
-    for name in (known.name for known in KNOWN.values() if not known.sample):
-        yield from list(in_folder(name, path / name, "data folder"))[:1]
-    for found in list(in_folder("mnist", path, "own folder"))[:1]:
-        yield replace(found, name=str(path.resolve()))
 
 
 def _copy(location: Location, folder: Path, name: str) -> None:
@@ -195,12 +190,12 @@ def _copy(location: Location, folder: Path, name: str) -> None:
 
 
 def validation_split(count: int, share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Set a share of the training images aside, drawn by the seed alone.
+    """Choose validation images among the training images at random, from the seed and the count alone.
 
     Args:
-        count: How many training images there are.
-        share: Of the images that go to the validation set, 0 < share < 1.
-        seed: Not negative; the same seed and count give the same split everywhere.
+        count: The number of training images.
+        share: The share of the images that become validation images, 0 < share < 1.
+        seed: Not negative; the same seed and count give the same split on every machine.
 
     Returns:
         Indices of the training images that remain, and of the round(count · share) validation images; both

@@ -1,4 +1,4 @@
-"""Download a known dataset from its mirrors. A file gets its name only when it is complete and verified."""
+"""Download a known dataset from its mirrors; a file gets its name only when it is complete and verified."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, cast
@@ -28,31 +27,26 @@ from mnist_tui.data.catalogue import (
 from mnist_tui.data.reading import read_idx
 from mnist_tui.files import is_abandoned, temporary_prefix
 
-#: Seconds. A machine without network is found out in under five.
-PROBE_TIMEOUT: Final = 2.5
-CONNECT_TIMEOUT: Final = 1.5
-SILENCE_TIMEOUT: Final = 10.0
-
-_SETTLE: Final = 0.3
-_CHUNK: Final = 1 << 16
+PROBE_TIMEOUT, CONNECT_TIMEOUT, SILENCE_TIMEOUT, _SETTLE = 2.5, 1.5, 10.0, 0.3
+"""Seconds; a machine without network is recognised in under five."""
 TEMPORARY: Final = ".download-"
 
 
 class DownloadError(DataError):
-    """No mirror gave a dataset's files; the message says what each one did."""
+    """No mirror delivered a dataset's files; the message says what each mirror did."""
 
 
 def download(known: KnownDataset, folder: Path, on_progress: OnProgress | None = None) -> None:
-    """Fetch the dataset's files into a folder, each verified before it gets its name.
-
-    Files that are there already and right are kept, so that after a break only the rest is fetched.
+    """Download the dataset's files into a folder; files in it that are complete and right are kept.
 
     Raises:
-        DownloadError: No mirror answers, none has the right files, or the folder cannot be written.
+        DownloadError: No mirror answers, no mirror has the right files, or the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _sweep(folder)
+        for left in folder.glob(f"{TEMPORARY}*"):
+            if is_abandoned(left):  # by a download or an import that was killed
+                shutil.rmtree(left, ignore_errors=True)
         wanted: list[Part] = [part for part in PARTS if _problem(folder / packed_name(part), known, part) is not None]
         if not wanted:
             return
@@ -69,14 +63,14 @@ def download(known: KnownDataset, folder: Path, on_progress: OnProgress | None =
 
 
 def packed_name(part: Part) -> str:
-    """Return the file name under which mirrors offer a part, and under which it is kept."""
+    """Return the name of a part's gzip file, on the mirrors and on disk."""
     return f"{FILE_NAMES[part]}.gz"
 
 
 def reachable(mirrors: Sequence[str]) -> tuple[str, ...]:
-    """Return the mirrors whose host (or proxy) accepts a connection, in their order; all are asked at once.
+    """Return the mirrors whose host (or proxy) accepts a connection, in their order; all are tried at once.
 
-    Name resolution cannot be given a timeout, so each mirror is asked in a thread that may be left behind.
+    Name resolution has no timeout, so each mirror is tried in a thread of its own, which may outlive this call.
     """
     answers: SimpleQueue[tuple[str, bool]] = SimpleQueue()
     for mirror in mirrors:
@@ -95,15 +89,15 @@ def reachable(mirrors: Sequence[str]) -> tuple[str, ...]:
 
 
 def _probe(mirror: str, answers: SimpleQueue[tuple[str, bool]]) -> None:
-    accepts = False
-    with suppress(OSError, ValueError):
+    try:
         socket.create_connection(_address(mirror), timeout=PROBE_TIMEOUT).close()
-        accepts = True
-    answers.put((mirror, accepts))
+        answers.put((mirror, True))
+    except (OSError, ValueError):
+        answers.put((mirror, False))
 
 
 def _address(url: str) -> tuple[str, int]:
-    """Return the host and port that a request for the URL connects to: its own, or its proxy's."""
+    """Return the host and port that a request for the URL connects to: the URL's, or the proxy's."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     proxies = {} if proxy_bypass(host) else getproxies()
@@ -114,7 +108,7 @@ def _address(url: str) -> tuple[str, int]:
 
 
 class _Bar:
-    """A progress bar for pooch that passes the progress on as `DataProgress`."""
+    """A progress bar as pooch expects it, which reports `DataProgress`."""
 
     def __init__(self, on_progress: OnProgress, before: int, size: int, total: int, text: str) -> None:
         self.total = 0
@@ -162,14 +156,14 @@ def _fetch_all(
 
 
 def _fetch(url: str, file: Path, bar: _Bar | None) -> str | None:
-    """Download to a file from its beginning; return what went wrong, or None."""
+    """Download a file from its beginning; return the failure in words, or None."""
     import pooch  # type: ignore[import-untyped]
     import requests
 
     timeout = (CONNECT_TIMEOUT, SILENCE_TIMEOUT)
-    fetch = pooch.HTTPDownloader(progressbar=cast(bool, bar or False), chunk_size=_CHUNK, timeout=timeout)
+    downloader = pooch.HTTPDownloader(progressbar=cast(bool, bar or False), chunk_size=1 << 16, timeout=timeout)
     try:
-        fetch(url, str(file), None)
+        downloader(url, str(file), None)
     except requests.HTTPError as error:
         return "answered with an error" if error.response is None else f"answered {error.response.status_code}"
     except requests.Timeout:
@@ -180,7 +174,7 @@ def _fetch(url: str, file: Path, bar: _Bar | None) -> str | None:
 
 
 def _problem(file: Path, known: KnownDataset, part: Part) -> str | None:
-    """Return why a file is not the published one, or None if it is."""
+    """Return why a file is not the published one; None if it is."""
     try:
         content = read_idx(file, "images" if part.endswith("images") else "labels")
     except DataError as error:
@@ -188,13 +182,6 @@ def _problem(file: Path, known: KnownDataset, part: Part) -> str | None:
     if content.sha256 != known.sha256[part]:
         return f"gave a file that is not {known.title}'s {PART_TITLES[part]} (its checksum differs)"
     return None
-
-
-def _sweep(folder: Path) -> None:
-    """Remove files left by downloads and imports that were killed."""
-    for left in folder.glob(f"{TEMPORARY}*"):
-        if is_abandoned(left):
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def _host(url: str) -> str:

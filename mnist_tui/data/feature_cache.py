@@ -1,8 +1,8 @@
-"""HOG features on disk, so that they are computed once for the same images. One file for each stack of images.
+"""A cache of HOG features on disk, so that they are computed once for the same images; a file for each stack of images.
 
-A file is a head of 4,096 bytes, JSON padded with spaces, and the features as little-endian float32. The head says
-which images they belong to and has their SHA-256: a file that does not match is removed and computed again. No error
-here ends a training: a folder that cannot be written is a cache that keeps nothing.
+A file is a head of 4,096 bytes, JSON padded with spaces, and the features as little-endian float32. The head names the
+images and has the features' SHA-256; a file that does not match its head is deleted and computed again. No error here
+ends a training: if the folder cannot be written, the cache keeps nothing.
 """
 
 from __future__ import annotations
@@ -32,13 +32,12 @@ _FLOAT32: Final = np.dtype("<f4")
 
 @dataclass(frozen=True, slots=True)
 class FeatureKey:
-    """The images that features belong to, and how the features were computed.
+    """The images that features belong to, and how the features were computed (the arguments of `hog_batch`).
 
     Attributes:
-        images: SHA-256 of the dataset's images, as `Dataset.sha256` has it.
-        count: How many of them, from the first.
-        orientations, pixels_per_cell, cells_per_block: As `hog_batch` takes them.
-        version: Of `hog_batch`.
+        images: SHA-256 of the dataset's images, as in `Dataset.sha256`.
+        count: The number of images used, from the first.
+        version: `hog.VERSION` at the time.
     """
 
     images: str
@@ -50,14 +49,14 @@ class FeatureKey:
 
     @property
     def file(self) -> Path:
-        """The file of these features, if they are kept."""
+        """The path of the features' file, whether it exists or not."""
         name = hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:32]
         return feature_cache() / f"{name}{_SUFFIX}"
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureCacheStatus:
-    """The folder of the cache (None without a home folder), its number of files and their bytes."""
+    """The cache's folder (None without a home folder), its number of files, and their size in bytes."""
 
     folder: Path | None
     files: int
@@ -65,7 +64,7 @@ class FeatureCacheStatus:
 
 
 def load(key: FeatureKey) -> NDArray[np.float32] | None:
-    """Return the features kept for `key`, float32 (count, length); None if there are none or the file is damaged."""
+    """Return the cached features of `key`, float32 (count, length); None if there are none or the file is damaged."""
     try:
         features = _read(key.file, key)
         if features is None:
@@ -78,10 +77,10 @@ def load(key: FeatureKey) -> NDArray[np.float32] | None:
 
 
 def store(key: FeatureKey, features: NDArray[np.floating], *, limit: int = LIMIT_BYTES) -> bool:
-    """Save features, float32 (key.count, length); delete the least recently used ones beyond `limit` bytes.
+    """Save features, float32 (key.count, length), and delete the least recently used files beyond `limit` bytes.
 
     Returns:
-        Whether they are kept: not if they are larger than the limit, or if they cannot be written.
+        Whether the features are saved: not if they are larger than the limit or cannot be written.
     """
     values = np.ascontiguousarray(features, _FLOAT32)
     size = _HEAD_BYTES + values.nbytes
@@ -100,7 +99,7 @@ def store(key: FeatureKey, features: NDArray[np.floating], *, limit: int = LIMIT
 
 
 def status() -> FeatureCacheStatus:
-    """Return what the cache holds."""
+    """Return the cache's folder, number of files, and size."""
     try:
         sizes = [size for _, _, size in _entries()]
     except NoHomeError:
@@ -109,10 +108,10 @@ def status() -> FeatureCacheStatus:
 
 
 def clear() -> int:
-    """Remove all files of features; return the bytes freed.
+    """Delete all files of features; return the bytes freed.
 
     Raises:
-        DataError: One cannot be removed.
+        DataError: A file cannot be deleted.
     """
     freed = 0
     for file, _, size in [*_entries(), *_entries(f"{TEMPORARY}*{_SUFFIX}")]:
@@ -127,7 +126,7 @@ def clear() -> int:
 
 
 def _read(file: Path, key: FeatureKey) -> NDArray[np.float32] | None:
-    """Return the features of a file; None if it does not hold what it should."""
+    """Return the features of a file; None if they are damaged or not those of `key`."""
     with file.open("rb") as stream:
         try:
             head = json.loads(stream.read(_HEAD_BYTES))
@@ -147,12 +146,11 @@ def _checksum(values: NDArray[np.float32]) -> str:
 
 
 def _bytes(values: NDArray[np.float32]) -> memoryview:
-    """The memory of an array itself."""
     return values.reshape(-1).view(np.uint8).data
 
 
 def _make_room(limit: int) -> None:
-    """Remove the longest unused files until the rest has at most `limit` bytes, and files left by killed writers."""
+    """Delete the longest unused files until the rest has at most `limit` bytes, and files left by killed writers."""
     for temporary, _, _ in _entries(f"{TEMPORARY}*{_SUFFIX}"):
         if is_abandoned(temporary):
             temporary.unlink(missing_ok=True)
@@ -166,7 +164,7 @@ def _make_room(limit: int) -> None:
 
 
 def _entries(pattern: str = f"[!.]*{_SUFFIX}") -> Iterator[tuple[Path, float, int]]:
-    """Yield the files of the cache, when each was last used (seconds since 1970), and its bytes."""
+    """Yield each file of the cache, the time of its last use (seconds since 1970), and its bytes."""
     for file in feature_cache().glob(pattern):
         # another process may have removed it by now
         with suppress(OSError):

@@ -1,12 +1,12 @@
-"""Histograms of oriented gradients for a whole stack of images; a drawing of them is `hog_picture`.
+"""Histograms of oriented gradients (HOG) for a whole stack of images, and a picture of one image's histograms.
 
-The descriptor is that of N. Dalal and B. Triggs, "Histograms of Oriented Gradients for Human Detection",
-CVPR 2005 (doi:10.1109/CVPR.2005.177), as `skimage.feature.hog` computes it for one grey image with
-`block_norm="L2-Hys"`: its roundings are reproduced, so that results agree bit for bit.
+The descriptor is that of N. Dalal and B. Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005
+(doi:10.1109/CVPR.2005.177), as `skimage.feature.hog` computes it for one grey image with `block_norm="L2-Hys"`: its
+roundings are reproduced, so that results agree bit for bit.
 
-A gradient of uint8 pixels takes one of 511 values in each direction. Magnitude and orientation bin are
-therefore looked up in tables instead of being computed for every pixel. Within a chunk of images the image is
-the last axis: whatever the geometry of the cells, every operation runs along contiguous memory.
+A gradient of uint8 pixels takes one of 511 values in each direction. Magnitude and orientation bin are therefore looked
+up in tables instead of being computed for every pixel. Within a chunk of images the image is the last axis: whatever
+the geometry of the cells, every operation runs along contiguous memory.
 """
 
 from __future__ import annotations
@@ -19,16 +19,14 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-#: Of the results: one more whenever `hog_batch` gives other bits, for features are kept on disk.
 VERSION: Final = 1
+"""The version of the results, raised whenever `hog_batch` gives other bits, because features are cached on disk."""
 
 _Pixel = TypeVar("_Pixel", np.uint8, np.uint16)
 
-_EPSILON = 1e-5
-_HYSTERESIS = 0.2
-# of one chunk, so that what is worked on stays in a core's cache
-_PIXELS_AT_ONCE = 400_000
-_VALUES_AT_ONCE = 100_000
+_EPSILON, _HYSTERESIS = 1e-5, 0.2
+_PIXELS_AT_ONCE, _VALUES_AT_ONCE = 400_000, 100_000
+"""Limits of a chunk, so that the arrays in use stay in a core's cache."""
 
 
 def hog_batch(
@@ -46,11 +44,11 @@ def hog_batch(
         images: uint8 array of shape (n, height, width).
         orientations: Bins over 180°, at least 1.
         pixels_per_cell: Side of a square cell in pixels. Pixels beyond the last whole cell are unused.
-        cells_per_block: Side of a square block in cells. Blocks overlap, one beginning at every cell.
-        dtype: Of the result. With float64 a row equals `skimage.feature.hog(image, orientations,
-            (pixels_per_cell,) * 2, (cells_per_block,) * 2, block_norm="L2-Hys", feature_vector=True)`;
-            float32 is that, rounded.
-        on_progress: Called with the images done and the images altogether, after each chunk.
+        cells_per_block: Side of a square block in cells. Blocks overlap: one begins at every cell.
+        dtype: Type of the result. With float64 a row equals `skimage.feature.hog(image, orientations,
+            (pixels_per_cell,) * 2, (cells_per_block,) * 2, block_norm="L2-Hys", feature_vector=True)`; with float32
+            these values are rounded.
+        on_progress: Called after each chunk with the number of images done, and of all images.
 
     Returns:
         Array of shape (n, blocks down · blocks across · cells_per_block² · orientations).
@@ -68,7 +66,10 @@ def hog_batch(
     for start in range(0, count, chunk):
         stop = min(start + chunk, count)
         values = _blocks(_cell_means(images[start:stop], orientations, pixels_per_cell), cells_per_block)
-        _normalise(values)
+        # L2-Hys: to unit length, limited to 0.2, to unit length again (Lowe, 2004)
+        values /= _lengths(values)
+        np.minimum(values, _HYSTERESIS, out=values)
+        values /= _lengths(values)
         # (values of a block, blocks, n) → (n, blocks · values of a block), long runs first
         rows = np.empty((blocks, cells_per_block**2 * orientations, stop - start), dtype)
         rows[:] = values.reshape(-1, blocks, stop - start).swapaxes(0, 1)
@@ -82,14 +83,14 @@ def cell_histograms(images: NDArray[np.uint8], orientations: int, pixels_per_cel
     """Return the mean gradient magnitude of each cell by orientation, before any block normalisation.
 
     Returns:
-        Array of shape (n, cells down, cells across, orientations), grey levels per pixel step.
+        Array of shape (n, cells down, cells across, orientations), in grey levels per pixel.
     """
     means = _cell_means(images, orientations, pixels_per_cell)
     return np.ascontiguousarray(means.transpose(3, 1, 2, 0), np.float64)
 
 
 def _cell_means(images: NDArray[np.uint8], orientations: int, side: int) -> NDArray[np.float32]:
-    """`cell_histograms` as (orientations, cells down, cells across, n)."""
+    """Return the same as `cell_histograms`, as (orientations, cells down, cells across, n)."""
     count, height, width = images.shape
     down, across = height // side, width // side
     cells = down * across * count
@@ -116,10 +117,10 @@ def _cell_means(images: NDArray[np.uint8], orientations: int, side: int) -> NDAr
 
 @lru_cache(maxsize=4)
 def _gradient_tables(orientations: int) -> tuple[NDArray[np.float64], NDArray[np.unsignedinteger]]:
-    """Return magnitudes by `_gradients`' steps, and orientation bins by its signs · 65,536 + steps.
+    """Return the magnitude for each value of `_gradients`' steps, and the bin for each of its signs · 65,536 + steps.
 
-    scikit-image compares a double angle with bin edges in float32. Angles beyond the last edge, should it round to
-    below 180°, belong to no bin: theirs is one bin more than there are.
+    scikit-image compares a double angle with bin edges in float32. If the last edge rounds to below 180°, an angle
+    beyond it belongs to no bin, and gets the number `orientations`.
     """
     levels = np.arange(256.0)
     along_rows, along_columns = np.meshgrid(levels, levels, indexing="ij")
@@ -136,11 +137,11 @@ def _gradient_tables(orientations: int) -> tuple[NDArray[np.float64], NDArray[np
 
 
 def orientation_table(orientations: int) -> NDArray[np.unsignedinteger]:
-    """Return the orientation bin of every gradient that uint8 pixels can have, as a table.
+    """Return a table of the orientation bins of all gradients that uint8 pixels can have.
 
     Returns:
-        Array of shape (511, 511), by the differences along rows and along columns, each + 255: bins from 0;
-        `orientations` itself where a gradient belongs to none.
+        Array of shape (511, 511), indexed by the differences along rows and along columns, each + 255: bins from 0,
+        or `orientations` for a gradient that belongs to no bin.
     """
     _, bins = _gradient_tables(orientations)
     steps = np.arange(-255, 256)
@@ -150,11 +151,11 @@ def orientation_table(orientations: int) -> NDArray[np.unsignedinteger]:
 
 
 def _gradients(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
-    """Return the size and the signs of each pixel's two central differences, each as (height, width, n).
+    """Return the sizes and the signs of each pixel's two central differences, each as (height, width, n).
 
     Returns:
-        The absolute differences in one number: 256 times the one along rows, plus the one along columns (0 on the
-        border); and the signs in one number: 2 if the first difference is negative, plus 1 if the second is.
+        The absolute differences in one number: 256 times the difference along rows, plus the difference along columns
+        (0 on the border); and the signs in one number: 2 if the first difference is negative, plus 1 if the second is.
     """
     count, height, width = images.shape
     levels = np.ascontiguousarray(images.reshape(count, -1).T).reshape(height, width, count)
@@ -186,13 +187,6 @@ def _blocks(means: NDArray[np.float32], cells_per_block: int) -> NDArray[np.floa
     for row, column in product(range(cells_per_block), repeat=2):
         blocks[row, column] = means[:, row : row + shape[0], column : column + shape[1]]
     return blocks.reshape(cells_per_block**2 * orientations, -1)
-
-
-def _normalise(blocks: NDArray[np.float64]) -> None:
-    """L2-Hys, in place: columns to unit length, values limited to 0.2, to unit length again (Lowe 2004)."""
-    blocks /= _lengths(blocks)
-    np.minimum(blocks, _HYSTERESIS, out=blocks)
-    blocks /= _lengths(blocks)
 
 
 def _lengths(blocks: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -227,7 +221,6 @@ def _sum(terms: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 
 def _check(images: NDArray[np.uint8], orientations: int, pixels_per_cell: int, cells_per_block: int) -> None:
-    """Raise ValueError, with what would be right, if `hog_batch` cannot take these."""
     if images.dtype != np.uint8:
         raise ValueError(f"HOG takes uint8 images, not {images.dtype}")
     if images.ndim != 3:
@@ -249,18 +242,18 @@ def hog_picture(
 ) -> NDArray[np.uint8]:
     """Draw one image's cell histograms: in every cell a line for each orientation bin.
 
-    A line runs at right angles to the gradients of its bin, along the edge that causes them, as bright as
-    their mean magnitude. At scale 1 this is the picture of `skimage.feature.hog(visualize=True)`, its
-    brightest point brought to 255; cells of one pixel, which scikit-image cannot draw, get a dot.
+    A line runs at right angles to the gradients of its bin, along the edge that causes them, and is as bright as their
+    mean magnitude. At scale 1 this is the picture of `skimage.feature.hog(visualize=True)`, its brightest point brought
+    to 255; a cell of one pixel, which scikit-image cannot draw, gets a dot.
 
     Args:
         image: uint8 array of shape (height, width).
         orientations: Bins over 180°.
         pixels_per_cell: Side of a cell in pixels of the image.
-        scale: How many pixels of the picture a pixel of the image takes.
+        scale: Pixels of the picture for a pixel of the image.
 
     Returns:
-        uint8 array of shape (height · scale, width · scale); all 0 where nothing has an edge.
+        uint8 array of shape (height · scale, width · scale); all 0 if the image has no edge.
 
     Raises:
         ValueError: As for `hog_batch`, or the scale is below 1.
@@ -281,7 +274,7 @@ def hog_picture(
 
 
 def _draw_lines(glow: NDArray[np.float64], histograms: NDArray[np.float64], side: int) -> None:
-    """Add every cell's lines to `glow`, a cell being `side` points wide; where lines cross they add up."""
+    """Add every cell's lines to `glow`, with cells of `side` points; where lines cross, their brightness adds up."""
     down, across, orientations = histograms.shape
     radius = max(side // 2 - 1, 0)
     middles = np.pi * (np.arange(orientations) + 0.5) / orientations
@@ -300,19 +293,16 @@ def _line(first: tuple[int, int], last: tuple[int, int]) -> tuple[NDArray[np.int
     """Return the rows and columns of a line's points by J. E. Bresenham's algorithm (1965), both ends included."""
     row, column = first
     rows, columns = abs(last[0] - row), abs(last[1] - column)
-    row_step = 1 if last[0] > row else -1
-    column_step = 1 if last[1] > column else -1
+    row_step, column_step = 1 if last[0] > row else -1, 1 if last[1] > column else -1
     steep = rows > columns
-    long, short = (rows, columns) if steep else (columns, rows)
+    long, short = max(rows, columns), min(rows, columns)
     points: list[tuple[int, int]] = []
     error = 2 * short - long
     for _ in range(long):
         points.append((row, column))
-        if error >= 0:
-            row, column = (row, column + column_step) if steep else (row + row_step, column)
-            error -= 2 * long
-        row, column = (row + row_step, column) if steep else (row, column + column_step)
-        error += 2 * short
-    points.append(last)
-    line = np.array(points, dtype=np.intp)
+        across = error >= 0
+        row += row_step * (steep or across)
+        column += column_step * (not steep or across)
+        error += 2 * short - 2 * long * across
+    line = np.array([*points, last], dtype=np.intp)
     return line[:, 0], line[:, 1]

@@ -1,7 +1,7 @@
 """Read image files as grey pictures with light strokes on black, and centre them as MNIST does.
 
-Pillow reads the files; it is imported with the first one. Only the listed formats are read: Pillow knows some that run
-programs (PostScript through Ghostscript).
+Pillow, imported with the first file, reads only the listed formats: it knows others that run programs, such as
+PostScript through Ghostscript.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 LARGEST_SIDE: Final = 1024
-"""Pixels; larger pictures are reduced when they are read, for 28 remain in the end."""
+"""Pixels; a larger picture is reduced when it is read, because only 28 remain in the end."""
 FAINTEST: Final = 32
-"""Levels; what is fainter than that in a picture of another size than MNIST's is a trace of lossy compression."""
+"""Levels; fainter strokes, in a picture that has not MNIST's size, are traces of lossy compression."""
 FORMATS: Final = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
-"""What is read, by Pillow's names; PPM are PGM, PBM and PPM. No other kind of file reaches a decoder."""
+"""Pillow's names of the formats that are read; PPM are PGM, PBM and PPM. No other file reaches a decoder."""
 KINDS: Final = "PNG, JPEG, GIF, BMP, TIFF, WebP and PGM"
 MOST_PIXELS: Final = 89_478_485
-"""Pixels of the largest picture that is read; Pillow's own limit, from which on it warns."""
+"""Pixels of the largest picture that is read; Pillow warns of larger ones."""
 _WHITE: Final = 255
 
 
@@ -42,8 +42,8 @@ class GreyPicture:
     """An image file's picture: uint8 ``(height, width)``, light strokes (above 0) on black.
 
     Attributes:
-        size: width and height of the file in pixels.
-        dark_on_light: whether the file showed dark strokes on a light background.
+        size: Width and height of the file's picture in pixels.
+        dark_on_light: Whether the file's picture has dark strokes on a light background.
     """
 
     pixels: NDArray[np.uint8]
@@ -52,7 +52,7 @@ class GreyPicture:
 
     @property
     def words(self) -> str:
-        """``640×480 pixels, dark on light``."""
+        """The size and the kind in words: ``640×480 pixels, dark on light``."""
         return f"{self.size[0]}×{self.size[1]} pixels, {'dark on light' if self.dark_on_light else 'light on dark'}"
 
 
@@ -60,7 +60,7 @@ def read_picture(path: Path) -> GreyPicture:
     """Read an image file of one of the FORMATS, whatever its name ends in.
 
     Raises:
-        DataError: it is not there, is no regular file, has too many pixels, is damaged, or is no such image.
+        DataError: the file is missing, is not a regular file, has too many pixels, is damaged, or has another format.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -89,7 +89,7 @@ def read_picture(path: Path) -> GreyPicture:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
     except MemoryError:
         raise DataError(f"{path} needs more memory than there is; make it smaller first") from None
-    except Exception as error:  # a damaged file makes Pillow's decoders raise what they meet: struct.error, KeyError, …
+    except Exception as error:  # Pillow's decoders raise many errors for a damaged file: struct.error, KeyError, …
         why = str(error).strip() or type(error).__name__
         raise DataError(f"{path} is damaged, or not an image that can be read: {why}") from None
     dark_on_light = _dark_on_light(grey)
@@ -102,7 +102,7 @@ def _too_large(path: Path, most: int, size: tuple[int, int] | None = None) -> st
 
 
 def _grey(image: Image) -> NDArray[np.uint8]:
-    """Return uint8 levels, upright; transparent places take the colour that the opaque ones stand out from."""
+    """Return uint8 levels, upright; transparent pixels become black or white, in contrast to the opaque ones."""
     from PIL import ImageOps
 
     upright = ImageOps.exif_transpose(image)
@@ -121,7 +121,7 @@ def _grey(image: Image) -> NDArray[np.uint8]:
 
 
 def _eight_bits(levels: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Return 16-bit, 32-bit or floating levels as 0 to 255."""
+    """Return levels of 16 bits, 32 bits or floating point as 0 to 255."""
     levels = np.nan_to_num(levels)
     highest = float(levels.max(initial=0))
     whole = 1.0 if highest <= 1 else float(_WHITE) if highest <= _WHITE else max(65_535.0, highest)
@@ -133,7 +133,7 @@ def _border(levels: NDArray[Any]) -> NDArray[Any]:
 
 
 def _dark_on_light(grey: NDArray[np.uint8]) -> bool:
-    """Return whether the border's level is nearer to the picture's lightest level than to its darkest."""
+    """Return whether the median of the border is nearer to the lightest level than to the darkest."""
     background = float(np.median(_border(grey)))
     if grey.min() == grey.max():
         return background > _WHITE / 2
@@ -141,10 +141,10 @@ def _dark_on_light(grey: NDArray[np.uint8]) -> bool:
 
 
 def _ink(grey: NDArray[np.uint8], dark_on_light: bool) -> NDArray[np.uint8]:
-    """Return the strokes: what differs from the background.
+    """Return the strokes, which are the differences from the background.
 
-    A background of pure black or white is taken as it is. From a greyish one, as in a photograph, its unevenness is
-    taken away too, and what remains is stretched to the whole range.
+    A background of pure black or white is subtracted as it is. If it is grey, as in a photograph, its unevenness is
+    subtracted too, and the rest is stretched to the whole range.
     """
     border = _border(grey).astype(np.float64)
     background = float(np.median(border))
@@ -164,26 +164,25 @@ def _ink(grey: NDArray[np.uint8], dark_on_light: bool) -> NDArray[np.uint8]:
 
 BOX: Final = 20
 MIDDLE: Final = 14
-_DIGITS: Final = tuple(map(str, range(10)))
 
 
 def centres(class_names: Sequence[str]) -> bool:
-    """Return whether pictures of these classes are centred like MNIST's: only the ten digits are."""
-    return tuple(class_names) == _DIGITS
+    """Return whether pictures of these classes are centred like MNIST's: only pictures of the ten digits are."""
+    return list(class_names) == list(map(str, range(10)))
 
 
 def centred(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the picture as MNIST would hold it.
+    """Return the picture in the form of MNIST's pictures.
 
     As Y. LeCun, C. Cortes and C. Burges describe it with the data set: the digit is fitted into 20×20 pixels, its
-    proportions kept, with grey levels from antialiasing; then its centre of mass is brought to the middle of 28×28.
-    In their files that is pixel 14, counted from 0, to half a pixel.
+    proportions kept, with grey levels from antialiasing; then its centre of mass is moved to the middle of 28×28.
+    In their files the middle is pixel 14, counted from 0, to half a pixel.
 
     Args:
-        picture: uint8 ``(height, width)`` of any size, light on black; what is above 0 is ink.
+        picture: uint8 ``(height, width)`` of any size, light on black; pixels above 0 are ink.
 
     Returns:
-        uint8 ``(28, 28)``; all 0 where there is no ink. What MNIST's files hold comes back unchanged.
+        uint8 ``(28, 28)``; all 0 if there is no ink. A picture of MNIST's files is returned unchanged.
     """
     frame = np.zeros((IMAGE_EDGE, IMAGE_EDGE), np.uint8)
     rows, columns = (np.flatnonzero(picture.any(axis=axis)) for axis in (1, 0))
@@ -199,7 +198,7 @@ def centred(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def fitted(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the whole picture in 28×28, its proportions kept, black beside it; a picture of 28×28 is not changed.
+    """Return the whole picture in 28×28, its proportions kept, with black margins; a picture of 28×28 is not changed.
 
     Args:
         picture: uint8 ``(height, width)`` of any size, light on black.
@@ -219,7 +218,7 @@ def resized(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.u
 
 
 def _start(masses: NDArray[np.float64]) -> int:
-    """Return where the box starts along an axis, its centre of mass on the middle pixel, inside the frame."""
+    """Return the position of the box along an axis, with its centre of mass on the middle pixel, inside the frame."""
     total = masses.sum()
     centre = float(np.arange(len(masses)) @ masses / total) if total else (len(masses) - 1) / 2
     return min(max(math.floor(MIDDLE - centre + 0.5), 0), IMAGE_EDGE - len(masses))
@@ -227,7 +226,7 @@ def _start(masses: NDArray[np.float64]) -> int:
 
 @lru_cache(maxsize=16)
 def _weights(source: int, target: int) -> NDArray[np.float64]:
-    """(target, source): what each source pixel gives to each target pixel; every row sums to 1."""
+    """Return the share of each source pixel in each target pixel, (target, source); every row sums to 1."""
     scale = source / target
     before = np.arange(source)
     if scale > 1:

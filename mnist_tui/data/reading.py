@@ -1,4 +1,9 @@
-"""x"""
+"""Read IDX files, Keras' `mnist.npz` and the bundled digits into a `Dataset`, and check the published checksums.
+
+The IDX format is that of Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database": four big-endian bytes of magic
+(0, 0, type, dimensions), four bytes for each dimension, then the values. Nothing is unpickled. Every error of a file
+becomes a `DataError` that names the file.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +42,6 @@ Kind = Literal["images", "labels"]
 _DIMENSIONS: Final[dict[Kind, int]] = {"images": 3, "labels": 1}
 _UBYTE: Final = 0x08
 _TYPES: Final = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
-_GZIP: Final = b"\x1f\x8b"
 _FOREIGN: Final = {
     b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",
@@ -64,15 +68,15 @@ class IdxContent:
 
 
 def read_idx(path: Path, kind: Kind, on_position: Callable[[int], None] | None = None) -> IdxContent:
-    """Read one IDX file, gzipped or plain (told apart by content, not by name).
+    """Read one IDX file, gzipped or plain as its first bytes say, whatever its name.
 
     Args:
         path: The file.
-        kind: What it must hold: 28×28 uint8 images, or uint8 labels 0 to 9.
-        on_position: Called now and then with how many bytes of the file on disk are read.
+        kind: The content that it must have: 28×28 uint8 images, or uint8 labels 0 to 9.
+        on_position: Called now and then with the bytes of the file that are read so far.
 
     Raises:
-        DataError: The file cannot be read, is cut off or damaged, or holds something else.
+        DataError: The file cannot be read, is cut off or damaged, or has another content.
     """
     try:
         with open_regular(path, follow_links=True) as file:
@@ -82,10 +86,10 @@ def read_idx(path: Path, kind: Kind, on_position: Callable[[int], None] | None =
                 if on_position is not None:
                     on_position(packed.tell())
 
-            if packed.peek(2)[:2] == _GZIP:
+            if packed.peek(2)[:2] == b"\x1f\x8b":
                 with gzip.GzipFile(fileobj=packed) as unpacked:
-                    return _read(unpacked, path, kind, tick)
-            return _read(packed, path, kind, tick)
+                    return _read_content(unpacked, path, kind, tick)
+            return _read_content(packed, path, kind, tick)
     except UnreadableFileError as failure:
         raise DataError(f"{path} cannot be read: it {failure.strerror}") from None
     except EOFError:
@@ -98,14 +102,14 @@ def read_idx(path: Path, kind: Kind, on_position: Callable[[int], None] | None =
 
 
 def idx_sha256(values: NDArray[np.uint8]) -> str:
-    """Return the SHA-256 of an array in the IDX encoding: the one that `read_idx` gives for its file."""
+    """Return the SHA-256 of an array in the IDX encoding, which is that of its uncompressed IDX file."""
     digest = hashlib.sha256(idx_header(values))
     digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()
 
 
 def idx_header(values: NDArray[np.uint8]) -> bytes:
-    """Return the magic number and the dimensions that stand before an array's values."""
+    """Return the bytes that precede an array's values in an IDX file: the magic number and the dimensions."""
     return struct.pack(f">BBBB{values.ndim}I", 0, 0, _UBYTE, values.ndim, *values.shape)
 
 
@@ -116,7 +120,9 @@ def check_labels(labels: NDArray[np.uint8], where: str) -> None:
         raise DataError(f"{where} has the label {labels[first]} at place {first:,}; labels are 0 to {CLASSES - 1}")
 
 
-def _read(stream: gzip.GzipFile | io.BufferedReader, path: Path, kind: Kind, tick: Callable[[], None]) -> IdxContent:
+def _read_content(
+    stream: gzip.GzipFile | io.BufferedReader, path: Path, kind: Kind, tick: Callable[[], None]
+) -> IdxContent:
     magic = stream.read(4)
     _check_magic(magic, path, kind)
     dimensions = _DIMENSIONS[kind]
@@ -168,16 +174,11 @@ def _check_magic(magic: bytes, path: Path, kind: Kind) -> None:
         raise DataError(f"{path} {holds} (it begins with {magic.hex()}), where {kind} are needed: {wanted}")
 
 
-_KEYS: Final[dict[Part, str]] = {
-    "train_images": "x_train",
-    "train_labels": "y_train",
-    "test_images": "x_test",
-    "test_labels": "y_test",
-}
+_KEYS: Final[dict[Part, str]] = dict(zip(PARTS, ("x_train", "y_train", "x_test", "y_test"), strict=True))
 
 
 def read_npz(path: Path) -> dict[Part, IdxContent]:
-    """Read the four arrays, with the checksums their IDX files would have.
+    """Read the four arrays of an `mnist.npz`, with the checksums that their IDX files would have.
 
     Raises:
         DataError: The archive cannot be read, is cut off or damaged, or its arrays are not MNIST-shaped.
@@ -211,20 +212,17 @@ def _content(part: Part, array: NDArray[np.generic], path: Path) -> IdxContent:
     return IdxContent(values, idx_sha256(values))
 
 
-CLASSES_FILE: Final = "classes.txt"
-
-
 @dataclass(frozen=True, eq=False, slots=True)
 class Dataset:
-    """Images, uint8 (n, 28, 28), and labels, uint8 (n,) from 0 to 9, all read-only, and where they are from.
+    """Images, uint8 (n, 28, 28), and labels, uint8 (n,) from 0 to 9, all read-only, and their origin.
 
     Attributes:
         name: `mnist`, `fashion-mnist`, `digits`, or a folder's name.
-        title: Its name on screens and in reports.
+        title: The name on screens and in reports.
         class_names: The ten classes, by label.
         sha256: Checksum of each part's uncompressed IDX bytes, the same whatever the packing.
-        source: Where it was read from, for a person.
-        sample: Whether this is the bundled sample.
+        source: The place they were read from, in words.
+        sample: Whether these are the bundled digits.
         verified: Whether all checksums are the published ones of one known dataset.
     """
 
@@ -242,7 +240,7 @@ class Dataset:
 
 
 def read(location: Location, on_progress: OnProgress | None = None) -> Dataset:
-    """Read a dataset from where it lies.
+    """Read the dataset at a place.
 
     Raises:
         DataError: A file is missing, damaged, of another kind, or not the named dataset's.
@@ -259,26 +257,20 @@ def read(location: Location, on_progress: OnProgress | None = None) -> Dataset:
     title = KNOWN[location.name].title if location.name in KNOWN else location.source
     if on_progress is not None:
         on_progress(DataProgress("verifying", location.size, location.size, f"verifying {title}"))
-    known = KNOWN.get(location.name)
-    if known is None:
-        folder = location.folder or Path()
-        known, name = recognised(sha256), folder.resolve().name
-        title, class_names = (
-            (known.title, known.class_names) if known else (_own_title(name), tuple(map(str, range(CLASSES))))
-        )
-        class_names, verified = _class_names(folder) or class_names, known is not None
-    else:
+    if known := KNOWN.get(location.name):
         name, title, class_names, verified = known.name, known.title, known.class_names, not known.sample
         if verified:
             _check_sums(location, known, sha256)
+    else:
+        folder = location.folder or Path()
+        known, name = recognised(sha256), folder.resolve().name
+        title, verified = known.title if known else _own_title(name), known is not None
+        class_names = _class_names(folder) or (known.class_names if known else tuple(map(str, range(CLASSES))))
     return Dataset(
         name=name,
         title=title,
         class_names=class_names,
-        train_images=contents["train_images"].values,
-        train_labels=contents["train_labels"].values,
-        test_images=contents["test_images"].values,
-        test_labels=contents["test_labels"].values,
+        **{part: content.values for part, content in contents.items()},
         sha256=sha256,
         source=location.source,
         sample=location.kind == "bundled",
@@ -287,17 +279,17 @@ def read(location: Location, on_progress: OnProgress | None = None) -> Dataset:
 
 
 def recognised(sha256: Mapping[Part, str]) -> KnownDataset | None:
-    """Return the known dataset with these four published checksums; None if there is none."""
+    """Return the known dataset with these four checksums; None if there is none."""
     return next((known for known in KNOWN.values() if known.sha256 == sha256), None)
 
 
 def _own_title(name: str) -> str:
-    taken = {taken.lower() for known in KNOWN.values() for taken in (known.name, known.title)}
+    taken = {text.lower() for known in KNOWN.values() for text in (known.name, known.title)}
     return f"{name} (own images)" if name.lower() in taken else name
 
 
 def _class_names(folder: Path) -> tuple[str, ...] | None:
-    file = folder / CLASSES_FILE
+    file = folder / "classes.txt"
     try:
         text = read_text(file, follow_links=True)
     except FileNotFoundError:
@@ -343,36 +335,36 @@ def _file(location: Location, part: Part) -> str:
 
 
 def read_parts(location: Location, parts: Sequence[Part], on_progress: OnProgress | None = None) -> list[IdxContent]:
-    """Read parts of a dataset, without the others, with their checksums, which the caller checks.
+    """Read some parts of a dataset; the caller compares their checksums.
 
     Args:
-        location: where the dataset is, with no file missing.
-        parts: of `catalogue.PARTS`.
-        on_progress: receives the bytes read of these parts.
+        location: A place where no file is missing.
+        parts: The parts to read, of `catalogue.PARTS`.
+        on_progress: Receives the bytes read of these parts.
 
     Raises:
-        DataError: a file is damaged or of another kind.
+        DataError: A file is damaged or of another kind.
     """
     if location.kind == "bundled":
         digits = read_digits()
         return [IdxContent(digits[part], idx_sha256(digits[part])) for part in parts]
-    tell = on_progress or (lambda _: None)
+    notify = on_progress or (lambda _: None)
     if location.kind == "npz":
         (archive,) = location.files
-        tell(DataProgress("reading", 0, location.size, f"reading {archive.name}"))
+        notify(DataProgress("reading", 0, location.size, f"reading {archive.name}"))
         contents = read_npz(archive)
         return [contents[part] for part in parts]
-    files: dict[Part, Path] = {part: file for part, file in zip(PARTS, location.files, strict=True) if part in parts}
-    total, before = sum(file.stat().st_size for file in files.values()), 0
-    found: dict[Part, IdxContent] = {}
-    for part, file in files.items():
+    files = dict(zip(PARTS, location.files, strict=True))
+    total, before = sum(files[part].stat().st_size for part in parts), 0
+    found: list[IdxContent] = []
+    for part in parts:
 
-        def report(position: int, before: int = before, file: Path = file) -> None:
-            tell(DataProgress("reading", before + position, total, f"reading {file.name}"))
+        def report(position: int, before: int = before, file: Path = files[part]) -> None:
+            notify(DataProgress("reading", before + position, total, f"reading {file.name}"))
 
-        found[part] = read_idx(file, "images" if part.endswith("images") else "labels", report)
-        before += file.stat().st_size
-    return [found[part] for part in parts]
+        found.append(read_idx(files[part], "images" if part.endswith("images") else "labels", report))
+        before += files[part].stat().st_size
+    return found
 
 
 _SOURCE_SIDE: Final = 8
@@ -381,50 +373,41 @@ _DARKEST: Final = 16
 
 
 def read_digits() -> Mapping[Part, NDArray[np.uint8]]:
-    """Return the sample as 1,437 training and 360 test images. The split is fixed and stratified by class.
+    """Return scikit-learn's digits, split into 1,437 training and 360 test images, always the same, class by class.
 
-    As in MNIST, a digit fills 20×20 of the 28×28 pixels, with bright strokes on black.
+    As in MNIST, a digit fills 20×20 of the 28×28 pixels, with light strokes on black.
     """
     from sklearn.datasets import load_digits  # type: ignore[import-untyped]
 
     pixels, classes = load_digits(return_X_y=True)
     images = _enlarge(np.asarray(pixels, dtype=np.int64).reshape(-1, _SOURCE_SIDE, _SOURCE_SIDE))
     labels = np.asarray(classes, dtype=np.uint8)
-    # every fifth of each class; RandomState's stream is frozen, so the split never changes (NEP 19)
+    # every fifth image of each class; RandomState's stream is frozen, so the split never changes (NEP 19)
     shuffled = np.random.RandomState(0).permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     test = np.sort(by_class[::5])
     train = np.setdiff1d(np.arange(len(labels)), test)
-    parts: dict[Part, NDArray[np.uint8]] = {
-        "train_images": images[train],
-        "train_labels": labels[train],
-        "test_images": images[test],
-        "test_labels": labels[test],
-    }
+    parts: dict[Part, NDArray[np.uint8]] = dict(
+        zip(PARTS, (images[train], labels[train], images[test], labels[test]), strict=True)
+    )
     for values in parts.values():
         values.setflags(write=False)
     return parts
 
 
 def _enlarge(images: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """(n, 8, 8) of 0…16 → (n, 28, 28) of 0…255, bilinear, in integers so that every machine gets the same."""
-    weights = _bilinear_tenths()
-    hundredths = np.einsum("ij,njk,lk->nil", weights, images, weights)
+    """(n, 8, 8) of 0…16 → (n, 28, 28) of 0…255, bilinear, in integers so that every machine gets the same.
+
+    The centre of pixel i of 20 lies at (i + ½)·8/20 − ½ = (4·i − 3)/10 of the source, whose edges are extended.
+    """
+    tenths = np.zeros((_DIGIT_SIDE, _SOURCE_SIDE), np.int64)
+    for pixel in range(_DIGIT_SIDE):
+        left, share = divmod(4 * pixel - 3, 10)
+        tenths[pixel, max(left, 0)] += 10 - share
+        tenths[pixel, min(left + 1, _SOURCE_SIDE - 1)] += share
+    hundredths = np.einsum("ij,njk,lk->nil", tenths, images, tenths)
     levels = (hundredths * 255 + 50 * _DARKEST) // (100 * _DARKEST)
     margin = (IMAGE_EDGE - _DIGIT_SIDE) // 2
     framed = np.zeros((len(images), IMAGE_EDGE, IMAGE_EDGE), np.uint8)
     framed[:, margin:-margin, margin:-margin] = levels
     return framed
-
-
-def _bilinear_tenths() -> NDArray[np.int64]:
-    """(20, 8): how many tenths each of 8 source pixels gives to each of 20, edges extended.
-
-    The centre of pixel i lies at (i + ½)·8/20 − ½ = (4·i − 3)/10 of the source.
-    """
-    weights = np.zeros((_DIGIT_SIDE, _SOURCE_SIDE), np.int64)
-    for pixel in range(_DIGIT_SIDE):
-        left, tenths = divmod(4 * pixel - 3, 10)
-        weights[pixel, max(left, 0)] += 10 - tenths
-        weights[pixel, min(left + 1, _SOURCE_SIDE - 1)] += tenths
-    return weights
