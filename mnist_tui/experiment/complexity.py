@@ -1,7 +1,4 @@
-"""Count a model's inputs, outputs, weights, biases and multiply-accumulates by arithmetic alone, layer by layer.
-
-The counting rules are those of `layers`.
-"""
+"""Count a model's inputs, weights, biases and multiply-accumulates, layer by layer, by the rules of `layers`."""
 
 from __future__ import annotations
 
@@ -10,9 +7,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_tui.experiment.layers import Layer, LayerCounts, dense_counts
+from mnist_tui.experiment.layers import Layer, LayerCounts
 from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE, Shape, hog_blocks, hog_cells
-from mnist_tui.experiment.spec import Experiment, HogFeatures, OutputSpec
+from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.wording import counted
 
 FLOAT32_BYTES = 4
@@ -23,11 +20,11 @@ class LayerComplexity(LayerCounts):
     """One layer with its counts.
 
     Attributes:
-        name: unique in the model, as in the Keras model (``dense_1``, ``conv2d_2``, ``output``).
-        kind: of `layers.LAYER_KINDS`; the output layer is dense.
-        configuration: the layer's own settings in words.
-        inputs: values that enter it for one image.
-        output_shape: for one image.
+        name: the name in the Keras model (``dense_1``, ``conv2d_2``, ``output``).
+        kind: a key of `layers.LAYER_KINDS`; the output layer is dense.
+        configuration: the layer's settings in words.
+        inputs: the number of values that enter the layer for one image.
+        output_shape: the shape for one image.
     """
 
     name: str
@@ -44,11 +41,11 @@ class LayerComplexity(LayerCounts):
 
 @dataclass(frozen=True)
 class Complexity:
-    """A model's counts, of all layers together.
+    """The counts of a whole model.
 
     Attributes:
-        inputs: values that enter the network for one image.
-        inputs_formula: where that number comes from.
+        inputs: the number of values that enter the network for one image.
+        inputs_formula: the calculation of that number (``28 × 28 pixels = 784``).
         layers: every layer, the output last.
     """
 
@@ -90,7 +87,7 @@ class Complexity:
 
     @property
     def dense(self) -> tuple[LayerComplexity, ...]:
-        """The fully connected part: the dense layers and the output."""
+        """The dense layers, the output included."""
         return tuple(layer for layer in self.layers if layer.kind == "dense")
 
     @property
@@ -107,18 +104,18 @@ class Complexity:
 
     @property
     def bytes(self) -> int:
-        """Memory of the parameters in float32."""
+        """The memory of the parameters in float32."""
         return self.total * FLOAT32_BYTES
 
     def training_bytes(self, slots: int) -> int:
-        """Return the memory of the parameters in float32, with an optimizer's `slots` values for each trainable one."""
+        """Return the bytes of the float32 parameters, and of an optimizer's `slots` values for each trainable one."""
         return self.bytes + slots * self.trainable * FLOAT32_BYTES
 
 
 def of(experiment: Experiment) -> Complexity:
     """Return the complexity of an experiment's model, output layer included."""
     shapes = experiment.shapes()
-    layers = [
+    layers = tuple(
         LayerComplexity(
             **vars(layer.counts(before, after)),
             name=name,
@@ -127,30 +124,19 @@ def of(experiment: Experiment) -> Complexity:
             inputs=math.prod(before),
             output_shape=after,
         )
-        for name, layer, before, after in zip(
-            layer_names(experiment), experiment.layers, shapes, shapes[1:], strict=False
-        )
-    ]
-    inputs = math.prod(shapes[-2])
-    output = LayerComplexity(
-        **vars(dense_counts(inputs, CLASSES)),
-        name="output",
-        kind="dense",
-        configuration=f"{CLASSES} neurons, softmax",
-        inputs=inputs,
-        output_shape=(CLASSES,),
+        for (name, layer), before, after in zip(named_layers(experiment), shapes, shapes[1:], strict=False)
     )
-    return Complexity(math.prod(shapes[0]), _inputs_formula(experiment), (*layers, output))
+    return Complexity(math.prod(shapes[0]), _inputs_formula(experiment), layers)
 
 
-def layer_names(experiment: Experiment) -> list[str]:
-    """Return the layers' names in the Keras model, without the output: ``conv2d_1``, ``dense_1``, ``dense_2``."""
-    seen: Counter[str] = Counter()
-    names: list[str] = []
+def named_layers(experiment: Experiment) -> list[tuple[str, Layer]]:
+    """Return the layers, the output last, with their names in the Keras model: ``dense_1``, ``dense_2``, ``output``."""
+    numbers: Counter[str] = Counter()
+    named: list[tuple[str, Layer]] = []
     for layer in experiment.layers:
-        seen[layer.kind] += 1
-        names.append(f"{layer.kind}_{seen[layer.kind]}")
-    return names
+        numbers[layer.kind] += 1
+        named.append((f"{layer.kind}_{numbers[layer.kind]}", layer))
+    return [*named, ("output", experiment.output.layer)]
 
 
 def _inputs_formula(experiment: Experiment) -> str:
@@ -185,17 +171,11 @@ def to_document(complexity: Complexity) -> dict[str, Any]:
     }
 
 
-def named_parts(experiment: Experiment) -> list[tuple[str, Layer | OutputSpec]]:
-    """Return the layers and the output with their names in the Keras model: ``conv2d_1``, ``dense_1``, ``output``."""
-    names = [*layer_names(experiment), "output"]
-    return list(zip(names, [*experiment.layers, experiment.output], strict=True))
-
-
 def weight_shapes(experiment: Experiment) -> dict[str, Shape]:
     """Return the shape of every weight by ``layer/weight``, in the order of the Keras model."""
     shapes = experiment.shapes()
     return {
         f"{name}/{weight}": shape
-        for (name, part), inputs, output in zip(named_parts(experiment), shapes, shapes[1:], strict=False)
-        for weight, shape in part.weight_shapes(inputs, output).items()
+        for (name, layer), inputs, output in zip(named_layers(experiment), shapes, shapes[1:], strict=False)
+        for weight, shape in layer.weight_shapes(inputs, output).items()
     }

@@ -1,13 +1,13 @@
-"""The fields of an experiment: what each declares (help, bounds, choices), and how to set one by its TOML path.
+"""The fields of an experiment: their help, bounds and choices, and how to set a field by its TOML path.
 
-A bound, a choice or a help text stands in the pydantic field alone; the command line, the editor and the changes of
-parameters read it here. Functions that parse a text raise ValueError with the end of a sentence that begins with it.
+A bound, a choice or a help text is written in the pydantic field alone; the command line, the editor and `parameters`
+read it here. Functions that parse a text raise ValueError with the end of a sentence that begins with the text.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -24,17 +24,17 @@ from mnist_tui.wording import listed
 
 Kind = Literal["whole number", "number", "numbers", "choice", "switch", "initializer", "text"]
 SWITCH = ("off", "on")
-LARGEST_TOLD = 100_000
-"""A larger upper bound is a technical limit: only the refusal of a value beyond it names it."""
+LARGEST_SHOWN = 100_000
+"""A larger upper bound is a technical limit, named only when a value is beyond it."""
 
 
 @dataclass(frozen=True)
 class FieldFacts:
-    """The declaration of one field: its description, the kind of value, and the allowed values.
+    """The declaration of one field: its description, the kind of its value, and the allowed values.
 
     Attributes:
         limits: bounds by pydantic's names (ge, gt, le, lt).
-        optional: whether it may be absent, which is typed as ``none``.
+        optional: whether the value may be absent, which is typed as ``none``.
     """
 
     help: str
@@ -47,28 +47,23 @@ class FieldFacts:
         """Return the allowed values in words: ``1 to 28``, ``0 ≤ X < 1``, ``N ≥ 1, or none``.
 
         Args:
-            letter: stands for the value; N for whole numbers and X for others if it is not given.
+            letter: the letter for the value; N for whole numbers and X for others if it is empty.
         """
-        match self.kind:
-            case "switch":
-                words = "on or off"
-            case "choice":
-                words = ", ".join(self.choices)
-            case "numbers":
-                words = f"numbers, {self._range(letter or 'X')}"
-            case "initializer":
-                words = "an initialiser"
-            case "text":
-                words = "any text"
-            case _:
-                words = self._range(letter or ("N" if self.kind == "whole number" else "X"))
-        return f"{words}, or none" if self.optional else words
+        span = self._range(letter or ("N" if self.kind == "whole number" else "X"))
+        others = {
+            "switch": "on or off",
+            "choice": ", ".join(self.choices),
+            "numbers": f"numbers, {span}",
+            "initializer": "an initialiser",
+            "text": "any text",
+        }
+        return others.get(self.kind, span) + ", or none" * self.optional
 
     def _range(self, letter: str) -> str:
         match self.limits:
-            case {"ge": low, "le": high} if high <= LARGEST_TOLD:
+            case {"ge": low, "le": high} if high <= LARGEST_SHOWN:
                 return f"{low:g} to {high:g}"
-            case {"ge": low, "lt": high} if high <= LARGEST_TOLD:
+            case {"ge": low, "lt": high} if high <= LARGEST_SHOWN:
                 return f"{low:g} ≤ {letter} < {high:g}"
             case {"gt": low, "lt": high}:
                 return f"{low:g} < {letter} < {high:g}"
@@ -80,10 +75,10 @@ class FieldFacts:
                 return "a finite number"
 
     def value(self, text: str) -> Any:
-        """Return the value of a typed text.
+        """Return the value that a typed text means.
 
         Raises:
-            ValueError: the text is none of this field's values.
+            ValueError: the text is not a value of this field.
         """
         if self.optional and text == "none":
             return None
@@ -118,12 +113,12 @@ class FieldFacts:
 
 
 def facts_of(model: type[BaseModel], name: str) -> FieldFacts:
-    """Return what the field of that name declares."""
+    """Return the declaration of a model's field."""
     return facts_in(model.model_fields[name])
 
 
 def facts_in(info: FieldInfo) -> FieldFacts:
-    """Return what a field declares."""
+    """Return the declaration of a field."""
     help_text, annotation, metadata = info.description or "", info.annotation, list(info.metadata)
     optional = get_origin(annotation) in (Union, UnionType) and type(None) in get_args(annotation)
     if optional:
@@ -151,10 +146,10 @@ def _limits(metadata: list[Any]) -> dict[str, float]:
 
 
 def whole(text: str, low: int, high: int | None = None) -> int:
-    """Return a whole number within bounds.
+    """Return the whole number that a text means.
 
     Raises:
-        ValueError: it is none, or out of bounds.
+        ValueError: the text is not a whole number from `low` to `high`, both included.
     """
     works = f"a whole number of at least {low}" if high is None else f"{low} to {high}"
     try:
@@ -167,7 +162,7 @@ def whole(text: str, low: int, high: int | None = None) -> int:
 
 
 def sizes(text: str, each: FieldFacts) -> tuple[int, ...]:
-    """Return a number for each layer, ``200x100`` → (200, 100), by the field that each is for.
+    """Return the numbers in a text such as ``200x100``, one for each layer, within the bounds of the field `each`.
 
     Raises:
         ValueError: the text has another form, or a number is out of bounds.
@@ -183,7 +178,7 @@ def sizes(text: str, each: FieldFacts) -> tuple[int, ...]:
 
 
 def chosen(text: str, choices: Sequence[str]) -> str:
-    """Return the text; raise ValueError if it is not one of the choices."""
+    """Return the text; raise ValueError if it is none of the choices."""
     if text not in choices:
         raise ValueError(f"is not known; choose from {', '.join(choices)}")
     return text
@@ -193,7 +188,7 @@ def pixels(text: str) -> int:
     """Return the edge of a HOG cell in pixels.
 
     Raises:
-        ValueError: it is no whole number, or no cell of it fits into the image.
+        ValueError: the text is not a whole number, or no such cell fits into the image.
     """
     try:
         value = int(text)
@@ -209,7 +204,7 @@ def pixels(text: str) -> int:
 
 
 def all_assigned(experiment: Experiment, assignments: Sequence[str]) -> Experiment:
-    """Return the experiment with fields set one after the other, as by `assigned`; only the result must be valid."""
+    """Return the experiment after several assignments, as by `assigned`; only the result must be valid as a whole."""
     for assignment in assignments:
         experiment = assigned(experiment, assignment, whole=assignment is assignments[-1])
     return experiment
@@ -219,11 +214,11 @@ def assigned(experiment: Experiment, assignment: str, *, whole: bool = True) -> 
     """Return the experiment with one field set.
 
     Args:
-        assignment: ``optimizer.rho=0.8``, ``layers.1.units=300``; the value as TOML has it, quotes may be left out.
+        assignment: ``optimizer.rho=0.8``, ``layers.1.units=300``; the value as in TOML, but quotes may be omitted.
         whole: whether the experiment must be valid as a whole, too.
 
     Raises:
-        RequestError: the assignment has no ``=``, its path leads nowhere, or its value is not valid there.
+        RequestError: the assignment has no ``=``, its path does not exist, or its value is not valid.
     """
     path, separator, text = assignment.partition("=")
     if not separator or not path.strip():
@@ -238,20 +233,20 @@ def assigned(experiment: Experiment, assignment: str, *, whole: bool = True) -> 
 
 def paths_of(experiment: Experiment) -> list[str]:
     """Return the TOML path of every field that holds a single value: ``optimizer.rho``, ``layers.1.units``."""
-    return list(_leaves(to_mapping(experiment), ""))
 
+    def leaves(value: Any, path: str) -> Iterator[str]:
+        parts: dict[Any, Any] = dict(enumerate(value)) if isinstance(value, list) else value  # pyright: ignore[reportUnknownArgumentType]
+        if not isinstance(parts, dict):
+            yield path
+            return
+        for key, part in parts.items():
+            yield from leaves(part, f"{path}.{key}" if path else str(key))
 
-def _leaves(value: Any, path: str) -> Iterator[str]:
-    if not isinstance(value, (dict, list)):
-        yield path
-        return
-    inner: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType, reportUnknownArgumentType]
-    for key, part in inner:
-        yield from _leaves(part, f"{path}.{key}" if path else str(key))
+    return list(leaves(to_mapping(experiment), ""))
 
 
 def value_of(text: str) -> Any:
-    """Return the value of a TOML literal; any other text as it is."""
+    """Return the value of a TOML literal; any other text is its own value."""
     try:
         return parse_toml(f"value = {text}")["value"]
     except ValueError:
@@ -259,7 +254,7 @@ def value_of(text: str) -> Any:
 
 
 def put(doc: dict[str, Any], keys: list[str], value: Any) -> None:
-    """Set one field of an experiment's TOML form; raise RequestError if there is no such path."""
+    """Set one field of an experiment's TOML form; raise RequestError if its path does not exist."""
     here: Any = doc
     for depth, key in enumerate(keys, 1):
         path = ".".join(keys[:depth])

@@ -1,16 +1,15 @@
 """The layers that an experiment may stack, with their activations and initialisers, as values.
 
-Names, arguments and defaults are those of Keras 3. A layer kind is declared here once, with its fields, its shape
-arithmetic, its weights and how they are counted; `LAYER_KINDS` is the registry of all kinds. What needs Keras or
-matplotlib stands in one further table in its own room: `training.step.MASKS` (which values a layer drops while it
-trains), `report.model_card.FORWARD` (its forward pass in NumPy) and `report.figures.diagram.GLYPHS` (its
-picture).
+Names, arguments and defaults are those of Keras 3. A layer kind is declared here, with its fields, the arithmetic of
+its shapes, and its weights and their number; `LAYER_KINDS` is the registry of all kinds. Three tables elsewhere have an
+entry for a kind: `training.programs.MASKS` (the values that it drops in training), `report.model_card.FORWARD` (its
+forward pass in NumPy) and `report.figures.diagram.GLYPHS` (its picture).
 
-Counting rules: a dense layer has inputs × units weights and one bias a unit; a convolution has
-kernel² × input channels × filters weights and one bias a filter, and multiplies at every output position; batch
-normalisation has a scale and an offset that are trained, and a moving mean and variance that are not, counted as
-`other`; the parameters of a frozen layer are not trained either. Multiply-accumulates are those of one image's forward
-pass through dense and convolutional layers.
+Counting rules: a dense layer has inputs × units weights and one bias for each unit; a convolution has
+kernel² × input channels × filters weights and one bias for each filter, and multiplies at every output position; batch
+normalisation has a scale and an offset, which are trained, and a moving mean and variance, which are not, all counted
+as `other`; the parameters of a frozen layer are not trained either. Multiply-accumulates are counted for one image's
+forward pass through dense and convolutional layers.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from mnist_tui.experiment.shapes import Shape, windows, written
+from mnist_tui.experiment.shapes import IMAGE_EDGE, Shape, windows, written
 from mnist_tui.wording import noun
 
 Activation = Literal[
@@ -30,9 +29,11 @@ Activation = Literal[
 ]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Size = Annotated[int, Field(ge=1, le=65536)]
-Edge = Annotated[int, Field(ge=1, le=28)]
+Edge = Annotated[int, Field(ge=1, le=IMAGE_EDGE)]
+Padding = Literal["valid", "same"]
 
 
 class ExperimentPart(BaseModel):
@@ -42,7 +43,7 @@ class ExperimentPart(BaseModel):
 
     @classmethod
     def about(cls) -> str:
-        """Return the first line of the class' docstring without its full stop, to describe the part on screens."""
+        """Return the first line of the class's docstring without its full stop, as a description for screens."""
         return (cls.__doc__ or "").partition("\n")[0].rstrip(".")
 
 
@@ -103,7 +104,7 @@ BiasInitializer = Annotated[
     BeforeValidator(_from_name),
     PlainSerializer(_to_name),
 ]
-"""An initialiser of a vector: no orthogonal matrix."""
+"""An initialiser of a vector, which an orthogonal matrix cannot be."""
 INITIALIZERS = (
     *("glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal"),
     *("random_normal", "truncated_normal", "random_uniform", "orthogonal", "zeros", "ones", "constant"),
@@ -117,11 +118,11 @@ class LayerCounts:
     """The numbers of parameters and of multiply-accumulates of one layer.
 
     Attributes:
-        weights, biases, other: parameters; `other` are batch normalisation's four vectors.
-        non_trainable: how many of these parameters are not trained.
+        other: batch normalisation's four vectors.
+        non_trainable: the number of parameters that are not trained.
         macs: multiply-accumulates for one image.
-        formula: how the number of weights comes about (``784 × 250 = 196000``); for a layer without weights, how its
-            output does, or nothing.
+        formula: the calculation of the number of weights (``784 × 250 = 196000``); for a layer without weights, that of
+            its output, or nothing.
     """
 
     weights: int = 0
@@ -133,7 +134,6 @@ class LayerCounts:
 
     @property
     def total(self) -> int:
-        """All parameters."""
         return self.weights + self.biases + self.other
 
 
@@ -142,10 +142,10 @@ class LayerPart(ExperimentPart):
 
     Attributes:
         TITLE: the kind's name in lists (``convolution 2-D``).
-        SPOKEN: what a sentence calls a layer of a kind without parameters (``pooling``).
-        EFFECT: the kind's effect against overfitting, for reports, with its paper; empty for none.
-        TAKES_IMAGES: whether it needs an image as its input, not a vector.
-        INFERENCE_FIELDS: fields that its outputs depend on once it is trained.
+        SPOKEN: the name of the kind in sentences, if it has no parameters (``pooling``).
+        EFFECT: the kind's effect against overfitting, for reports, and its paper; None for no effect.
+        TAKES_IMAGES: whether the input must be an image, not a vector.
+        INFERENCE_FIELDS: fields that the outputs of the trained layer depend on.
     """
 
     TITLE: ClassVar[str]
@@ -156,7 +156,7 @@ class LayerPart(ExperimentPart):
 
     @property
     def configuration(self) -> str:
-        """The layer's own settings in words (``250 neurons, relu``)."""
+        """The layer's settings in words (``250 neurons, relu``)."""
         return ""
 
     @property
@@ -165,39 +165,28 @@ class LayerPart(ExperimentPart):
         return type(self).weight_shapes is not LayerPart.weight_shapes
 
     def output_shape(self, inputs: Shape) -> Shape:
-        """Return the output's shape for one example (the batch axis is left out).
-
-        Args:
-            inputs: the shape of the layer's input for one example.
+        """Return the output's shape for the input's shape, both for one example (without the batch axis).
 
         Raises:
-            ValueError: the layer cannot take such an input; the text says what would work.
+            ValueError: the layer cannot take such an input; the text says which input would work.
         """
         return inputs
 
     def counts(self, inputs: Shape, output: Shape) -> LayerCounts:
-        """Count parameters and multiply-accumulates, given the shapes of input and output for one example."""
+        """Return the layer's counts for the shapes of its input and output for one example."""
         return LayerCounts()
 
     def weight_shapes(self, inputs: Shape, output: Shape) -> dict[str, Shape]:
-        """Return the shape of each weight by the name that Keras gives it, in Keras' order."""
+        """Return the shape of each weight by its name in Keras, in Keras' order."""
         return {}
 
     def effect_in(self, name: str) -> str:
-        """Return where and how strongly EFFECT is at work (``rate 0.5 in dropout_1``); empty where it is not.
-
-        Args:
-            name: the layer's.
-        """
+        """Return EFFECT's strength and place for the layer of this name: ``rate 0.5 in dropout_1``; empty for none."""
         return name
 
     @classmethod
     def suggested(cls, like: LayerPart | None) -> Self:
-        """Return a new layer with sensible settings.
-
-        Args:
-            like: the last layer of this kind in the stack, whose activation is taken; None for none.
-        """
+        """Return a new layer with sensible settings, and with the activation of `like`, a layer of the same kind."""
         return cls()
 
 
@@ -224,7 +213,10 @@ class Dense(LayerPart):
         return (self.units,)
 
     def counts(self, inputs: Shape, output: Shape) -> LayerCounts:
-        return dense_counts(math.prod(inputs), self.units, frozen=not self.trainable)
+        features = math.prod(inputs)
+        weights = features * self.units
+        formula, fixed = f"{features} × {self.units} = {weights}", 0 if self.trainable else weights + self.units
+        return LayerCounts(weights, self.units, non_trainable=fixed, macs=weights, formula=formula)
 
     def weight_shapes(self, inputs: Shape, output: Shape) -> dict[str, Shape]:
         return {"kernel": (inputs[0], output[0]), "bias": output}
@@ -284,7 +276,7 @@ class Conv2D(LayerPart):
     filters: Size = Field(description="number of filters, the channels of the output")
     kernel_size: Edge = Field(default=3, description="edge of the square kernel in pixels")
     strides: Edge = Field(default=1, description="step of the kernel in pixels")
-    padding: Literal["valid", "same"] = Field(default="valid", description="same pads with zeros, valid does not")
+    padding: Padding = Field(default="valid", description="same pads with zeros, valid does not")
     activation: Activation = Field(default="relu", description="activation function")
     kernel_initializer: Initializer = Field(default=GLOROT_UNIFORM, description="initialiser of the weights")
     bias_initializer: BiasInitializer = Field(default=ZEROS, description="initialiser of the biases")
@@ -323,9 +315,7 @@ class MaxPooling2D(LayerPart):
     kind: Literal["max_pooling2d"] = "max_pooling2d"
     pool_size: Edge = Field(default=2, description="edge of the square window in pixels")
     strides: Edge | None = Field(default=None, description="step of the window in pixels; the window's edge if absent")
-    padding: Literal["valid", "same"] = Field(
-        default="valid", description="same pads, valid drops an incomplete window"
-    )
+    padding: Padding = Field(default="valid", description="same pads, valid drops an incomplete window")
 
     @property
     def configuration(self) -> str:
@@ -355,15 +345,11 @@ class Flatten(LayerPart):
 
 Layer = Annotated[Dense | Dropout | BatchNormalization | Conv2D | MaxPooling2D | Flatten, Field(discriminator="kind")]
 LAYER_KINDS: dict[str, type[Layer]] = {each.model_fields["kind"].default: each for each in get_args(get_args(Layer)[0])}
-"""The registry of layer kinds: every class of the union `Layer` by the word that its `kind` holds."""
+"""The registry of layer kinds: every class of the union `Layer` by the value of its `kind`."""
 
 
 class LayerError(ValueError):
-    """A layer that does not fit the output of the layer before it.
-
-    Attributes:
-        position: the layer's place in the stack, from 0.
-    """
+    """A layer, at `position` in the stack (from 0), that does not fit the output of the layer before it."""
 
     def __init__(self, position: int, message: str) -> None:
         self.position = position
@@ -371,10 +357,10 @@ class LayerError(ValueError):
 
 
 def shapes_through(inputs: Shape, layers: Sequence[Layer]) -> list[Shape]:
-    """Return the shapes of one example before the first layer and after each.
+    """Return the shapes of one example before the first layer and after each layer.
 
     Raises:
-        LayerError: a layer does not take what the one before it gives.
+        LayerError: a layer cannot take the output of the layer before it.
     """
     shapes = [inputs]
     for position, layer in enumerate(layers):
@@ -385,15 +371,8 @@ def shapes_through(inputs: Shape, layers: Sequence[Layer]) -> list[Shape]:
     return shapes
 
 
-def dense_counts(inputs: int, units: int, *, frozen: bool = False) -> LayerCounts:
-    """Count a dense layer, or the output layer, of `units` neurons behind `inputs` values."""
-    weights = inputs * units
-    formula = f"{inputs} × {units} = {weights}"
-    return LayerCounts(weights, units, non_trainable=weights + units if frozen else 0, macs=weights, formula=formula)
-
-
 def _positions(name: str, inputs: Shape, window: int, stride: int, padding: str) -> list[int]:
-    """Positions of a square window along rows and columns."""
+    """Return the numbers of positions of a square window along rows and columns."""
     if len(inputs) != 3:
         raise ValueError(
             f"{name} takes an image, not a vector of {inputs[0]}; it needs raw pixels and no flatten before it"

@@ -1,8 +1,7 @@
 """The optimizers of an experiment and the schedules of its learning rate, each with its own arguments.
 
-Names and defaults are those of Keras 3. One optimizer is not Keras': `Ridge` solves the output layer instead of
-training it in epochs. `OPTIMIZERS` and `SCHEDULE_KINDS` are the registries: a class is declared, and listed in the
-union above its registry.
+Names and defaults are those of Keras 3, except for `Ridge`, which solves the output layer instead of training it in
+epochs. `OPTIMIZERS` and `SCHEDULE_KINDS` are the registries, made from the unions of classes above them.
 """
 
 from __future__ import annotations
@@ -12,9 +11,8 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, field_validator
 
-from mnist_tui.experiment.layers import ExperimentPart, Positive, Share
+from mnist_tui.experiment.layers import ExperimentPart, NonNegative, Positive, Share
 
-Decay = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 MOST_RIDGES = 100
 
 
@@ -23,7 +21,7 @@ class OptimizerPart(ExperimentPart):
 
     Attributes:
         TRAINS_IN_EPOCHS: whether it takes steps, epoch by epoch; if not, it solves the output layer in closed form.
-        SLOTS: values that it always keeps for each trainable parameter.
+        SLOTS: the number of values that it always keeps for each trainable parameter.
     """
 
     TRAINS_IN_EPOCHS: ClassVar[bool] = True
@@ -31,17 +29,17 @@ class OptimizerPart(ExperimentPart):
 
     @property
     def slots(self) -> int:
-        """Values that the optimizer keeps for each trainable parameter, as Keras 3 allocates them."""
+        """The number of values that the optimizer keeps for each trainable parameter, as in Keras 3."""
         return self.SLOTS + sum(bool(getattr(self, option, 0)) for option in ("momentum", "centered", "amsgrad"))
 
     @property
     def regularisation(self) -> str:
-        """The optimizer's regularisation against overfitting, for reports, with its paper; empty if it does not."""
+        """The optimizer's measure against overfitting, for reports, with its paper; empty for none."""
         return ""
 
 
 class GradientOptimizerPart(OptimizerPart):
-    """The base of optimizers that take steps along gradients; Keras has a class of the same name for each."""
+    """The base of the optimizers that take steps along gradients; each has the name of its class in Keras."""
 
     learning_rate: Positive = Field(default=0.001, description="step size of the updates")
 
@@ -73,7 +71,7 @@ class AdamW(GradientOptimizerPart):
 
     SLOTS = 2
     name: Literal["adamw"] = "adamw"
-    weight_decay: Decay = Field(
+    weight_decay: NonNegative = Field(
         default=0.004, description="share of the weights taken off at each step, times the rate"
     )
     beta_1: Share = Field(default=0.9, description="decay of the first moment")
@@ -111,7 +109,7 @@ class Adagrad(GradientOptimizerPart):
 
     SLOTS = 1
     name: Literal["adagrad"] = "adagrad"
-    initial_accumulator_value: Decay = Field(default=0.1, description="start of the sum of squared gradients")
+    initial_accumulator_value: NonNegative = Field(default=0.1, description="start of the sum of squared gradients")
     epsilon: Positive = Field(default=1e-7, description="added for numerical stability")
 
 
@@ -145,10 +143,10 @@ class Lion(GradientOptimizerPart):
 class Ridge(OptimizerPart):
     """Ridge least squares in closed form (Hoerl and Kennard, 1970).
 
-    The output layer's weights W and biases b are those with the least Σ ‖W x + b − y‖² + ridge · ‖W‖² over the training
-    images: x what enters the output layer (pixels from 0 to 1, HOG features, or a frozen layer's activations), y 1 for
-    the true class and 0 for the nine others. A ridge is thus in units of x², summed over all training images; the
-    biases are not penalised.
+    The output layer's weights W and biases b minimise Σ ‖W x + b − y‖² + ridge · ‖W‖² over the training images, where x
+    is the output layer's input (pixels from 0 to 1, HOG features, or a frozen layer's activations) and y is 1 for the
+    true class and 0 for the nine others. A ridge thus has the unit of x², summed over all training images; the biases
+    are not penalised.
     """
 
     TRAINS_IN_EPOCHS = False
@@ -176,28 +174,22 @@ OPTIMIZERS: dict[str, type[GradientOptimizer | Ridge]] = {**GRADIENT_OPTIMIZERS,
 
 
 class SchedulePart(ExperimentPart):
-    """The base of all schedules; by itself it keeps the optimizer's learning rate constant.
+    """The base of all schedules, which keeps the optimizer's learning rate constant.
 
     Attributes:
-        EXAMPLE: an example of what ``--schedule`` takes.
-        SPANS_EPOCHS: whether the rates depend on how many epochs are planned.
+        EXAMPLE: an example of a text for ``--schedule``.
+        SPANS_EPOCHS: whether the rates depend on the number of planned epochs.
     """
 
     EXAMPLE: ClassVar[str]
     SPANS_EPOCHS: ClassVar[bool] = False
 
     def rate_of(self, first: float, epoch: int, epochs: int) -> float:
-        """Return the learning rate of an epoch.
-
-        Args:
-            first: the optimizer's learning rate.
-            epoch: counted from 0.
-            epochs: how many are planned.
-        """
+        """Return the learning rate of an epoch (from 0) of `epochs` planned ones; `first` is the optimizer's rate."""
         return first
 
     def in_words(self, first: float, epochs: int) -> str:
-        """Return the learning rates for reports, in Markdown: words, and a formula in TeX where they change."""
+        """Return the learning rates for reports, in Markdown: words, and a formula in TeX if the rates change."""
         return f"constant, {first:g}"
 
 
@@ -249,6 +241,6 @@ SCHEDULE_KINDS: dict[str, type[Schedule]] = {
 
 
 def in_tex(value: float) -> str:
-    """Return a number in TeX, powers of ten written out."""
+    """Return a number in TeX; ``5e-05`` becomes 5 times a power of ten."""
     mantissa, _, exponent = f"{value:g}".partition("e")
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa

@@ -1,12 +1,19 @@
-"""x"""
+"""The parameters that people edit: command-line options and the editor's fields are made from this one declaration.
+
+A parameter reads its value from an experiment as text, and returns the experiment with another value for a text. Its
+help and bounds are those of the experiment's field if it has one. A text that is wrong by itself is refused here, in
+the same words everywhere: ValueError with a sentence that follows the option and its value. Values that do not fit each
+other (a block larger than its cells) are refused by the validation of the whole experiment in `apply_texts`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment import fields
@@ -19,7 +26,6 @@ from mnist_tui.experiment.layers import (
     Dense,
     Dropout,
     Flatten,
-    Initializer,
     Layer,
 )
 from mnist_tui.experiment.optimizers import OPTIMIZERS, SCHEDULE_KINDS, SGD, ConstantSchedule
@@ -43,82 +49,95 @@ Change = Callable[[Experiment, str], Experiment]
 Block = list[Layer]
 """A dense hidden layer with the layers behind it (batch normalisation, dropout) up to the next dense layer."""
 ACTIVATIONS: tuple[str, ...] = tuple(name for name in get_args(Activation) if name != "softmax")
-"""Those of hidden layers and convolutions."""
-_INITIALIZER: TypeAdapter[Any] = TypeAdapter(Initializer)
+"""The activations for hidden layers and convolutions."""
 
 
-def dense_layers(layers: Sequence[Layer]) -> list[Dense]:
-    """Return the dense hidden layers, in order."""
-    return [layer for layer in layers if isinstance(layer, Dense)]
+@dataclass(frozen=True)
+class Parameter:
+    """One editable parameter.
+
+    Attributes:
+        name: the option without its hyphens (``cells-per-block``).
+        metavar: the word for the value in a usage line.
+        label, help: for a form and for ``--help``.
+        group: Dataset, Features, Network, Optimizer or Training.
+        bounds: the allowed values in words.
+        read: returns the value in an experiment as text; empty if the experiment has no such value.
+        change: returns the experiment with another value, not validated as a whole; raises ValueError.
+        choices: all allowed values, if they can be listed.
+        suggestions: values to offer if any text may be typed.
+    """
+
+    name: str
+    metavar: str
+    label: str
+    help: str
+    group: str
+    bounds: str
+    read: Callable[[Experiment], str]
+    change: Change
+    choices: tuple[str, ...] = ()
+    suggestions: tuple[str, ...] = ()
+
+    @property
+    def flag(self) -> str:
+        return f"--{self.name}"
 
 
-def convolutions(experiment: Experiment) -> list[Conv2D]:
-    """Return the convolutions, in order."""
-    return [layer for layer in experiment.layers if isinstance(layer, Conv2D)]
+class ParameterError(RequestError):
+    """A parameter's value that is wrong by itself; `parameter` is the parameter's name."""
+
+    def __init__(self, parameter: str, message: str) -> None:
+        self.parameter = parameter
+        super().__init__(message)
 
 
-def dropout_rates(experiment: Experiment) -> list[float]:
-    """Return each block's dropout rate; 0 for a block without dropout."""
-    _, blocks = _blocks(experiment)
-    return [next((layer.rate for layer in block if isinstance(layer, Dropout)), 0.0) for block in blocks]
+def apply_texts(experiment: Experiment, texts: Mapping[str, str], sets: Sequence[str] = ()) -> Experiment:
+    """Return the experiment with parameters changed, then fields set by path; the result is validated as a whole.
+
+    Parameters change in the order of PARAMETERS, but the optimizer first, because it brings defaults for others.
+
+    Args:
+        texts: values by parameter name (``{"ppc": "7"}``).
+        sets: assignments ``PATH=VALUE``, by the path in the TOML form.
+
+    Raises:
+        ParameterError: a value is wrong by itself.
+        SpecError: the values do not fit each other.
+    """
+    unknown = set(texts) - set(_BY_NAME)
+    if unknown:
+        raise RequestError(f"there is no parameter {', '.join(sorted(unknown))}")
+    for parameter in sorted(PARAMETERS, key=lambda each: each.name != "optimizer"):
+        if parameter.name in texts:
+            experiment = changed(parameter, experiment, texts[parameter.name].strip())
+    return fields.all_assigned(parsed(to_mapping(experiment)), sets) if sets else revalidated(experiment)
 
 
-def with_units(experiment: Experiment, text: str) -> Experiment:
-    """Give the blocks these sizes: the last block is repeated for more, blocks are dropped from the end for fewer."""
-    units = sizes(text, facts_of(Dense, "units"))
-    before, blocks = _blocks(experiment)
-    if not blocks:
-        first: Block = [Dense(units=1)]
-        before, blocks = list(_flattened(before)) if before else [Flatten()], [first]
-    sized = (blocks[min(index, len(blocks) - 1)] for index in range(len(units)))
-    return _with_layers(
-        experiment, before, *(_each_dense(block, units=size) for block, size in zip(sized, units, strict=True))
-    )
+def with_text(experiment: Experiment, name: str, text: str) -> Experiment:
+    """Return the experiment with one parameter changed, as `apply_texts` does."""
+    return apply_texts(experiment, {name: text})
 
 
-def with_activation(experiment: Experiment, text: str) -> Experiment:
-    """Change the activation of every dense hidden layer."""
-    activation = chosen(text, ACTIVATIONS)
-    before, blocks = _some_blocks(experiment)
-    return _with_layers(experiment, before, *(_each_dense(block, activation=activation) for block in blocks))
+def by_name(name: str) -> Parameter:
+    """Return the parameter with this name; raise KeyError if there is none."""
+    return _BY_NAME[name]
 
 
-def with_initializer(experiment: Experiment, text: str) -> Experiment:
-    """Change the initialiser of every dense hidden layer; a layer that has it already keeps its arguments."""
-    fresh = _INITIALIZER.validate_python(chosen(text, INITIALIZERS))
-    _some_blocks(experiment)
-    layers = [
-        layer.model_copy(update={"kernel_initializer": fresh})
-        if isinstance(layer, Dense) and layer.kernel_initializer.name != text
-        else layer
-        for layer in experiment.layers
-    ]
-    return _with_layers(experiment, layers)
+def changed(parameter: Parameter, experiment: Experiment, text: str) -> Experiment:
+    """Return the experiment with one parameter changed, not validated as a whole; raise ParameterError."""
+    try:
+        return parameter.change(experiment, text)
+    except ValueError as error:
+        raise ParameterError(parameter.name, f"{parameter.flag} {text or repr(text)} {error}") from None
 
 
-def with_dropout(experiment: Experiment, text: str) -> Experiment:
-    """Set the dropout of each block: changed where there is one, added where there is none, removed for a rate of 0."""
-    rate = facts_of(Dropout, "rate").value(text)
-    before, blocks = _some_blocks(experiment)
-    return _with_layers(experiment, before, *(_dropped(block, rate) for block in blocks))
+def _with_layers(experiment: Experiment, *parts: Sequence[Layer]) -> Experiment:
+    return experiment.model_copy(update={"layers": tuple(chain(*parts))})
 
 
-def _dropped(block: Block, rate: float) -> Block:
-    if rate == 0:
-        return [layer for layer in block if not isinstance(layer, Dropout)]
-    if any(isinstance(layer, Dropout) for layer in block):
-        return [layer.model_copy(update={"rate": rate}) if isinstance(layer, Dropout) else layer for layer in block]
-    place = 2 if len(block) > 1 and isinstance(block[1], BatchNormalization) else 1
-    return [*block[:place], Dropout(rate=rate), *block[place:]]
-
-
-def _flattened(layers: Sequence[Layer]) -> Sequence[Layer]:
-    """Return the layers for images: with a flatten first, unless the first layer takes images."""
-    return layers if layers and (layers[0].TAKES_IMAGES or isinstance(layers[0], Flatten)) else (Flatten(), *layers)
-
-
-def _each_dense(block: Block, **values: Any) -> Block:
-    return [layer.model_copy(update=values) if isinstance(layer, Dense) else layer for layer in block]
+def _each(kind: type[Layer], layers: Sequence[Layer], **values: Any) -> Block:
+    return [layer.model_copy(update=values) if isinstance(layer, kind) else layer for layer in layers]
 
 
 def _blocks(experiment: Experiment) -> tuple[list[Layer], list[Block]]:
@@ -139,22 +158,41 @@ def _some_blocks(experiment: Experiment) -> tuple[list[Layer], list[Block]]:
     return before, blocks
 
 
-def _with_layers(experiment: Experiment, *parts: Sequence[Layer]) -> Experiment:
-    return experiment.model_copy(update={"layers": tuple(layer for part in parts for layer in part)})
+def _with_units(experiment: Experiment, text: str) -> Experiment:
+    """Give the blocks these sizes: the last block is repeated for more, blocks are removed from the end for fewer."""
+    units = sizes(text, facts_of(Dense, "units"))
+    before, blocks = _blocks(experiment)
+    if not blocks:
+        first: Block = [Dense(units=1)]
+        before, blocks = list(_flattened(before)) if before else [Flatten()], [first]
+    sized = [_each(Dense, blocks[min(place, len(blocks) - 1)], units=size) for place, size in enumerate(units)]
+    return _with_layers(experiment, before, *sized)
 
 
-def with_filters(experiment: Experiment, text: str) -> Experiment:
-    """Change the numbers of filters: one for all convolutions, or one for each."""
-    return _on_convolutions(experiment, "filters", sizes(text, facts_of(Conv2D, "filters")))
+def _dropout_rates(experiment: Experiment) -> list[str]:
+    _, blocks = _blocks(experiment)
+    return [f"{next((layer.rate for layer in block if isinstance(layer, Dropout)), 0.0):g}" for block in blocks]
 
 
-def with_conv_activation(experiment: Experiment, text: str) -> Experiment:
-    """Change the activation of all convolutions."""
-    return _on_convolutions(experiment, "activation", [chosen(text, ACTIVATIONS)])
+def _with_dropout(experiment: Experiment, text: str) -> Experiment:
+    """Set the dropout of each block: change it, add it where there is none, or remove it for a rate of 0."""
+    rate = facts_of(Dropout, "rate").value(text)
+    before, blocks = _some_blocks(experiment)
+
+    def dropped(block: Block) -> Block:
+        if rate == 0:
+            return [layer for layer in block if not isinstance(layer, Dropout)]
+        if any(isinstance(layer, Dropout) for layer in block):
+            return _each(Dropout, block, rate=rate)
+        place = 2 if len(block) > 1 and isinstance(block[1], BatchNormalization) else 1
+        return [*block[:place], Dropout(rate=rate), *block[place:]]
+
+    return _with_layers(experiment, before, *map(dropped, blocks))
 
 
 def _on_convolutions(experiment: Experiment, field: str, values: Sequence[Any]) -> Experiment:
-    have = len(convolutions(experiment))
+    """Set a field of the convolutions: one value for all, or one for each."""
+    have = len(experiment.layers_of(Conv2D))
     if not have:
         raise ValueError("finds no convolution in this experiment; --preset cnn has some")
     if len(values) not in (1, have):
@@ -167,8 +205,13 @@ def _on_convolutions(experiment: Experiment, field: str, values: Sequence[Any]) 
     return _with_layers(experiment, layers)
 
 
-def with_features(experiment: Experiment, text: str) -> Experiment:
-    """Change the features to raw pixels or HOG; the layers get or lose the flatten that this needs."""
+def _flattened(layers: Sequence[Layer]) -> Sequence[Layer]:
+    """Return the layers for images: with a flatten first, unless the first layer takes images."""
+    return layers if layers and (layers[0].TAKES_IMAGES or isinstance(layers[0], Flatten)) else (Flatten(), *layers)
+
+
+def _with_features(experiment: Experiment, text: str) -> Experiment:
+    """Change the features to raw pixels or HOG, and add or remove the flatten layer accordingly."""
     kind = chosen(text, FEATURE_KINDS)
     if kind == experiment.features.kind:
         return experiment
@@ -180,17 +223,7 @@ def with_features(experiment: Experiment, text: str) -> Experiment:
     return _with_layers(experiment.model_copy(update={"features": HogFeatures()}), layers)
 
 
-def with_hog(field: str, parse: Callable[[str], int]) -> Change:
-    """Return a function that changes one field of the HOG features; raw pixels become HOG."""
-
-    def change(experiment: Experiment, text: str) -> Experiment:
-        return with_part(with_features(experiment, "hog"), "features", **{field: parse(text)})
-
-    return change
-
-
-def with_validation(experiment: Experiment, text: str) -> Experiment:
-    """Change the validation data: the test set, or a share of the training set."""
+def _with_validation(experiment: Experiment, text: str) -> Experiment:
     if text == "test":
         return with_part(experiment, "dataset", validation="test")
     try:
@@ -202,55 +235,28 @@ def with_validation(experiment: Experiment, text: str) -> Experiment:
     return with_part(experiment, "dataset", validation=value)
 
 
-def with_dataset(experiment: Experiment, text: str) -> Experiment:
-    """Change the dataset, by its name or folder."""
+def _with_dataset(experiment: Experiment, text: str) -> Experiment:
     if not text:
         raise ValueError("is not a dataset; give mnist, fashion-mnist, digits or a folder of IDX files")
     return with_part(experiment, "dataset", name=text)
 
 
-def with_optimizer(experiment: Experiment, text: str) -> Experiment:
+def _with_optimizer(experiment: Experiment, text: str) -> Experiment:
     """Change the optimizer, which brings its own defaults; ridge solves in one epoch and holds images out."""
     name = chosen(text, tuple(OPTIMIZERS))
     if name == experiment.optimizer.name:
         return experiment
     after = experiment.model_copy(update={"optimizer": OPTIMIZERS[name]()})
     if not after.trains_in_epochs:
-        after = with_part(
-            after, "training", epochs=1, schedule=ConstantSchedule(), early_stopping=None, plain_loss=False
-        )
+        once = {"epochs": 1, "schedule": ConstantSchedule(), "early_stopping": None, "plain_loss": False}
+        after = with_part(after, "training", **once)
         return with_part(after, "dataset", validation=HELD_OUT) if after.dataset.validation == "test" else after
     if not experiment.trains_in_epochs:
         return with_part(after, "training", epochs=TrainingSpec().epochs)
     return after
 
 
-def with_rate(experiment: Experiment, text: str) -> Experiment:
-    """Change the learning rate."""
-    return _with_number(experiment, "learning_rate", text, "")
-
-
-def with_momentum(experiment: Experiment, text: str) -> Experiment:
-    """Change the momentum."""
-    having = listed([name for name, kind in OPTIMIZERS.items() if "momentum" in kind.model_fields])
-    return _with_number(experiment, "momentum", text, f"; {having} have")
-
-
-def _with_number(experiment: Experiment, field: str, text: str, hint: str) -> Experiment:
-    value = facts_of(SGD, field).value(text)
-    if not hasattr(experiment.optimizer, field):
-        has_no = f"does not go with {experiment.optimizer.name}, which has no {field.replace('_', ' ')}"
-        raise ValueError(f"{has_no}{hint}")
-    return with_part(experiment, "optimizer", **{field: value})
-
-
-def number_text(field: str) -> Callable[[Experiment], str]:
-    """Return a function that reads a number of the optimizer; it gives an empty text where there is none."""
-    return lambda e: f"{value:g}" if (value := getattr(e.optimizer, field, None)) is not None else ""
-
-
-def with_patience(experiment: Experiment, text: str) -> Experiment:
-    """Change the patience of early stopping, or turn it off with ``none``."""
+def _with_patience(experiment: Experiment, text: str) -> Experiment:
     if text == "none":
         return with_part(experiment, "training", early_stopping=None)
     try:
@@ -261,19 +267,21 @@ def with_patience(experiment: Experiment, text: str) -> Experiment:
     return with_part(experiment, "training", early_stopping=rule.model_copy(update={"patience": value}))
 
 
-def schedule_forms() -> list[str]:
-    """Return the texts that `with_schedule` takes, arguments in capitals: ``constant``, ``exp:START:RATE``."""
-    return [":".join([kind, *(name.upper() for name in _arguments(kind))]) for kind in SCHEDULE_KINDS]
+def _schedule_fields(kind: str) -> list[str]:
+    return [name for name in SCHEDULE_KINDS[kind].model_fields if name != "kind"]
 
 
-def with_schedule(experiment: Experiment, text: str) -> Experiment:
-    """Change the schedule of the learning rate."""
+SCHEDULE_FORMS = [":".join([kind, *map(str.upper, _schedule_fields(kind))]) for kind in SCHEDULE_KINDS]
+"""The texts that `--schedule` takes, fields in capitals: ``constant``, ``exp:START:RATE``."""
+_A_SCHEDULE = listed(SCHEDULE_FORMS).replace(" and ", " or ")
+
+
+def _with_schedule(experiment: Experiment, text: str) -> Experiment:
     kind, *values = text.split(":")
-    names = _arguments(kind) if kind in SCHEDULE_KINDS else []
+    names = _schedule_fields(kind) if kind in SCHEDULE_KINDS else []
     if kind not in SCHEDULE_KINDS or len(names) != len(values):
         examples = [each.EXAMPLE for each in SCHEDULE_KINDS.values() if ":" in each.EXAMPLE]
-        forms = listed(schedule_forms()).replace(" and ", " or ")
-        raise ValueError(f"is not a schedule; give {forms} (such as {listed(examples)})")
+        raise ValueError(f"is not a schedule; give {_A_SCHEDULE} (such as {listed(examples)})")
     declared = SCHEDULE_KINDS[kind]
     try:
         schedule = declared.model_validate({"kind": kind, **dict(zip(names, values, strict=True))})
@@ -283,111 +291,22 @@ def with_schedule(experiment: Experiment, text: str) -> Experiment:
     return with_part(experiment, "training", schedule=schedule)
 
 
-def schedule_text(experiment: Experiment) -> str:
-    """Return the schedule of the learning rate as the option takes it."""
+def _schedule_text(experiment: Experiment) -> str:
     schedule = experiment.training.schedule
-    return ":".join([schedule.kind, *(f"{getattr(schedule, name):g}" for name in _arguments(schedule.kind))])
+    return ":".join([schedule.kind, *(f"{getattr(schedule, name):g}" for name in _schedule_fields(schedule.kind))])
 
 
-def _arguments(kind: str) -> list[str]:
-    return [name for name in SCHEDULE_KINDS[kind].model_fields if name != "kind"]
-
-
-def all_equal(values: Sequence[Any]) -> str:
-    """Return the value that all have; an empty text where they differ or there are none."""
+def _if_all_equal(values: Sequence[Any]) -> str:
     return str(values[0]) if values and all(value == values[0] for value in values) else ""
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """One editable parameter.
-
-    Attributes:
-        name: the option without its hyphens (``cells-per-block``).
-        metavar: what stands for the value in a usage line.
-        label, help: for a form and for ``--help``.
-        group: Dataset, Features, Network, Optimizer or Training.
-        choices: the values there are, where they can be listed.
-        bounds: the values there are, in words.
-        suggestions: values to offer where any text may be typed.
-        read: its value in an experiment, as text; empty where it does not apply.
-        change: the experiment with another value, not validated as a whole; ValueError where the text is wrong,
-            with a sentence that follows the option and its value.
-    """
-
-    name: str
-    metavar: str
-    label: str
-    help: str
-    group: str
-    bounds: str
-    read: Callable[[Experiment], str]
-    change: Change
-    choices: tuple[str, ...] = ()
-    suggestions: tuple[str, ...] = ()
-
-    @property
-    def flag(self) -> str:
-        return f"--{self.name}"
-
-
-class ParameterError(RequestError):
-    """A parameter's value that is wrong in itself; `parameter` is its name."""
-
-    def __init__(self, parameter: str, message: str) -> None:
-        self.parameter = parameter
-        super().__init__(message)
-
-
-def apply_texts(experiment: Experiment, texts: Mapping[str, str], sets: Sequence[str] = ()) -> Experiment:
-    """Return the experiment with parameters changed, then fields set by path; the whole is validated at the end.
-
-    Parameters change in the order of PARAMETERS, but the optimizer first: it brings defaults for others.
-
-    Args:
-        texts: values by parameter name (``{"ppc": "7"}``).
-        sets: ``PATH=VALUE`` each, by the path in the TOML form.
-
-    Raises:
-        ParameterError: a value is wrong in itself.
-        SpecError: the whole does not fit together.
-    """
-    unknown = set(texts) - {parameter.name for parameter in PARAMETERS}
-    if unknown:
-        raise RequestError(f"there is no parameter {', '.join(sorted(unknown))}")
-    for parameter in sorted(PARAMETERS, key=lambda one: one.name != "optimizer"):
-        if parameter.name in texts:
-            experiment = changed(parameter, experiment, texts[parameter.name].strip())
-    if not sets:
-        return revalidated(experiment)
-    return fields.all_assigned(parsed(to_mapping(experiment)), sets)
-
-
-def with_text(experiment: Experiment, name: str, text: str) -> Experiment:
-    """Return the experiment with one parameter changed, validated; it raises the errors of `apply_texts`."""
-    return apply_texts(experiment, {name: text})
-
-
-def by_name(name: str) -> Parameter:
-    """Return the parameter of that name; raise KeyError if there is none."""
-    return _BY_NAME[name]
-
-
-def changed(parameter: Parameter, experiment: Experiment, text: str) -> Experiment:
-    """Return the experiment with one parameter changed, not validated as a whole; raises ParameterError."""
-    try:
-        return parameter.change(experiment, text)
-    except ValueError as error:
-        raise ParameterError(parameter.name, f"{parameter.flag} {text or repr(text)} {error}") from None
-
-
 def _field(name: str, path: str, label: str, *, letter: str = "N", metavar: str = "") -> Parameter:
-    """A parameter that is one field of the experiment: its help, bounds and values are the field's.
+    """Return the parameter of one field of the experiment, with that field's help, bounds and values.
 
     Args:
-        path: of the field in the TOML form, such as ``training.epochs``.
-        letter: stands for the value in the bounds.
-        metavar: what stands for it in a usage line, if not the letter.
+        path: the field's path in the TOML form, such as ``training.epochs``.
+        letter: the letter for the value in the bounds.
+        metavar: the word for the value in a usage line; the letter if it is empty.
     """
     part, _, field = path.partition(".")
     facts = facts_of(type(getattr(Experiment(), part)), field)
@@ -408,35 +327,62 @@ def _field(name: str, path: str, label: str, *, letter: str = "N", metavar: str 
 def _hog_field(
     name: str, field: str, label: str, *, parse: Callable[[str], int] | None = None, bounds: str = ""
 ) -> Parameter:
-    """A field of the HOG features; setting it implies HOG."""
+    """Return the parameter of a field of the HOG features; a change of it turns raw pixels into HOG."""
     facts = facts_of(HogFeatures, field)
-    return Parameter(
-        name=name,
-        metavar="N",
-        label=label,
-        help=f"{facts.help}; implies hog",
-        group="Features",
-        bounds=bounds or facts.bounds(),
-        read=lambda experiment: str(getattr(experiment.features, field, "")),
-        change=with_hog(field, parse or facts.value),
-    )
-
-
-def _dense_field(name: str, field: str, label: str, choices: tuple[str, ...], change: Change) -> Parameter:
-    """A choice that is made for all dense hidden layers together."""
 
     def read(experiment: Experiment) -> str:
-        values = [getattr(layer, field) for layer in dense_layers(experiment.layers)]
-        return all_equal([getattr(value, "name", value) for value in values])
+        return str(getattr(experiment.features, field, ""))
+
+    def change(experiment: Experiment, text: str) -> Experiment:
+        return with_part(_with_features(experiment, "hog"), "features", **{field: (parse or facts.value)(text)})
+
+    text = f"{facts.help}; implies hog"
+    return Parameter(name, "N", label, text, "Features", bounds or facts.bounds(), read, change)
+
+
+def _dense_field(name: str, field: str, label: str, choices: tuple[str, ...]) -> Parameter:
+    """Return the parameter of a field that all dense hidden layers have in common."""
+
+    def named(layer: Layer) -> str:
+        value = getattr(layer, field)
+        return getattr(value, "name", value)
+
+    def change(experiment: Experiment, text: str) -> Experiment:
+        fresh = getattr(Dense.model_validate({"units": 1, field: chosen(text, choices)}), field)
+        _some_blocks(experiment)
+        # an initialiser that is already chosen keeps its arguments
+        layers = [
+            layer.model_copy(update={field: fresh}) if isinstance(layer, Dense) and named(layer) != text else layer
+            for layer in experiment.layers
+        ]
+        return _with_layers(experiment, layers)
+
+    def read(experiment: Experiment) -> str:
+        return _if_all_equal([named(layer) for layer in experiment.layers_of(Dense)])
 
     text = f"{facts_of(Dense, field).help.replace(' function', '')} of the dense hidden layers"
     return Parameter(name, "NAME", label, text, "Network", ", ".join(choices), read, change, choices)
 
 
-def _optimizer_number(name: str, field: str, label: str, *, text: str, limit: str = "", change: Change) -> Parameter:
-    limits = facts_of(SGD, field).bounds() + limit
-    return Parameter(name, "X", label, text, "Optimizer", limits, number_text(field), change)
+def _optimizer_number(name: str, field: str, label: str, text: str, *, limit: str = "", hint: str = "") -> Parameter:
+    """Return the parameter of a number that some optimizers have."""
+    facts = facts_of(SGD, field)
 
+    def read(experiment: Experiment) -> str:
+        value = getattr(experiment.optimizer, field, None)
+        return "" if value is None else f"{value:g}"
+
+    def change(experiment: Experiment, text: str) -> Experiment:
+        value = facts.value(text)
+        if not hasattr(experiment.optimizer, field):
+            has_no = f"does not go with {experiment.optimizer.name}, which has no {field.replace('_', ' ')}"
+            raise ValueError(f"{has_no}{hint}")
+        return with_part(experiment, "optimizer", **{field: value})
+
+    return Parameter(name, "X", label, text, "Optimizer", facts.bounds() + limit, read, change)
+
+
+_WITH_MOMENTUM = listed([name for name, kind in OPTIMIZERS.items() if "momentum" in kind.model_fields])
 
 PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
@@ -447,7 +393,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         group="Dataset",
         bounds="a known name or a folder",
         read=lambda e: e.dataset.name,
-        change=with_dataset,
+        change=_with_dataset,
     ),
     Parameter(
         name="validation",
@@ -457,7 +403,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         group="Dataset",
         bounds="test, or 0 < P < 1",
         read=lambda e: f"{e.dataset.validation}",
-        change=with_validation,
+        change=_with_validation,
         suggestions=("test", "0.1"),
     ),
     _field("limit", "dataset.limit", "Training images"),
@@ -469,7 +415,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         group="Features",
         bounds=" or ".join(FEATURE_KINDS),
         read=lambda e: e.features.kind,
-        change=with_features,
+        change=_with_features,
         choices=FEATURE_KINDS,
     ),
     _hog_field("ppc", "pixels_per_cell", "Pixels per cell", parse=pixels),
@@ -482,8 +428,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         help="filters of the convolutions: one number for all, or one for each",
         group="Network",
         bounds=f"{facts_of(Conv2D, 'filters').bounds()} each",
-        read=lambda e: "x".join(str(layer.filters) for layer in convolutions(e)),
-        change=with_filters,
+        read=lambda e: "x".join(str(layer.filters) for layer in e.layers_of(Conv2D)),
+        change=lambda e, text: _on_convolutions(e, "filters", sizes(text, facts_of(Conv2D, "filters"))),
     ),
     Parameter(
         name="conv-activation",
@@ -492,8 +438,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         help="activation of the convolutions",
         group="Network",
         bounds=", ".join(ACTIVATIONS),
-        read=lambda e: all_equal([layer.activation for layer in convolutions(e)]),
-        change=with_conv_activation,
+        read=lambda e: _if_all_equal([layer.activation for layer in e.layers_of(Conv2D)]),
+        change=lambda e, text: _on_convolutions(e, "activation", [chosen(text, ACTIVATIONS)]),
         choices=ACTIVATIONS,
     ),
     Parameter(
@@ -503,10 +449,10 @@ PARAMETERS: tuple[Parameter, ...] = (
         help="neurons of the dense hidden layers: 250, or 200x100 for two",
         group="Network",
         bounds=f"{facts_of(Dense, 'units').bounds()} each",
-        read=lambda e: "x".join(str(layer.units) for layer in dense_layers(e.layers)),
-        change=with_units,
+        read=lambda e: "x".join(str(layer.units) for layer in e.layers_of(Dense)),
+        change=_with_units,
     ),
-    _dense_field("activation", "activation", "Activation", ACTIVATIONS, with_activation),
+    _dense_field("activation", "activation", "Activation", ACTIVATIONS),
     Parameter(
         name="dropout",
         metavar="P",
@@ -514,10 +460,10 @@ PARAMETERS: tuple[Parameter, ...] = (
         help="dropout after each dense hidden layer; 0 removes it",
         group="Network",
         bounds=facts_of(Dropout, "rate").bounds("P"),
-        read=lambda e: all_equal([f"{rate:g}" for rate in dropout_rates(e)]),
-        change=with_dropout,
+        read=lambda e: _if_all_equal(_dropout_rates(e)),
+        change=_with_dropout,
     ),
-    _dense_field("initializer", "kernel_initializer", "Initialiser", INITIALIZERS, with_initializer),
+    _dense_field("initializer", "kernel_initializer", "Initialiser", INITIALIZERS),
     Parameter(
         name="optimizer",
         metavar="NAME",
@@ -526,29 +472,26 @@ PARAMETERS: tuple[Parameter, ...] = (
         group="Optimizer",
         bounds=", ".join(OPTIMIZERS),
         read=lambda e: e.optimizer.name,
-        change=with_optimizer,
+        change=_with_optimizer,
         choices=tuple(OPTIMIZERS),
     ),
+    _optimizer_number("lr", "learning_rate", "Learning rate", "learning rate of the optimizer", limit=", finite"),
     _optimizer_number(
-        "lr",
-        "learning_rate",
-        "Learning rate",
-        text="learning rate of the optimizer",
-        limit=", finite",
-        change=with_rate,
-    ),
-    _optimizer_number(
-        "momentum", "momentum", "Momentum", text="momentum, for the optimizers that have one", change=with_momentum
+        "momentum",
+        "momentum",
+        "Momentum",
+        "momentum, for the optimizers that have one",
+        hint=f"; {_WITH_MOMENTUM} have",
     ),
     Parameter(
         name="schedule",
         metavar="NAME",
         label="Schedule",
-        help=f"learning rate over epochs: {listed(schedule_forms()).replace(' and ', ' or ')}",
+        help=f"learning rate over epochs: {_A_SCHEDULE}",
         group="Optimizer",
-        bounds=", ".join(schedule_forms()),
-        read=schedule_text,
-        change=with_schedule,
+        bounds=", ".join(SCHEDULE_FORMS),
+        read=_schedule_text,
+        change=_with_schedule,
         suggestions=tuple(schedule.EXAMPLE for schedule in SCHEDULE_KINDS.values()),
     ),
     _field("batch-size", "training.batch_size", "Batch size"),
@@ -562,7 +505,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         group="Training",
         bounds=f"{facts_of(EarlyStopping, 'patience').bounds()}, or none",
         read=lambda e: str(rule.patience) if (rule := e.training.early_stopping) else "none",
-        change=with_patience,
+        change=_with_patience,
         suggestions=("none", "10"),
     ),
     _field("plain-loss", "training.plain_loss", "Plain loss", metavar="on|off"),

@@ -1,12 +1,13 @@
-"""Presets: named experiments in TOML files. Built-in, saved by the user, or any file.
+"""Presets: named experiments in TOML files, built-in, saved by the user, or given by their path.
 
-A preset's file is an experiment's TOML with `title`, `about`, `starter` and `[reference]` beside it. A run's
-`experiment.toml` is the same form, with `preset` naming where it came from.
+A preset's file is an experiment's TOML with `title`, `about` and `[reference]` beside it. A run's `experiment.toml` has
+the same form, with the name of the original preset as `preset`.
 """
 
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
 from collections import Counter
@@ -19,6 +20,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mnist_tui.errors import RequestError
+from mnist_tui.experiment.layers import Dense
+from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment, Problem, SpecError, from_mapping, problems_of, to_mapping, with_part
 from mnist_tui.files import UnreadableFileError, parse_toml, read_text, write_text
 from mnist_tui.paths import NoHomeError, config_folder, path_in_variable, typed_path
@@ -30,19 +33,19 @@ Measured = Literal["running", "evaluated", "unsaid"]
 
 
 class Reference(BaseModel):
-    """The figures that a source published for an experiment; None, or empty, if it does not give them.
+    """The figures that a source published for an experiment; a figure that it does not give is None or empty.
 
     Attributes:
         source: the document's title.
         id: the experiment's name among the sources' experiments.
-        accuracy, loss: on the test set; the mean where `seeds` is above 1.
+        accuracy, loss: on the test set; the mean if `seeds` is above 1.
         train_accuracy, train_loss: on the training set, measured as `train_measured` says.
         train_measured: running: Keras' means over the batches of the last epoch, dropout on. evaluated: after
             training, dropout off. unsaid: the source does not say which.
-        seeds: trainings that the figures are the mean of.
-        per_seed_accuracy, per_seed_loss, per_seed_epochs: one value a training, in the order of the seeds from 0 on.
-        train_seconds: how long one training took on the source's `hardware`.
-        readings: how gaps in the source were filled, a sentence each.
+        seeds: the number of trainings that the figures are the mean of.
+        per_seed_accuracy, per_seed_loss, per_seed_epochs: a value for each training, in the order of the seeds from 0.
+        train_seconds: the duration of one training on the source's `hardware`.
+        readings: the interpretations that filled gaps in the source, a sentence each.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,19 +68,19 @@ class Reference(BaseModel):
 
     @property
     def has_scores(self) -> bool:
-        """Whether there is a score to compare with."""
+        """Whether any score was published."""
         return any(score is not None for score in (self.accuracy, self.loss, self.train_accuracy, self.train_loss))
 
 
 STARTERS = ("raw", "hog", "cnn", "fashion")
 PRESET_BYTES = 1_000_000
-"""The largest preset's file that is read."""
+"""The size of the largest preset file that is read."""
 EDITED = ", edited"
 META = ("title", "about", "preset", "reference")
 
 
 class PresetError(RequestError):
-    """A preset that does not exist, or whose file is not valid; the text names file, line and remedy."""
+    """A preset that does not exist, or whose file is not valid; the message names file, line and remedy."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,9 @@ class Preset:
     """A named experiment.
 
     Attributes:
-        name: what `--preset` takes; for a run, the preset it started from.
+        name: the name for `--preset`; for a run, the name of its original preset.
         origin: built-in, saved, file or run.
-        reference: published figures; only where the experiment is still the source's.
+        reference: published figures, if the experiment is still the source's.
     """
 
     name: str
@@ -100,14 +103,14 @@ class Preset:
 
 
 def edited(preset: Preset, experiment: Experiment) -> Preset:
-    """Return `preset` with another experiment; the published figures stay if the mathematics is the same."""
+    """Return the preset with another experiment, and without published figures if the mathematics is different."""
     if mathematics(experiment) == mathematics(preset.experiment):
         return replace(preset, experiment=experiment)
     return replace(preset, experiment=experiment, title=_edited_title(preset, experiment), about="", reference=None)
 
 
 def _edited_title(preset: Preset, experiment: Experiment) -> str:
-    """Return the preset's title if the layers are unchanged, else a title made of them."""
+    """Return the preset's title, marked as edited, or a title made of the layers if they are changed."""
     before, title = preset.experiment, preset.title
     if not title or title == f"{preset.name}{EDITED}: {sizes(experiment)}":
         return title
@@ -117,22 +120,18 @@ def _edited_title(preset: Preset, experiment: Experiment) -> str:
 
 
 def sizes(experiment: Experiment) -> str:
-    """Return the inputs and the neurons of each dense layer: ``784-250-10``."""
-    from mnist_tui.experiment import complexity
-    from mnist_tui.experiment.parameters import dense_layers
-    from mnist_tui.experiment.shapes import CLASSES
-
-    units = [layer.units for layer in dense_layers(experiment.layers)]
-    return "-".join(map(str, (complexity.of(experiment).inputs, *units, CLASSES)))
+    """Return the numbers of inputs, of each dense layer's neurons, and of outputs: ``784-250-10``."""
+    units = [layer.units for layer in experiment.layers_of(Dense)]
+    return "-".join(map(str, (math.prod(experiment.input_shape), *units, CLASSES)))
 
 
 def mathematics(experiment: Experiment) -> Experiment:
-    """Return the experiment with its seed, program and measurements reset, to compare what is computed."""
+    """Return the experiment with its seed, program and measurements reset, to compare experiments by their results."""
     return with_part(experiment, "training", seed=0, program="auto", plain_loss=False, deterministic=True)
 
 
 def _load(origin: str, path: Path) -> Preset:
-    """Load a preset; a person's one loses its reference if it is no longer the source's experiment."""
+    """Load a preset; a user's preset loses its reference if its experiment is no longer the source's."""
     preset = replace(load_preset(path), origin=origin)
     if origin == "built-in" or preset.reference is None or not preset.reference.id:
         return preset
@@ -150,13 +149,13 @@ def builtin_folder() -> Path:
 
 
 def user_folder() -> Path:
-    """Return the folder of the user's own presets; raise `NoHomeError` if there is no home folder."""
+    """Return the folder of the user's presets; raise `NoHomeError` if there is no home folder."""
     config = path_in_variable("MNIST_TUI_CONFIG")
     return (config.parent if config else config_folder()) / "presets"
 
 
 def _folders() -> list[tuple[str, Path]]:
-    """Return the origins of presets and their folders, built-in ones first; no user's folder without a home folder."""
+    """Return the origins of presets with their folders, the user's last and only if there is a home folder."""
     folders = [("built-in", builtin_folder())]
     with suppress(NoHomeError):
         folders.append(("saved", user_folder()))
@@ -165,7 +164,7 @@ def _folders() -> list[tuple[str, Path]]:
 
 @dataclass(frozen=True)
 class BrokenPreset:
-    """A preset's file that cannot be used; `message` is the sentence that says why."""
+    """A preset's file that cannot be used, with the reason as a sentence."""
 
     name: str
     path: Path
@@ -173,7 +172,7 @@ class BrokenPreset:
 
 
 def read_presets() -> Iterator[Preset | BrokenPreset]:
-    """Read every preset: the starters, the other built-in ones by their folders, the user's own."""
+    """Read every preset: the starters, then the other built-in ones by folder, then the user's."""
     for origin, folder in _folders():
         try:
             paths = _files(folder)
@@ -188,20 +187,20 @@ def read_presets() -> Iterator[Preset | BrokenPreset]:
 
 
 def list_presets() -> Iterator[Preset]:
-    """Return every preset that can be used, in the order of `read_presets`."""
+    """Return the presets that can be used, in the order of `read_presets`."""
     return (preset for preset in read_presets() if isinstance(preset, Preset))
 
 
 @dataclass(frozen=True)
 class PresetGroup:
-    """Presets that belong together under a heading: the starters, a source's, the saved ones; in their order."""
+    """The starters, the presets of one source, or the saved presets, under a heading."""
 
     title: str
     presets: tuple[Preset | BrokenPreset, ...]
 
 
 def grouped(presets: Iterable[Preset | BrokenPreset]) -> tuple[PresetGroup, ...]:
-    """Group presets by where they come from, in the order of `read_presets`; a source's title is the heading."""
+    """Group presets by their origin, in the order of `read_presets`; a source's title is the heading of its presets."""
     by_folder: dict[Path | None, list[Preset | BrokenPreset]] = {}
     root = builtin_folder()
     for preset in presets:
@@ -221,14 +220,14 @@ def _heading(folder: Path | None, root: Path, presets: Iterable[Preset | BrokenP
 
 def _files(folder: Path) -> list[Path]:
     """Return the presets' files below a folder in the order of lists; raise OSError if it cannot be searched."""
-    return sorted(folder.rglob("*.toml"), key=lambda path: _rank(path.relative_to(folder)))
 
+    def rank(file: Path) -> tuple[str, int, list[str | int]]:
+        parent = file.relative_to(folder).parent
+        starter = STARTERS.index(file.stem) if parent == Path() and file.stem in STARTERS else len(STARTERS)
+        parts: list[str | int] = [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", file.stem)]
+        return parent.as_posix().removeprefix("."), starter, parts
 
-def _rank(path: Path) -> tuple[str, int, list[str | int]]:
-    """Return a sort key: by folder, the starters first, numbers in names by their size."""
-    starter = STARTERS.index(path.stem) if path.parent == Path() and path.stem in STARTERS else len(STARTERS)
-    parts = re.split(r"(\d+)", path.stem)
-    return str(path.parent.as_posix()).removeprefix("."), starter, [int(p) if p.isdecimal() else p for p in parts]
+    return sorted(folder.rglob("*.toml"), key=rank)
 
 
 def _unsearchable(folder: Path, error: OSError) -> str:
@@ -236,7 +235,7 @@ def _unsearchable(folder: Path, error: OSError) -> str:
 
 
 def _searched() -> tuple[list[tuple[str, Path]], str]:
-    """Return origin and file of every preset, the user's own first, and a sentence if a folder cannot be searched."""
+    """Return origin and file of every preset, the user's first, and a sentence if a folder cannot be searched."""
     found: list[tuple[str, Path]] = []
     trouble = ""
     for origin, folder in reversed(_folders()):
@@ -248,16 +247,16 @@ def _searched() -> tuple[list[tuple[str, Path]], str]:
 
 
 def names() -> list[str]:
-    """Return the names that `--preset` takes, the built-in ones first."""
+    """Return the names for `--preset`, the built-in ones first."""
     found, _ = _searched()
     return [path.stem for wanted in ("built-in", "saved") for origin, path in found if origin == wanted]
 
 
 def find_preset(name: str) -> Preset:
-    """Return the preset of that name (the user's own before a built-in one), or the one in the file of that path.
+    """Return the preset with a name (the user's before a built-in one), or in the file with a path.
 
     Raises:
-        PresetError: there is none; the nearest names are offered.
+        PresetError: there is no such preset; the message offers the nearest names.
     """
     if name.endswith(".toml") or os.sep in name:
         path = typed_path(name)
@@ -276,13 +275,13 @@ def find_preset(name: str) -> Preset:
 
 
 def load_preset(path: Path, *, follow_links: bool = True) -> Preset:
-    """Read a preset's file; its name is the file's, unless it is a run's.
+    """Read a preset's file; the preset has the file's name, or the name in the file if that is a run's.
 
     Args:
-        follow_links: whether the file may be a symbolic link; a run's may not.
+        follow_links: whether the file may be a symbolic link, which a run's file may not.
 
     Raises:
-        PresetError: the file cannot be read or is not valid, with the line where that is known.
+        PresetError: the file cannot be read or is not valid; the message names the line if it is known.
     """
     try:
         text = read_text(path, PRESET_BYTES, follow_links=follow_links)
@@ -297,7 +296,10 @@ def load_preset(path: Path, *, follow_links: bool = True) -> Preset:
     try:
         return _from_doc(doc, path)
     except SpecError as error:
-        raise PresetError("; ".join(_located(path, text, problem) for problem in error.problems)) from None
+        lines = [line_of(text, problem) for problem in error.problems]
+        located = (f", line {line}" if line else "" for line in lines)
+        found = (f"{path}{place}: {problem}" for place, problem in zip(located, error.problems, strict=True))
+        raise PresetError("; ".join(found)) from None
 
 
 def _from_doc(doc: dict[str, Any], path: Path) -> Preset:
@@ -323,13 +325,8 @@ def _from_doc(doc: dict[str, Any], path: Path) -> Preset:
     )
 
 
-def _located(path: Path, text: str, problem: Problem) -> str:
-    line = line_of(text, problem)
-    return f"{path}{f', line {line}' if line else ''}: {problem}"
-
-
 def line_of(text: str, problem: Problem) -> int | None:
-    """Return the line (from 1) of the key that a problem names; None if it is not known."""
+    """Return the line (from 1) of a problem's key in a preset's TOML; None if it is not found."""
     keys = [part for part in problem.path if isinstance(part, str)]
     positions = [part for part in problem.path if isinstance(part, int)]
     if not keys:
@@ -354,7 +351,7 @@ def line_of(text: str, problem: Problem) -> int | None:
 
 
 def dump_preset(preset: Preset) -> str:
-    """Return the preset's file as text."""
+    """Return the TOML text of the preset's file."""
     import tomlkit
 
     doc = tomlkit.document()
@@ -365,16 +362,16 @@ def dump_preset(preset: Preset) -> str:
             doc[key] = value
     if preset.reference is not None:
         doc["reference"] = preset.reference.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    for key, value in to_mapping(preset.experiment).items():
-        doc[key] = value
+    doc.update(to_mapping(preset.experiment))
     return tomlkit.dumps(doc)
 
 
 def save_preset(preset: Preset, name: str, *, overwrite: bool = False) -> Path:
-    """Save a preset under a name of the user's own.
+    """Save a preset in the user's folder under another name; return the path of its file.
 
     Raises:
-        PresetError: the name is no file name, is taken by a built-in preset, or (without `overwrite`) by another.
+        PresetError: the name cannot be a file's, belongs to a built-in preset or (without `overwrite`) a saved one, or
+            the file cannot be written.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name):
         raise PresetError(f"{name!r} cannot name a preset; letters, digits, dots, hyphens and underscores can")

@@ -1,4 +1,4 @@
-"""Constants (image size, number of classes), and functions that compute the shapes of HOG features and windows."""
+"""The image size, the number of classes, and the arithmetic of the shapes of HOG features and windows."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ def windows(edge: int, window: int, stride: int, padding: str) -> int:
 
 
 def written(shape: Shape) -> str:
-    """Return ``28×28×1`` for ``(28, 28, 1)``."""
+    """Return a shape in words: ``28×28×1`` for ``(28, 28, 1)``."""
     return "×".join(str(size) for size in shape)

@@ -1,13 +1,14 @@
-"""The experiment: a frozen value that says what is trained, on which data, and how; and what is wrong with one that is not valid.
+"""The experiment: a frozen value that says what is trained, on which data, and how; and the checks that it is valid.
 
-It has a TOML form (`from_mapping`, `to_mapping`); files are read and written in `presets`. The name of the preset it
-came from and the published figures belong to the preset, not to the experiment."""
+Its TOML form is made and read here (`from_mapping`, `to_mapping`), files in `presets`. The name of the preset that it
+came from and the published figures belong to the preset, not to the experiment.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -16,11 +17,15 @@ from mnist_tui.experiment.layers import (
     GLOROT_UNIFORM,
     ZEROS,
     BiasInitializer,
+    Dense,
     Dropout,
+    Edge,
     ExperimentPart,
     Initializer,
     Layer,
     LayerError,
+    LayerPart,
+    NonNegative,
     shapes_through,
 )
 from mnist_tui.experiment.optimizers import ConstantSchedule, Optimizer, Ridge, RMSprop, Schedule
@@ -28,6 +33,7 @@ from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE, Shape, hog_blocks, 
 
 Count = Annotated[int, Field(ge=1)]
 MAX_EPOCHS = 1_000_000
+_Kind = TypeVar("_Kind", bound=LayerPart)
 
 
 class DatasetSpec(ExperimentPart):
@@ -52,17 +58,13 @@ class HogFeatures(ExperimentPart):
     """Histograms of oriented gradients (Dalal and Triggs, 2005), blocks normalised by L2-Hys."""
 
     kind: Literal["hog"] = "hog"
-    pixels_per_cell: Annotated[int, Field(ge=1, le=IMAGE_EDGE)] = Field(
-        default=4, description="edge of a HOG cell in pixels"
-    )
+    pixels_per_cell: Edge = Field(default=4, description="edge of a HOG cell in pixels")
     orientations: Annotated[int, Field(ge=1, le=360)] = Field(default=8, description="bins of the gradient's direction")
-    cells_per_block: Annotated[int, Field(ge=1, le=IMAGE_EDGE)] = Field(
-        default=1, description="edge of a HOG block in cells"
-    )
+    cells_per_block: Edge = Field(default=1, description="edge of a HOG block in cells")
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The values by name, as `data.hog.hog_batch` takes them."""
+        """The arguments of `data.hog.hog_batch`."""
         return self.model_dump(exclude={"kind"})
 
     @model_validator(mode="after")
@@ -87,9 +89,10 @@ class OutputSpec(ExperimentPart):
     kernel_initializer: Initializer = Field(default=GLOROT_UNIFORM, description="initialiser of the output's weights")
     bias_initializer: BiasInitializer = Field(default=ZEROS, description="initialiser of the output's biases")
 
-    def weight_shapes(self, inputs: Shape, output: Shape) -> dict[str, Shape]:
-        """Return the shapes of weights and biases, as those of a dense layer."""
-        return {"kernel": (inputs[0], output[0]), "bias": output}
+    @property
+    def layer(self) -> Dense:
+        """The output as a layer like the others."""
+        return Dense(units=CLASSES, activation="softmax").model_copy(update=dict(self))
 
 
 class EarlyStopping(ExperimentPart):
@@ -97,9 +100,7 @@ class EarlyStopping(ExperimentPart):
 
     patience: Count = Field(default=10, description="epochs without improvement before training stops")
     monitor: Literal["val_loss", "val_accuracy"] = Field(default="val_loss", description="the value watched")
-    min_delta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
-        default=0.0, description="smallest change that counts"
-    )
+    min_delta: NonNegative = Field(default=0.0, description="smallest change that counts")
     restore_best_weights: bool = Field(default=True, description="end with the weights of the best epoch")
 
 
@@ -130,7 +131,7 @@ class TrainingSpec(ExperimentPart):
 
 
 class Experiment(ExperimentPart):
-    """All settings of a training: it can be run again from them."""
+    """All settings of a training, enough to repeat it."""
 
     dataset: DatasetSpec = DatasetSpec()
     features: Features = RawFeatures()
@@ -141,19 +142,22 @@ class Experiment(ExperimentPart):
 
     @property
     def input_shape(self) -> Shape:
-        """Shape of one example as it enters the first layer: ``(28, 28, 1)`` or ``(n,)``."""
+        """The shape of one example at the first layer: ``(28, 28, 1)`` or ``(n,)``."""
         if isinstance(self.features, HogFeatures):
-            f = self.features
-            return (hog_length(f.pixels_per_cell, f.orientations, f.cells_per_block),)
+            return (hog_length(**self.features.settings),)
         return (IMAGE_EDGE, IMAGE_EDGE, 1)
 
+    def layers_of(self, kind: type[_Kind]) -> list[_Kind]:
+        """Return the layers of one kind, in order."""
+        return [layer for layer in self.layers if isinstance(layer, kind)]
+
     def shapes(self) -> list[Shape]:
-        """Shapes before the first layer, after each layer, and of the output."""
+        """Return the shapes of one example before the first layer, after each layer, and after the output."""
         return [*shapes_through(self.input_shape, self.layers), (CLASSES,)]
 
     @property
     def trains_in_epochs(self) -> bool:
-        """Whether the network is trained step by step; if not, its output layer is solved in closed form."""
+        """Whether the network is trained in steps; if not, its output layer is solved in closed form."""
         return self.optimizer.TRAINS_IN_EPOCHS
 
     def learning_rate(self, epoch: int) -> float:
@@ -163,19 +167,19 @@ class Experiment(ExperimentPart):
 
 
 def from_mapping(doc: dict[str, Any]) -> Experiment:
-    """Return an experiment from its TOML form.
+    """Return the experiment of a TOML form, completely checked.
 
     Raises:
-        SpecError: with every problem and its place.
+        SpecError: the form is not valid; each problem is named with its place.
     """
     return checked(parsed(doc))
 
 
 def parsed(doc: dict[str, Any]) -> Experiment:
-    """Return an experiment from its TOML form, with valid fields; `checked` finds out whether they fit each other.
+    """Return the experiment of a TOML form; each field is valid, but `checked` tests whether they fit each other.
 
     Raises:
-        SpecError: with every problem and its place.
+        SpecError: a field is not valid; each problem is named with its place.
     """
     try:
         return Experiment.model_validate(doc)
@@ -184,10 +188,10 @@ def parsed(doc: dict[str, Any]) -> Experiment:
 
 
 def checked(experiment: Experiment) -> Experiment:
-    """Return the experiment, after checking that its layers fit each other and that ridge can solve it.
+    """Return the experiment after checking that its layers fit each other, and that its optimizer can train them.
 
     Raises:
-        SpecError: a layer that does not fit, or what a closed form cannot have, with its place.
+        SpecError: a layer or a setting does not fit; each problem is named with its place.
     """
     try:
         shapes = shapes_through(experiment.input_shape, experiment.layers)
@@ -195,28 +199,26 @@ def checked(experiment: Experiment) -> Experiment:
         raise SpecError([Problem(("layers", error.position), str(error))]) from None
     if len(shapes[-1]) != 1:
         raise SpecError([Problem(("layers",), "the output layer takes a vector; end the layers with flatten")])
-    if unsolvable := _closed_form_problems(experiment):
-        raise SpecError(unsolvable)
+    if problems := _closed_form_problems(experiment):
+        raise SpecError(problems)
     return experiment
 
 
 HELD_OUT = 0.2
-"""Share of the training images that chooses among ridges where nobody says otherwise."""
+"""The default share of the training images that chooses among ridges."""
 
 
 def _closed_form_problems(experiment: Experiment) -> list[Problem]:
-    """Return why an experiment cannot be solved in closed form; nothing for one that is trained in steps."""
+    """Return the reasons why ridge cannot solve an experiment; none for an experiment that is trained in steps."""
     optimizer, training = experiment.optimizer, experiment.training
     if not isinstance(optimizer, Ridge):
         return []
     found: list[Problem] = []
     for position, layer in enumerate(experiment.layers):
         if layer.has_weights and (can_be_frozen := getattr(layer, "trainable", None)) is not False:
-            cure = (
-                "freeze this layer (trainable = false) or remove it"
-                if can_be_frozen
-                else "this layer cannot be frozen: remove it"
-            )
+            cure = "freeze this layer (trainable = false) or remove it"
+            if not can_be_frozen:
+                cure = "this layer cannot be frozen: remove it"
             found.append(Problem(("layers", position), f"ridge solves the output layer and trains no other; {cure}"))
     once = "ridge solves the output layer once"
     checks = (
@@ -245,21 +247,21 @@ def to_mapping(experiment: Experiment) -> dict[str, Any]:
 
 
 def with_part(experiment: Experiment, part: str, **values: Any) -> Experiment:
-    """Return the experiment with fields of one part (dataset, features, optimizer, training) changed, not validated."""
+    """Return the experiment with fields of one part changed, not validated: dataset, features, optimizer, training."""
     return experiment.model_copy(update={part: getattr(experiment, part).model_copy(update=values)})
 
 
 def revalidated(experiment: Experiment) -> Experiment:
-    """Validate an experiment that was made by `model_copy(update=…)`, which does not validate, and return it.
+    """Return an experiment that `model_copy(update=…)` has made, after the validation that `model_copy` omits.
 
     Raises:
-        SpecError: with every problem and its place.
+        SpecError: the experiment is not valid; each problem is named with its place.
     """
     return from_mapping(to_mapping(experiment))
 
 
 def cautions(experiment: Experiment) -> tuple[str, ...]:
-    """Return warnings that a person should know before trusting this experiment's figures."""
+    """Return warnings to read before this experiment's figures are trusted."""
     found: list[str] = []
     if experiment.training.early_stopping is not None and experiment.dataset.validation == "test":
         found.append(
@@ -272,17 +274,17 @@ def cautions(experiment: Experiment) -> tuple[str, ...]:
 
 
 LONGEST = 80
-"""Characters of a wrong value that a sentence repeats."""
+"""The number of characters of a wrong value that a message repeats."""
 FieldPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong.
+    """One problem of an experiment.
 
     Attributes:
-        path: keys and list positions of the TOML form (``("layers", 1, "units")``); empty for the whole.
-        message: what is wrong and what would be right, without the path.
+        path: keys and list positions in the TOML form (``("layers", 1, "units")``); empty for the whole.
+        message: the problem and its remedy, without the path.
     """
 
     path: FieldPath
@@ -293,11 +295,7 @@ class Problem:
 
 
 class SpecError(RequestError):
-    """An experiment that is not valid.
-
-    Attributes:
-        problems: each problem with its place; never empty.
-    """
+    """An experiment that is not valid, with at least one problem."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
@@ -305,7 +303,7 @@ class SpecError(RequestError):
 
 
 def dotted(path: FieldPath) -> str:
-    """Return ``layers.1.units`` for ``("layers", 1, "units")``, the form that ``--set`` takes."""
+    """Return the form that ``--set`` takes: ``layers.1.units`` for ``("layers", 1, "units")``."""
     return ".".join(str(part) for part in path)
 
 
@@ -318,7 +316,7 @@ def problems_of(error: ValidationError, doc: Any = None) -> tuple[Problem, ...]:
 
 
 def _path_in(doc: Any, loc: tuple[str | int, ...]) -> FieldPath:
-    """Return `loc` without the tags that pydantic adds for unions: only what exists in `doc`, and the last key."""
+    """Return pydantic's `loc` without its tags of unions: only the keys that exist in `doc`, and the last key."""
     path: list[str | int] = []
     here: Any = doc
     for depth, part in enumerate(loc):
@@ -374,7 +372,6 @@ def _sentence(entry: Any) -> str:
 
 
 def _short(write: Callable[[Any], str], value: Any) -> str:
-    """A value as text of at most LONGEST characters."""
     try:
         text = write(value)
     except ValueError:  # Python writes no number of thousands of digits

@@ -12,10 +12,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from mnist_tui.experiment.complexity import named_parts, weight_shapes
+from mnist_tui.experiment.complexity import named_layers, weight_shapes
 from mnist_tui.experiment.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D
-from mnist_tui.experiment.shapes import CLASSES, Shape, windows
-from mnist_tui.experiment.spec import Experiment, HogFeatures, OutputSpec
+from mnist_tui.experiment.shapes import Shape, windows
+from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.files import read_text
 from mnist_tui.report import markdown
 from mnist_tui.report.contents.one_run import SAMPLE_NOTICE
@@ -190,13 +190,11 @@ def _hog_call(spec: HogFeatures) -> str:
 
 def _architecture(experiment: Experiment) -> str:
     """Return the source code of a `keras.Sequential`, with the arguments that matter after training."""
-    layers = [f"    keras.layers.{_layer(name, part)}," for name, part in named_parts(experiment)]
+    layers = [f"    keras.layers.{_layer(name, part)}," for name, part in named_layers(experiment)]
     return "\n".join(["model = keras.Sequential([", f"    keras.Input({experiment.input_shape}),", *layers, "])"])
 
 
-def _layer(name: str, part: Layer | OutputSpec) -> str:
-    if isinstance(part, OutputSpec):
-        return f'Dense({CLASSES}, activation="softmax", name="output")'
+def _layer(name: str, part: Layer) -> str:
     values = {**{field: getattr(part, field) for field in part.INFERENCE_FIELDS}, "name": name}
     texts = {field: f'"{value}"' if isinstance(value, str) else repr(value) for field, value in values.items()}
     return f"{type(part).__name__}({', '.join(f'{field}={text}' for field, text in texts.items())})"
@@ -243,17 +241,19 @@ def _forward_lines(experiment: Experiment) -> list[str]:
     The lines use `x`, the network's input, and `weights`, a dict of arrays by ``layer/weight``.
     """
     lines: list[str] = []
-    for (name, part), inputs in zip(named_parts(experiment), experiment.shapes(), strict=False):
+    for (name, part), inputs in zip(named_layers(experiment), experiment.shapes(), strict=False):
         lines += FORWARD[type(part)](name, part, inputs)
     return lines
 
 
-def _dense(name: str) -> str:
-    return f'x @ weights["{name}/kernel"] + weights["{name}/bias"]'
-
-
 def _activated(value: str, activation: str) -> str:
-    return f"x = {value}" if activation == "linear" else f"x = {activation}({value})"
+    return value if activation == "linear" else f"{activation}({value})"
+
+
+def _dense(name: str, layer: Dense, _: Shape) -> list[str]:
+    result = "probabilities" if name == "output" else "x"
+    value = f'x @ weights["{name}/kernel"] + weights["{name}/bias"]'
+    return [f"{result} = {_activated(value, layer.activation)}"]
 
 
 def _places(edge: int, stride: int, padding: str, inputs: Sequence[int], fill: str) -> str:
@@ -277,7 +277,7 @@ def _convolved(name: str, layer: Conv2D, inputs: Shape) -> list[str]:
     return [
         f'kernel = weights["{name}/kernel"]',
         f"x = sum(map(np.matmul, {pixels}, kernel.reshape(-1, *kernel.shape[2:])))",
-        _activated(f'x + weights["{name}/bias"]', layer.activation),
+        "x = " + _activated(f'x + weights["{name}/bias"]', layer.activation),
     ]
 
 
@@ -286,13 +286,12 @@ def _pooled(_: str, layer: MaxPooling2D, inputs: Shape) -> list[str]:
     return [f"x = np.max({pixels}, axis=0)"]
 
 
-FORWARD: dict[type[Layer | OutputSpec], Callable[[str, Any, Shape], list[str]]] = {
-    Dense: lambda name, layer, _: [_activated(_dense(name), layer.activation)],
+FORWARD: dict[type[Layer], Callable[[str, Any, Shape], list[str]]] = {
+    Dense: _dense,
     Dropout: lambda *_: [],  # active only during training
     BatchNormalization: _normalised,
     Conv2D: _convolved,
     MaxPooling2D: _pooled,
     Flatten: lambda *_: ["x = x.reshape(len(x), -1)"],
-    OutputSpec: lambda name, *_: [f"probabilities = softmax({_dense(name)})"],
 }
 """For each layer kind, a function of the layer's name, the layer and its input's shape: the forward pass's lines."""

@@ -12,9 +12,8 @@ from zipfile import BadZipFile
 import numpy as np
 
 from mnist_tui.errors import RunError
-from mnist_tui.experiment.complexity import Complexity, layer_names, of
+from mnist_tui.experiment.complexity import Complexity, named_layers, of
 from mnist_tui.experiment.layers import Initializer, Layer
-from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs import first_weights
 from mnist_tui.runs.folder import RunFolder
@@ -38,20 +37,8 @@ def build(experiment: Experiment) -> Any:
     """
     seed, precision = experiment.training.seed, experiment.training.precision
     layers: list[Any] = [keras.Input(experiment.input_shape, dtype="float32", name="input")]
-    for position, (name, layer) in enumerate(zip(layer_names(experiment), experiment.layers, strict=True)):
-        layers.append(_layer(layer, name, seed, position, precision))
-    position = len(experiment.layers)
-    output = experiment.output
-    layers.append(
-        keras.layers.Dense(
-            CLASSES,
-            activation="softmax",
-            kernel_initializer=_initializer(output.kernel_initializer, seed, position, KERNEL),
-            bias_initializer=_initializer(output.bias_initializer, seed, position, BIAS),
-            dtype="float32",
-            name="output",
-        )
-    )
+    for position, (name, layer) in enumerate(named_layers(experiment)):
+        layers.append(_layer(layer, name, seed, position, "float32" if name == "output" else precision))
     return keras.Sequential(layers, name="mnist_tui")
 
 

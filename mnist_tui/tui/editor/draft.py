@@ -17,7 +17,7 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment import parameters
 from mnist_tui.experiment.fields import FieldFacts, facts_in, put
 from mnist_tui.experiment.layers import INITIALIZERS, LAYER_KINDS, Dense, ExperimentPart, Flatten, Layer
-from mnist_tui.experiment.parameters import PARAMETERS, Parameter, dense_layers
+from mnist_tui.experiment.parameters import PARAMETERS, Parameter
 from mnist_tui.experiment.presets import Preset, edited, sizes
 from mnist_tui.experiment.spec import (
     EarlyStopping,
@@ -106,7 +106,7 @@ def _absence(name: str, experiment: Experiment) -> str:
             return "only with HOG"
         case "filters" | "conv-activation" if not any(layer.kind == "conv2d" for layer in experiment.layers):
             return "no convolution"
-        case "activation" | "dropout" | "initializer" if not dense_layers(experiment.layers):
+        case "activation" | "dropout" | "initializer" if not experiment.layers_of(Dense):
             return "no dense hidden layer"
         case "momentum" if not hasattr(experiment.optimizer, "momentum"):
             return f"{experiment.optimizer.name} has no momentum"
