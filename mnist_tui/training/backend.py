@@ -1,4 +1,12 @@
-"""x"""
+"""TensorFlow and Keras: their import, the device and threads, determinism, and examples on the device.
+
+Settings that must precede or follow the import are made here. TensorFlow fixes devices and threads when it starts them,
+so that in a process that trains run after run the first run decides.
+
+On a CPU the same experiment, seed, machine and number of threads always give the same bits. On a GPU they do only with
+TensorFlow's determinism, also for XLA's programs: it takes kernels that add in a fixed order, and chooses no kernel by
+its measured speed. That can cost speed; how much is not measured here.
+"""
 
 from __future__ import annotations
 
@@ -24,18 +32,18 @@ from mnist_tui.runs.devices import usable_cores
 from mnist_tui.training.machine import cpu_name
 
 OPTIONAL = ("jax", "pandas", "scipy", "sklearn")
-"""Packages that TensorFlow and Keras import where they find them and do without where not; no run needs them so.
+"""Packages that TensorFlow and Keras import if they are installed, for features that no run needs.
 
-Keras looks for scikit-learn and pandas to wrap its models for them, TensorFlow's converter for JAX, its older Keras
-for SciPy. On two cores they take 2 of the import's 10 seconds, with JAX 3.5 of 11.3 and 180 MB.
+Keras uses scikit-learn and pandas for wrappers of its models, TensorFlow's converter uses JAX, its older Keras SciPy.
+On two cores they take 2 of the import's 10 seconds, with JAX 3.5 of 11.3 and 180 MB.
 """
-
 TURN_SECONDS = 0.0005
-"""Reading gives Python's lock away every few kilobytes; waiting the usual 5 ms for it makes half a second seven."""
+"""The interval for Python's lock. Reading releases the lock every few kilobytes; with the usual 5 ms to get it back,
+half a second becomes seven."""
 
 
 class Absent(MetaPathFinder):
-    """Make packages that are not yet imported look as if they were not installed, for the thread that enters it.
+    """A context in which packages that are not yet imported seem not to be installed, for the thread that enters it.
 
     Args:
         packages: names of top-level packages.
@@ -62,7 +70,7 @@ class Absent(MetaPathFinder):
 
 @contextmanager
 def short_turns() -> Generator[None]:
-    """Let threads take turns more often while the block runs."""
+    """Let threads alternate more often during the block."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(TURN_SECONDS)
     try:
@@ -74,21 +82,21 @@ def short_turns() -> Generator[None]:
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
-# Neither library has usable types: both are Any on purpose.
+# neither library has usable types
 with Absent(OPTIONAL), short_turns():
     tf: Any = import_module("tensorflow")
     keras: Any = import_module("keras")
 
-# A person's own keras.json may say otherwise.
+# a user's keras.json may have other values
 keras.config.set_floatx("float32")
 keras.config.set_image_data_format("channels_last")
 
 
 def forget() -> None:
-    """Free what Keras and TensorFlow would keep for ever of networks that are no longer used.
+    """Free the memory that Keras and TensorFlow would keep for ever for networks that are no longer used.
 
-    TensorFlow registers the gradient of every all-reduce that an optimizer's update traces, and with it the whole
-    graph and its data: 70 MB for each network trained on MNIST.
+    TensorFlow registers the gradient of every all-reduce in a traced optimizer update, and with it the whole graph and
+    its data: 70 MB for each network trained on MNIST.
     """
     keras.utils.clear_session(free_memory=False)
     registry = import_module("tensorflow.python.framework.ops").gradient_registry
@@ -96,7 +104,7 @@ def forget() -> None:
         del registry._registry[name]
 
 
-# TensorFlow's public module can neither turn determinism off again nor tell whether it is on.
+# TensorFlow's public module can neither turn determinism off again nor report whether it is on
 _determinism: Any = import_module("tensorflow.python.framework.config")
 
 
@@ -117,15 +125,15 @@ class Device:
 
 
 def choose(requested: str, requested_threads: int | None = None) -> Device:
-    """Make TensorFlow use this device, no other GPU, and this many threads.
+    """Make TensorFlow use this device, no other GPU, and this number of threads.
 
     Args:
         requested: auto (the first GPU, else the CPU), cpu, gpu or gpu:N.
-        requested_threads: threads of one operation on the CPU, and operations that run at a time; None for
+        requested_threads: the number of threads of one operation on the CPU, and of simultaneous operations; None for
             TensorFlow's choice.
 
     Raises:
-        DeviceError: there is no such device, or this process has started with another, or with other threads.
+        DeviceError: the device does not exist, or this process has started with another device or number of threads.
     """
     if requested_threads is not None and requested_threads != threads():
         with _before_its_start(f"--threads {requested_threads}", f"over {threads()}"):
@@ -178,14 +186,14 @@ def tf32(device: Device) -> bool | None:
 
 
 def threads() -> int:
-    """Return the number of threads over which TensorFlow spreads one operation on the CPU."""
+    """Return the number of threads of one TensorFlow operation on the CPU."""
     set_here = int(tf.config.threading.get_intra_op_parallelism_threads())
     from_outside = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
     return set_here or (int(from_outside) if from_outside.isdecimal() else 0) or usable_cores()
 
 
 def has_gpus() -> bool:
-    """Return whether TensorFlow sees a GPU; none is started."""
+    """Return whether TensorFlow finds a GPU, without starting it."""
     return bool(tf.config.list_physical_devices("GPU"))
 
 
@@ -193,8 +201,8 @@ class Resident:
     """Labelled examples that stay on the device for a whole training.
 
     Args:
-        features: uint8 ``(n, 28, 28)`` pixels, kept so and brought to 0..1 when used: a quarter of the memory and as
-            fast; or float32 ``(n, length)``.
+        features: float32 ``(n, length)``, or uint8 pixels ``(n, 28, 28)``, which are scaled to 0..1 when they are used:
+            a quarter of the memory, and as fast.
         labels: ``(n,)``, 0 to 9.
     """
 
@@ -209,7 +217,7 @@ class Resident:
 
     @staticmethod
     def inputs(rows: Any) -> Any:
-        """Return the network's inputs for some rows: ``(n, 28, 28, 1)`` in 0..1, or the features as they are."""
+        """Return the network's inputs for some rows: pixels ``(n, 28, 28, 1)`` in 0..1, or unchanged features."""
         if rows.dtype != tf.uint8:
             return rows
         return tf.reshape(tf.cast(rows, tf.float32) / 255.0, (-1, IMAGE_EDGE, IMAGE_EDGE, 1))

@@ -1,8 +1,8 @@
-"""A run's checkpoint: its values, its files, and the thread that writes it beside the training.
+"""A run's checkpoint: its values, its files, and the thread that writes it during the training.
 
-`checkpoint/checkpoint.json` holds all but the arrays and names the npz file beside it that holds those. It is
-replaced only once that file is complete and on the disk; the older arrays are removed after. numpy and JSON alone:
-nothing is pickled, and TensorFlow is not needed.
+`checkpoint/checkpoint.json` holds everything but the arrays, and names the npz file beside it that holds the arrays.
+The JSON file is replaced only when the npz file is complete and on the disk; older arrays are deleted afterwards. Only
+numpy and JSON are used: nothing is pickled, and TensorFlow is not needed.
 """
 
 from __future__ import annotations
@@ -33,11 +33,12 @@ Arrays = tuple[NDArray[Any], ...]
 
 @dataclass(frozen=True)
 class Position:
-    """The position of a training: whole epochs, steps of the next one, and the sums over these steps.
+    """The position of a training: complete epochs, and steps of the next epoch with sums over their images.
 
     Attributes:
-        loss: summed over the epoch's images so far. correct, images: their numbers.
-        seconds: spent in the epoch begun, pauses left out.
+        loss: the sum of the losses of the images.
+        correct: the number of correctly classified images.
+        seconds: the time since the epoch began, without pauses.
     """
 
     epoch: int = 0
@@ -50,10 +51,10 @@ class Position:
 
 @dataclass(frozen=True)
 class BestSoFar:
-    """The best epoch so far (from 1), the monitored value there, and the epochs waited since, for early stopping.
+    """The best epoch so far (from 1), its monitored value, and the number of epochs since, for early stopping.
 
     Attributes:
-        weights: in the model's order; empty where they are not to be restored.
+        weights: the model's weights in order; empty if they are not to be restored.
     """
 
     epoch: int
@@ -64,7 +65,7 @@ class BestSoFar:
 
 @dataclass(frozen=True)
 class Spent:
-    """Seconds that all sessions have taken up to a snapshot: in training without pauses, and in total."""
+    """The seconds of all sessions up to a snapshot: in training without pauses, and in total."""
 
     train: float = 0.0
     total: float = 0.0
@@ -74,14 +75,14 @@ class Spent:
 class TrainingSnapshot:
     """All values that are needed to continue a training as if it had never stopped.
 
-    The order of the images and the learning rates of the epochs to come follow from the experiment alone.
+    The order of the images and the learning rates of later epochs follow from the experiment alone.
 
     Attributes:
-        model, optimizer: every variable, seeds' states included, in Keras' order.
-        learning_rate: of the epoch begun; of the one before where none is.
+        model, optimizer: every variable, with the states of seeds, in Keras' order.
+        learning_rate: the rate of the epoch in progress, else of the epoch before.
         best: None without early stopping or before the first epoch's end.
-        best_epoch, best_loss: the lowest validation loss so far; 0 and None before there is one.
-        spent: the seconds that led to this snapshot.
+        best_epoch, best_loss: the epoch with the lowest validation loss so far, and that loss; 0 and None at first.
+        spent: the seconds up to this snapshot.
     """
 
     position: Position
@@ -100,10 +101,10 @@ FORMAT = 1
 
 
 def save(folder: Path, snapshot: TrainingSnapshot) -> None:
-    """Write a snapshot as the folder's checkpoint, safe on the disk when this returns.
+    """Write a snapshot as the folder's checkpoint; it is on the disk when this function returns.
 
     Raises:
-        OSError: it cannot be written; the one before is whole.
+        OSError: it cannot be written; the checkpoint before it is still complete.
     """
     folder.mkdir(exist_ok=True)
     position, best = snapshot.position, snapshot.best
@@ -121,7 +122,7 @@ def save(folder: Path, snapshot: TrainingSnapshot) -> None:
         "learning_rate": snapshot.learning_rate,
         "model": list(snapshot.model_names),
         "optimizer": list(snapshot.optimizer_names),
-        "best": None if best is None else {"epoch": best.epoch, "value": best.value, "waited": best.waited},
+        "best": best and {"epoch": best.epoch, "value": best.value, "waited": best.waited},
         "best_epoch": snapshot.best_epoch,
         "best_loss": snapshot.best_loss,
         "spent": asdict(snapshot.spent),
@@ -144,7 +145,7 @@ def load(folder: Path) -> TrainingSnapshot:
     """Read the folder's checkpoint.
 
     Raises:
-        RunError: there is none, or it cannot be read.
+        RunError: the folder has no checkpoint, or it cannot be read.
     """
     if not exists(folder):
         raise RunError(f"there is no checkpoint in {folder}")
@@ -154,14 +155,14 @@ def load(folder: Path) -> TrainingSnapshot:
             raise RunError(f"{folder / POINTER} is of format {document['format']}; this version reads {FORMAT}")
         arrays = read_arrays(folder / Path(document["arrays"]).name)
         return _snapshot(document, arrays)
+    except RunError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, RunError):
-            raise
         raise RunError(f"the checkpoint in {folder} cannot be read: {error}") from None
 
 
 def load_of_live_run(folder: Path) -> TrainingSnapshot:
-    """Do the same as `load`, but try again for half a second: a worker may be replacing the checkpoint."""
+    """Read the folder's checkpoint as `load` does, but try again for half a second: a worker may be replacing it."""
     for _ in range(4):
         try:
             return load(folder)
@@ -174,10 +175,10 @@ WeightsSource = Literal["model", "checkpoint"]
 
 
 def newest_weights(folder: RunFolder) -> WeightsSource:
-    """Return where the newest weights are: in the model file of a run that has ended well, else in the checkpoint.
+    """Return the source of a run's newest weights: the model file if the run has ended well, else the checkpoint.
 
     Raises:
-        RunError: there are none.
+        RunError: the run has saved no weights.
     """
     state, in_checkpoint = folder.state(), exists(folder.checkpoint)
     if folder.model_file.exists() and (state in ("finished", "stopped", "diverged") or not in_checkpoint):
@@ -190,36 +191,36 @@ def newest_weights(folder: RunFolder) -> WeightsSource:
 
 
 def _snapshot(document: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> TrainingSnapshot:
+    model, optimizer, best_weights = (
+        tuple(arrays[name] for name in sorted(arrays) if name.startswith(f"{kind}-"))
+        for kind in ("model", "optimizer", "best")
+    )
     best = document["best"]
     return TrainingSnapshot(
         position=Position(**document["position"]),
-        model=_in_order("model", arrays),
+        model=model,
         model_names=tuple(document["model"]),
-        optimizer=_in_order("optimizer", arrays),
+        optimizer=optimizer,
         optimizer_names=tuple(document["optimizer"]),
         learning_rate=document["learning_rate"],
-        best=None if best is None else BestSoFar(**best, weights=_in_order("best", arrays)),
+        best=None if best is None else BestSoFar(**best, weights=best_weights),
         best_epoch=document["best_epoch"],
         best_loss=document["best_loss"],
         spent=Spent(**document.get("spent", {})),
     )
 
 
-def _in_order(kind: str, arrays: dict[str, NDArray[Any]]) -> Arrays:
-    return tuple(arrays[name] for name in sorted(arrays) if name.startswith(f"{kind}-"))
-
-
 LEAST_SECONDS, MOST_SHARE = 5.0, 0.03
-"""Least time between two checkpoints that nobody requested, and the share of the training's time they may take."""
+"""The least time between two checkpoints that nobody requested, and their largest share of the training's time."""
 
 
 class CheckpointWriter:
-    """Write one run's checkpoints in a thread; errors become warnings, for a full disk must not end a training.
+    """A thread that writes one run's checkpoints; errors become warnings, because a full disk must not end a training.
 
     Args:
-        folder: the run's; the caller holds its lock.
-        reporter: reports each checkpoint once it is complete, and errors.
-        take: takes a snapshot, None for nothing to save; called in the caller's thread.
+        folder: the run's folder, whose lock the caller holds.
+        reporter: reports each complete checkpoint, and errors.
+        take: returns a snapshot, or None for nothing to save; called in the caller's thread.
     """
 
     def __init__(
@@ -241,7 +242,7 @@ class CheckpointWriter:
 
     @property
     def seconds(self) -> float:
-        """Least seconds between two checkpoints that nobody requested; they follow from the last one's cost."""
+        """The least seconds between two checkpoints that nobody requested, from the cost of the last one."""
         return max(LEAST_SECONDS, (self._taking + self._written) / MOST_SHARE)
 
     def save_if_due(self) -> None:
@@ -250,7 +251,7 @@ class CheckpointWriter:
             self._offer()
 
     def save(self) -> str:
-        """Write a checkpoint now and wait until it is written; return (and report) why it could not be, or ""."""
+        """Write a checkpoint and wait until it is written; return the reason for a failure, which is also reported."""
         self._requested = True
         self._offer()
         with self._changed:
@@ -300,7 +301,7 @@ class CheckpointWriter:
     def _write(self, snapshot: TrainingSnapshot) -> str:
         began, position = time.thread_time(), snapshot.position
         try:
-            # Whatever a checkpoint outlasts, the epochs that led to it must too.
+            # a checkpoint must never be newer on the disk than the epochs that led to it
             for path in (self._folder.events_file, self._folder.predicted_file):
                 if path.exists():
                     sync(path)

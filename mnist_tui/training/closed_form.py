@@ -1,14 +1,14 @@
-"""Solve the output layer in closed form: ridge least squares, the ridge chosen on held-out images.
+"""Solve the output layer in closed form: ridge least squares, with the ridge chosen on held-out images.
 
-The network's output stays softmax: the solved weights and biases are divided by a temperature, which makes
-probabilities of the linear scores and leaves every image's most probable class as it is.
+The network's output stays softmax. The solved weights and biases are divided by a temperature, which turns the linear
+scores into probabilities and does not change any image's most probable class.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,17 +24,14 @@ from mnist_tui.training.evaluation import Scores
 from mnist_tui.wording import counted
 
 Solution = NDArray[np.float64]
-"""``(length + 1, 10)``: a row of weights for each feature, and the biases."""
+"""``(length + 1, 10)``: a row of weights for each feature, then the biases."""
 COLDEST, HOTTEST = 1e-3, 1e3
 
 
 class NormalEquations:
-    """XᵀX and XᵀY of all rows added so far, X with a column of ones for the biases, Y one-hot.
+    """XᵀX and XᵀY of all rows added so far, where X has a column of ones for the biases and Y is one-hot.
 
-    They take (length + 1)² float64 values of memory, however many rows there are.
-
-    Args:
-        length: features of a row.
+    The memory is that of (length + 1)² float64 values, however many rows of `length` features are added.
     """
 
     def __init__(self, length: int) -> None:
@@ -48,10 +45,10 @@ class NormalEquations:
         self._moments += rows.T @ np.eye(CLASSES)[labels]
 
     def solution(self, ridge: float) -> Solution:
-        """Return W and b with the least Σ ‖W x + b − y‖² + ridge · ‖W‖² over the rows, by Cholesky factorisation.
+        """Return W and b that minimise Σ ‖W x + b − y‖² + ridge · ‖W‖² over the rows, by Cholesky factorisation.
 
         Raises:
-            RequestError: the ridge is so small that the equations cannot be told from singular ones.
+            RequestError: the ridge is so small that the equations are singular to working precision.
         """
         from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
@@ -69,20 +66,20 @@ class NormalEquations:
 
 
 def with_ones(features: NDArray[Any]) -> NDArray[np.float64]:
-    """Return features ``(n, length)`` with a column of ones behind them, float64."""
+    """Return features ``(n, length)`` followed by a column of ones, float64 ``(n, length + 1)``."""
     rows = np.ones((len(features), features.shape[1] + 1))
     rows[:, :-1] = features
     return rows
 
 
 def temperature(scores: NDArray[np.float64], labels: NDArray[Any]) -> float:
-    """Return the temperature T with the least cross-entropy of softmax(scores / T) (Guo et al., 2017).
+    """Return the temperature T from COLDEST to HOTTEST with the least cross-entropy of softmax(scores / T).
 
-    The cross-entropy is convex in 1/T, so that its slope has one zero. Where it has none between COLDEST and HOTTEST,
-    the better of the two is taken; it is above 0 in any case, so that no image's most probable class changes.
+    The method is that of Guo et al. (2017); the cross-entropy is convex in 1/T, so that its slope has one zero at most.
 
     Args:
-        scores: ``(n, 10)``. labels: ``(n,)``, the true classes.
+        scores: ``(n, 10)``.
+        labels: ``(n,)``, the true classes.
     """
     from scipy.optimize import brentq
 
@@ -102,11 +99,10 @@ def temperature(scores: NDArray[np.float64], labels: NDArray[Any]) -> float:
 
 
 BLOCK = 2048
-"""Images whose products are added at once, so that an order waits no longer than a moment."""
-PROGRAM = "closed-form"
+"""Images whose products are added at once, so that a command waits only for a moment."""
 
-Tell = Callable[[int, int, str, str], None]
-"""Receives progress: done, total, unit, and what is being done."""
+OnStep = Callable[[int, int, str, str], None]
+"""Receives the progress: the amount done, the whole amount, its unit, and the present step in words."""
 
 
 @dataclass
@@ -114,35 +110,27 @@ class ClosedForm(Trainer):
     """Solve the output layer of an experiment; the optimizer is saved with the model, never used.
 
     Args:
-        train, held_out: the training images without and with a part in the choice; None where none are held out.
-        threads: of numpy's and scipy's linear algebra.
-        tell: receives the progress.
+        train: the training images for the equations.
+        held_out: the training images that choose the ridge; None if there are none.
+        threads: the number of threads of numpy's and scipy's linear algebra.
+        on_step: receives the progress.
     """
 
-    RESUMABLE: ClassVar[bool] = False
     train: Resident
     held_out: Resident | None
     threads: int
-    tell: Tell
+    on_step: OnStep
     _results: dict[str, Any] = field(init=False, default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
+        self.steps, self.program_name = 1, "closed-form"
         self.optimizer.build(self.model.trainable_variables)
         *self._hidden, self._output = self.model.layers
         self._block = min(BLOCK, self.scorer.block)
         self._images = self.train.count + (self.held_out.count if self.held_out else 0)
         self._features = tf.function(self._hidden_output, autograph=False).get_concrete_function(self.train.row_spec)
 
-    @property
-    def steps(self) -> int:
-        return 1
-
-    @property
-    def program_name(self) -> str:
-        return PROGRAM
-
     def run(self) -> Iterator[Progress | EpochEnded | None]:
-        """Solve; yield None between blocks of images, and EpochEnded at the end."""
         if self.outcome is not None:
             return
         from threadpoolctl import threadpool_limits
@@ -151,7 +139,6 @@ class ClosedForm(Trainer):
             yield from self._solved()
 
     def further_results(self) -> dict[str, Any]:
-        """Return the ridge, how it was chosen, and the temperature, under the key ``closed_form``."""
         return self._results
 
     def _solved(self) -> Iterator[EpochEnded | None]:
@@ -162,7 +149,7 @@ class ClosedForm(Trainer):
         yield from self._add(equations, self.train, 0)
         solutions: list[Solution] = []
         for ridge in optimizer.ridges:
-            self.tell(len(solutions), len(optimizer.ridges), "ridges", "solving: one solution for each ridge")
+            self.on_step(len(solutions), len(optimizer.ridges), "ridges", "solving: one solution for each ridge")
             solutions.append(equations.solution(ridge))
             yield None
         chooser = self.held_out or self.train
@@ -192,7 +179,7 @@ class ClosedForm(Trainer):
         text = f"solved over {counted(self._images, 'image')} with ridge {ridge:g}{among}"
         self.outcome = TrainingOutcome("finished", text)
         seconds = max(self.clock() - began, 1e-9)
-        # the figures of the one epoch are those of the solution without the held-out images
+        # these figures belong to the solution without the held-out images
         yield EpochEnded(
             epoch=1,
             loss=train.loss,
@@ -206,25 +193,25 @@ class ClosedForm(Trainer):
         )
 
     def _add(self, equations: NormalEquations, examples: Resident, before: int) -> Generator[None, None, None]:
-        """Add the examples to the equations, which hold `before` images already."""
+        """Add the examples to the equations; `before` images are already added."""
         for features, labels, done in self._blocks(examples):
             equations.add(features, labels)
-            self.tell(before + done, self._images, "images", "solving: normal equations")
+            self.on_step(before + done, self._images, "images", "solving: normal equations")
             yield None
 
     def _linear_scores(
         self, examples: Resident, solutions: NDArray[np.float64]
     ) -> Generator[None, None, list[NDArray[np.float64]]]:
-        """Return the linear scores of each of the solutions, which stand side by side: ``(n, 10)`` each."""
+        """Return the linear scores ``(n, 10)`` of each solution; `solutions` has their columns side by side."""
         blocks: list[NDArray[np.float64]] = []
         for features, _, done in self._blocks(examples):
             blocks.append(with_ones(features) @ solutions)
-            self.tell(done, examples.count, "images", "solving: choosing ridge and temperature")
+            self.on_step(done, examples.count, "images", "solving: choosing ridge and temperature")
             yield None
         return np.split(np.concatenate(blocks), solutions.shape[1] // CLASSES, axis=1)
 
     def _blocks(self, examples: Resident) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int32], int]]:
-        """Yield what enters the output layer, the labels, and how many images are done with these."""
+        """Yield the output layer's inputs, the labels, and the number of images done, block by block."""
         for first in range(0, examples.count, self._block):
             last = min(first + self._block, examples.count)
             yield self._features(examples.rows[first:last]).numpy(), examples.labels[first:last].numpy(), last
@@ -242,4 +229,4 @@ class ClosedForm(Trainer):
 
     def _scored(self, examples: Resident, what: str) -> Generator[None, None, tuple[Scores, list[Any]]]:
         text = f"solving: {what} scores"
-        return self.scorer.score(examples, lambda done: self.tell(done, examples.count, "images", text))
+        return self.scorer.score(examples, lambda done: self.on_step(done, examples.count, "images", text))

@@ -1,4 +1,4 @@
-"""x"""
+"""The base of all ways to find an experiment's weights, and the epoch loop: training along gradients."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from mnist_tui.wording import counted
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """The end of a training: its state (finished, diverged, stopped) and the reason in words."""
+    """The end of a training: the state (finished, diverged or stopped) and the reason in words."""
 
     state: str
     reason: str
@@ -34,65 +34,55 @@ class TrainingOutcome:
 
 @dataclass
 class Trainer(ABC):
-    """A way to find an experiment's weights: `engine.Training` or `closed_form.ClosedForm`.
+    """The base of `Training` and `closed_form.ClosedForm`, two ways to find an experiment's weights.
 
-    A trainer has no files, no commands and no clock of its own. `run` is a generator that yields several times a
-    second; between two of its values the caller decides whether to continue, to wait, to take a snapshot or to stop.
+    A trainer has no files, no commands and no clock. `run` is a generator that yields several times a second; between
+    two of its values the caller decides whether to continue, to wait, to take a snapshot or to stop.
 
     Args:
-        model, optimizer: Keras' own; the optimizer is saved with the model.
-        scorer: of the model.
-        validation: images that the figures of an epoch are measured on.
-        clock: seconds, standing still during pauses.
+        model, optimizer: Keras' objects; the optimizer is saved with the model.
+        scorer: a scorer of the model.
+        validation: the images for the figures of an epoch.
+        clock: returns seconds without pauses.
 
     Attributes:
-        RESUMABLE: whether it can go on from a checkpoint; without that a stop before its end leaves nothing to save.
-        position: how far it is; true whenever `run` has yielded.
-        outcome: None until it has come to its own end.
-        best_epoch: the epoch with the lowest validation loss so far, from 1; 0 before there is one.
-        probabilities: of the validation images after the newest epoch, in order: tensors ``(rows, 10)``.
+        RESUMABLE: whether it can continue from a checkpoint; if not, a stop before the end leaves nothing to save.
+        steps: the number of steps of an epoch.
+        program_name: the kind of program, for `ModelBuilt`.
+        position: the progress, correct whenever `run` has yielded.
+        outcome: None until the training has ended by itself.
+        best_epoch: the epoch with the lowest validation loss so far, from 1; 0 before the first epoch has ended.
+        probabilities: those of the validation images after the newest epoch, in order: tensors ``(rows, 10)``.
     """
 
-    RESUMABLE: ClassVar[bool]
+    RESUMABLE: ClassVar[bool] = False
     experiment: Experiment
     model: Any
     optimizer: Any
     scorer: Scorer
     validation: Resident
     clock: Callable[[], float]
+    steps: int = field(init=False)
+    program_name: str = field(init=False)
     position: Position = field(init=False, default_factory=Position)
     outcome: TrainingOutcome | None = field(init=False, default=None)
     best_epoch: int = field(init=False, default=0)
     probabilities: list[Any] = field(init=False, default_factory=list[Any])
 
-    @property
-    @abstractmethod
-    def steps(self) -> int:
-        """Steps of an epoch."""
-
-    @property
-    @abstractmethod
-    def program_name(self) -> str:
-        """The kind of program that computes it, for `ModelBuilt`."""
-
     @abstractmethod
     def run(self) -> Iterator[Progress | EpochEnded | None]:
-        """Train from `position` to the end.
-
-        Yields:
-            Progress after some steps, EpochEnded after each epoch; None where there is nothing to report.
-        """
+        """Train from `position` to the end; yield Progress after some steps, EpochEnded after each epoch, or None."""
 
     def extend(self, experiment: Experiment) -> None:
-        """Train up to the last epoch of `experiment`, which differs from the present one in nothing else."""
+        """Continue to the last epoch of an experiment that differs from the present one only in its epochs."""
         self.experiment, self.outcome = experiment, None
 
     def snapshot(self) -> TrainingSnapshot | None:
-        """Return the values that a checkpoint keeps, copied off the device; None if it is not resumable."""
+        """Return the values for a checkpoint, copied off the device; None if the trainer is not resumable."""
         return None
 
     def resume(self, folder: Path) -> TrainingSnapshot | None:
-        """Go on from the checkpoint in a folder, and return it; do nothing and return None if there is none.
+        """Continue from the checkpoint in a folder and return it; do nothing and return None if there is none.
 
         Raises:
             RunError: the checkpoint cannot be read, or is another model's.
@@ -100,22 +90,22 @@ class Trainer(ABC):
         return None
 
     def restore_best(self) -> int:
-        """Put the best epoch's weights back if early stopping is to do so; return that epoch, else 0."""
+        """Restore the best epoch's weights if early stopping demands it; return that epoch, else 0."""
         return 0
 
     def further_results(self) -> dict[str, Any]:
-        """Return the results that only this trainer has, under keys of its own."""
+        """Return results that only this kind of trainer has, for `results.json`."""
         return {}
 
 
-CHUNK_SECONDS = 0.12
-GROWTH = 4
+CHUNK_SECONDS, GROWTH = 0.12, 4
+"""The length of a chunk of steps, and how much longer the next chunk may be at most."""
 DIVERGED_LOSS = 100 * math.log(CLASSES)
-"""A hundred times the loss of guessing: saturated units can be this wrong for ever without reaching nan."""
+"""A hundred times the loss of guessing; saturated units can be this wrong for ever without reaching nan."""
 
 
 class EarlyStop:
-    """Early stopping (Prechelt, 1998) with Keras' rules: watch the validation scores of the epochs."""
+    """The state of early stopping (Prechelt, 1998) by Keras' rules, from the validation scores of the epochs."""
 
     def __init__(self, spec: EarlyStopping) -> None:
         self.spec = spec
@@ -136,9 +126,9 @@ class EarlyStop:
 
     @property
     def outcome(self) -> TrainingOutcome:
-        """The end of a training that this rule has stopped."""
+        """The outcome of a training that early stopping has ended."""
         assert self.best is not None
-        name = {"val_loss": "validation loss", "val_accuracy": "validation accuracy"}[self.spec.monitor]
+        name = self.spec.monitor.replace("val_", "validation ")
         kept = ", whose weights were restored" if self.best.weights else ""
         text = f"the {name} has not improved for {counted(self.spec.patience, 'epoch')} since epoch {self.best.epoch}"
         return TrainingOutcome("finished", f"early stopping: {text}{kept}")
@@ -146,11 +136,11 @@ class EarlyStop:
 
 @dataclass
 class Training(Trainer):
-    """Train an experiment along gradients, epoch by epoch.
+    """The epoch loop: train an experiment along gradients, in chunks of steps.
 
     Args:
-        program: runs the steps; it has built the optimizer.
-        train_count: training images.
+        program: the program of the steps, which has built the optimizer.
+        train_count: the number of training images.
         plain: training examples to score after each epoch, dropout off; None for none.
     """
 
@@ -166,24 +156,16 @@ class Training(Trainer):
     def __post_init__(self) -> None:
         stopping = self.experiment.training.early_stopping
         self._early = EarlyStop(stopping) if stopping else None
-
-    @property
-    def steps(self) -> int:
-        return -(-self.train_count // self.experiment.training.batch_size)
-
-    @property
-    def program_name(self) -> str:
-        return self.program.name
+        self.steps = -(-self.train_count // self.experiment.training.batch_size)
+        self.program_name = self.program.name
 
     def run(self) -> Iterator[Progress | EpochEnded | None]:
-        """Train from `position` to the last epoch, or until it diverges or early stopping ends it."""
-        while self.position.epoch < self.experiment.training.epochs and self.outcome is None:
+        while self.outcome is None and self.position.epoch < self.experiment.training.epochs:
             yield from self._epoch(self.position.epoch)
         if self.outcome is None:
             epochs = self.experiment.training.epochs
-            self.outcome = TrainingOutcome(
-                "finished", f"all {epochs} epochs done" if epochs > 1 else "its one epoch done"
-            )
+            done = f"all {epochs} epochs done" if epochs > 1 else "its one epoch done"
+            self.outcome = TrainingOutcome("finished", done)
 
     def _epoch(self, epoch: int) -> Iterator[Progress | EpochEnded | None]:
         rate = self._rate = self._rate_of(epoch)
@@ -195,9 +177,7 @@ class Training(Trainer):
                 return
         trained = max(self.clock() - began, 1e-9)
         validation, self.probabilities = yield from self._scored(self.validation, began)
-        plain = None
-        if self.plain is not None:
-            plain, _ = yield from self._scored(self.plain, began)
+        plain, _ = (yield from self._scored(self.plain, began)) if self.plain else (None, None)
         done, seconds = self.position, self.clock() - began
         loss = done.loss / done.images
         self._end_epoch(epoch + 1, loss, validation)
@@ -216,7 +196,7 @@ class Training(Trainer):
         )
 
     def _rate_of(self, epoch: int) -> float:
-        """Return the learning rate of an epoch; an epoch that was begun under another plan keeps its rate."""
+        """Return the learning rate of an epoch; an epoch begun before an extension keeps its rate."""
         planned = self.experiment.learning_rate(epoch)
         if not self.position.step or self._rate is None or np.float32(self._rate) == np.float32(planned):
             return planned
@@ -262,10 +242,7 @@ class Training(Trainer):
             self.outcome = TrainingOutcome("diverged", f"the validation loss of epoch {epoch} is not a finite number")
 
     def extend(self, experiment: Experiment) -> None:
-        """Train up to the last epoch of `experiment`, which differs in nothing else.
-
-        Early stopping that had ended the training begins to wait anew; the best weights so far stay the best.
-        """
+        # early stopping that had ended the training begins to wait anew; the best weights stay the best
         if self.outcome is not None and self._early is not None and self._early.best is not None:
             self._early.best = replace(self._early.best, waited=0)
         super().extend(experiment)
@@ -308,7 +285,7 @@ class Training(Trainer):
         return snapshot
 
     def restore(self, snapshot: TrainingSnapshot) -> None:
-        """Continue where `snapshot` was taken, of the same experiment or of one with another number of epochs."""
+        """Continue from a snapshot of the same experiment, or of one that differs only in its epochs."""
         variables = (*self.model.variables, *self.optimizer.variables)
         for variable, value in zip(variables, (*snapshot.model, *snapshot.optimizer), strict=True):
             variable.assign(value)

@@ -1,4 +1,4 @@
-"""Score many images with dropout off, and evaluate the trained model on the test and training images."""
+"""Score a model on many images with dropout off, and evaluate the trained model on the test and training images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_ROWS = 10_000
 
 @dataclass(frozen=True)
 class Scores:
-    """Loss and accuracy (means) and counts (rows true, columns predicted) of some images, dropout off."""
+    """Mean loss, accuracy, and confusion matrix (rows true, columns predicted) on some images, dropout off."""
 
     loss: float
     accuracy: float
@@ -34,8 +34,8 @@ class Scorer:
 
     Args:
         model: a Keras model.
-        like: examples of the kind to be scored.
-        largest_layer: values of the model's largest activation for one image; bounds a block's memory.
+        like: examples of the same shape and type as those to be scored.
+        largest_layer: the number of values of the model's largest activation for one image, to limit a block's memory.
     """
 
     def __init__(self, model: Any, like: Resident, largest_layer: int) -> None:
@@ -54,7 +54,7 @@ class Scorer:
             on_images: receives the number of images scored so far, before each yield.
 
         Returns:
-            The scores, and the probabilities: tensors ``(rows, 10)``.
+            The scores, and the probabilities of each block, a tensor ``(rows, 10)``.
         """
         loss, confusion, blocks = 0.0, np.zeros((CLASSES, CLASSES), np.int64), list[Any]()
         for first in range(0, examples.count, self.block):
@@ -68,7 +68,7 @@ class Scorer:
         return Scores(loss / examples.count, int(confusion.trace()) / examples.count, confusion), blocks
 
     def score_all(self, examples: Resident, on_images: Callable[[int], None]) -> tuple[Scores, NDArray[np.float32]]:
-        """Do the same as `score` without interruption; the probabilities are one array ``(n, 10)``."""
+        """Return the same as `score`, without interruption and with the probabilities in one array ``(n, 10)``."""
         scoring = self.score(examples, on_images)
         while True:
             try:
@@ -87,11 +87,11 @@ class Scorer:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's figures with dropout off.
+    """A model's scores on the test and the training images, dropout off.
 
     Attributes:
-        test, train: on the test and on the training images.
-        probabilities: float32 ``(n, 10)`` for the test images. labels: ``(n,)``, the true classes.
+        probabilities: those of the test images, float32 ``(n, 10)``.
+        labels: the true classes of the test images, ``(n,)``.
     """
 
     test: Scores
@@ -106,27 +106,25 @@ class Evaluation:
 
     @property
     def macro_f1(self) -> float:
-        """Mean F1 over the classes that occur, as a true class or as a predicted one."""
-        found = [f1 for f1 in self._f1() if f1 is not None]
-        return sum(found) / len(found)
+        """The mean F1 over the classes that occur, as a true class or as a predicted one."""
+        known = [f1 for f1 in self._f1() if f1 is not None]
+        return sum(known) / len(known)
 
     def per_class(self, class_names: tuple[str, ...]) -> list[dict[str, Any]]:
         """Return each class's precision, recall, F1 and number of test images; 0 if a ratio has no denominator."""
         matrix = self.confusion()
-        columns = zip(class_names, precisions(matrix), recalls(matrix), self._f1(), matrix, strict=True)
+        ratios = zip(precisions(matrix), recalls(matrix), self._f1(), strict=True)
         return [
             {
                 "class": name,
-                "precision": precision or 0.0,
-                "recall": recall or 0.0,
-                "f1": f1 or 0.0,
+                **{key: value or 0.0 for key, value in zip(("precision", "recall", "f1"), values, strict=True)},
                 "support": sum(row),
             }
-            for name, precision, recall, f1, row in columns
+            for name, values, row in zip(class_names, ratios, matrix, strict=True)
         ]
 
     def confusion(self) -> list[list[int]]:
-        """Return the counts on the test images, rows true, columns predicted."""
+        """Return the confusion matrix of the test images: counts, rows true, columns predicted."""
         cells = self.labels.astype(np.int64) * CLASSES + self.predicted
         return np.bincount(cells, minlength=CLASSES**2).reshape(CLASSES, CLASSES).tolist()
 
@@ -137,30 +135,23 @@ class Evaluation:
         return [2 * hit / both if both else None for hit, both in zip(hits, occurrences, strict=True)]
 
 
-def evaluate(
-    scorer: Scorer,
-    test: Resident,
-    train: Resident,
-    labels: NDArray[np.integer],
-    on_progress: Callable[[int, int], None],
-) -> Evaluation:
+def evaluate(scorer: Scorer, test: Resident, train: Resident, on_progress: Callable[[int, int], None]) -> Evaluation:
     """Score the model on the test and the training images.
 
     Args:
-        labels: the test images' classes.
-        on_progress: receives the images done and the images altogether, after each block.
+        on_progress: receives the number of images done, and of all images, after each block.
     """
     total = test.count + train.count
     test_scores, probabilities = scorer.score_all(test, lambda done: on_progress(done, total))
     train_scores, _ = scorer.score_all(train, lambda done: on_progress(test.count + done, total))
-    return Evaluation(test_scores, train_scores, probabilities, labels)
+    return Evaluation(test_scores, train_scores, probabilities, test.labels.numpy())
 
 
 def save_predictions(path: Path, evaluation: Evaluation, images: NDArray[np.uint8]) -> None:
-    """Write `predictions.npz`.
+    """Write `predictions.npz`: the test images' `probabilities` and `labels`, and the misclassified ones.
 
-    It holds `probabilities` float32 ``(n, 10)``, `labels` uint8 ``(n,)``, `misclassified` int32 ``(m,)`` (indices into
-    the test images) and `misclassified_images` uint8 ``(m, 28, 28)``.
+    The arrays are `probabilities` float32 ``(n, 10)``, `labels` uint8 ``(n,)``, `misclassified` int32 ``(m,)`` (indices
+    into the test images) and `misclassified_images` uint8 ``(m, 28, 28)``.
     """
     wrong = np.flatnonzero(evaluation.predicted != evaluation.labels).astype(np.int32)
     with replacing(path) as temporary:

@@ -33,25 +33,26 @@ from mnist_tui.training.backend import tf
 EPSILON, HYSTERESIS = 1e-5, 0.2
 """The constants of L2-Hys, as scikit-image has them."""
 OPSET = 15
-"""The operator set of ONNX files: onnxruntime 1.10, of 2021, and everything later read it."""
+"""The operator set of ONNX files, which onnxruntime 1.10 (2021) and later versions can read."""
 
 
 def whole(experiment: Experiment, weights: Sequence[NDArray[np.floating]]) -> Any:
-    """Return the run's model together with the way from pixels to its input, computing in float32.
+    """Return a function from pixels to probabilities: the features and the model of an experiment, in float32.
 
     Args:
-        weights: as the model's `get_weights` gives them.
+        weights: the result of the model's `get_weights`.
 
     Returns:
         A `tf.Module` whose function `predict` takes `images`, uint8 ``(n, 28, 28)``, and returns
-        ``{"probabilities": float32 (n, 10)}``, as in inference.
+        ``{"probabilities": float32 (n, 10)}`` with dropout off.
     """
     training = experiment.training.model_copy(update={"precision": "float32"})
     model = models.build(experiment.model_copy(update={"training": training}))
     model.set_weights(weights)
     for layer in model.layers:
-        if getattr(layer, "activation", None) is not None and layer.activation.__name__ == "gelu":
-            layer.activation = _gelu
+        if getattr(getattr(layer, "activation", None), "__name__", "") == "gelu":
+            # Keras' function, written with erf: tf2onnx does not know the erfc that Keras uses
+            layer.activation = lambda values: 0.5 * values * (1.0 + tf.math.erf(values / math.sqrt(2.0)))
     spec = experiment.features
 
     def predict(images: Any) -> Any:
@@ -62,15 +63,15 @@ def whole(experiment: Experiment, weights: Sequence[NDArray[np.floating]]) -> An
     module = tf.Module(name="mnist_tui")
     signature = [tf.TensorSpec((None, IMAGE_EDGE, IMAGE_EDGE), tf.uint8, name=IMAGES)]
     module.predict = tf.function(predict, input_signature=signature, autograph=False)
-    # converters and savers read only variables that a module holds itself
+    # converters and savers find only variables that are attributes of the module
     module.held = [variable.value for variable in model.variables]
     return module
 
 
 def hog(images: Any, spec: HogFeatures) -> Any:
-    """Return HOG features; they differ from those of `data.hog` by the rounding of float32 alone.
+    """Return HOG features, which differ from those of `data.hog` only by the rounding of float32.
 
-    The orientation is looked up, not computed: many gradients of digits lie on the very edge of a bin.
+    The orientation is looked up, not computed, because many gradients of digits lie exactly on the edge of a bin.
 
     Args:
         images: uint8 ``(n, 28, 28)``.
@@ -90,7 +91,7 @@ def hog(images: Any, spec: HogFeatures) -> Any:
 
 
 def _cell_means(pixels: Any, side: int) -> Any:
-    """``(n, 28, 28)`` → ``(n, cells, cells)``; what lies beyond the last whole cell is unused."""
+    """``(n, 28, 28)`` → ``(n, cells, cells)``; pixels beyond the last whole cell are unused."""
     count = hog_cells(side)
     used = pixels[:, : count * side, : count * side]
     return tf.reduce_sum(tf.reshape(used, (-1, count, side, count, side)), axis=[2, 4]) / side**2
@@ -98,26 +99,21 @@ def _cell_means(pixels: Any, side: int) -> Any:
 
 def _blocks(cells: Any, spec: HogFeatures) -> Any:
     """``(n, cells, cells, orientations)`` → ``(n, length)``, every block normalised by L2-Hys (Lowe, 2004)."""
+
+    def of_unit_length(blocks: Any) -> Any:
+        return blocks / tf.sqrt(tf.reduce_sum(blocks * blocks, axis=-1, keepdims=True) + EPSILON**2)
+
     edge = spec.cells_per_block
     count = hog_blocks(spec.pixels_per_cell, edge)
     places = product(range(edge), repeat=2)
     blocks = tf.stack([cells[:, row : row + count, column : column + count] for row, column in places], axis=3)
     blocks = tf.reshape(blocks, (-1, count**2, edge**2 * spec.orientations))
-    blocks = _of_unit_length(tf.minimum(_of_unit_length(blocks), HYSTERESIS))
+    blocks = of_unit_length(tf.minimum(of_unit_length(blocks), HYSTERESIS))
     return tf.reshape(blocks, (-1, hog_length(spec.pixels_per_cell, spec.orientations, edge)))
 
 
-def _of_unit_length(blocks: Any) -> Any:
-    return blocks / tf.sqrt(tf.reduce_sum(blocks * blocks, axis=-1, keepdims=True) + EPSILON**2)
-
-
-def _gelu(values: Any) -> Any:
-    """As Keras', written with erf: tf2onnx does not know the erfc that Keras uses."""
-    return 0.5 * values * (1.0 + tf.math.erf(values / math.sqrt(2.0)))
-
-
 class Source:
-    """A run's model, its weights and its function, each made once and only if a format needs it."""
+    """A run's model, weights and function, each made when a format first needs it."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
@@ -134,18 +130,17 @@ class Source:
     @cached_property
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """Every weight by ``layer/weight`` (``dense_1/kernel``, ``batch_normalization_1/gamma``)."""
-        return {
-            f"{layer.name}/{one.name}": np.array(one.numpy()) for layer in self.model.layers for one in layer.weights
-        }
+        named = ((layer.name, weight) for layer in self.model.layers for weight in layer.weights)
+        return {f"{layer}/{weight.name}": np.array(weight.numpy()) for layer, weight in named}
 
     @cached_property
     def classes(self) -> str:
-        """The classes' names as a JSON list."""
+        """The names of the classes as a JSON list."""
         return json.dumps(class_names(self.folder), ensure_ascii=False)
 
 
 def write_keras(source: Source, path: Path) -> None:
-    """Write the model with its optimizer's values, where the run's model has them."""
+    """Write the model, with the optimizer's values if the run's model file has them."""
     model = source.model
     if source.folder.model_file.exists():
         model.optimizer.build(model.trainable_variables)
@@ -155,11 +150,7 @@ def write_keras(source: Source, path: Path) -> None:
 
 
 def write_h5(source: Source, path: Path) -> None:
-    """Write Keras' weights file.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Write Keras' weights file; raise OSError if it cannot be written."""
     try:
         source.model.save_weights(path)
         return
@@ -167,21 +158,20 @@ def write_h5(source: Source, path: Path) -> None:
         problem = disk_error(error)
         if problem is None:
             raise
-    # HDF5 complains once more when it lets go of the file: now, not after the sentence that a person reads
+    # HDF5 prints another error when it releases the file: make it do so before the message for the person
     gc.collect()
     raise problem
 
 
 def disk_error(error: Exception) -> OSError | None:
-    """Return the system's error behind a library's error about a file that it cannot write; None for other errors."""
+    """Return the system's error that caused a library's error about a file; None for other errors."""
     known = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
-    number = error.errno if isinstance(error, OSError) else None
-    number = number or next((each for each in known if os.strerror(each) in str(error)), None)
+    number = getattr(error, "errno", None) or next((each for each in known if os.strerror(each) in str(error)), None)
     return OSError(number, os.strerror(number)) if number else None
 
 
 def write_safetensors(source: Source, path: Path) -> None:
-    """Write arrays by name; the experiment's TOML and the classes are the file's metadata."""
+    """Write the arrays by name, with the experiment's TOML and the classes as metadata."""
     from safetensors.numpy import save
 
     about = {"experiment": dump_preset(source.folder.preset()), "classes": source.classes}
@@ -189,9 +179,9 @@ def write_safetensors(source: Source, path: Path) -> None:
 
 
 def write_csv(source: Source, folder: Path) -> None:
-    """Write one file for each weight, in C order, the last axis along a line (a vector has one value a line).
+    """Write a file for each weight, in C order, with the last axis along a line; a vector has one value on a line.
 
-    Nine digits are what a float32 needs to come back as itself.
+    With nine digits a float32 is read back exactly.
     """
     for name, array in source.weights.items():
         lines = array.reshape(-1, array.shape[-1] if array.ndim > 1 else 1)
@@ -199,11 +189,7 @@ def write_csv(source: Source, folder: Path) -> None:
 
 
 def write_savedmodel(source: Source, folder: Path) -> None:
-    """Write TensorFlow's SavedModel with one signature, ``serving_default``.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Write TensorFlow's SavedModel with one signature, ``serving_default``; raise OSError if that is impossible."""
     try:
         tf.saved_model.save(source.whole, str(folder), signatures=source.whole.predict)
     except tf.errors.OpError as error:
@@ -214,13 +200,13 @@ def write_savedmodel(source: Source, folder: Path) -> None:
 
 
 def write_tflite(source: Source, path: Path) -> None:
-    """Write LiteRT's flat buffer in float32, with one signature and any number of images."""
+    """Write LiteRT's flat buffer in float32, with one signature for any number of images."""
     concrete = source.whole.predict.get_concrete_function()
     path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete], source.whole).convert())
 
 
 def write_onnx(source: Source, path: Path) -> None:
-    """Write ONNX of opset `OPSET`, checked; the classes are one of its properties."""
+    """Write ONNX of opset `OPSET`, after a check, with the classes as a property."""
     import onnx
     import tf2onnx
 
@@ -248,15 +234,15 @@ WRITERS: dict[str, Callable[[Source, Path], None]] = {
     "savedmodel": write_savedmodel,
     "csv": write_csv,
 }
-"""A function for each of `runs.weight_formats.WEIGHT_FORMATS` that writes to the path that it is given."""
+"""The writer of each format in `runs.weight_formats.WEIGHT_FORMATS`, which writes to a path."""
 
 
 def export(folder: RunFolder, formats: Sequence[str], out: Path) -> None:
-    """Write the run's weights and print the paths, a JSON list, on stdout.
+    """Write the run's weights in several formats, and print the paths as a JSON list on stdout.
 
     Args:
-        formats: of `runs.weight_formats.WEIGHT_FORMATS`.
-        out: the folder to write to; it is made if it is not there.
+        formats: keys of `runs.weight_formats.WEIGHT_FORMATS`.
+        out: the folder to write to, which is made if it does not exist.
 
     Raises:
         RunError: a format is unknown, the run has no model, or `out` cannot be written.

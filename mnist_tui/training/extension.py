@@ -1,4 +1,4 @@
-"""Train more epochs than were planned: the experiment's file, the trainer and the events change together."""
+"""Train more epochs than planned: change the experiment's file, the trainer and the events together."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 def extend(folder: RunFolder, training: Trainer, reporter: Reporter, commands: Sequence[Command]) -> None:
-    """Add the epochs that `commands` ask for: to the planned ones, or to those done if training had ended.
+    """Add the epochs that the commands request to the planned epochs, or to the trained epochs if training had ended.
 
-    `experiment.toml` gets the new total. The event that names the commands is written before it: if the process is
+    The event that names the commands is written first, then `experiment.toml` with the new total. If the process is
     killed between the two, `recover` writes `experiment.toml`.
 
     Raises:
         RequestError: the experiment does not train in epochs.
-        OSError: it cannot be written; then nothing has changed.
+        OSError: a file cannot be written; nothing is changed.
     """
     before = training.experiment
     if not before.trains_in_epochs:
@@ -48,11 +48,11 @@ def extend(folder: RunFolder, training: Trainer, reporter: Reporter, commands: S
 
 
 def recover(folder: RunFolder) -> None:
-    """Finish an extension in which an earlier worker was killed: it is in the log, but not in `experiment.toml`.
+    """Finish an extension that is in the log but not in `experiment.toml`, because an earlier worker was killed.
 
     Raises:
         PresetError: `experiment.toml` cannot be read.
-        OSError: it cannot be written.
+        OSError: `experiment.toml` cannot be written.
     """
     waiting = control.waiting_commands(folder, "extend")
     if not waiting:
@@ -69,7 +69,7 @@ def recover(folder: RunFolder) -> None:
 
 @contextmanager
 def _replaced(folder: RunFolder, experiment: Experiment) -> Generator[None]:
-    """Replace the run's `experiment.toml` when the block has ended without an error."""
+    """Replace the run's `experiment.toml` after the block, unless it raises an error."""
     with replacing(folder.experiment_file) as temporary:
         temporary.write_text(dump_preset(edited(folder.preset(), experiment)), encoding="utf-8")
         sync(temporary)
@@ -78,10 +78,10 @@ def _replaced(folder: RunFolder, experiment: Experiment) -> Generator[None]:
 
 
 def stretched(before: Experiment, after: Experiment, begun: int) -> str:
-    """Return a warning that another number of epochs changes the schedule; empty if the schedule does not depend on it.
+    """Return a warning that another number of epochs changes the schedule; empty if it does not.
 
     Args:
-        begun: epochs done or begun, whose learning rates stay.
+        begun: the number of epochs done or begun, whose learning rates do not change.
     """
     if not after.training.schedule.SPANS_EPOCHS or before.training.epochs == after.training.epochs:
         return ""

@@ -1,6 +1,6 @@
-"""The data of a run (dataset, features, validation split, order of the images), and a cache of them for many runs.
+"""The data of a run (dataset, features, validation split, order of the images), and a cache of data for many runs.
 
-Without TensorFlow, which another thread may be importing at the same time.
+It works without TensorFlow, which another thread may be importing at the same time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_tui.data import catalogue, datasets, feature_cache
-from mnist_tui.data.catalogue import DataError, DataProgress, MissingDataError, Part
+from mnist_tui.data.catalogue import DataError, DataProgress, MissingDataError
 from mnist_tui.data.feature_cache import FeatureKey
 from mnist_tui.data.hog import hog_batch
 from mnist_tui.data.reading import Dataset
@@ -29,7 +29,7 @@ from mnist_tui.runs.events import DataReady, Warned
 from mnist_tui.runs.folder import Launch
 from mnist_tui.training.reporter import Reporter
 
-# It goes through numpy's types when imported; TensorFlow's import, in another thread, adds some of its own meanwhile.
+# numpy.ma walks through numpy's types when imported, while TensorFlow's import in another thread adds its own types.
 import_module("numpy.ma")
 
 SAMPLE = "digits"
@@ -38,10 +38,9 @@ LIMIT_BYTES = 500_000_000
 
 
 class DatasetCache:
-    """Datasets, features and networks that a worker keeps from run to run; the longest unused are dropped first.
+    """Datasets, features and networks that a worker keeps from run to run, `limit` bytes at most.
 
-    Args:
-        limit: bytes of all together.
+    Beyond the limit the longest unused values are removed first.
     """
 
     def __init__(self, limit: int = LIMIT_BYTES) -> None:
@@ -50,7 +49,7 @@ class DatasetCache:
         self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
 
     def get(self, key: Hashable) -> Any:
-        """Return the value kept for `key`; None if there is none."""
+        """Return the value of a key; None if there is none."""
         with self._lock:
             if key not in self._values:
                 return None
@@ -58,12 +57,11 @@ class DatasetCache:
             return self._values[key][0]
 
     def values(self) -> tuple[Any, ...]:
-        """Return all values."""
         with self._lock:
             return tuple(value for value, _ in self._values.values())
 
     def put(self, key: Hashable, value: Any, size: int) -> None:
-        """Keep a value of `size` bytes, and drop others beyond the limit."""
+        """Keep a value of `size` bytes, and remove other values beyond the limit."""
         with self._lock:
             self._values[key] = value, size
             self._values.move_to_end(key)
@@ -73,12 +71,7 @@ class DatasetCache:
 
 @dataclass(frozen=True)
 class Examples:
-    """Features and labels, one row for each image.
-
-    Attributes:
-        features: uint8 ``(n, 28, 28)`` pixels, or float32 ``(n, length)``.
-        labels: ``(n,)``.
-    """
+    """The features of images, uint8 pixels ``(n, 28, 28)`` or float32 ``(n, length)``, and their labels ``(n,)``."""
 
     features: NDArray[Any]
     labels: NDArray[Any]
@@ -92,10 +85,12 @@ class Inputs:
     """A run's data, ready for the device.
 
     Attributes:
-        validation: None where the test images are the validation data.
-        data_seconds, features_seconds: what reading and feature extraction took.
+        ready: the event that describes the data.
+        validation: None if the test images are the validation data.
+        data_seconds, features_seconds: the durations of reading and of feature extraction.
     """
 
+    ready: DataReady
     dataset: Dataset
     train: Examples
     validation: Examples | None
@@ -114,11 +109,11 @@ def prepare(
     """Find and read the dataset, split it, extract the features, and report each step.
 
     Args:
-        recorded: the data that the run had before, which a resumed one must have again.
-        cache: data and features of the runs before this one in the same process; it is read and added to.
+        recorded: the data of the run's earlier sessions, which a resumed run must have again.
+        cache: data and features of earlier runs in the same process; new ones are added.
 
     Raises:
-        DataError: the data are missing, cannot be used, or are not those recorded; the text says what would help.
+        DataError: the data are missing, cannot be used, or are not the recorded ones; the message says what would help.
     """
     began = time.perf_counter()
     source = _Source(experiment, launch, reporter, cache or DatasetCache())
@@ -131,33 +126,32 @@ def prepare(
         train, test = source.features(experiment.features, dataset, train, test)
         seconds = time.perf_counter() - read
     part, validation = _split(experiment, Examples(train, dataset.train_labels[:limit]))
-    reporter.emit(
-        DataReady(
-            name=dataset.name,
-            title=dataset.title,
-            class_names=tuple(dataset.class_names),
-            sha256={str(part): checksum for part, checksum in dataset.sha256.items()},
-            source=dataset.source,
-            sample=dataset.sample,
-            verified=dataset.verified,
-            train=len(part.labels),
-            validation=len(validation.labels) if validation else 0,
-            test=len(test),
-            inputs=math.prod(experiment.input_shape),
-        )
+    ready = DataReady(
+        name=dataset.name,
+        title=dataset.title,
+        class_names=dataset.class_names,
+        sha256={str(part): checksum for part, checksum in dataset.sha256.items()},
+        source=dataset.source,
+        sample=dataset.sample,
+        verified=dataset.verified,
+        train=len(part.labels),
+        validation=len(validation.labels) if validation else 0,
+        test=len(test),
+        inputs=math.prod(experiment.input_shape),
     )
-    return Inputs(dataset, part, validation, Examples(test, dataset.test_labels), read - began, seconds)
+    reporter.emit(ready)
+    return Inputs(ready, dataset, part, validation, Examples(test, dataset.test_labels), read - began, seconds)
 
 
 class _Source:
-    """The source of a run's dataset and features for `prepare`: memory, disk, or the network."""
+    """A run's dataset and features, read from memory, disk, or the network."""
 
     def __init__(self, experiment: Experiment, launch: Launch, reporter: Reporter, cache: DatasetCache) -> None:
         self._name = experiment.dataset.name
         self._launch, self._reporter, self._cache = launch, reporter, cache
 
     def load(self) -> Dataset:
-        """Return the dataset, or the bundled sample where MNIST is missing and the sample is allowed."""
+        """Return the dataset, or the bundled sample if MNIST is missing and the sample is allowed."""
         try:
             return self._read(self._name)
         except MissingDataError as error:
@@ -169,7 +163,7 @@ class _Source:
         return self._read(SAMPLE)
 
     def load_again(self, recorded: DataReady) -> Dataset:
-        """Return the dataset of a resumed run, checked to be the same as before."""
+        """Return the dataset of a resumed run, after checking that it is the recorded one."""
         dataset = self._read(SAMPLE if recorded.sample else self._name)
         found = {str(part): checksum for part, checksum in dataset.sha256.items()}
         other = [part.replace("_", " ") for part in recorded.sha256 if found.get(part) != recorded.sha256[part]]
@@ -205,32 +199,26 @@ class _Source:
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return the HOG features of the training images and of the test images."""
         total = len(train) + len(test)
-        parts: list[tuple[Part, NDArray[np.uint8], int]] = [
-            ("train_images", train, 0),
-            ("test_images", test, len(train)),
-        ]
-        keys = [FeatureKey(dataset.sha256[part], len(images), **spec.settings) for part, images, _ in parts]
-        found = [self._cached_features(key) for key in keys]
-        complete = all(features is not None for features in found)
+        train_key = FeatureKey(dataset.sha256["train_images"], len(train), **spec.settings)
+        test_key = FeatureKey(dataset.sha256["test_images"], len(test), **spec.settings)
+        of_train, of_test = self._cached_features(train_key), self._cached_features(test_key)
+        complete = of_train is not None and of_test is not None
         self._reporter.phase("features", total * complete, total, "images", "from the cache" if complete else "")
-        return tuple(
-            self._extract(spec, key, images, before, total) if features is None else features
-            for features, key, (_, images, before) in zip(found, keys, parts, strict=True)
-        )  # pyright: ignore[reportReturnType]
 
-    def _extract(
-        self, spec: HogFeatures, key: FeatureKey, images: NDArray[np.uint8], before: int, total: int
-    ) -> NDArray[Any]:
-        def report(done: int, _: int) -> None:
-            self._reporter.phase("features", before + done, total, "images")
+        def extract(key: FeatureKey, images: NDArray[np.uint8], before: int) -> NDArray[Any]:
+            def report(done: int, _: int) -> None:
+                self._reporter.phase("features", before + done, total, "images")
 
-        features = hog_batch(images, **spec.settings, on_progress=report)
-        feature_cache.store(key, features)
-        self._cache.put(key, features, features.nbytes)
-        return features
+            features = hog_batch(images, **spec.settings, on_progress=report)
+            feature_cache.store(key, features)
+            self._cache.put(key, features, features.nbytes)
+            return features
+
+        of_train = extract(train_key, train, 0) if of_train is None else of_train
+        return of_train, extract(test_key, test, len(train)) if of_test is None else of_test
 
     def _cached_features(self, key: FeatureKey) -> NDArray[np.float32] | None:
-        """Return features from memory, or from disk and keep them in memory; None if there are none."""
+        """Return features from memory, or from disk, and then keep them in memory; None if there are none."""
         features: NDArray[np.float32] | None = self._cache.get(key)
         if features is None and (features := feature_cache.load(key)) is not None:
             self._cache.put(key, features, features.nbytes)
@@ -249,10 +237,10 @@ def _split(experiment: Experiment, train: Examples) -> tuple[Examples, Examples 
 
 
 def order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
-    """Return the order in which an epoch visits the training images: a permutation of ``range(count)``.
+    """Return the order of the training images in an epoch: a permutation of ``range(count)``.
 
-    It depends on seed and epoch (from 0) alone, not on what was drawn before (Philox; Salmon et al., 2011): a resumed
-    training sees the same batches.
+    The order depends on seed and epoch (from 0) alone, not on earlier random numbers (Philox; Salmon et al., 2011), so
+    that a resumed training has the same batches.
     """
     generator = np.random.Generator(np.random.Philox(key=np.array([seed, epoch], np.uint64)))
     return generator.permutation(count).astype(np.int64, copy=False)

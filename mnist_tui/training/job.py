@@ -1,4 +1,4 @@
-"""A run's training job: model, program, the loop under commands, evaluation, results. After TensorFlow's import."""
+"""The training of a run, after TensorFlow's import: model, program, the loop under commands, evaluation, results."""
 
 from __future__ import annotations
 
@@ -29,12 +29,14 @@ from mnist_tui.training.session import Session
 from mnist_tui.wording import counted
 
 PAUSE_LOOK_SECONDS = 0.2
-COMPUTATION = ("program", "precision", "threads", "cpu_features", "tf32", "deterministic")
+DATA = ("name", "title", "sha256", "source", "sample", "verified", "train", "validation", "test")
+"""Fields of DataReady that a run's results repeat."""
+COMPUTATION = ("device", "device_name", "program", "precision", "threads", "cpu_features", "tf32", "deterministic")
 """Fields of ModelBuilt that a run's results repeat."""
 
 
 class Stopwatch:
-    """A clock in seconds that stands still during pauses; call it to read it."""
+    """A clock without pauses; a call returns its seconds."""
 
     def __init__(self) -> None:
         self._paused = 0.0
@@ -44,7 +46,7 @@ class Stopwatch:
 
     @contextmanager
     def held(self) -> Generator[None]:
-        """Stand still while the block runs."""
+        """Stop the clock while the block runs."""
         began = time.perf_counter()
         try:
             yield
@@ -53,7 +55,7 @@ class Stopwatch:
 
 
 class TrainingJob:
-    """Train the run of a session on its data."""
+    """The training of a session's run on its data."""
 
     def __init__(self, session: Session, inputs: Inputs) -> None:
         self._session, self._inputs, self._experiment = session, inputs, session.experiment
@@ -63,14 +65,14 @@ class TrainingJob:
         self._timings = {"data": inputs.data_seconds, "features": inputs.features_seconds}
 
     def run(self) -> None:
-        """Build the model, train it, evaluate it, save everything, and report how it ended."""
+        """Build the model, train it, evaluate it, save everything, and report the end of the run."""
         began = time.perf_counter()
         for text in cautions(self._experiment):
             self._reporter.emit(Warned(text=text))
         self._build()
         self._orders.raise_if_ended()
         self._timings["build"] = time.perf_counter() - began
-        if self._session.resumes:
+        if self._session.before.start is not None:
             self._resume()
         self._save(self._train())
 
@@ -119,7 +121,7 @@ class TrainingJob:
         plain, settings = None, experiment.training
         if settings.plain_loss:
             plain = self._part_of(self._inputs.train, plain_count(train.count, validation.count))
-        earlier = self._session.earlier
+        earlier = self._session.before.model  # a resumed run continues with the same kind of program
         kind = earlier.program if earlier else kind_for(experiment, self._device.is_gpu)
         program = network.program(kind, train, batch_size=settings.batch_size, seed=settings.seed)
         return Training(*common, program, train.count, plain)
@@ -134,11 +136,11 @@ class TrainingJob:
         snapshot = training.resume(self._folder.checkpoint)
         if snapshot is not None:
             self._spent = snapshot.spent
-            if session.earlier is not None and (warning := differences(session.earlier, self._built)):
+            if session.before.model is not None and (warning := differences(session.before.model, self._built)):
                 reporter.emit(Warned(text=warning))
         session.remove_earlier_results()
         reporter.emit(Resumed(from_epoch=training.position.epoch, step=training.position.step))
-        self._extend_if_asked()  # the checkpoint that is there holds all that was trained under the old plan
+        self._extend_if_asked()  # the checkpoint already holds all that was trained under the old plan
 
     def _train(self) -> TrainingOutcome:
         training, orders = self._training, self._orders
@@ -162,7 +164,6 @@ class TrainingJob:
         return training.outcome or self._stopped(problem)
 
     def _run_trainer(self) -> None:
-        """Run the trainer to its end, or until a command stops it."""
         training, orders = self._training, self._orders
         for moment in self._moments():
             orders.raise_if_ended()
@@ -222,7 +223,7 @@ class TrainingJob:
         """Plan the epochs that were requested.
 
         Args:
-            save: writes a checkpoint: what was trained under the old plan's learning rates is not trained again.
+            save: writes a checkpoint, so that epochs trained with the old plan's learning rates stay as they are.
         """
         if commands := self._orders.extensions():
             if self._training.experiment.training.schedule.SPANS_EPOCHS:
@@ -235,7 +236,7 @@ class TrainingJob:
             self._orders.settle_commands(commands)
 
     def _checkpoint_if_asked(self) -> bool:
-        """Write the checkpoint that was requested; return whether one was."""
+        """Write a checkpoint if it was requested; return whether it was."""
         if requests := self._orders.checkpoints():
             self._checkpoints.save()
             self._orders.settle_commands(requests)
@@ -246,7 +247,7 @@ class TrainingJob:
         return None if snapshot is None else replace(snapshot, spent=self._now_spent())
 
     def _now_spent(self) -> Spent:
-        """Return the seconds that this session and those before it have taken, as far as their work is still used."""
+        """Return the seconds of this session and of earlier ones, as far as their work is still used."""
         train, total = self._stopwatch() - self._began, time.perf_counter() - self._session.began
         return Spent(self._spent.train + train, self._spent.total + total)
 
@@ -263,13 +264,8 @@ class TrainingJob:
         reporter, folder, inputs = self._reporter, self._folder, self._inputs
         began = time.perf_counter()
         restored = self._training.restore_best()
-        evaluation = evaluate(
-            self._scorer,
-            self._test_set,
-            self._train_set,
-            inputs.test.labels,
-            lambda done, total: reporter.phase("evaluating", done, total, "images"),
-        )
+        report = partial(reporter.phase, "evaluating", unit="images")
+        evaluation = evaluate(self._scorer, self._test_set, self._train_set, report)
         self._timings["evaluate"] = time.perf_counter() - began
         self._orders.raise_if_ended()
         reporter.phase("saving")
@@ -294,41 +290,25 @@ class TrainingJob:
         )
 
     def _results(self, outcome: TrainingOutcome, evaluation: Evaluation, restored: int) -> dict[str, Any]:
-        dataset, position = self._inputs.dataset, self._training.position
-        held_out = self._inputs.validation
+        position, class_names = self._training.position, self._inputs.dataset.class_names
         part = position.step / self._training.steps
         return {
             "state": outcome.state,
             "reason": outcome.reason,
-            "dataset": {
-                "name": dataset.name,
-                "title": dataset.title,
-                "sha256": dict(dataset.sha256),
-                "source": dataset.source,
-                "sample": dataset.sample,
-                "verified": dataset.verified,
-                "train": self._train_set.count,
-                "validation": len(held_out.labels) if held_out else 0,
-                "test": self._test_set.count,
-            },
+            "dataset": {key: getattr(self._inputs.ready, key) for key in DATA},
             "parameters": {"total": self._counted.total, "trainable": self._counted.trainable},
-            "class_names": list(dataset.class_names),
+            "class_names": list(class_names),
             "test": {
                 "loss": finite(evaluation.test.loss),
                 "accuracy": evaluation.test.accuracy,
                 "macro_f1": evaluation.macro_f1,
-                "per_class": evaluation.per_class(tuple(dataset.class_names)),
+                "per_class": evaluation.per_class(class_names),
             },
             "train": {"loss": finite(evaluation.train.loss), "accuracy": evaluation.train.accuracy},
             "confusion_matrix": evaluation.confusion(),
             **self._training.further_results(),
             "timings": self._timings,
-            "platform": {
-                **self._session.platform,
-                "device": self._device.name,
-                "device_name": self._device.hardware,
-                **{key: getattr(self._built, key) for key in COMPUTATION},
-            },
+            "platform": {**self._session.platform, **{key: getattr(self._built, key) for key in COMPUTATION}},
             "epochs_run": position.epoch,
             "best_epoch": self._training.best_epoch,
             "weights_of_epoch": restored or (round(position.epoch + part, 3) if part else position.epoch),
@@ -346,20 +326,18 @@ DECISIVE = {
     "tensorflow": "TensorFlow",
     "keras": "Keras",
 }
-"""Fields of ModelBuilt that may change a result's last bits, in words."""
+"""Fields of ModelBuilt that may change the last bits of a result, and their names in messages."""
 
 
 def differences(earlier: ModelBuilt, now: ModelBuilt) -> str:
-    """Return a warning that the last bits may differ, and why; empty if nothing has changed."""
-    pairs = [
-        (words, _in_words(getattr(earlier, name)), _in_words(getattr(now, name))) for name, words in DECISIVE.items()
-    ]
+    """Return a warning that the last bits may differ, with the reasons; empty if nothing has changed."""
+
+    def in_words(built: ModelBuilt, name: str) -> str:
+        value = getattr(built, name)
+        return ("on" if value else "off") if isinstance(value, bool) else str(value or "")
+
+    pairs = [(words, in_words(earlier, name), in_words(now, name)) for name, words in DECISIVE.items()]
     changed = [f"{words} {was} then, {is_now} now" for words, was, is_now in pairs if was and is_now and was != is_now]
     if not changed:
         return ""
     return f"resumed in other circumstances, so the last bits of its figures may differ: {'; '.join(changed)}"
-
-
-def _in_words(value: Any) -> str:
-    """Return a value of ModelBuilt as text; empty if it is not known."""
-    return ("on" if value else "off") if isinstance(value, bool) else str(value or "")

@@ -1,6 +1,6 @@
-"""Commands to a worker: those in the run's folder, and signals.
+"""Commands to a worker, from the run's folder and from signals.
 
-They become flags that the training loop reads. It calls `settle` for commands whose effect is on the disk.
+A command becomes a flag that the training loop reads. The loop calls `settle` for commands whose effect is on the disk.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Left(Exception):
-    """A command has ended the run and its last event is written: do nothing more for it."""
+    """Raised in the training loop when a command has ended the run and the run's last event is written."""
 
 
 class Orders:
-    """A run's commands (pause, continue, step, checkpoint, extend, stop, discard), kept as flags.
+    """A run's commands (pause, continue, step, checkpoint, extend, stop, discard) as flags.
 
     Args:
-        leave: ends the run at once, with that reason; called for a stop while there is nothing to save yet, for
-            discard, and for a second signal. It may end the process.
+        leave: ends the run at once with a reason, and may end the process; called for a discard, for a second signal,
+            and for a stop if there is nothing to save.
 
     Attributes:
-        stop_reason: the reason for a stop while there is nothing to save.
-        paused, stopping: what is requested now.
+        stop_reason: the reason for a stop if there is nothing to save.
+        paused, stopping: whether a pause or a stop is requested now.
         left: set once `leave` has ended the run.
     """
 
@@ -51,7 +51,7 @@ class Orders:
     def watch(self, folder: RunFolder) -> None:
         """Obey the commands in the run's folder: waiting ones at once, later ones in a thread, until `unwatch`.
 
-        Each stays in the folder until `settle`.
+        Each command stays in the folder until `settle`.
         """
         self._folder, inbox = folder, Inbox(folder)
 
@@ -64,7 +64,7 @@ class Orders:
             while not self._over.wait(LOOK_SECONDS):
                 try:
                     look()
-                except Exception as error:  # commands must be read all the same from now on
+                except Exception as error:  # later commands must still be read
                     traceback.print_exception(error)
 
         look()
@@ -120,13 +120,13 @@ class Orders:
         self.obey(Command("stop"))
 
     def start_training(self) -> None:
-        """Leave a stop to the training loop from now on, which saves first; raise `Left` if the run has ended."""
+        """Leave a stop to the training loop, which saves first, from now on; raise `Left` if the run has ended."""
         with self._lock:
             self.raise_if_ended()
             self._worth_saving = True
 
     def checkpoints(self) -> list[Command]:
-        """Return the checkpoints that were requested since the last call."""
+        """Return the requests for checkpoints since the last call."""
         with self._lock:
             requests, self._checkpoints = self._checkpoints, []
             return requests
@@ -138,37 +138,37 @@ class Orders:
             return requests
 
     def settle(self, *names: CommandName) -> None:
-        """Remove the files of commands with these names, or of all: they are done, or mean nothing any more."""
+        """Delete the files of commands with these names, or of all commands: they are done, or have no effect now."""
         with self._lock:
             done = [command for command in self._open if not names or command.name in names]
         self.settle_commands(done)
 
     def settle_commands(self, commands: list[Command]) -> None:
-        """Remove the files of these commands."""
+        """Delete the files of these commands."""
         with self._lock:
-            self._open = [command for command in self._open if not any(command is one for one in commands)]
+            self._open = [command for command in self._open if not any(command is each for each in commands)]
         if self._folder is not None:
             settle(self._folder, commands)
 
     def epoch_ended(self) -> None:
-        """Pause if only one epoch was requested; called when an epoch has ended and another follows."""
+        """Pause if only one epoch was requested; to be called when an epoch has ended and another follows."""
         with self._lock:
             if self._stepping:
                 self.paused, self._stepping = True, False
 
     def wait(self, seconds: float) -> None:
-        """Wait for the next command, at most this long."""
+        """Wait for the next command, at most this number of seconds."""
         self._changed.wait(seconds)
         self._changed.clear()
 
 
 class Signals:
-    """Deliver SIGTERM and SIGINT in a thread of their own: a long call into TensorFlow does not delay them.
+    """A thread that delivers SIGTERM and SIGINT, so that a long call into TensorFlow does not delay them.
 
-    Create it in the main thread. SIGHUP is ignored: training outlives its terminal.
+    It must be made in the main thread. SIGHUP is ignored: training outlives its terminal.
 
     Args:
-        has_run: whether there is a run already: then signals wait for `deliver_to`, else they end the process.
+        has_run: whether a run exists already; if so, signals wait for `deliver_to`, else they end the process.
     """
 
     def __init__(self, has_run: bool) -> None:
@@ -181,7 +181,7 @@ class Signals:
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         for number in SIGNALS:
-            # Python's own handler, run by the main thread when it gets to it, has nothing left to do.
+            # Python runs this handler in the main thread, when it can; the thread below has done everything
             signal.signal(number, lambda *_: None)
         threading.Thread(target=self._listen, name="signals", daemon=True).start()
 
@@ -198,7 +198,7 @@ class Signals:
                 os._exit(0)
 
     def deliver_to(self, receiver: Callable[[], None]) -> None:
-        """Call `receiver` for each signal from now on, and at once for those that came before."""
+        """Call `receiver` for each signal from now on, and at once for each earlier one."""
         with self._lock:
             self._receiver, early = receiver, self._early
         for _ in range(early):

@@ -1,4 +1,18 @@
-"""x"""
+"""Programs that train chunks of steps, and the networks they train: model, optimizer and programs of a structure.
+
+A step gathers its examples, computes forward pass, loss and gradient, and updates the weights. Layers, loss and
+optimizer are Keras' own, with three differences: dropout computes its mask from a counter; the loss takes the output
+layer's logits, as in Keras' own training; and a convolution is pooled before bias and activation are applied, which
+gives the same values if the activation never falls, for a quarter of the work.
+
+A program trains a chunk of steps in one call to the device. There are two kinds, with the same mathematics: ``xla``
+compiles the whole loop, which is several times as fast for dense networks, and for all networks on a GPU; ``graph``
+leaves each operation to TensorFlow's kernels, because XLA's convolutions on a CPU are several times slower.
+
+XLA needs half a second or more to compile a program, and TensorFlow never frees one (8 MB for a dense network). A
+process that trains run after run therefore uses the same variables and programs again for networks that differ only in
+seed, initial weights and learning rate, which are not compiled.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +36,7 @@ from mnist_tui.training.inputs import DatasetCache
 from mnist_tui.training.models import NOISE
 
 Keys = tuple[Any, Any]
-"""Two words: Python's integers, or uint32 scalars."""
+"""Two 32-bit words: Python's integers, or uint32 scalars."""
 WORDS = 2**32
 
 
@@ -33,42 +47,38 @@ def layer_keys(seed: int, layer: int, use: int) -> tuple[int, int]:
 
 
 def dropout_mask(keys: Keys, epoch: Any, step: Any, shape: tuple[int, ...], rate: float) -> Any:
-    """Return which units a dropout layer keeps in one step.
+    """Return the mask of the units that a dropout layer keeps in one step.
 
-    The mask is a function of where it is used, and of nothing that was drawn before: a resumed training draws what it
-    would have drawn, and CPU and GPU, graph and XLA draw the same. The words come from the integer hash triple32
-    (C. Wellons, "Prospecting for Hash Functions", 2018), three multiplications that the compiler merges into the loop
-    around them; TensorFlow's own random kernels cost XLA on a CPU several times the whole step.
+    The mask depends on its place alone, not on earlier random numbers, so that a resumed training has the same masks,
+    as have CPU and GPU, graph and XLA. The random words come from the integer hash triple32 (C. Wellons, "Prospecting
+    for Hash Functions", 2018), three multiplications that the compiler merges into the loop around them; TensorFlow's
+    own random kernels cost XLA on a CPU several times the whole step.
 
     Args:
-        keys: the layer's.
+        keys: the layer's keys.
         epoch, step: uint32 scalars, counted from 0.
-        shape: of the layer's input, the batch first.
-        rate: share of the units to drop.
+        shape: the shape of the layer's input, the batch first.
+        rate: the share of the units to drop.
 
     Returns:
-        Boolean tensor of that shape. A unit is kept where its word is at least ``rate · 2³²``; the word of position
-        p (row-major) is triple32 of ``p + a``, its second key b taken in after the first round; a and b are the
-        layer's keys with epoch and step folded in.
+        Boolean tensor of that shape. A unit is kept if its word is at least ``rate · 2³²``. The word of position p
+        (row-major) is triple32 of ``p + a``, with ``xor b`` after the first round; a and b are the layer's keys
+        combined with epoch and step.
     """
-    first, second = (_folded(key, epoch, step) for key in keys)
+    first, second = (_mixed(_mixed(tf.convert_to_tensor(key, tf.uint32) + epoch) + step) for key in keys)
     return _kept(shape, rate)(first, second)
 
 
 @lru_cache(64)
 def _kept(shape: tuple[int, ...], rate: float) -> Any:
-    """Return the function that samples a dropout mask, compiled even if the code around it is not."""
+    """Return the function that computes a dropout mask, compiled even if the code around it is not."""
 
-    def draw(first: Any, second: Any) -> Any:
+    def mask(first: Any, second: Any) -> Any:
         positions = tf.range(int(np.prod(shape)), dtype=tf.int32)
         words = _mixed(tf.cast(positions, tf.uint32) + first, second)
         return tf.reshape(words >= _word(int(rate * WORDS)), shape)
 
-    return tf.function(draw, jit_compile=True, autograph=False)
-
-
-def _folded(key: Any, epoch: Any, step: Any) -> Any:
-    return _mixed(_mixed(tf.convert_to_tensor(key, tf.uint32) + epoch) + step)
+    return tf.function(mask, jit_compile=True, autograph=False)
 
 
 def _mixed(word: Any, key: Any = None) -> Any:
@@ -92,14 +102,15 @@ Update = Callable[[list[Any]], None]
 
 
 def fused(optimizer: Any, variables: list[Any]) -> Update:
-    """Return a function that applies the gradients of `variables`, in their order, as `optimizer.apply` does.
+    """Return a function for graph programs that applies gradients as `optimizer.apply` does, but faster.
 
-    It is for graph programs, where it takes one kernel for each variable instead of several passes. Plain RMSprop and
-    Adam have kernels in TensorFlow that work on the variables of Keras' optimizer and agree with Keras but for
-    rounding. Every other update is Keras' own, compiled by XLA.
+    Plain RMSprop and Adam have kernels in TensorFlow that work on the variables of Keras' optimizer, agree with Keras
+    except for rounding, and need one pass over a variable instead of several. Every other update is Keras' own,
+    compiled by XLA.
 
     Args:
-        optimizer: Keras' own, built for `variables`.
+        optimizer: Keras' optimizer, built for `variables`.
+        variables: the variables that the gradients belong to, in the same order.
     """
     kind = type(optimizer)
     if kind is keras.optimizers.RMSprop and not optimizer.centered:
@@ -115,7 +126,7 @@ def fused(optimizer: Any, variables: list[Any]) -> Update:
 
 def _rmsprop(optimizer: Any, variables: list[Any]) -> Update:
     squares = optimizer._velocities
-    # The kernel takes a momentum in any case; Keras keeps one only where it is not 0.
+    # the kernel needs a momentum in any case; Keras has one only if it is not 0
     momenta = optimizer._momentums if optimizer.momentum else [keras.Variable(tf.zeros(v.shape)) for v in variables]
 
     def apply(gradients: list[Any]) -> None:
@@ -123,9 +134,7 @@ def _rmsprop(optimizer: Any, variables: list[Any]) -> Update:
         optimizer.iterations.assign_add(1)
         for variable, gradient, square, momentum in zip(variables, gradients, squares, momenta, strict=True):
             tf.raw_ops.ResourceApplyRMSProp(
-                var=_handle(variable),
-                ms=_handle(square),
-                mom=_handle(momentum),
+                **_handles(var=variable, ms=square, mom=momentum),
                 lr=rate,
                 rho=optimizer.rho,
                 momentum=optimizer.momentum,
@@ -146,9 +155,7 @@ def _adam(optimizer: Any, variables: list[Any]) -> Update:
         decayed = tf.pow(optimizer.beta_1, steps), tf.pow(optimizer.beta_2, steps)
         for variable, gradient, mean, square in zip(variables, gradients, means, squares, strict=True):
             tf.raw_ops.ResourceApplyAdam(
-                var=_handle(variable),
-                m=_handle(mean),
-                v=_handle(square),
+                **_handles(var=variable, m=mean, v=square),
                 beta1_power=decayed[0],
                 beta2_power=decayed[1],
                 lr=rate,
@@ -161,20 +168,19 @@ def _adam(optimizer: Any, variables: list[Any]) -> Update:
     return apply
 
 
-def _handle(variable: Any) -> Any:
-    """Return the handle of TensorFlow's variable behind Keras' one."""
-    return variable.value.handle
+def _handles(**variables: Any) -> dict[str, Any]:
+    """Return the handles of TensorFlow's variables behind Keras' variables."""
+    return {name: variable.value.handle for name, variable in variables.items()}
 
 
 RISING = frozenset({"linear", "relu", "sigmoid", "tanh", "softplus", "elu", "selu", "leaky_relu"})
 """Activations that never fall, by Keras' names."""
 MASKS: dict[Any, Callable[[tuple[int, ...]], tuple[int, ...]]] = {keras.layers.Dropout: lambda shape: shape}
-"""For each Keras layer that drops values while it trains: from the shape of its input, the batch first, to that of its
-mask."""
+"""The Keras layers that drop values in training: functions from the input's shape to the mask's, the batch first."""
 
 
 class Feed(NamedTuple):
-    """The inputs of a compiled program: all the examples, as in `Resident`, and keys for the dropout masks."""
+    """The inputs of a compiled program: all examples, as in `Resident`, and the keys for the dropout masks."""
 
     rows: Any
     labels: Any
@@ -182,11 +188,11 @@ class Feed(NamedTuple):
 
 
 class TrainingStep:
-    """A step of the optimizer on some of the examples.
+    """A step of the optimizer on some of the examples, to be traced into a program.
 
     Args:
-        model, optimizer: Keras' own, the optimizer built.
-        update: what applies the gradients; Keras' own `apply` where it is None.
+        model, optimizer: Keras' objects; the optimizer is built.
+        update: applies the gradients; None for Keras' own `apply`.
     """
 
     def __init__(self, model: Any, optimizer: Any, update: Update | None = None) -> None:
@@ -197,11 +203,11 @@ class TrainingStep:
         """Take the step.
 
         Args:
-            places: which examples, int32 of a length known when tracing.
-            epoch, step: int32 scalars, counted from 0, that the masks are drawn for.
+            places: the indices of the examples, int32, of a length that is known during tracing.
+            epoch, step: int32 scalars, counted from 0, for the dropout masks.
 
         Returns:
-            The loss before the step and the hits, both summed over the examples, float64.
+            The loss before the step and the number of hits, both summed over the examples, float64.
         """
         inputs = Resident.inputs(tf.gather(feed.rows, places))
         labels = tf.gather(feed.labels, places)
@@ -216,14 +222,15 @@ class TrainingStep:
         return tf.cast(tf.reduce_sum(losses), tf.float64), tf.reduce_sum(tf.cast(hits, tf.float64))
 
     def logits(self, inputs: Any, keys: Any, epoch: Any, step: Any) -> Any:
-        """Return the outputs before softmax, float32 ``(rows, 10)``, dropout on, with the masks of that step."""
+        """Return the outputs before softmax, float32 ``(rows, 10)``, with the step's dropout masks."""
         *layers, output = self._model.layers
         values, convolved = inputs, None
         for position, (layer, following) in enumerate(pairwise((*layers, output))):
             if type(layer) in MASKS:
                 values = _dropped(layer, values, (keys[position, 0], keys[position, 1]), epoch, step)
-            elif _pooled_first(layer, following):
-                values, convolved = _convolved(layer, values), layer
+            elif _is_pooled_first(layer, following):
+                values = layer.convolution_op(tf.cast(values, layer.compute_dtype), _cast(layer.kernel, layer))
+                convolved = layer
             elif convolved is not None:
                 values, convolved = convolved.activation(layer(values) + _cast(convolved.bias, convolved)), None
             else:
@@ -249,15 +256,9 @@ def _dropped(layer: Any, values: Any, keys: Keys, epoch: Any, step: Any) -> Any:
     return tf.where(kept, values / (1 - rate), tf.zeros((), values.dtype))
 
 
-def _pooled_first(layer: Any, following: Any) -> bool:
-    """Return whether the layer is a convolution that can be pooled before its bias and activation."""
+def _is_pooled_first(layer: Any, following: Any) -> bool:
     convolves = isinstance(layer, keras.layers.Conv2D) and isinstance(following, keras.layers.MaxPooling2D)
     return convolves and layer.activation.__name__ in RISING
-
-
-def _convolved(layer: Any, values: Any) -> Any:
-    """Return the convolution without bias and activation, in the layer's precision."""
-    return layer.convolution_op(tf.cast(values, layer.compute_dtype), _cast(layer.kernel, layer))
 
 
 def _cast(variable: Any, layer: Any) -> Any:
@@ -280,19 +281,18 @@ def kind_for(experiment: Experiment, on_gpu: bool) -> str:
     """Return the kind of program for a network and a device: ``xla`` or ``graph``."""
     if experiment.training.program != "auto":
         return experiment.training.program
-    convolves = any(isinstance(layer, Conv2D) for layer in experiment.layers)
-    return GRAPH if convolves and not on_gpu else XLA
+    return GRAPH if experiment.layers_of(Conv2D) and not on_gpu else XLA
 
 
 class LoopProgram:
-    """Run training steps as a loop on the backend, compiled once for full batches and once for the last, smaller one.
+    """A loop of training steps on the device, compiled once for full batches and once for the last, smaller batch.
 
     Args:
-        kind: ``xla`` or ``graph``, also its name.
-        model, optimizer: Keras' own; the optimizer is built here.
+        kind: ``xla`` or ``graph``.
+        model, optimizer: Keras' objects; the optimizer is built here.
         examples: the training examples.
-        batch_size: images a step; the last step of an epoch takes what is left.
-        seed: of the dropout masks.
+        batch_size: the images of a step; the last step of an epoch has the remaining ones.
+        seed: the seed of the dropout masks.
     """
 
     def __init__(
@@ -308,11 +308,11 @@ class LoopProgram:
         self.use_examples(examples, seed)
 
     def use_examples(self, examples: Resident, seed: int) -> None:
-        """Train on these examples (at least one batch) from now on, with the masks of that seed, from epoch 0."""
+        """Train on these examples (at least one batch) with the masks of this seed, from epoch 0 on."""
         self._count, self._full = examples.count, examples.count // self._batch
         self._feed: Feed | None = Feed(examples.rows, examples.labels, dropout_keys(self._model, seed))
         self.begin_epoch(0, np.arange(examples.count), float(self._optimizer.learning_rate))
-        # no steps: this traces and compiles what is not yet
+        # no steps are run, but the loop is traced and compiled if it is new
         self._call(self._batch, 0, 0, tf.zeros((2,), tf.float64))
 
     def release_examples(self) -> None:
@@ -329,8 +329,8 @@ class LoopProgram:
         """Run the epoch's steps from `first` (counted from 0) up to but not including `last`.
 
         Returns:
-            `before` with what these steps add, one step after the other: the same to the bit however an epoch's steps
-            are divided among calls.
+            `before` plus the sums of these steps, added step by step, so that every division of an epoch's steps into
+            calls gives the same bits.
         """
         totals = tf.constant((before.loss, before.correct), tf.float64)
         if first < self._full:
@@ -344,35 +344,30 @@ class LoopProgram:
     def _call(self, rows: int, first: int, last: int, totals: Any) -> Any:
         if rows not in self._loops:
             self._loops[rows] = self._loop(rows)
-        loop = self._loops[rows]
-        return loop(
-            self._feed, (self._order, self._epoch), tf.constant(first, tf.int32), tf.constant(last, tf.int32), totals
-        )
+        bounds = tf.constant(first, tf.int32), tf.constant(last, tf.int32)
+        return self._loops[rows](self._feed, (self._order, self._epoch), *bounds, totals)
 
     def _loop(self, rows: int) -> Any:
-        """Return the loop over steps of `rows` images each; the compiler needs a fixed length."""
+        """Return the loop over steps of `rows` images, a number that the compiler must know."""
 
         def steps(feed: Feed, plan: tuple[Any, Any], first: Any, last: Any, totals: Any) -> Any:
             order, epoch = plan
-
-            def is_left(step: Any, _totals: Any) -> Any:
-                return step < last
 
             def body(step: Any, totals: Any) -> Any:
                 places = tf.slice(order, (step * self._batch,), (rows,))
                 return step + 1, totals + tf.stack(self._step(feed, places, epoch, step))
 
-            return tf.while_loop(is_left, body, (first, totals), parallel_iterations=1)[1]
+            return tf.while_loop(lambda step, _: step < last, body, (first, totals), parallel_iterations=1)[1]
 
         return tf.function(steps, jit_compile=self.name == XLA, autograph=False)
 
 
 NOT_COMPILED = ("kernel_initializer", "bias_initializer", "seed")
-"""Attributes of a layer that decide values only, by Keras' names."""
+"""Attributes of a Keras layer that decide only values, not what is compiled."""
 
 
 class Network:
-    """An experiment's model and optimizer (Keras' own; built by the first program), and the programs that train it."""
+    """An experiment's Keras model and optimizer (built by the first program), and the programs that train the model."""
 
     def __init__(self, experiment: Experiment) -> None:
         self.model, self.optimizer = models.build(experiment), models.optimizer(experiment)
@@ -381,14 +376,13 @@ class Network:
 
     @property
     def size(self) -> int:
-        """About how many bytes it holds: parameters, two optimizer slots for each, and both slots' first values."""
+        """The approximate bytes: parameters, two optimizer slots for each, and the first values of both slots."""
         return 5 * 4 * int(self.model.count_params())
 
     def program(self, kind: str, examples: Resident, *, batch_size: int, seed: int) -> LoopProgram:
-        """Return the program that trains on these examples, compiled or from an earlier run."""
+        """Return the program that trains on these examples, new or from an earlier run."""
         key = kind, min(batch_size, examples.count)
-        program = self._programs.get(key)
-        if program is not None:
+        if program := self._programs.get(key):
             program.use_examples(examples, seed)
         else:
             program = LoopProgram(kind, self.model, self.optimizer, examples, batch_size=batch_size, seed=seed)
@@ -397,12 +391,12 @@ class Network:
         return program
 
     def release_examples(self) -> None:
-        """Release the examples; each run has its own."""
+        """Release the examples, which the next run does not share."""
         for program in self._programs.values():
             program.release_examples()
 
     def restart_as(self, experiment: Experiment) -> None:
-        """Start again as the network of another experiment of the same structure."""
+        """Become the untrained network of another experiment of the same structure."""
         fresh = models.build(experiment)
         for variable, value in zip(self.model.variables, fresh.variables, strict=True):
             variable.assign(value)
@@ -417,10 +411,10 @@ class Network:
 
 
 def network_of(experiment: Experiment, cache: DatasetCache | None) -> Network:
-    """Return the experiment's network, new or one of the same structure from an earlier run.
+    """Return the experiment's network: new, or one of the same structure from an earlier run.
 
     Args:
-        cache: where the process keeps networks; None where it trains one run.
+        cache: the networks of earlier runs; None if the process trains one run.
     """
     if cache is None or not experiment.trains_in_epochs:
         return Network(experiment)
@@ -442,7 +436,7 @@ def release_examples(cache: DatasetCache) -> None:
 
 
 def structure(experiment: Experiment) -> str:
-    """Return everything in an experiment that decides what is compiled, as text."""
+    """Return as text the part of an experiment that decides what is compiled."""
     doc = experiment.model_dump(mode="json", include={"features", "layers", "optimizer"})
     for layer in doc["layers"]:
         for name in NOT_COMPILED:
@@ -453,9 +447,9 @@ def structure(experiment: Experiment) -> str:
 
 
 def warm() -> None:
-    """Import all that a run imports, and train a tiny network for a step: the first times are slow.
+    """Import everything for a run, and train a tiny network for a step, because first times are slow.
 
-    Where there are GPUs it trains nothing: that would start them all before the run has chosen among them.
+    If there are GPUs nothing is trained: that would start them all before the run has chosen one.
     """
     import_module("mnist_tui.training.job")
     if backend.has_gpus():

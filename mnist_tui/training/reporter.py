@@ -1,4 +1,4 @@
-"""Write a run's events, status and heartbeat, from any thread, in order and not too often."""
+"""Write a run's events, status and heartbeat from any thread, in order and not too often."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from mnist_tui.training.machine import LoadMeter
 
 PHASE_SECONDS = 0.2
 FRESH_SECONDS, LOAD_SECONDS = 0.1, 1.0
-"""Between two events of progress, and of the load, at first; `pace` makes them rarer."""
+"""The first intervals between two events of progress and of the load; `pace` makes them longer."""
 LONG_SECONDS = 5.0
 
 
 class Reporter:
-    """Write a run's events and status; nothing else writes them.
+    """The only writer of a run's events and status.
 
     Args:
-        folder: the run's; the caller holds its lock.
-        not_before: the time of the last event of an earlier session: times in a log never go back.
+        folder: the run's folder, whose lock the caller holds.
+        not_before: the time of an earlier session's last event, because times in a log never go back.
     """
 
     def __init__(self, folder: RunFolder, not_before: float = 0.0) -> None:
@@ -42,7 +42,7 @@ class Reporter:
         self._training_since: float | None = None
 
     def emit(self, event: Event) -> None:
-        """Append an event with its time; nothing is appended after the run's last event."""
+        """Append an event with its time, unless the run's last event is already written."""
         with self._lock:
             if not self._over.is_set():
                 self._log.append(replace(event, time=self._clock()))
@@ -54,7 +54,7 @@ class Reporter:
                 self._log.sync()
 
     def phase(self, name: str, done: float = 0, total: float = 0, unit: str = "", text: str = "") -> None:
-        """Report what is being done. Of many steps of a phase a few a second are written, and the last."""
+        """Report the present activity; of many steps of a phase, a few a second and the last one are written."""
         event = Phase(name=name, done=done, total=total, unit=unit, text=text, time=self._clock())
         with self._lock:
             again = (name, text, total) == (self._phase.name, self._phase.text, self._phase.total)
@@ -64,7 +64,7 @@ class Reporter:
             self.emit(event)
 
     def progress(self, event: Progress) -> None:
-        """Report the progress of training: the first at once, then as often as `pace` allows."""
+        """Report the progress of training, at first at once, then as often as `pace` allows."""
         now = time.monotonic()
         if self._training_since is None:
             self._training_since = now
@@ -73,28 +73,28 @@ class Reporter:
             self.flush()
 
     def flush(self) -> None:
-        """Write the progress that was held back, before something else is written."""
+        """Write the progress that `pace` has delayed; to be called before something else is written."""
         if self._held is not None:
             self.emit(self._held)
             self._held = None
             self._flushed = time.monotonic()
 
     def drop(self) -> None:
-        """Drop the progress that was held back: the epoch's figures replace it."""
+        """Discard the progress that `pace` has delayed, because the epoch's figures replace it."""
         self._held = None
 
     def state(self, state: str) -> None:
-        """Set the run's state: running or paused."""
+        """Write the run's state, running or paused, into its status."""
         with self._lock:
             if not self._over.is_set():
                 self._status = replace(with_heartbeat(self._status), state=state)
                 self._folder.write_status(self._status)
 
     def end(self, ended: Ended) -> bool:
-        """Write the last event, then the last status: whoever sees that finds everything else complete.
+        """Write the last event, then the last status, so that a reader of that status finds everything complete.
 
         Returns:
-            False where another thread has ended the run already.
+            False if another thread has already ended the run.
         """
         with self._lock:
             if self._over.is_set():
@@ -109,7 +109,7 @@ class Reporter:
             return True
 
     def start_heartbeat(self) -> None:
-        """Keep the status fresh and report the load, in a thread, until the run ends."""
+        """Renew the status and report the load in a thread, until the run ends."""
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
     def _beat(self) -> None:

@@ -1,7 +1,4 @@
-"""One run in a worker, from its lock to its last event.
-
-Everything before TensorFlow's import is here; the rest is in `job`.
-"""
+"""One run in a worker, from its lock to its last event; the part after TensorFlow's import is in `job`."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from mnist_tui.files import FORBIDDEN, FULL, why_unwritten
 from mnist_tui.runs.control import DISCARDED, CommandName
 from mnist_tui.runs.devices import ahead_of
 from mnist_tui.runs.event_log import replayed
-from mnist_tui.runs.events import Ended, ModelBuilt, RunStarted
+from mnist_tui.runs.events import Ended, RunStarted
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.process_folder import Lock
 from mnist_tui.runs.start import continue_if_extended
@@ -35,25 +32,25 @@ DONE, FAILED, REFUSED = 0, 1, 2
 """Exit codes of a worker."""
 QUEUE_LOOK_SECONDS = 0.5
 UNTIL_THE_END: tuple[CommandName, ...] = ("pause", "continue", "step", "stop", "checkpoint", "discard")
-"""Commands that mean nothing once the run has ended."""
+"""Commands that have no effect on an ended run."""
 
 
 class Session:
     """One run of a worker: lock, first event, heartbeat, commands; data are read while TensorFlow is imported.
 
-    A run that is to wait for its device does so in `train`, before any of the data or of TensorFlow is in memory.
+    A run that must wait for its device does so in `train`, before data or TensorFlow take memory.
 
     Args:
-        folder: the run's.
-        importing: whether TensorFlow's import is still to be waited for.
-        lock: the run's lock, where whoever started this process held it and handed it over.
-        cache: the data that the process keeps, where it trains run after run: then it does not end with the run.
+        folder: the run's folder.
+        importing: whether TensorFlow's import is not complete.
+        lock: the run's lock as an open file, if the process that started this one has handed it over.
+        cache: the data that the process keeps if it trains run after run; None if it ends with this run.
 
     Attributes:
-        before: the run as earlier sessions left it; without a `start` where this is the first.
+        before: the run's state after earlier sessions; its `start` is None in the first session.
 
     Raises:
-        RunError: another worker holds the run, or its files cannot be read.
+        RunError: another worker holds the run's lock, or the run's files cannot be read.
     """
 
     def __init__(
@@ -89,18 +86,8 @@ class Session:
         if not self.launch.wait:
             self._begin()
 
-    @property
-    def resumes(self) -> bool:
-        """Whether an earlier session has started this run."""
-        return self.before.start is not None
-
-    @property
-    def earlier(self) -> ModelBuilt | None:
-        """The model as an earlier session built it, which decides the program; None if none got that far."""
-        return self.before.model
-
     def remove_earlier_results(self) -> None:
-        """Remove the results of an earlier session, because the run continues now."""
+        """Delete the results of an earlier session, because the run continues now."""
         self._resumed = True
         for path in (self.folder.results_file, self.folder.predictions_file, self.folder.model_file):
             path.unlink(missing_ok=True)
@@ -112,8 +99,8 @@ class Session:
         self._data.start()
 
     def train(self) -> int:
-        """Train the run to its end; return the exit code of a process that does nothing else."""
-        came_to_its_end = False
+        """Train the run to its end; return the exit code for a worker of this run alone."""
+        completed = False
         try:
             if self.launch.wait:
                 self._wait_in_line()
@@ -122,17 +109,17 @@ class Session:
 
             self._importing = False
             TrainingJob(self, self._finished_inputs()).run()
-            came_to_its_end = True
+            completed = True
         except Exception as error:
             return DONE if self.orders.left.is_set() else self.fail(error)
         finally:
-            self._release(came_to_its_end)
+            self._release(completed)
         return DONE
 
     def _wait_in_line(self) -> None:
         """Wait until every live run that was made earlier, on this machine and for the same device, has ended.
 
-        It reports which it waits for. Commands reach the worker meanwhile; a stop ends the run and the waiting.
+        The runs are reported. Commands are obeyed meanwhile; a stop ends the run.
         """
         ahead = ahead_of(self.folder, self.launch)
         while ahead:
@@ -143,7 +130,7 @@ class Session:
         self.orders.raise_if_ended()
 
     def fail(self, error: Exception) -> int:
-        """End the run as failed: with a sentence for the person, and for an unforeseen error a traceback in the log."""
+        """End the run as failed, with the reason in a sentence, and the traceback of an unexpected error in the log."""
         if isinstance(error, (RequestError, DataError)):
             reason, where = str(error), ""
             print(reason, file=sys.stderr, flush=True)
@@ -157,8 +144,8 @@ class Session:
         try:
             self._inputs = prepare(self.experiment, self.launch, self.reporter, self.before.data, self.cache)
         except Exception as error:
-            if self._alone:
-                # Not left to the main thread: the import that it may be in takes seconds.
+            if self.cache is None:
+                # the main thread, which may be importing TensorFlow, would need seconds to end the process
                 os._exit(self.fail(error))
             self._problem = error
         if self._importing:
@@ -173,22 +160,17 @@ class Session:
         assert self._inputs is not None
         return self._inputs
 
-    @property
-    def _alone(self) -> bool:
-        """Whether the process ends with the run."""
-        return self.cache is None
+    def _release(self, completed: bool) -> None:
+        """Release the run for other processes, because this one may take seconds to end.
 
-    def _release(self, came_to_its_end: bool) -> None:
-        """Release the run for other processes: this one may take seconds to end.
-
-        More epochs that were asked for too late for this worker are the next one's, which begins at once where the
-        run has come to its own end.
+        If more epochs were requested too late for this worker, and the run has finished by itself, start the next
+        worker for them at once.
         """
         self.orders.unwatch()
         try:
-            if came_to_its_end:
+            if completed:
                 self.orders.settle(*UNTIL_THE_END)
-                if self._alone and not self.orders.stopping and self.folder.status().state == "finished":
+                if self.cache is None and not self.orders.stopping and self.folder.status().state == "finished":
                     continue_if_extended(self.folder, self._lock)
         except (OSError, RequestError) as error:
             print(error, file=sys.stderr, flush=True)
@@ -197,23 +179,23 @@ class Session:
     def _leave(self, reason: str) -> None:
         try:
             self._end(Ended(state="stopped", reason=reason))
-        except OSError as error:  # a stop is a stop although its reason cannot be written
+        except OSError as error:  # the run stops although the reason cannot be written
             print(f"the end of the run cannot be written: {why_unwritten(error)}", file=sys.stderr, flush=True)
-        if self._alone:
+        if self.cache is None:
             os._exit(DONE)
 
     def _end(self, ended: Ended) -> None:
-        """End the run; a run that had ended well before and could not continue keeps its state and its results."""
+        """End the run; a run that had ended well and could not continue keeps its earlier state and results."""
         before = self.before.ended
         if before is not None and before.state in ("stopped", "finished") and not self._resumed and not ended.where:
             ended = replace(before, refused=ended.reason)
         self.reporter.end(ended)
-        # More epochs that were asked for stay for the next worker, but not of a run that refused or is discarded.
+        # requests for more epochs stay for the next worker, unless the run refused to continue or is discarded
         self.orders.settle(*(() if ended.refused or ended.reason == DISCARDED else UNTIL_THE_END))
 
 
 def in_words(error: Exception) -> str:
-    """Return an unforeseen error as one sentence."""
+    """Return an unexpected error as one sentence."""
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return "there was not enough memory; a smaller batch or a smaller network needs less"
     if isinstance(error, OSError) and error.errno in (*FULL, *FORBIDDEN, errno.EROFS):
@@ -223,7 +205,7 @@ def in_words(error: Exception) -> str:
 
 
 def place_of(error: Exception) -> str:
-    """Return the file and line of this project where an error arose; the library's if none of ours is involved."""
+    """Return the file and line where an error arose: the innermost of this project, else the library's."""
     package = Path(__file__).resolve().parent.parent
     places = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     own = [(path.relative_to(package.parent), line) for path, line in places if path.is_relative_to(package)]

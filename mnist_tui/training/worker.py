@@ -1,6 +1,6 @@
 """The worker process: `python -m mnist_tui.training.worker --run FOLDER`, or `--standby`, `--trials`, `--job JOB`.
 
-It starts a run, and says so in the run's folder, before it imports TensorFlow.
+It starts a run, and writes the start into the run's folder, before it imports TensorFlow.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from mnist_tui.training.session import DONE, FAILED, REFUSED, Session, in_words
 
 
 class Trials:
-    """Train run after run with TensorFlow loaded once (``--trials``).
+    """A worker that trains run after run with TensorFlow loaded once (``--trials``).
 
-    The runs' folders come from stdin, a line each. Each is answered on stdout, once it has ended, with a line of JSON:
-    ``{"run": ID, "exit": 0|1|2}`` (0 done, 1 failed, 2 refused). Whatever becomes of a run, the next one is trained.
-    The end of stdin ends the process at once, also in the middle of a run: nobody waits for its result any more.
+    It reads the runs' folders from stdin, one on each line. When a run has ended, it writes a line of JSON to stdout:
+    ``{"run": ID, "exit": 0|1|2}`` (0 done, 1 failed, 2 refused), and trains the next run, also after a failure. The end
+    of stdin ends the process at once, even during a run, because nobody waits for its result any more.
 
     Args:
-        signals: the first one stops and saves the present run, and then ends the process; a second one ends both.
+        signals: the first signal stops and saves the present run, and then ends the process; a second one ends both.
     """
 
     def __init__(self, signals: Signals) -> None:
@@ -52,7 +52,7 @@ class Trials:
         signals.deliver_to(self._signalled)
 
     def serve(self) -> int:
-        """Train runs until stdin or a signal ends it; return the exit code."""
+        """Train runs until stdin ends or a signal arrives; return the exit code."""
         threading.Thread(target=self._listen, name="stdin", daemon=True).start()
         threading.Thread(target=self._import, name="import", daemon=True).start()
         while not self._signals:
@@ -63,7 +63,12 @@ class Trials:
                 self._session = None
                 print(json.dumps({"run": folder.id, "exit": code}), file=self._answers, flush=True)
             if self._imported:
-                self._free_memory()
+                from mnist_tui.training.backend import forget
+                from mnist_tui.training.programs import release_examples
+
+                release_examples(self._cache)
+                forget()
+                gc.collect()
         return DONE
 
     def _listen(self) -> None:
@@ -72,10 +77,10 @@ class Trials:
         os._exit(DONE)
 
     def _import(self) -> None:
-        # What goes wrong goes wrong again in the first run, and is reported there.
+        # an error of the import happens again in the first run, which reports it
         with suppress(Exception):
             import_module("mnist_tui.training.job")
-            # What is there now stays: looking through TensorFlow's million objects after each run takes 0.2 s.
+            # TensorFlow's million objects are kept anyway; searching them after each run takes 0.2 s
             gc.freeze()
             self._imported = True
 
@@ -92,15 +97,6 @@ class Trials:
             traceback.print_exception(error)
             _mark_failed(folder, in_words(error))
             return FAILED
-
-    def _free_memory(self) -> None:
-        """Free what a run has left and the cache does not keep."""
-        from mnist_tui.training.backend import forget
-        from mnist_tui.training.programs import release_examples
-
-        release_examples(self._cache)
-        forget()
-        gc.collect()
 
     def _signalled(self) -> None:
         with self._lock:
@@ -123,7 +119,7 @@ def _print_to(log: int) -> None:
 
 @contextmanager
 def _printing_to_log(folder: RunFolder) -> Generator[None]:
-    """Send what is printed into the run's log, if the run's folder is there."""
+    """Print to the run's log during the block, if the run's folder exists."""
     own = os.dup(2)
     try:
         with suppress(OSError), open_append(folder.log_file) as log:
@@ -137,7 +133,7 @@ def _printing_to_log(folder: RunFolder) -> Generator[None]:
 
 
 def _mark_failed(folder: RunFolder, reason: str) -> None:
-    """Mark a refused run as failed: its status names this process, which lives on, so it would seem to be starting."""
+    """Mark a refused run as failed: its status names this process, which goes on, so it would seem to be starting."""
     with suppress(OSError, RequestError):
         status = folder.status()
         if status.pid == os.getpid() and status.state in LIVE:
@@ -145,9 +141,9 @@ def _mark_failed(folder: RunFolder, reason: str) -> None:
 
 
 class StandbyWorker:
-    """Import TensorFlow while waiting for a run on stdin; end if stdin ends before one comes.
+    """A worker that imports TensorFlow while it waits for a run on stdin, and ends if stdin ends before.
 
-    A run may come while TensorFlow is still being imported: its folder says at once that it starts.
+    If the run arrives during the import of TensorFlow, its start is written into its folder at once.
     """
 
     def __init__(self, signals: Signals) -> None:
@@ -192,7 +188,7 @@ def _start(folder: RunFolder, signals: Signals, importing: bool, lock: int | Non
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a worker; return its exit code: 0 done (also stopped or diverged), 1 failed, 2 refused."""
+    """Run a worker; return its exit code: 0 done (also if stopped or diverged), 1 failed, 2 refused."""
     arguments = _parser().parse_args(argv)
     try:
         if arguments.job != "train":
