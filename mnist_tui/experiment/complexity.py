@@ -7,16 +7,18 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_tui.experiment.layers import Layer, LayerCounts
+from mnist_tui.experiment.layers import Layer, ParameterCounts
 from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE, Shape, hog_blocks, hog_cells
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.wording import counted
 
 FLOAT32_BYTES = 4
+COUNTS = ("weights", "biases", "other", "non_trainable", "macs")
+"""The numbers of a layer that are added up for the model."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerComplexity(LayerCounts):
+class LayerComplexity(ParameterCounts):
     """One layer with its counts.
 
     Attributes:
@@ -33,14 +35,9 @@ class LayerComplexity(LayerCounts):
     inputs: int
     output_shape: Shape
 
-    @property
-    def trainable(self) -> int:
-        """Parameters that are trained."""
-        return self.total - self.non_trainable
 
-
-@dataclass(frozen=True)
-class Complexity:
+@dataclass(frozen=True, kw_only=True)
+class Complexity(ParameterCounts):
     """The counts of a whole model.
 
     Attributes:
@@ -58,36 +55,8 @@ class Complexity:
         return CLASSES
 
     @property
-    def weights(self) -> int:
-        return sum(layer.weights for layer in self.layers)
-
-    @property
-    def biases(self) -> int:
-        return sum(layer.biases for layer in self.layers)
-
-    @property
-    def other(self) -> int:
-        return sum(layer.other for layer in self.layers)
-
-    @property
-    def total(self) -> int:
-        return self.weights + self.biases + self.other
-
-    @property
-    def trainable(self) -> int:
-        return sum(layer.trainable for layer in self.layers)
-
-    @property
-    def non_trainable(self) -> int:
-        return self.total - self.trainable
-
-    @property
-    def macs(self) -> int:
-        return sum(layer.macs for layer in self.layers)
-
-    @property
     def dense(self) -> tuple[LayerComplexity, ...]:
-        """The dense layers, the output included."""
+        """The dense layers, with the output."""
         return tuple(layer for layer in self.layers if layer.kind == "dense")
 
     @property
@@ -126,7 +95,9 @@ def of(experiment: Experiment) -> Complexity:
         )
         for (name, layer), before, after in zip(named_layers(experiment), shapes, shapes[1:], strict=False)
     )
-    return Complexity(math.prod(shapes[0]), _inputs_formula(experiment), layers)
+    totals = {name: sum(getattr(layer, name) for layer in layers) for name in COUNTS}
+    inputs, formula = math.prod(shapes[0]), _inputs_formula(experiment)
+    return Complexity(**totals, formula="", inputs=inputs, inputs_formula=formula, layers=layers)
 
 
 def named_layers(experiment: Experiment) -> list[tuple[str, Layer]]:

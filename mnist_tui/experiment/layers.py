@@ -114,15 +114,14 @@ ZEROS = PlainInitializer(name="zeros")
 
 
 @dataclass(frozen=True)
-class LayerCounts:
-    """The numbers of parameters and of multiply-accumulates of one layer.
+class ParameterCounts:
+    """The numbers of parameters and of multiply-accumulates of a layer or of a whole model.
 
     Attributes:
         other: batch normalisation's four vectors.
         non_trainable: the number of parameters that are not trained.
         macs: multiply-accumulates for one image.
-        formula: the calculation of the number of weights (``784 × 250 = 196000``); for a layer without weights, that of
-            its output, or nothing.
+        formula: the calculation of a layer's number of weights (``784 × 250 = 196000``), or of its output's shape.
     """
 
     weights: int = 0
@@ -135,6 +134,11 @@ class LayerCounts:
     @property
     def total(self) -> int:
         return self.weights + self.biases + self.other
+
+    @property
+    def trainable(self) -> int:
+        """The number of parameters that are trained."""
+        return self.total - self.non_trainable
 
 
 class LayerPart(ExperimentPart):
@@ -172,9 +176,9 @@ class LayerPart(ExperimentPart):
         """
         return inputs
 
-    def counts(self, inputs: Shape, output: Shape) -> LayerCounts:
+    def counts(self, inputs: Shape, output: Shape) -> ParameterCounts:
         """Return the layer's counts for the shapes of its input and output for one example."""
-        return LayerCounts()
+        return ParameterCounts()
 
     def weight_shapes(self, inputs: Shape, output: Shape) -> dict[str, Shape]:
         """Return the shape of each weight by its name in Keras, in Keras' order."""
@@ -212,11 +216,11 @@ class Dense(LayerPart):
             raise ValueError(f"a dense layer takes a vector, not {written(inputs)}; put a flatten layer before it")
         return (self.units,)
 
-    def counts(self, inputs: Shape, output: Shape) -> LayerCounts:
+    def counts(self, inputs: Shape, output: Shape) -> ParameterCounts:
         features = math.prod(inputs)
         weights = features * self.units
         formula, fixed = f"{features} × {self.units} = {weights}", 0 if self.trainable else weights + self.units
-        return LayerCounts(weights, self.units, non_trainable=fixed, macs=weights, formula=formula)
+        return ParameterCounts(weights, self.units, non_trainable=fixed, macs=weights, formula=formula)
 
     def weight_shapes(self, inputs: Shape, output: Shape) -> dict[str, Shape]:
         return {"kernel": (inputs[0], output[0]), "bias": output}
@@ -257,10 +261,10 @@ class BatchNormalization(LayerPart):
     def configuration(self) -> str:
         return f"momentum {self.momentum:g}"
 
-    def counts(self, inputs: Shape, output: Shape) -> LayerCounts:
+    def counts(self, inputs: Shape, output: Shape) -> ParameterCounts:
         features = inputs[-1]
         formula = f"4 × {features} = {4 * features} (scale and offset trained, mean and variance not)"
-        return LayerCounts(other=4 * features, non_trainable=2 * features, formula=formula)
+        return ParameterCounts(other=4 * features, non_trainable=2 * features, formula=formula)
 
     def weight_shapes(self, inputs: Shape, output: Shape) -> dict[str, Shape]:
         return dict.fromkeys(("gamma", "beta", "moving_mean", "moving_variance"), (inputs[-1],))
@@ -290,11 +294,11 @@ class Conv2D(LayerPart):
         edges = _positions("a convolution", inputs, self.kernel_size, self.strides, self.padding)
         return (*edges, self.filters)
 
-    def counts(self, inputs: Shape, output: Shape) -> LayerCounts:
+    def counts(self, inputs: Shape, output: Shape) -> ParameterCounts:
         edge, channels, filters = self.kernel_size, inputs[2], self.filters
         weights = edge * edge * channels * filters
         formula = f"{edge} × {edge} × {channels} × {filters} = {weights}"
-        return LayerCounts(weights, filters, macs=weights * output[0] * output[1], formula=formula)
+        return ParameterCounts(weights, filters, macs=weights * output[0] * output[1], formula=formula)
 
     def weight_shapes(self, inputs: Shape, output: Shape) -> dict[str, Shape]:
         return {"kernel": (self.kernel_size, self.kernel_size, inputs[-1], self.filters), "bias": (self.filters,)}
@@ -325,8 +329,8 @@ class MaxPooling2D(LayerPart):
         edges = _positions("max pooling", inputs, self.pool_size, self.strides or self.pool_size, self.padding)
         return (*edges, inputs[2])
 
-    def counts(self, inputs: Shape, output: Shape) -> LayerCounts:
-        return LayerCounts(formula=f"{written(inputs)} → {written(output)}")
+    def counts(self, inputs: Shape, output: Shape) -> ParameterCounts:
+        return ParameterCounts(formula=f"{written(inputs)} → {written(output)}")
 
 
 class Flatten(LayerPart):
@@ -339,8 +343,8 @@ class Flatten(LayerPart):
     def output_shape(self, inputs: Shape) -> Shape:
         return (math.prod(inputs),)
 
-    def counts(self, inputs: Shape, output: Shape) -> LayerCounts:
-        return LayerCounts(formula=f"{written(inputs)} = {math.prod(inputs)}")
+    def counts(self, inputs: Shape, output: Shape) -> ParameterCounts:
+        return ParameterCounts(formula=f"{written(inputs)} = {math.prod(inputs)}")
 
 
 Layer = Annotated[Dense | Dropout | BatchNormalization | Conv2D | MaxPooling2D | Flatten, Field(discriminator="kind")]

@@ -1,6 +1,6 @@
-"""Training, in a worker process: the only package that imports TensorFlow.
+"""Training in a worker process: the only package that imports TensorFlow, in `backend`.
 
-`backend` is the file that imports it. The files that a worker needs earlier (`worker`, `session`, `reporter`, `orders`,
-`inputs`, `extension`) and `checkpoint` work without it. Front ends start `python -m mnist_tui.training.worker` as a
-process and import nothing from here.
+The modules that a worker needs before that import (`worker`, `session`, `reporter`, `orders`, `inputs`, `extension`),
+and `checkpoint`, work without TensorFlow. Front ends start `python -m mnist_tui.training.worker` as a process and
+import nothing from here.
 """

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import secrets
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -231,72 +231,53 @@ class CheckpointWriter:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder, self._reporter, self._take, self._clock = folder, reporter, take, clock
-        self._changed = threading.Condition()
-        self._next: TrainingSnapshot | None = None
-        self._writing = self._requested = self._closed = False
+        self._executor = ThreadPoolExecutor(1, "checkpoint")
+        self._written: Future[str] | None = None
+        self._requested = False
         self._problem = ""
-        self._taking = self._written = 0.0
+        self._seconds_to_take = self._seconds_to_write = 0.0
         self._last = clock()
-        self._thread = threading.Thread(target=self._work, name="checkpoint", daemon=True)
-        self._thread.start()
 
     @property
     def seconds(self) -> float:
         """The least seconds between two checkpoints that nobody requested, from the cost of the last one."""
-        return max(LEAST_SECONDS, (self._taking + self._written) / MOST_SHARE)
+        return max(LEAST_SECONDS, (self._seconds_to_take + self._seconds_to_write) / MOST_SHARE)
 
     def save_if_due(self) -> None:
         """Start writing a checkpoint if the last one is written and old enough."""
-        if self._clock() - self._last >= self.seconds and not self._busy:
-            self._offer()
+        is_busy = self._written is not None and not self._written.done()
+        if self._clock() - self._last >= self.seconds and not is_busy:
+            self._start_writing()
 
     def save(self) -> str:
         """Write a checkpoint and wait until it is written; return the reason for a failure, which is also reported."""
         self._requested = True
-        self._offer()
-        with self._changed:
-            self._changed.wait_for(lambda: not self._busy)
-            problem, self._requested = self._problem, False
+        self._start_writing()
+        problem = self._written.result() if self._written else ""
+        self._requested = False
         if problem:
             self._warn(f"the checkpoint that was asked for could not be written ({problem})")
         return problem
 
     def close(self) -> None:
         """Finish the checkpoint that is being written, and write no more."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        self._thread.join()
+        self._executor.shutdown()
 
-    @property
-    def _busy(self) -> bool:
-        return self._writing or self._next is not None
-
-    def _offer(self) -> None:
+    def _start_writing(self) -> None:
         began = time.perf_counter()
         snapshot = self._take()
-        self._taking = time.perf_counter() - began
+        self._seconds_to_take = time.perf_counter() - began
         self._last = self._clock()
-        if snapshot is None:
-            return
-        with self._changed:
-            self._next = snapshot
-            self._changed.notify_all()
+        if snapshot is not None:
+            self._written = self._executor.submit(self._write_or_warn, snapshot)
 
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._next is not None or self._closed)
-                if self._next is None:
-                    return
-                snapshot, self._next, self._writing = self._next, None, True
-            problem = self._write(snapshot)
-            if problem and problem != self._problem and not self._requested:
-                kept = "the one before is still there" if exists(self._folder.checkpoint) else "there is none"
-                self._warn(f"a checkpoint could not be written ({problem}); {kept}, and training goes on")
-            with self._changed:
-                self._problem, self._writing = problem, False
-                self._changed.notify_all()
+    def _write_or_warn(self, snapshot: TrainingSnapshot) -> str:
+        problem = self._write(snapshot)
+        if problem and problem != self._problem and not self._requested:
+            kept = "the one before is still there" if exists(self._folder.checkpoint) else "there is none"
+            self._warn(f"a checkpoint could not be written ({problem}); {kept}, and training goes on")
+        self._problem = problem
+        return problem
 
     def _write(self, snapshot: TrainingSnapshot) -> str:
         began, position = time.thread_time(), snapshot.position
@@ -314,7 +295,7 @@ class CheckpointWriter:
             traceback.print_exception(error)
             return str(error) or type(error).__name__
         finally:
-            self._written = time.thread_time() - began
+            self._seconds_to_write = time.thread_time() - began
 
     def _warn(self, text: str) -> None:
         try:

@@ -1,6 +1,6 @@
-"""The machine that a run is computed on: system, processor, memory, versions, and its load at a moment.
+"""The machine of a run: system, processor, memory, versions, and the load at a moment.
 
-Imports none of the packages whose versions it tells.
+The packages whose versions are reported are not imported.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ VECTOR_INSTRUCTIONS = (
     "avx avx2 fma avx512f avx_vnni avx512_vnni avx512_bf16 avx512_fp16 amx_tile amx_bf16 amx_int8 "
     "asimd asimddp bf16 i8mm sve sve2"
 )
-"""The names that Linux gives them, on x86 and on ARM."""
+"""Linux's names of vector instructions, on x86 and on ARM."""
 
 
 def facts() -> dict[str, Any]:
-    """Return the machine and the software, for `RunStarted.platform`; memory in bytes."""
+    """Return a description of machine and software for `RunStarted.platform`; memory in bytes."""
     return {
         "os": operating_system(),
         "machine": platform.machine(),
@@ -42,15 +42,15 @@ def facts() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Return the installed versions of the packages that decide a run's figures."""
-    found: dict[str, str] = {}
+    installed: dict[str, str] = {}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+            installed[name] = version(name)
+    return installed
 
 
 def operating_system() -> str:
-    """Return the system's usual name with the kernel's release."""
+    """Return the operating system's name with the kernel's release."""
     kernel = f"{platform.system()} {platform.release()}"
     with suppress(OSError):
         return f"{platform.freedesktop_os_release()['PRETTY_NAME']} ({kernel})"
@@ -58,7 +58,7 @@ def operating_system() -> str:
 
 
 def cpu_name() -> str:
-    """Return the processor's name, if the system tells it."""
+    """Return the processor's name, or its architecture if the system does not know the name."""
     return _cpu_info("model name") or platform.processor() or platform.machine()
 
 
@@ -68,17 +68,16 @@ def cpu_features() -> str:
     return " ".join(name for name in VECTOR_INSTRUCTIONS.split() if name in known)
 
 
-def _cpu_info(wanted: str) -> str:
+def _cpu_info(key: str) -> str:
     with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == wanted:
-                return value.strip()
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        lines = (line.partition(":") for line in text.splitlines())
+        return next((value.strip() for name, _, value in lines if name.strip() == key), "")
     return ""
 
 
 class LoadMeter:
-    """Read the load of the machine, of this process and, through NVML, of the GPUs."""
+    """A meter of the load of the machine, of this process and, through NVML, of the GPUs."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()
@@ -88,7 +87,7 @@ class LoadMeter:
         self._nvml = devices.nvml()
 
     def read(self) -> DeviceLoad:
-        """Return the load since the last reading, or since the meter was made."""
+        """Return the load since the last call, or since the meter was made."""
         memory = psutil.virtual_memory()
         return DeviceLoad(
             cpu=psutil.cpu_percent(),
@@ -111,21 +110,20 @@ class LoadMeter:
 def _gpu(nvml: Any, index: int) -> Gpu:
     handle = nvml.nvmlDeviceGetHandleByIndex(index)
     name = nvml.nvmlDeviceGetName(handle)
-    utilization = memory = temperature = power = None
-    with suppress(nvml.NVMLError):
-        utilization = float(nvml.nvmlDeviceGetUtilizationRates(handle).gpu)
-    with suppress(nvml.NVMLError):
-        memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-    with suppress(nvml.NVMLError):
-        temperature = float(nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU))
-    with suppress(nvml.NVMLError):
-        power = nvml.nvmlDeviceGetPowerUsage(handle) / 1000
+
+    def read(query: Any, *arguments: Any) -> Any:
+        with suppress(nvml.NVMLError):
+            return query(handle, *arguments)
+
+    use, memory = read(nvml.nvmlDeviceGetUtilizationRates), read(nvml.nvmlDeviceGetMemoryInfo)
+    temperature = read(nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU)
+    power = read(nvml.nvmlDeviceGetPowerUsage)
     return Gpu(
         index=index,
         name=name.decode() if isinstance(name, bytes) else name,
-        utilization=utilization,
+        utilization=float(use.gpu) if use else None,
         memory_used=int(memory.used) if memory else None,
         memory_total=int(memory.total) if memory else None,
-        temperature=temperature,
-        power=power,
+        temperature=None if temperature is None else float(temperature),
+        power=None if power is None else power / 1000,
     )

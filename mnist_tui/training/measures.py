@@ -1,6 +1,6 @@
-"""Measure beside a training without changing it: predictions epoch by epoch, and the spread of the weights.
+"""Measurements during a training that do not change it: predictions epoch by epoch, and the weights' distributions.
 
-How often depends on time: all measurements together may take 2 % of the training's time.
+All measurements together may take 2 % of the training's time, which limits their number.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BINS = 32
 
 
 def is_reported(epoch: int) -> bool:
-    """Return whether the weights after an epoch are reported: all up to 20, later ones at growing intervals."""
+    """Return whether the weights after an epoch are reported: every epoch up to 20, then at growing intervals."""
     reported = 0
     while reported < epoch:
         reported += max(1, reported // 10)
@@ -32,11 +32,11 @@ def is_reported(epoch: int) -> bool:
 
 
 def layers_of(model: Any, dead: dict[str, float]) -> tuple[LayerWeights, ...]:
-    """Return the spread of each layer's weights and biases; batch normalisation's are its scale and offset.
+    """Return the distribution of each layer's weights and biases; batch normalisation's are its scale and offset.
 
     Args:
-        model: Keras' own.
-        dead: shares of dead units by layer, as `DeadUnits.shares` gives them.
+        model: a Keras model.
+        dead: the result of `DeadUnits.shares`.
     """
     layers: list[LayerWeights] = []
     sound = True
@@ -46,7 +46,7 @@ def layers_of(model: Any, dead: dict[str, float]) -> tuple[LayerWeights, ...]:
         normalises = isinstance(layer, keras.layers.BatchNormalization)
         parameters = (layer.gamma, layer.beta) if normalises else (layer.kernel, layer.bias)
         weights, biases = (distribution(each.numpy()) for each in parameters)
-        # TensorFlow's fused kernels make 0 of a relu's NaN, so from there on silence means nothing.
+        # TensorFlow's fused kernels turn a relu's NaN into 0, so from here on zeros do not mean dead units
         sound = sound and weights is not None and biases is not None
         share = dead.get(layer.name) if sound else None
         layers.append(LayerWeights(name=layer.name, weights=weights, biases=biases, dead=share))
@@ -54,9 +54,9 @@ def layers_of(model: Any, dead: dict[str, float]) -> tuple[LayerWeights, ...]:
 
 
 def distribution(values: NDArray[Any]) -> Distribution | None:
-    """Return the histogram of an array's values over BINS bins; None if one is not finite.
+    """Return the histogram of an array's values over BINS bins; None if a value is not finite.
 
-    Where all are equal there is no width, and they are counted in the middle bin, as `numpy.histogram` does.
+    If all values are equal, the width is 0 and they are counted in the middle bin, as `numpy.histogram` does.
     """
     flat = values.ravel().astype(np.float64)
     low, high = float(flat.min()), float(flat.max())
@@ -69,11 +69,11 @@ def distribution(values: NDArray[Any]) -> Distribution | None:
 
 
 class DeadUnits:
-    """Find the units of a model's relu layers that are 0 everywhere in all of some images.
+    """A search for the units of a model's relu layers that are 0 everywhere in all of some images.
 
     Args:
-        model: Keras' own.
-        block: images that are computed together.
+        model: a Keras model.
+        block: the number of images that are computed together.
     """
 
     def __init__(self, model: Any, images: Resident, block: int) -> None:
@@ -84,7 +84,7 @@ class DeadUnits:
             self._outputs = tf.function(self._active_units, autograph=False).get_concrete_function(images.row_spec)
 
     def shares(self) -> dict[str, float]:
-        """Return the share of dead units, neurons or filters, by layer."""
+        """Return the share of dead units (neurons or filters) of each relu layer, by the layer's name."""
         if not self._relu:
             return {}
         rows, block = self._images.rows, self._block
@@ -95,29 +95,29 @@ class DeadUnits:
         }
 
     def _active_units(self, rows: Any) -> list[Any]:
-        """Return for each relu layer which of its units are not 0 for any of the images."""
-        values, found = self._images.inputs(rows), list[Any]()
+        """Return for each relu layer whether each unit is not 0 for some image."""
+        values, active = self._images.inputs(rows), list[Any]()
         for layer in self._layers:
             values = layer(values, training=False)
             if layer.name in self._relu:
-                found.append(tf.reduce_any(values != 0, axis=range(len(values.shape) - 1)))
-        return found
+                active.append(tf.reduce_any(values != 0, axis=range(len(values.shape) - 1)))
+        return active
 
 
 MOST_SHARE, FREE_SECONDS = 0.02, 1.0
-"""How much of the training's time the measurements may take, beside some seconds in any case."""
+"""The largest share of the training's time for the measurements, and some seconds that they may take in any case."""
 DEAD_UNIT_IMAGES = 1000
-"""Validation images that decide which units are dead."""
-PLAIN_IMAGES = 5000
-PLAIN_PART = 38
-"""An epoch's work, in forward passes, over that of the plain loss; a pass costs more alone than in a step."""
+"""The number of validation images that decide which units are dead."""
+PLAIN_IMAGES, PLAIN_PART = 5000, 38
+"""The most images for the plain loss, and the least ratio of an epoch's forward passes to those of the plain loss; a
+pass costs more alone than in a step."""
 
 
 def spread(count: int, total: int) -> NDArray[np.integer]:
-    """Return the indices of `count` of `total` rows, in order, always the same; all if there are no more.
+    """Return the indices of `count` rows of `total`, in order and always the same; all if there are fewer.
 
-    One is drawn from each of `count` equal parts: data may be sorted, and MNIST's training images come from two groups
-    of writers in turn, of which one is twice as hard.
+    Each index is random within one of `count` equal parts, because data may be sorted, and MNIST's training images
+    alternate between two groups of writers, one of which is twice as hard.
     """
     count = min(count, total)
     bounds = np.arange(count + 1) * total // count
@@ -125,20 +125,21 @@ def spread(count: int, total: int) -> NDArray[np.integer]:
 
 
 def plain_count(train: int, validation: int) -> int:
-    """Return how many training images the plain loss is measured on, so that it takes at most 5 % of an epoch.
+    """Return the number of training images for the plain loss, so that it takes at most 5 % of an epoch.
 
-    A training step costs about three forward passes an image, validation one.
+    A training step costs about three forward passes for each image, validation one.
     """
     return min(train, PLAIN_IMAGES, max(1, (3 * train + validation) // PLAIN_PART))
 
 
 class Measures:
-    """Measure one run, and write and report the measurements.
+    """The measurements of one run, which are written and reported.
 
     Args:
-        folder: the run's; the caller holds its lock.
-        model: Keras' own.
-        images: some validation images, to find dead units; `block` of them are computed together.
+        folder: the run's folder, whose lock the caller holds.
+        model: a Keras model.
+        images: some validation images, to find dead units.
+        block: the number of images that are computed together.
     """
 
     def __init__(self, folder: RunFolder, reporter: Reporter, model: Any, images: Resident, block: int) -> None:
@@ -150,16 +151,16 @@ class Measures:
         self._writable = True
 
     def begin(self, position: Position) -> None:
-        """Start to measure at `position`; what an earlier session measured beyond it is dropped."""
+        """Start to measure at a position, and delete later predictions of an earlier session."""
         self._write(lambda: epoch_predictions.continue_after(self._file, position.epoch))
         if (position.epoch, position.step) == (0, 0):
             self._report(0)
 
     def predicted(self, ended: EpochEnded, blocks: Sequence[Any]) -> None:
-        """Write an epoch's predictions if they are to be kept; call it before the epoch's event is written.
+        """Write an epoch's predictions if they are to be kept, before the epoch's event is written.
 
         Args:
-            blocks: probabilities of the validation images, in order: tensors ``(rows, 10)``.
+            blocks: the probabilities of the validation images, in order: tensors ``(rows, 10)``.
         """
         self._trained += ended.seconds
         with self._timed():
@@ -168,12 +169,12 @@ class Measures:
                 self._keep()
 
     def weights(self, epoch: int) -> None:
-        """Report the weights after an epoch if they are to be reported; call it after the epoch's event is written."""
+        """Report the weights after an epoch if they are to be reported, after the epoch's event is written."""
         if is_reported(epoch) and self._affordable:
             self._report(epoch)
 
     def catch_up(self, position: Position) -> None:
-        """Write and report the newest epoch in any case: training pauses or ends at `position`."""
+        """Write and report the newest epoch in any case, because training pauses or ends at `position`."""
         with self._timed():
             self._keep()
         if position.step == 0 and position.epoch != self._reported:
@@ -196,7 +197,7 @@ class Measures:
             self._reported = epoch
 
     def _write(self, write: Callable[[], None]) -> None:
-        """Write, or warn once: predictions that cannot be written must not end a training."""
+        """Call `write`; after an error warn and write no more, because it must not end the training."""
         if not self._writable:
             return
         try:

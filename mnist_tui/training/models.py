@@ -1,6 +1,6 @@
 """Build the Keras model and optimizer of an experiment, and load trained models.
 
-They are plain Keras: saved models load without this project.
+Models and optimizers are plain Keras objects, so that a saved model can be loaded without this project.
 """
 
 from __future__ import annotations
@@ -21,14 +21,11 @@ from mnist_tui.training.backend import keras
 from mnist_tui.training.checkpoint import WeightsSource, load_of_live_run
 
 KERNEL, BIAS, NOISE = range(3)
-"""What a layer draws random numbers for; each has a seed of its own."""
+"""The uses of random numbers in a layer; each use has its own seed."""
 
 
 def build(experiment: Experiment) -> Any:
-    """Build the experiment's model.
-
-    Args:
-        experiment: a valid one (`spec.checked`).
+    """Build the model of a valid experiment (`spec.checked`).
 
     Returns:
         A built `keras.Sequential`: float32 input ``(n, 28, 28, 1)`` in 0..1, or ``(n, length)`` of HOG features;
@@ -43,15 +40,15 @@ def build(experiment: Experiment) -> Any:
 
 
 def trained(folder: RunFolder, source: WeightsSource) -> tuple[Any, int | None]:
-    """Return the model, built from the run's experiment, with its weights; it is not compiled.
+    """Return the trained model of a run, built from the experiment and not compiled.
 
     Only arrays are read from the run's files: a model file's configuration, which can name code to be run, is not used.
 
     Returns:
-        The Keras model, and how many epochs the checkpoint had done; None for a model file.
+        The Keras model, and the number of epochs before the checkpoint; None for a model file.
 
     Raises:
-        RunError: the weights cannot be read, or are another network's.
+        RunError: the weights cannot be read, or belong to another network.
     """
     model = build(folder.preset().experiment)
     if source == "model":
@@ -71,7 +68,7 @@ def trained(folder: RunFolder, source: WeightsSource) -> tuple[Any, int | None]:
 
 
 def _layer(layer: Layer, name: str, seed: int, position: int, precision: str) -> Any:
-    """Return the Keras layer of the same class name; the arguments have Keras' names, too."""
+    """Return the Keras layer with the same class name and the same names of arguments."""
     arguments = {key: getattr(layer, key) for key in type(layer).model_fields if key != "kind"}
     for key, use in (("kernel_initializer", KERNEL), ("bias_initializer", BIAS)):
         if key in arguments:
@@ -96,10 +93,10 @@ def derived_seed(seed: int, position: int, use: int) -> int:
 
 
 def optimizer(experiment: Experiment) -> Any:
-    """Return the experiment's Keras optimizer with all its arguments, not yet built for a model's variables.
+    """Return the experiment's Keras optimizer with all arguments, not yet built for a model's variables.
 
-    For a closed form it is Keras' default one, for whoever trains its model further.
-    With mixed_float16 it scales the loss, so that small gradients do not vanish (Micikevicius et al., 2018).
+    For a closed form the optimizer is Keras' default, for a later training of the saved model.
+    With mixed_float16 the optimizer scales the loss, so that small gradients do not vanish (Micikevicius et al., 2018).
     """
     spec = experiment.optimizer
     if not experiment.trains_in_epochs:
@@ -111,7 +108,7 @@ def optimizer(experiment: Experiment) -> Any:
 
 
 def compiled(model: Any, used: Any) -> Any:
-    """Compile the model, so that `evaluate` and `fit` work for whoever loads its file."""
+    """Compile and return the model, so that `evaluate` and `fit` work after its file is loaded."""
     model.compile(optimizer=used, loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
     return model
 
@@ -120,7 +117,7 @@ def check_counts(model: Any, experiment: Experiment) -> Complexity:
     """Return the complexity by arithmetic, after checking that Keras counts the same.
 
     Raises:
-        AssertionError: the two disagree: one of them is wrong, and no report may be written.
+        AssertionError: the two counts differ; one of them is wrong, and no report may be written.
     """
     counted = of(experiment)
     total = int(model.count_params())

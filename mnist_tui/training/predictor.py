@@ -1,9 +1,9 @@
-"""The predict job: a run's model classifies images; each JSON line on stdin is answered by one on stdout.
+"""The predict job: a run's model classifies images; each JSON line on stdin is answered by a JSON line on stdout.
 
-First, on stdout, once the model is loaded: ``{"ready": true, "weights": "model" | "checkpoint", "epoch": 7 | null,
-"milliseconds": 5210}``, or ``{"error": "…"}`` and the end. Then for each line of stdin: ``{"images": ["…", …]}``, every
-image its 784 bytes in base64, row by row, light on black, is answered ``{"probabilities": [[…]×10, …],
-"milliseconds": 1.2}``, null for what is not finite; or ``{"error": "…"}``. Whatever else is printed goes to stderr.
+The first line on stdout, when the model is loaded, is ``{"ready": true, "weights": "model" | "checkpoint",
+"epoch": 7 | null, "milliseconds": 5210}``, or ``{"error": "…"}`` and the end. A request on stdin is ``{"images": ["…",
+…]}``, every image as 784 bytes in base64, row by row, light on black. The answer is ``{"probabilities": [[…]×10, …],
+"milliseconds": 1.2}``, null for a value that is not finite; or ``{"error": "…"}``. All other output goes to stderr.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from mnist_tui.training.checkpoint import newest_weights
 
 PIXELS = IMAGE_EDGE**2
 MOST_IMAGES = 10_000
-"""In one request."""
+"""The largest number of images in a request."""
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 def serve(folder: RunFolder) -> None:
-    """Answer requests until stdin ends, even while TensorFlow is still being imported.
+    """Answer requests until stdin ends, even if it ends while TensorFlow is being imported.
 
     Raises:
-        RequestError: the run has no model that can be loaded; that has been said on stdout, too.
+        RequestError: the run has no model that can be loaded; stdout has the same message.
     """
     began = time.perf_counter()
     sys.stdout.flush()
@@ -62,7 +62,7 @@ def serve(folder: RunFolder) -> None:
 
 
 def answer(line: bytes, predict: Predict) -> dict[str, Any]:
-    """Return the answer to one line; an error if the line is not a request."""
+    """Return the answer to a line: probabilities, or an error if the line is not a request."""
     began = time.perf_counter()
     try:
         images = _images(line)
@@ -73,7 +73,7 @@ def answer(line: bytes, predict: Predict) -> dict[str, Any]:
 
 
 def features_of(images: NDArray[np.uint8], experiment: Experiment) -> NDArray[np.float32]:
-    """Return the inputs of the experiment's network for images, uint8 ``(n, 28, 28)``."""
+    """Return the inputs of the experiment's network, float32, for images, uint8 ``(n, 28, 28)``."""
     spec = experiment.features
     if not isinstance(spec, HogFeatures):
         return images[..., np.newaxis].astype(np.float32) / np.float32(255)
@@ -81,7 +81,7 @@ def features_of(images: NDArray[np.uint8], experiment: Experiment) -> NDArray[np
 
 
 def _loaded(folder: RunFolder) -> tuple[Predict, str, int | None]:
-    """Return the model as one traced function on the CPU, after its slow first call."""
+    """Return the model as a traced function on the CPU, already called once, with its source and epoch."""
     experiment = folder.preset().experiment
     source = newest_weights(folder)
     from mnist_tui.training import backend, models
@@ -115,7 +115,7 @@ def _images(line: bytes) -> NDArray[np.uint8]:
 
 
 def _listen(lines: queue.SimpleQueue[bytes], loaded: threading.Event) -> None:
-    """Put whole lines into the queue, then an empty one; runs in a thread."""
+    """Put the lines of stdin into the queue, then an empty line; to be run in a thread."""
     empty = True
     # not sys.stdin, which an interpreter that ends meanwhile cannot close
     for line in os.fdopen(os.dup(0), "rb"):

@@ -58,10 +58,6 @@ def gate(monkeypatch):
     return opened
 
 
-def full(*_, **__):
-    raise OSError(errno.ENOSPC, "No space left on device")
-
-
 def test_nobody_asked_so_at_most_one_in_some_seconds(bench):
     bench.writer.save_if_due()
     assert bench.saved() == []
@@ -75,12 +71,13 @@ def test_nobody_asked_so_at_most_one_in_some_seconds(bench):
 
 
 def test_dear_checkpoints_are_rarer(bench, monkeypatch):
-    monkeypatch.setattr("time.thread_time", iter([0.0, 0.6]).__next__)
+    monkeypatch.setattr("time.thread_time", iter([0.0, 0.6, 1.0, 1.0]).__next__)
     assert bench.writer.save() == ""
     assert bench.writer.seconds >= 0.6 / MOST_SHARE
     bench.clock.now += 0.6 / MOST_SHARE - 1
     bench.writer.save_if_due()
-    assert not bench.writer._busy
+    assert bench.writer.save() == ""
+    assert bench.saved() == [1, 1], "two asked for, none in between"
 
 
 def test_training_does_not_wait_and_the_event_comes_once_the_file_is_complete(bench, gate):
@@ -93,33 +90,40 @@ def test_training_does_not_wait_and_the_event_comes_once_the_file_is_complete(be
     assert checkpoint.load(bench.folder.checkpoint).position.epoch == 1
 
 
-def test_the_newest_wins_where_one_is_still_being_written(bench, gate):
+def test_one_that_is_due_is_left_out_and_one_asked_for_waits_while_another_is_being_written(bench, gate):
     bench.clock.now = LEAST_SECONDS
     bench.writer.save_if_due()
-    wait_for(lambda: bench.writer._writing)
-    for bench.epoch in (2, 3):
-        bench.writer._offer()
+    bench.epoch, bench.clock.now = 2, 2 * LEAST_SECONDS
+    bench.writer.save_if_due()
     gate.set()
-    bench.epoch = 4
+    bench.epoch = 3
     assert bench.writer.save() == ""
-    assert checkpoint.load(bench.folder.checkpoint).position.epoch == 4
-    assert set(bench.saved()) <= {1, 3, 4}
+    assert checkpoint.load(bench.folder.checkpoint).position.epoch == 3
+    assert bench.saved() == [1, 3]
 
 
 def test_a_full_disk_is_told_once_and_ends_nothing(bench, monkeypatch):
     assert bench.writer.save() == ""
+    attempts: list[int] = []
+
+    def full(*_, **__):
+        attempts.append(len(attempts))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def tried_twice():
+        bench.clock.now += LEAST_SECONDS
+        bench.writer.save_if_due()
+        return len(attempts) >= 2
+
     with monkeypatch.context() as patched:
         patched.setattr("numpy.savez", full)
-        for _ in range(2):
-            bench.clock.now += LEAST_SECONDS
-            bench.writer.save_if_due()
-            wait_for(lambda: not bench.writer._busy)
-        (warning,) = bench.events(Warned)
-        assert "No space left on device" in warning.text
-        assert "the one before is still there" in warning.text
+        wait_for(tried_twice)
         bench.epoch = 9
         assert bench.writer.save() == "No space left on device"
-        assert "asked for" in bench.events(Warned)[-1].text
+        due, asked = bench.events(Warned)
+        assert "No space left on device" in due.text
+        assert "the one before is still there" in due.text
+        assert "asked for" in asked.text
     assert checkpoint.load(bench.folder.checkpoint).position.epoch == 1
     assert len(list(bench.folder.checkpoint.iterdir())) == 2
     assert bench.writer.save() == ""
