@@ -320,55 +320,42 @@ def _path_in(doc: Any, loc: tuple[str | int, ...]) -> FieldPath:
     path: list[str | int] = []
     here: Any = doc
     for depth, part in enumerate(loc):
-        if _has(here, part):
+        try:
             here = here[part]
-        elif depth < len(loc) - 1 or not isinstance(here, dict) or part in (here.get("kind"), here.get("name")):
-            continue
+        except (KeyError, IndexError, TypeError):
+            is_tag = not isinstance(here, dict) or part in (here.get("kind"), here.get("name"))  # pyright: ignore[reportUnknownMemberType]
+            if is_tag or depth < len(loc) - 1:
+                continue
         path.append(part)
     return tuple(path)
 
 
-def _has(here: Any, part: str | int) -> bool:
-    if isinstance(here, dict):
-        return part in here
-    return isinstance(here, (list, tuple)) and isinstance(part, int) and part < len(here)
+SENTENCES = {
+    "extra_forbidden": "no such key",
+    "missing": "is missing",
+    "union_tag_invalid": "{context[tag]!r} is not known; choose from {tags}",
+    "union_tag_not_found": "needs a {context[discriminator]}",
+    "literal_error": "{quoted} is not one of {context[expected]}",
+    "enum": "{quoted} is not one of {context[expected]}",
+    "greater_than_equal": "{given} is too small; at least {context[ge]:g} is needed",
+    "greater_than": "{given} is too small; it must be greater than {context[gt]:g}",
+    "less_than_equal": "{given} is too large; at most {context[le]:g} works",
+    "less_than": "{given} is too large; it must be below {context[lt]:g}",
+    "finite_number": "{given} is not a finite number",
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "{quoted} is not a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "{quoted} is not a number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "{quoted} is neither true nor false"),
+    "value_error": "{context[error]}",
+}
+"""The messages for pydantic's kinds of errors."""
 
 
 def _sentence(entry: Any) -> str:
-    kind, context, value = entry["type"], entry.get("ctx", {}), entry.get("input")
-    given, quoted = _short(str, value), _short(repr, value)
-    tags = context.get("expected_tags", "").replace("'", "")
-    match kind:
-        case "extra_forbidden":
-            return "no such key"
-        case "missing":
-            return "is missing"
-        case "union_tag_invalid":
-            return f"{context['tag']!r} is not known; choose from {tags}"
-        case "union_tag_not_found":
-            return f"needs a {context['discriminator']}"
-        case "literal_error" | "enum":
-            return f"{quoted} is not one of {context['expected']}"
-        case "greater_than_equal":
-            return f"{given} is too small; at least {context['ge']:g} is needed"
-        case "greater_than":
-            return f"{given} is too small; it must be greater than {context['gt']:g}"
-        case "less_than_equal":
-            return f"{given} is too large; at most {context['le']:g} works"
-        case "less_than":
-            return f"{given} is too large; it must be below {context['lt']:g}"
-        case "finite_number":
-            return f"{given} is not a finite number"
-        case "int_parsing" | "int_type" | "int_from_float":
-            return f"{quoted} is not a whole number"
-        case "float_parsing" | "float_type":
-            return f"{quoted} is not a number"
-        case "bool_parsing" | "bool_type":
-            return f"{quoted} is neither true nor false"
-        case "value_error":
-            return str(context["error"])
-        case _:
-            return f"{quoted}: {entry['msg'][0].lower()}{entry['msg'][1:]}"
+    context, value = entry.get("ctx", {}), entry.get("input")
+    quoted, tags = _short(repr, value), context.get("expected_tags", "").replace("'", "")
+    if template := SENTENCES.get(entry["type"]):
+        return template.format(given=_short(str, value), quoted=quoted, context=context, tags=tags)
+    return f"{quoted}: {entry['msg'][0].lower()}{entry['msg'][1:]}"
 
 
 def _short(write: Callable[[Any], str], value: Any) -> str:
