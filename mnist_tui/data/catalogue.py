@@ -122,8 +122,11 @@ KNOWN: Final[Mapping[str, KnownDataset]] = {
 
 def part_with_checksum(sha256: str) -> tuple[KnownDataset, Part] | None:
     """Return the known dataset and the part with this published checksum; None if no part has it."""
-    published = ((known, part) for known in KNOWN.values() for part in known.sha256)
-    return next((match for match in published if match[0].sha256[match[1]] == sha256), None)
+    for known in KNOWN.values():
+        for part, published in known.sha256.items():
+            if published == sha256:
+                return known, part
+    return None
 
 
 Place = Literal["data folder", "Keras cache", "download cache", "bundled", "own folder"]

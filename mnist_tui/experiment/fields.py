@@ -235,10 +235,10 @@ def paths_of(experiment: Experiment) -> list[str]:
     """Return the TOML path of every field that holds a single value: ``optimizer.rho``, ``layers.1.units``."""
 
     def leaves(value: Any, path: str) -> Iterator[str]:
-        parts: dict[Any, Any] = dict(enumerate(value)) if isinstance(value, list) else value  # pyright: ignore[reportUnknownArgumentType]
-        if not isinstance(parts, dict):
+        if not isinstance(value, (dict, list)):
             yield path
             return
+        parts: dict[Any, Any] = dict(enumerate(value)) if isinstance(value, list) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
         for key, part in parts.items():
             yield from leaves(part, f"{path}.{key}" if path else str(key))
 

@@ -80,7 +80,7 @@ class Solved:
             train=train,
             held_out=held_out,
             threads=1,
-            tell=lambda *progress: self.said.append(progress),
+            on_step=lambda *progress: self.said.append(progress),
         )
         (moment,) = [moment for moment in self.course.run() if moment is not None]
         assert isinstance(moment, EpochEnded)
