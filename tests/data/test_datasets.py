@@ -415,6 +415,6 @@ def loaded_by(statement: str) -> set[str]:
 
 def test_names_and_search_need_no_numpy_and_datasets_nothing_heavy() -> None:
     heavy = {"sklearn", "skimage", "scipy", "tensorflow", "pooch", "requests", "matplotlib"}
-    light = loaded_by("from mnist_tui.data import catalogue, places")
+    light = loaded_by("from mnist_tui.data import catalogue")
     assert not light & (heavy | {"numpy"})
     assert not loaded_by("from mnist_tui.data import datasets, hog") & heavy
