@@ -97,13 +97,13 @@ def write_report(
             for name in names:
                 shutil.copyfile(drawn / name, staging.path(folder / name))
         _convert(report, drawn, {output: staging.path(output) for output in outputs}, progress, warn)
-        staging.put()
+        staging.move_all()
     return [*outputs, *([figures] if figures else [])]
 
 
 @contextmanager
 def _naming_the_place(places: Sequence[Path]) -> Generator[None]:
-    """Turn errors of the system into ExportErrors that name the folder; if it is not known, all of `places`."""
+    """Turn an OSError into an ExportError that names the folder; if the folder is not known, all of `places`."""
     try:
         yield
     except OSError as error:
@@ -261,7 +261,7 @@ class Staging(ExitStack):
             self._temporary[beside] = Path(self.enter_context(temporary))
         return self._temporary[beside]
 
-    def put(self) -> None:
+    def move_all(self) -> None:
         """Move every file to its place, or none if a place is a folder; after a failure, files moved before it stay."""
         for place in self._moves.values():
             if place.is_dir() and not place.is_symlink():

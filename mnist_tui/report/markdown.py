@@ -112,7 +112,7 @@ def table_of(rows: Sequence[Mapping[str, object]], words: Collection[str] = ()) 
 
 
 def value_in_words(value: Any) -> str:
-    """Return an experiment's value in words: ``yes``, ``1e-07``, ``rmsprop``."""
+    """Write a value of an experiment's setting: ``yes`` for True, ``1e-07``, ``rmsprop``."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.10g}" if isinstance(value, float) else str(value)

@@ -93,7 +93,7 @@ def published_scores(document: Mapping[str, Any]) -> tuple[PublishedScore, ...]:
 
 
 def citation(reference: Mapping[str, Any]) -> str:
-    """Return how a published source is cited: ``EFC2: … (efc2-cnn-developed), mean of 10 trainings``."""
+    """Cite the source of published scores: ``EFC2: … (efc2-cnn-developed), mean of 10 trainings``."""
     name = f" ({reference['id']})" if reference.get("id") else ""
     several = reference.get("seeds") or 1
     return f"{reference['source']}{name}{f', mean of {several} trainings' if several > 1 else ''}"
@@ -143,7 +143,7 @@ def solution_in_words(solution: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def ridge_accuracies(solution: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return each ridge with its accuracy on the validation images; empty if none was chosen by them."""
+    """Return each ridge with its accuracy on the validation images; empty if no ridges were compared."""
     return [(f"{trial['ridge']:g}", percent(trial["accuracy"])) for trial in solution.get("validation", ())]
 
 
@@ -154,7 +154,7 @@ UNCORRECTED = "Each p belongs to one comparison; none is corrected for the numbe
 
 
 def number_ranges(numbers: Iterable[int], dash: str = " to ") -> str:
-    """Return whole numbers in short: ``0``, ``0 and 1``, or ``0 to 2 and 7``."""
+    """Write whole numbers with their ranges: ``0``, ``0 and 1``, or ``0 to 2 and 7``."""
     texts: list[str] = []
     for _, group in groupby(enumerate(sorted(numbers)), key=lambda pair: pair[1] - pair[0]):  # equal in a range
         part = [number for _, number in group]
@@ -163,7 +163,7 @@ def number_ranges(numbers: Iterable[int], dash: str = " to ") -> str:
 
 
 def counted_seeds(seeds: Sequence[int]) -> str:
-    """Return seeds with their number: ``seed 3``, ``two seeds 0 and 1``, or ``four seeds 0 to 2 and 7``."""
+    """Write seeds and how many they are: ``seed 3``, ``two seeds 0 and 1``, or ``four seeds 0 to 2 and 7``."""
     return f"seed {seeds[0]}" if len(seeds) == 1 else f"{_number_word(len(seeds))} seeds {number_ranges(seeds)}"
 
 
@@ -172,18 +172,18 @@ def _number_word(number: int) -> str:
 
 
 def _minus_sign(text: str) -> str:
-    """Write a number with a true minus sign, or none if it is rounded to 0."""
+    """Return a number's text with a true minus sign; a number that is rounded to 0 has no sign."""
     return (text if float(text) else text.lstrip("-")).replace("-", "−")
 
 
 def percentage_points(share: float) -> str:
-    """Return a share in percentage points: ``0.40`` for 0.004; with three decimals if two would show 0."""
+    """Write a share in percentage points: ``0.40`` for 0.004; with three decimals if two would show 0."""
     text = f"{100 * share:.2f}"
     return _minus_sign(text if float(text) or not share else f"{100 * share:.3f}")
 
 
 def p_value_in_words(p: float) -> str:
-    """Return a p value for a sentence: ``p = 0.0625``, ``p = 0.002``, or ``p < 0.0001``."""
+    """Write a p value: ``p = 0.0625``, ``p = 0.002``, or ``p < 0.0001``."""
     if p < 1e-4:
         return "p < 0.0001"
     return f"p = {p:{'.3g' if p >= 0.01 else '.3f' if p >= 0.001 else '.4f'}}"
@@ -192,10 +192,10 @@ def p_value_in_words(p: float) -> str:
 def interval_in_words(
     statistics: SeedStatistics | PairedDifference | None, scale: float = 100, digits: int = 2, *, dash: str = " to "
 ) -> str:
-    """Return an interval without its unit: ``98.29 to 98.39``; a dash without an interval.
+    """Write the ends of a confidence interval without a unit: ``98.29 to 98.39``; a dash if there is no interval.
 
     Args:
-        scale: the factor of the ends; 100 writes shares in per cent.
+        scale: a factor for the ends; 100 for shares, which are written in per cent.
     """
     if statistics is None or statistics.interval is None:
         return DASH

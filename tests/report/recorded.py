@@ -13,10 +13,11 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import Preset, edited, find_preset
 from mnist_tui.runs.event_log import EventLog
-from mnist_tui.runs.events import DataReady, Ended, EpochEnded, ModelBuilt, RunStarted
+from mnist_tui.runs.events import Ended, ModelBuilt, RunStarted
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.process_folder import Status
 from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
+from tests.runs.sample_events import data_ready, epoch
 
 CREATED = 1_772_000_000.0
 DIGITS = tuple("0123456789")
@@ -84,7 +85,7 @@ def recorded_run(
             platform=PLATFORM,
         )
     )
-    log.append(DataReady(time=created + 1, class_names=class_names, inputs=counted.inputs, **data))
+    log.append(data_ready(time=created + 1, class_names=class_names, inputs=counted.inputs, **data))
     log.append(
         ModelBuilt(
             time=created + 2,
@@ -98,21 +99,10 @@ def recorded_run(
             cpu_features="avx2 fma",
         )
     )
-    for epoch in range(1, 4):
-        log.append(
-            EpochEnded(
-                time=created + 2 + epoch,
-                epoch=epoch,
-                loss=1.0 / epoch if epoch < 3 else float("nan"),
-                accuracy=0.9 + epoch / 100,
-                val_loss=0.5 / epoch,
-                val_accuracy=0.95,
-                learning_rate=0.001,
-                seconds=1.5,
-                images_per_second=40_000.0,
-                confusion=matrix(970),
-            )
-        )
+    for number in range(1, 4):
+        loss, accuracy = 1.0 / number if number < 3 else float("nan"), 0.9 + number / 100
+        values = {"loss": loss, "accuracy": accuracy, "val_loss": 0.5 / number, "val_accuracy": 0.95}
+        log.append(epoch(number, time=created + 2 + number, **values, confusion=matrix(970)))
     scored = state != "failed"
     if scored:
         _write_results(folder, data, class_names, state, reason)

@@ -104,7 +104,7 @@ FORMAT_ALIASES = {"txt": TEXT}
 def _blocks(
     complexity: Complexity, columns: Sequence[str], formula: Callable[[LayerComplexity], str]
 ) -> list[list[list[str]]]:
-    """Return headings, layers and sums, each as rows of cells; `formula` returns what is shown of a layer's formula."""
+    """Return headings, layers and sums, each as rows of cells; `formula` returns a shorter formula of a layer."""
     layers = [{**row, "formula": formula(row["layer"])} for row in _layer_rows(complexity)]
     sums = [{**row, "formula": ""} for row in _sum_rows(complexity)]
     return [[_cells(row, columns) for row in rows] for rows in ([HEADINGS], layers, sums)]
@@ -179,7 +179,7 @@ def complexity_in_words(complexity: Complexity, experiment: Experiment) -> str:
 
 
 def _layer_in_words(complexity: Complexity, name: str) -> str:
-    """Return how a sentence calls a layer with weights: ``the second convolution``."""
+    """Return the name of a layer with weights in a sentence: ``the second convolution``."""
     if name == "output":
         return "the output layer"
     kind = next(layer.kind for layer in complexity.layers if layer.name == name)
@@ -263,7 +263,7 @@ def _weights_between(dense: Sequence[LayerComplexity]) -> str:
 
 
 def _between_layers(start: int, end: int, hidden: int, joint: str) -> str:
-    """Return ``the first and the second hidden layer``; layers are counted from 0, and the inputs are number -1."""
+    """Name two layers by their numbers: ``the first and the second hidden layer`` for 0 and 1; -1 are the inputs."""
     if start >= 0 and end < hidden:
         return f"the {_ordinal(start, hidden)}{joint} the {_ordinal(end, hidden)}hidden layer"
     first = "the inputs" if start < 0 else f"the {_ordinal(start, hidden)}hidden layer"
@@ -341,7 +341,7 @@ def _inputs(complexity: Complexity, experiment: Experiment) -> str:
 
 
 def _hidden_layers(dense: Sequence[Dense]) -> str:
-    """Return ``2 hidden layers of 256 neurons (relu) and 64 neurons (tanh)``."""
+    """Describe the hidden layers, for example ``2 hidden layers of 256 neurons (relu) and 64 neurons (tanh)``."""
     if not dense:
         return "no hidden layer"
     units, activations = [layer.units for layer in dense], {layer.activation for layer in dense}
@@ -356,7 +356,7 @@ def _hidden_layers(dense: Sequence[Dense]) -> str:
 
 
 def _ordinal(at: int, of: int) -> str:
-    """Return ``second`` and a space for the place 1, counted from 0; empty if there is only one place."""
+    """Return an ordinal number and a space for a place from 0: ``second `` for 1; empty for the only place."""
     if of == 1:
         return ""
     if at < len(ORDINALS):
@@ -367,13 +367,13 @@ def _ordinal(at: int, of: int) -> str:
 
 
 def _sum_in_words(values: Sequence[int]) -> str:
-    """Return ``250 + 10 = 260``; a single value has no sum."""
+    """Write a sum with its terms, for example ``250 + 10 = 260``; a single value is written alone."""
     terms = with_repetitions([f"{value:,}" for value in values], " + ")
     return terms if len(values) == 1 else f"{terms} = {sum(values):,}"
 
 
 def with_repetitions(terms: Sequence[str], joint: str) -> str:
-    """Join terms; more than two equal neighbours are written once, with their number: ``3 × 512-10``."""
+    """Join terms, and write more than two equal neighbours once, with their number: ``3 × 512-10``."""
     repeated = [(term, len(list(same))) for term, same in groupby(terms)]
     return joint.join(f"{n} × {term}" if n > 2 else joint.join([term] * n) for term, n in repeated)
 

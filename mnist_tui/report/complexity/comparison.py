@@ -109,7 +109,7 @@ def compared_models(named: Sequence[NamedModel]) -> list[ComparedModel]:
 
 
 def _model_of_runs(runs: Sequence[RunSummary], named: RunSummary, experiment: Experiment) -> ComparedModel:
-    """Return the model of runs of one experiment, called after the named run if that run's accuracy counts."""
+    """Return the model of runs of one experiment, named after the run `named` if that run's accuracy counts."""
     first = named if named in runs else runs[0]
     more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
     name = name_with_marks(f"{first.name or first.short}{more}", state=first.state)
@@ -205,7 +205,7 @@ def _shown_properties(models: Models) -> list[ModelProperty]:
 
 
 def side_by_side(models: Models, most: int = MODELS_PER_TABLE) -> list[list[tuple[str, ...]]]:
-    """Return the rows of tables with a column for each model and a row for each property; the first row is the names.
+    """Return the rows of tables with a column for each model and a row for each property; the first row has the names.
 
     Args:
         most: the most models in one table; more models make several tables.

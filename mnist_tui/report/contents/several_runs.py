@@ -106,7 +106,7 @@ class ReportSection:
 
     @property
     def counted(self) -> tuple[NumberedRun, ...]:
-        """The runs that count for mean and deviation, in the order of their seeds; all of a group have scores."""
+        """The runs that count for mean and deviation, in the order of their seeds; in a group, all have scores."""
         if self.group is None:
             return self.runs
         with_scores = {run.evidence.summary.folder: run for run in self.runs if run.evidence.test}
@@ -116,7 +116,7 @@ class ReportSection:
 def report_sections(evidences: Sequence[Evidence]) -> list[ReportSection]:
     """Divide runs into sections, in the order of each section's first run.
 
-    Of a group of seeds, the run with the median test accuracy is shown; of two such runs, the lower accuracy.
+    A group of seeds shows the run with the median test accuracy, or the lower of two medians.
     """
     runs = [NumberedRun(number, evidence) for number, evidence in enumerate(evidences, 1)]
     sections: list[ReportSection] = []
@@ -217,7 +217,7 @@ class ExperimentText:
 
 
 def experiment_texts(sections: Sequence[ReportSection]) -> dict[str, ExperimentText]:
-    """Return the experiments' texts by the anchors of the sections; sections with equal texts share one."""
+    """Return each section's experiment by the section's anchor; sections with equal texts share one."""
     with_text: dict[str, list[ReportSection]] = {}
     for section in sections:
         with_text.setdefault(dump_preset(section.shown.evidence.preset), []).append(section)
@@ -270,7 +270,7 @@ def runs_table(sections: Sequence[ReportSection], models: Sequence[TrainedNetwor
 
 
 def _run_name(run: NumberedRun, section: ReportSection) -> str:
-    """Return ``raw (lr 1, 12 epochs)`` or, in a group of seeds, ``hog, seed 3``; a state but finished is added."""
+    """Return a run's name with changes, seed and state: ``raw (lr 1, 12 epochs)``, ``hog, seed 3, stopped``."""
     summary, state = run.evidence.summary, run.evidence.state.state
     changed = f" ({summary.differs})" if summary.differs else ""
     detail = changed if section.group is None else f", seed {summary.seed}"
@@ -285,7 +285,7 @@ def _score_cells(evidence: Evidence) -> dict[str, str]:
 
 
 def hundredths(share: float | None) -> str:
-    """Return ``98.35`` for 0.9835, for a column whose heading says per cent; a dash for None."""
+    """Write a share in per cent, for a column whose heading has the unit: ``98.35`` for 0.9835; a dash for None."""
     return DASH if share is None else f"{100 * share:.2f}"
 
 
@@ -321,7 +321,7 @@ def score_spreads(section: ReportSection) -> list[tuple[SeedStatistics | None, i
 
 
 def _spread_in_words(spread: SeedStatistics | None, scale: int, digits: int) -> str:
-    """Return ``98.35 ± 0.06``; a single value has no deviation."""
+    """Write a mean with its deviation, for example ``98.35 ± 0.06``; a single value has no deviation."""
     if spread is None:
         return DASH
     return plus_minus(spread.mean, spread.std, lambda value: f"{scale * value:.{digits}f}")

@@ -235,7 +235,7 @@ def _seed_data(
 
 
 def mean_in_words(accuracy: SeedStatistics) -> str:
-    """Return ``mean 98.35 %, standard deviation 0.07 percentage points (of the sample, n = 10)``."""
+    """Describe a mean: ``mean 98.35 %, standard deviation 0.07 percentage points (of the sample, n = 10)``."""
     if accuracy.std is None:
         return percent(accuracy.mean)
     deviation = f"{100 * accuracy.std:.2f} percentage points (of the sample, n = {accuracy.n})"
