@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,7 +55,7 @@ def predict(
     frames = [(centred if centre else fitted)(pixels).tobytes() for pixels in pictures]
     print_note("loading the model (TensorFlow takes some seconds) …")
     try:
-        with Predictor(folder) as predictor:
+        with closing(Predictor(folder)) as predictor:
             loaded, answer = predictor.wait_ready(), predictor.ask(frames)
     except PredictionError as error:
         if error.refused:

@@ -35,7 +35,7 @@ def delete_run(folder: RunFolder) -> None:
     `find_waste` finds.
 
     Raises:
-        RunError: the folder leads outside itself or cannot be deleted, or another process writes the run.
+        RunError: the folder contains a link or the like or cannot be deleted, or another process writes it.
     """
     folder.check_own_files()
     _check_ended(folder)
@@ -110,13 +110,7 @@ def _no_answer(folder: RunFolder) -> str:
 
 @dataclass(frozen=True)
 class Waste:
-    """A run's folder, or a temporary file or folder, that can be deleted.
-
-    Attributes:
-        why: the reason, in words.
-        size: in bytes.
-        run: the run, if its whole folder can be deleted; None for a temporary file or folder.
-    """
+    """A whole run, or a temporary file or folder (then `run` is None), that can be deleted; `size` is in bytes."""
 
     path: Path
     why: str
@@ -160,7 +154,7 @@ def remove_waste(waste: Waste) -> None:
 
 
 def _remove_run(folder: RunFolder) -> None:
-    lock = Lock(folder)  # refuses a folder that leads outside itself
+    lock = Lock(folder)  # refuses a folder with a link or the like
     try:
         if not _why_useless(folder):
             raise RunError(f"run {folder.id} has changed meanwhile; it is not deleted")

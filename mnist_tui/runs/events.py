@@ -202,14 +202,7 @@ class WeightsSeen(Event, type="weights"):
 
 @dataclass(frozen=True, kw_only=True)
 class Gpu:
-    """One GPU's load; None for a value that NVML does not report.
-
-    Attributes:
-        utilization: in percent.
-        memory_used, memory_total: in bytes.
-        temperature: in degrees Celsius.
-        power: in watts.
-    """
+    """One GPU's load in percent, bytes, degrees Celsius and watts; None for a value that NVML does not report."""
 
     index: int
     name: str
@@ -222,12 +215,7 @@ class Gpu:
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceLoad(Event, type="device"):
-    """The load of the machine and of the worker; memory is in bytes.
-
-    Attributes:
-        cpu: in percent of all cores.
-        worker_cpu: in percent of one core.
-    """
+    """The load of machine and worker: `cpu` is in percent of all cores, `worker_cpu` of one core; memory in bytes."""
 
     cpu: float
     cores: int
@@ -261,11 +249,7 @@ class Resumed(Event, type="resumed"):
 
 @dataclass(frozen=True, kw_only=True)
 class Extended(Event, type="extended"):
-    """The number of planned epochs has changed to `epochs`.
-
-    Attributes:
-        commands: ids of the commands that requested it; they are not obeyed again.
-    """
+    """The number of planned epochs is now `epochs`; `commands` are the ids of the commands that are thereby settled."""
 
     epochs: int
     commands: tuple[str, ...] = ()

@@ -88,13 +88,7 @@ class Inside:
 
 @dataclass(frozen=True)
 class ProcessFolder:
-    """The base of the folders of runs and studies. Making such an object reads no files.
-
-    Attributes:
-        kind: ``run`` or ``study``.
-        live: the states in which the process lives.
-        error: the class of the errors that are raised.
-    """
+    """The base of the folders of runs and studies; `live` names the states in which a process writes the folder."""
 
     path: Path
     kind: ClassVar[str]
@@ -133,7 +127,7 @@ class ProcessFolder:
         write_json(self.status_file, document(status))
 
     def state(self) -> str:
-        """Return the state in the status, or ``crashed`` if that is a live one but the process has died."""
+        """Return the state in the status, or ``crashed`` if that state is live but the process has died."""
         status = self.status()
         if status.state not in self.live or is_alive(self.path, status):
             return status.state
@@ -215,7 +209,7 @@ class Lock(FileLock):
 
     Raises:
         WrittenError: another process holds the lock; the text names it.
-        RequestError: the folder leads outside itself, no longer exists or cannot be written.
+        RequestError: the folder contains a link or the like, no longer exists or cannot be written.
     """
 
     def __init__(self, folder: ProcessFolder, handed_over: int | None = None) -> None:

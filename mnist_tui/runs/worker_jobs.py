@@ -211,12 +211,6 @@ class Predictor(PipedWorker):
         self._process = start_predictor(folder, self._errors)
         self._closed = False
 
-    def __enter__(self) -> Predictor:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
     def wait_ready(self) -> Loaded:
         """Wait some seconds until the model is loaded; raises a PredictionError if it cannot be loaded."""
         doc = self._read()

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def test_answers_are_kerass_on_scikit_images_features(run: RunFolder):
     import keras
 
     images = read_digits()["test_images"][:40]
-    with Predictor(run) as predictor:
+    with closing(Predictor(run)) as predictor:
         loaded = predictor.wait_ready()
         assert (loaded.weights, loaded.words) == ("model", "the run's model")
         together = predictor.ask([image.tobytes() for image in images])
@@ -99,7 +100,7 @@ def test_answers_are_kerass_on_scikit_images_features(run: RunFolder):
 def test_a_crashed_run_answers_by_its_checkpoint_and_a_kill_is_told(run: RunFolder, tmp_path: Path):
     crashed = RunFolder(shutil.copytree(run.path, tmp_path / "crashed"))
     crashed.write_status(Status("crashed"))
-    with Predictor(crashed) as predictor:
+    with closing(Predictor(crashed)) as predictor:
         loaded = predictor.wait_ready()
         assert (loaded.weights, loaded.words) == ("checkpoint", "its checkpoint of epoch 3")
         image = read_digits()["test_images"][0].tobytes()
@@ -121,7 +122,7 @@ def test_runs_without_weights_or_with_broken_ones_are_refused_in_a_sentence(run:
     broken = RunFolder(shutil.copytree(run.path, tmp_path / "broken"))
     broken.model_file.write_bytes(b"no model")
     for folder, why in ((empty, "has saved nothing yet"), (broken, "cannot be read")):
-        with Predictor(folder) as predictor, pytest.raises(PredictionError, match=why) as caught:
+        with closing(Predictor(folder)) as predictor, pytest.raises(PredictionError, match=why) as caught:
             predictor.wait_ready()
         assert caught.value.refused
         assert "\n" not in str(caught.value)
