@@ -187,7 +187,7 @@ def complete_model(ctx: typer.Context, incomplete: str) -> list[str]:
     return [*complete_preset(incomplete), *complete_run_or_study(ctx, incomplete)]
 
 
-MODELS_HELP = "Presets, TOML files, runs or a study for its runs, side by side; runs with their test accuracy."
+MODELS_HELP = "Presets, TOML files and runs to show side by side, a study for its runs; runs with their test accuracy."
 FORMAT_HELP = "The format to print; text: in words."
 
 

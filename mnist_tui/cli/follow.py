@@ -96,7 +96,8 @@ def wait_until_known(folder: RunFolder | StudyFolder) -> None:
     with contextlib.suppress(RequestError):
         if not folder.is_known():
             where = folder.status().host or "another machine"
-            print_note(f"looking for up to {SILENT_SECONDS:.0f} s whether its process on {where} still lives")
+            process = f"the process of {folder.kind} {folder.id} on {where}"
+            print_note(f"waiting up to {SILENT_SECONDS:.0f} s to see whether {process} is alive")
             folder.wait_until_known()
 
 
@@ -153,7 +154,7 @@ class EventPrinter:
         for text in state.warnings[len(before.warnings) :]:
             self.note(f"warning: {text}")
         if state.state == "paused" and before.state != "paused":
-            self.note("paused; `mnist-tui continue` lets it go on")
+            self.note("paused; `mnist-tui continue` continues the training")
         for event in events:
             match event:
                 case Phase() if event.name != "training" and event.name not in self._phases:
@@ -181,7 +182,7 @@ class EventPrinter:
 
 def _resumed_line(epoch: int, step: int, state: RunState) -> str:
     if not epoch and not step:
-        return "it was not yet saved: it begins again with its first epoch"
+        return "the run was not saved yet: it begins again with its first epoch"
     steps = f" and step {count(step)} of {count(state.model.steps)} of the next" if step and state.model else ""
     return f"goes on after epoch {epoch} of {count(state.epochs)}{steps}"
 

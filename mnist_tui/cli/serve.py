@@ -21,14 +21,14 @@ from mnist_tui.errors import RequestError
 MISSING = f"serve needs textual-serve, which is not installed: `python -m pip install '{PROGRAM}[web]'` adds it"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CLOSING_SECONDS = 3.0
-NAME_HELP = "Another name by which browsers reach it; may be repeated."
-VISITORS_HELP = "How many pages have an app at once; others wait."
+NAME_HELP = "Another host name by which browsers reach this machine; may be repeated."
+VISITORS_HELP = "How many pages can use the app at once; others wait."
 
 
 def serve(
     ctx: typer.Context,
     *,
-    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 takes a free one.")] = 8000,
+    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="The port; 0: a free one.")] = 8000,
     host: Annotated[str, option("--host", "H", "The address to listen on.")] = "127.0.0.1",
     token: Annotated[bool, option("--token/--no-token", None, "Ask for a token in the address.")] = True,
     names: Annotated[list[str] | None, option("--name", "NAME", NAME_HELP)] = None,

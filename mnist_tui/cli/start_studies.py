@@ -129,7 +129,7 @@ OVER_HELP = (
 )
 complete_over = among(f"{parameter.name}=" for parameter in PARAMETERS)
 Over = Annotated[list[str] | None, option("--over", "NAME=V1,V2…", OVER_HELP, panel="Sweep", complete=complete_over)]
-SEARCH_HELP = "Every combination, random ones, or those that Optuna's TPE proposes."
+SEARCH_HELP = "Train every combination (grid), random ones, or those that Optuna's TPE sampler proposes."
 Kind = Annotated[
     str, option("--search", "|".join(SEARCH_KINDS), SEARCH_HELP, panel="Sweep", complete=among(SEARCH_KINDS))
 ]

@@ -211,7 +211,7 @@ def _control(name: CommandName, note: str, doc: str) -> Callable[..., None]:
 
 
 CONTROLS = (
-    _control("pause", "will pause; `mnist-tui continue` lets it go on", "Pause a run's training."),
+    _control("pause", "will pause; `mnist-tui continue` continues its training", "Pause a run's training."),
     _control("continue", "goes on", "Continue a paused run's training."),
     _control("step", "will pause after the epoch it is in, or its next", "Train one epoch, or finish one, and pause."),
     _control("stop", "will stop and save", "Stop a run's training, evaluate and save it."),
@@ -238,7 +238,7 @@ def resume(
     folder = run_or_study(runs_folder(ctx, runs_dir), run)
     if isinstance(folder, StudyFolder):
         if device is not None or data_dir is not None:
-            raise RequestError(f"study {folder.id} goes on where it was: leave --device and --data-dir out")
+            raise RequestError(f"study {folder.id} keeps its device and its data: leave --device and --data-dir out")
         wait_until_known(folder)
         study_start.resume(folder)
         follow_to_end(folder, as_json=as_json, detach=detach)
