@@ -24,7 +24,7 @@ import typer
 from mnist_tui import PROGRAM, __version__, python_process
 from mnist_tui.cli.errors import FAILED
 from mnist_tui.cli.options import DataDir, Json, RunsDir, data_folder, option, runs_folder
-from mnist_tui.cli.output import print_json, print_line
+from mnist_tui.cli.output import PLAIN_TERMINALS, print_json, print_line
 from mnist_tui.data.catalogue import download_cache
 from mnist_tui.experiment.presets import user_folder
 from mnist_tui.locks import why_unsupported
@@ -116,7 +116,7 @@ def terminal() -> Iterator[Check]:
     if not sys.stdout.isatty():
         finding = "stdout is not a terminal, so the app cannot be drawn"
         yield Check("terminal", "attention", finding, f"`{PROGRAM} train` needs no terminal")
-    elif term in ("", "dumb", "unknown"):
+    elif term in PLAIN_TERMINALS:
         yield Check("terminal", "attention", f"TERM is {term or 'not set'}", "set TERM=xterm-256color, or use tmux")
     else:
         window = shutil.get_terminal_size()

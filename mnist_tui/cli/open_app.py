@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_tui.cli.output import print_note
+from mnist_tui.cli.output import PLAIN_TERMINALS, print_note
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import Preset
@@ -93,7 +93,7 @@ def _require_terminal() -> None:
     if not sys.stderr.isatty():
         raise RequestError(f"the app draws on stderr, which is not a terminal; do not redirect it, or {instead}")
     term = os.environ.get("TERM", "")
-    if term in ("", "dumb", "unknown"):
+    if term in PLAIN_TERMINALS:
         why = f"a terminal with TERM={term} cannot draw screens" if term else "TERM is not set"
         raise RequestError(f"{why}; set TERM (to xterm-256color, say), or {instead}")
 

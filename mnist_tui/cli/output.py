@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 
 CLEAR_LINE = "\r\x1b[K"
+PLAIN_TERMINALS = ("", "dumb", "unknown")
+"""Values of the variable TERM for terminals that can only print line after line."""
 GAP = 3
 """Blanks between two columns of a printed table."""
 
@@ -102,8 +104,8 @@ def stdout_width() -> int | None:
 
 
 def is_live(stream: TextIO) -> bool:
-    """Return whether printed lines can be replaced on a stream: whether it is a terminal, and not a dumb one."""
-    return stream.isatty() and os.environ.get("TERM", "") not in ("dumb", "")
+    """Return whether lines that are printed to a stream can be replaced: whether it is a terminal that can do so."""
+    return stream.isatty() and os.environ.get("TERM", "") not in PLAIN_TERMINALS
 
 
 class LiveLine:
