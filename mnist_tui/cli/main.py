@@ -79,7 +79,8 @@ def bench(
     """
     if ctx.invoked_subcommand is not None:
         own = [*(["--edit"] if edit else []), *(["--refresh"] if refresh else [])]
-        _refuse_options_before(ctx.invoked_subcommand, [*request.flags, *own])
+        if flags := [*request.flags, *own]:
+            _refuse_options_before(ctx.invoked_subcommand, flags)
         return
     preset = request.chosen() if request.flags or edit else None
     runs_dir, data_dir = runs_folder(ctx, runs_dir), data_folder(ctx, data_dir)
@@ -101,8 +102,6 @@ def bench(
 
 
 def _refuse_options_before(command: str, flags: list[str]) -> None:
-    if not flags:
-        return
     for flag in ("--edit", "--refresh"):
         if flag in flags:
             raise RequestError(f"{flag} is for the app; leave it out before {command}, or leave {command} out")

@@ -47,7 +47,7 @@ from mnist_tui.studies.trials import count_trials, parse_over, plan_trials
 from mnist_tui.wording import counted, listed
 
 if TYPE_CHECKING:
-    from mnist_tui.studies.reproduction.table import MissingTrainings, ReproductionTable
+    from mnist_tui.studies.reproduction.table import ReproductionTable
 
 
 MOST_WORKERS = 1_000
@@ -271,8 +271,15 @@ def reproduce(
         _print_table(table, output, as_json=as_json)
         return
     experiments = counted(sum(len(source.experiments) for source in chosen), "experiment")
-    fields["title"] = f"reproduction of {' '.join(words) if len(words) <= 2 else experiments}"
-    folder = _begin(place, fields, tables.missing_trainings(parts))
+    title = f"reproduction of {' '.join(words) if len(words) <= 2 else experiments}"
+    require_extra()
+    missing = tables.missing_trainings(parts)
+    fields |= {"kind": "reproduction", "title": title, "bases": missing.bases}
+    study = checked(created=time.time(), command=this_command(), **fields)
+    earlier = tables.find_unfinished(place, study, missing.trainings)
+    request = StudyRequest(study, missing.presets)
+    check_supply(request, missing.presets.values())
+    folder = begin(place, request, earlier=earlier, hint="")
     if detach:
         follow_to_end(folder, as_json=as_json, detach=True)
         return
@@ -305,18 +312,6 @@ def _check_together(
         raise RequestError(f"-o {output} is not a Markdown file: its name must end in .md")
     if not output.absolute().parent.is_dir():
         raise RequestError(f"-o {output}: there is no folder {output.absolute().parent}")
-
-
-def _begin(runs_dir: Path, fields: dict[str, object], missing: MissingTrainings) -> StudyFolder:
-    """Begin a study of the missing trainings, or resume the unfinished study that has exactly these."""
-    from mnist_tui.studies.reproduction.table import find_unfinished
-
-    require_extra()
-    study = checked(kind="reproduction", bases=missing.bases, created=time.time(), command=this_command(), **fields)
-    request = StudyRequest(study, missing.presets)
-    earlier = find_unfinished(runs_dir, study, missing.trainings)
-    check_supply(request, missing.presets.values())
-    return begin(runs_dir, request, earlier=earlier, hint="")
 
 
 def _print_table(table: ReproductionTable, output: Path | None, *, as_json: bool, study: str = "") -> None:
