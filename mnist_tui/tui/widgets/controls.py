@@ -1,4 +1,4 @@
-"""Textual's own widgets, changed a little: controls of forms, a footer whose keys fit, a panel that scrolls."""
+"""Textual's own widgets with small changes: controls of forms, a footer whose keys fit, a panel that scrolls."""
 
 from __future__ import annotations
 
@@ -12,56 +12,46 @@ from textual.containers import VerticalScroll
 from textual.widgets import Checkbox, Footer, Input, Select, Switch
 from textual.widgets._footer import FooterKey
 
-from mnist_tui.tui.terminal.keyboard import focus_within
 
+def _move_keys(following: str, action: str = "{}") -> list[BindingType]:
+    """Return the keys that move the focus; they have priority, so that a key typed right after goes to the new field.
 
-def _move_key(keys: str, action: str, description: str) -> Binding:
-    """Return a key that moves the focus; with priority, so that keys typed at once after it go to the new field."""
-    return Binding(keys, action, description, show=False, priority=True)
-
-
-def _move_keys(following: str) -> list[BindingType]:
-    """Return the keys by which a field leads to its neighbours; `following` are those that lead to the next one."""
+    Args:
+        following: the keys for the next field.
+        action: the action of the widget, with {} for the action that moves the focus.
+    """
     return [
-        _move_key("up", "app.focus_within(-1)", "Previous field"),
-        _move_key("down", "app.focus_within(1)", "Next field"),
-        _move_key("shift+tab", "app.focus_previous", "Previous field"),
-        _move_key(following, "app.focus_next", "Next field"),
+        Binding(keys, action.format(move), name, show=False, priority=True)
+        for keys, move, name in (
+            ("up", "app.focus_within(-1)", "Previous field"),
+            ("down", "app.focus_within(1)", "Next field"),
+            ("shift+tab", "app.focus_previous", "Previous field"),
+            (following, "app.focus_next", "Next field"),
+        )
     ]
 
 
 class TextControl(Input):
-    """A text; Up, Down and Enter move to another field."""
+    """A text field; Up, Down and Enter move to another field."""
 
     BINDINGS = _move_keys("tab,enter")
 
 
 class ValueSelect(Select[str]):
-    """One of several values; Up and Down move to another field."""
+    """A choice of one value; Up and Down move to another field."""
 
-    BINDINGS = [
-        _move_key("up", "field('up')", "Previous field"),
-        _move_key("down", "field('down')", "Next field"),
-        _move_key("shift+tab", "field('previous')", "Previous field"),
-        _move_key("tab", "field('next')", "Next field"),
-    ]
+    BINDINGS = _move_keys("tab", "field('{}')")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return action != "field" or not self.expanded
 
-    def action_field(self, way: str) -> None:
-        """Move to another field; while the list of values is open, the keys belong to the list."""
-        match way:
-            case "up" | "down":
-                focus_within(self.screen, 1 if way == "down" else -1)
-            case "next":
-                self.screen.focus_next()
-            case _:
-                self.screen.focus_previous()
+    async def action_field(self, move: str) -> None:
+        """Move the focus; while the list of values is open, `check_action` leaves the keys to the list."""
+        await self.run_action(move)
 
 
 class Toggle(Switch):
-    """On or off; Up and Down move to another field."""
+    """A switch; Up and Down move to another field."""
 
     BINDINGS = _move_keys("tab")
 
@@ -70,14 +60,14 @@ ALWAYS = ("quit", "help")
 """Actions whose keys are always shown."""
 KEY_PADDING, NAME_PADDING, PALETTE_FRAME = 2, 1, 2
 PALETTE_FROM = 78
-"""Columns from which the palette's key is shown; the help names it, too."""
+"""Columns from which the key of the command palette is shown; the help names it, too."""
 
 
 def fitting(keys: Sequence[FooterKey], width: int, always: Collection[str]) -> list[bool]:
-    """Return which keys are shown in `width` columns: none after the first one that does not fit.
+    """Return for each key whether it is shown in `width` columns; after the first that does not fit, none is.
 
     Args:
-        always: actions whose keys are never left out, besides those of Escape.
+        always: actions whose keys are always shown, as is Escape.
     """
 
     def is_kept(key: FooterKey) -> bool:
@@ -99,7 +89,7 @@ def _width(key: FooterKey) -> int:
 
 
 class KeyFooter(Footer):
-    """Show as many keys as fit, none of them cut; Textual's footer cuts the last one."""
+    """A footer that shows only whole keys; Textual's footer cuts the last one."""
 
     def compose(self) -> ComposeResult:
         keys = [key for key in super().compose() if isinstance(key, FooterKey)]
@@ -118,11 +108,10 @@ class KeyFooter(Footer):
 
 
 class KeyedCheckbox(Checkbox):
-    """Show a checkbox that is marked or empty; Textual's differs only in colour.
+    """A checkbox that shows an X or nothing; the two states of Textual's checkbox differ only in colour.
 
     Args:
-        label: what is chosen.
-        key: what it stands for.
+        key: the value that a person chooses with it.
     """
 
     def __init__(self, label: str, key: str, value: bool) -> None:
@@ -139,7 +128,7 @@ class KeyedCheckbox(Checkbox):
 
 
 class SidePanel(VerticalScroll, inherit_bindings=False):
-    """Scroll by line and by page; home, end, left and right are left to the screen."""
+    """A panel that scrolls by line and by page, and leaves the keys home, end, left and right to the screen."""
 
     BINDINGS = [
         Binding("up", "scroll_up", "Scroll up", show=False),
