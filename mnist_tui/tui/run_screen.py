@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from textual import on
 from textual.binding import Binding
 
+from mnist_tui.errors import RequestError
+from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.watch import RunSnapshot
 from mnist_tui.tui.bench import BenchScreen
 from mnist_tui.tui.feed import FolderFeed, RunFeed
@@ -92,6 +95,14 @@ class RunScreen(FeedScreen[RunFeed]):
     @property
     def snapshot(self) -> RunSnapshot:
         return self.feed.snapshot
+
+    @cached_property
+    def experiment(self) -> Experiment | None:
+        """Return the run's experiment; None if `experiment.toml` cannot be read."""
+        try:
+            return self.feed.folder.preset().experiment
+        except RequestError:
+            return None
 
     def on_mount(self) -> None:
         if self.feed.read and self.app.is_running:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.segment import Segment
+from textual.strip import Strip
 
 from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.runs.events import Ended
@@ -18,6 +20,7 @@ from mnist_tui.tui.widgets.plots import axes, compared, curves, raster, series
 from mnist_tui.tui.widgets.plots.axes import EpochAxis, EpochWindow
 from mnist_tui.tui.widgets.plots.curves import curve_strokes
 from mnist_tui.tui.widgets.plots.raster import MARKS
+from mnist_tui.tui.widgets.text import changed
 
 LOSS = series.MEASURES["loss"]
 finite = st.floats(0, 1e6, allow_nan=False).map(lambda value: drawable(value) or 0.0)
@@ -318,8 +321,7 @@ def test_two_lines_in_one_character_are_both_seen() -> None:
 
 @given(st.lists(st.sampled_from("ab "), max_size=30), st.lists(st.sampled_from("ab "), max_size=30))
 def test_what_changed_in_a_line_is_found(before: list[str], after: list[str]) -> None:
-    rows = [(("tone", "".join(line)),) if line else () for line in (before, after)]
-    span = raster.changed(rows[0], rows[1])
+    span = changed(*(Strip([Segment("".join(line))]) for line in (before, after)))
     if span is None:
         assert before == after
     else:

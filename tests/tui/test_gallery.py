@@ -23,9 +23,9 @@ from mnist_tui.tui.gallery.predictions import (
     ORDERS,
     ImageFilter,
     ImagePredictions,
+    Images,
     RunPredictions,
     picked,
-    picture_caption,
     validation_images,
 )
 from mnist_tui.tui.gallery.screen import GalleryScreen
@@ -132,7 +132,9 @@ def test_the_cells_of_an_epoch_share_all_images_among_them(record: Any, digits: 
     matrix = counted(digits.test_labels, probabilities(digits.test_labels, 2))
     found = [len(picked(predictions, ImageFilter(true, said), "worst")) for true in range(10) for said in range(10)]
     assert found == [count for row in matrix for count in row]
-    assert all(np.array_equal(present(predictions.picture(index)), digits.test_images[index]) for index in (0, 17, 359))
+    assert all(
+        np.array_equal(present(predictions.images.picture(index)), digits.test_images[index]) for index in (0, 17, 359)
+    )
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 255)), min_size=1, max_size=60))
@@ -141,16 +143,8 @@ def test_every_order_holds_the_same_images_and_worst_first_begins_with_the_sures
 ) -> None:
     labels, classes, levels = (np.array(column, np.uint8) for column in zip(*triples, strict=True))
     n = len(labels)
-    predictions = ImagePredictions(
-        1,
-        "images",
-        labels,
-        classes,
-        (levels / 255).astype(np.float32),
-        np.arange(1, n + 1),
-        np.zeros((n, 28, 28), np.uint8),
-        np.arange(n),
-    )
+    images = Images("images", np.zeros((n, 28, 28), np.uint8), labels, np.arange(1, n + 1))
+    predictions = ImagePredictions(1, images, classes, (levels / 255).astype(np.float32))
     for chosen in (
         ImageFilter(),
         ImageFilter(errors=True),
@@ -329,7 +323,7 @@ async def test_where_the_data_are_gone_the_misclassified_images_of_the_end_are_l
         await until(pilot, lambda: screen.predictions is not None and screen.predictions.epoch is None)
         index = screen.indices[0]
         assert screen.predictions is not None
-        assert np.array_equal(present(screen.predictions.picture(index)), digits.test_images[index])
+        assert np.array_equal(present(screen.predictions.images.picture(index)), digits.test_images[index])
 
 
 async def test_while_training_the_gallery_follows_the_newest_epoch(
@@ -443,7 +437,7 @@ def test_captions_fit_and_name_both_classes(record: Any, digits: Any) -> None:
     for names in (DIGITS, fashion):
         for width in (14, 28, 57):
             for index in range(40):
-                first, second = picture_caption(predictions, index, names, width, "block")
+                first, second = predictions.caption(index, names, width, "block")
                 assert len(first) <= width
                 assert len(second) <= width
                 assert second.endswith(f" % #{index + 1}")
@@ -451,5 +445,5 @@ def test_captions_fit_and_name_both_classes(record: Any, digits: Any) -> None:
 
 def test_a_missing_data_folder_is_said_and_not_fallen_over(record: Any, digits: Any, tmp_path: Path) -> None:
     run = recorded(record, digits)
-    found = validation_images(run.folder, data_ready(digits), (tmp_path / "nowhere", None))
+    found = validation_images(run.folder, data_ready(digits), tmp_path / "nowhere")
     assert len(found.labels) == 360, "the other places are looked in"

@@ -279,7 +279,7 @@ async def test_a_broken_study_and_one_that_is_gone_are_told_in_a_sentence(
     under_way.folder.study_file.write_text("kind = 'sweep'\n")
     app = bench(under_way.folder)
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "read: ", "best #1")
+        await shows(pilot, "cannot be read:", "best #1")
         shutil.rmtree(under_way.folder.path)
         await shows(pilot, "crashed", "is gone")
         for key in ("enter", "e", "o", "x", "r", "p", "v", "s", "g", "b", "space", "E", "y"):

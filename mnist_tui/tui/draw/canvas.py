@@ -22,7 +22,7 @@ from textual.widget import Widget
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.tui.draw.model_reader import NetworkInput
 from mnist_tui.tui.terminal.keymap import bind
-from mnist_tui.tui.widgets.pixels import PixelView
+from mnist_tui.tui.widgets.pixels import PixelView, colours_of
 from mnist_tui.wording import DASH, counted, percent
 
 Pen = Literal["up", "draws", "erases"]
@@ -192,9 +192,10 @@ class DrawingCanvas(PixelView, can_focus=True):
         return Strip([*before, segment, *after], before.cell_length + under.cell_length + after.cell_length)
 
     def _mark_style(self, row: int, column: int) -> Style:
-        if self.colours is None or self.app.settings.glyphs == "ascii":
+        colours = colours_of(self)
+        if colours is None or self.app.settings.glyphs == "ascii":
             return self.rich_style + Style(reverse=True)
-        paper, ink = self.colours
+        paper, ink = colours
         under = paper.blend(ink, int(self.pixels[row, column]) / 255)
         return Style(color=under.get_contrast_text(1.0).rich_color, bgcolor=under.rich_color, bold=True)
 

@@ -264,7 +264,7 @@ class DrawScreen(BenchScreen[None]):
         if subject is None or subject.data is None:
             return
         try:
-            images = self._images or await asyncio.to_thread(test_images, subject.folder, subject.data, (data_dir,))
+            images = self._images or await asyncio.to_thread(test_images, subject.folder, subject.data, data_dir)
         except (DataError, RequestError, OSError) as error:
             self.notify(str(error), severity="warning")
             return

@@ -157,7 +157,7 @@ class FieldSection(Vertical):
 
     def __init__(self, title: str, fields: Sequence[Field], state: State, *, stays: bool = False) -> None:
         super().__init__()
-        self._title = Line(title, classes="section--title", fixed=True)
+        self._title = Line(title, classes="section--title")
         self.rows = [FieldRow(entry, state.experiment) for entry in fields]
         self._stays = stays
         self._replacing = asyncio.Lock()
@@ -293,7 +293,7 @@ class LayersPane(Vertical):
         self._state = state
 
     def compose(self) -> ComposeResult:
-        yield Line(id="layer-titles", fixed=True)
+        yield Line(id="layer-titles")
         yield LayerList()
         with Horizontal(id="layer-buttons"):
             for binding in LayerList.CHANGES:

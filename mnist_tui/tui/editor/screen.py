@@ -93,7 +93,7 @@ class EditorScreen(BenchScreen[None]):
         with Horizontal(id="top"):
             yield Line("editor", id="word")
             yield Line(id="what")
-            yield Line(id="summary", fixed=True)
+            yield Line(id="summary")
         yield Tabs(*(Tab(Content(self._title(name)), id=f"to-{name}") for name in PANES))
         hog = " -hog" if isinstance(self.draft.experiment.features, HogFeatures) else ""
         yield Container(id="panes", classes=f"-parameters{hog}")

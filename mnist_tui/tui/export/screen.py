@@ -286,7 +286,7 @@ class ExportSection(Vertical):
     ) -> None:
         super().__init__(id=id)
         self._title, self._offers, self._about = title, offers, about
-        self._head = Line(classes="head", fixed=True)
+        self._head = Line(classes="head")
         self._choices = {
             offer.key: KeyedCheckbox(offer.label, offer.key, offer.key in chosen) for offer in offers if not offer.lacks
         }

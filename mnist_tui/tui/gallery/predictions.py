@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 from mnist_tui.data.catalogue import DataError, Location, Part, search
 from mnist_tui.errors import RequestError
@@ -29,57 +29,110 @@ if TYPE_CHECKING:
 
 Failure = str
 """The reason why something is missing, as a sentence."""
+BAR = 12
+"""Characters of a bar for the probability 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images with their true classes.
+
+    Attributes:
+        what: a name for all images, such as ``MNIST test images``.
+        pixels: uint8 ``(m, 28, 28)``.
+        labels: uint8 ``(n,)``, the true classes.
+        numbers: int64 ``(n,)``, each image's number in the dataset's file, from 1.
+        rows: int64 ``(n,)``, each image's index in `pixels`, -1 for a missing image; None if all are there, in order.
+    """
+
+    what: str
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    numbers: NDArray[np.int64]
+    rows: NDArray[np.int64] | None = None
+
+    def picture(self, index: int) -> NDArray[np.uint8] | None:
+        """Return an image, ``(28, 28)``; None if it is missing."""
+        row = index if self.rows is None else int(self.rows[index])
+        return None if row < 0 else self.pixels[row]
 
 
 @dataclass(frozen=True, eq=False)
 class ImagePredictions:
-    """Predictions for images, image by image.
+    """Predictions for `n` images.
 
     Attributes:
-        epoch: after which epoch; None for the final evaluation.
-        what: which images: ``MNIST test images``.
-        labels, classes: uint8 ``(n,)``, the true class and the most probable one.
-        probabilities: float32 ``(n,)``, of the most probable class.
-        numbers: int64 ``(n,)``, each image's number in its file, from 1.
-        pixels: uint8 ``(m, 28, 28)``; rows: where in it an image is, -1 for an image that is missing.
-        distributions: float32 ``(n, 10)``, if all ten probabilities are known.
+        epoch: the epoch after which the network predicted them; None for the final evaluation.
+        classes: uint8 ``(n,)``, the most probable class of each image.
+        probabilities: float32 ``(n,)``, the probability of that class.
+        distributions: float32 ``(n, 10)``, the probabilities of all classes; None if they were not recorded.
         missing: why images are missing; empty if none is.
     """
 
     epoch: int | None
-    what: str
-    labels: NDArray[np.uint8]
+    images: Images
     classes: NDArray[np.uint8]
     probabilities: NDArray[np.float32]
-    numbers: NDArray[np.int64]
-    pixels: NDArray[np.uint8]
-    rows: NDArray[np.int64]
     distributions: NDArray[np.float32] | None = None
     missing: Failure = ""
 
-    def picture(self, index: int) -> NDArray[np.uint8] | None:
-        """Return an image, ``(28, 28)``; None if it is missing."""
-        row = int(self.rows[index])
-        return None if row < 0 else self.pixels[row]
+    def certainty(self, index: int) -> str:
+        """Return the probability of the predicted class, such as ``91.3 %``; no decimals if known in 1/255 only."""
+        return f"{100 * float(self.probabilities[index]):.{0 if self.distributions is None else 1}f} %"
+
+    def caption(self, index: int, names: tuple[str, ...], width: int, glyphs: Glyphs) -> tuple[str, str]:
+        """Return two lines for an image: a mark (right or wrong), true and predicted class; probability and number.
+
+        Args:
+            width: the most characters of a line; names of classes are cut to it.
+        """
+        true, predicted = int(self.images.labels[index]), int(self.classes[index])
+        right, wrong, arrow = ("=", "x", ">") if glyphs == "ascii" else ("✓", "✗", "→")
+        line = f"{right if true == predicted else wrong} {names[true]} read as {names[predicted]}"
+        if len(line) > width:
+            cut = heads(names, (width - 5) // 2)
+            line = f"{line[0]} {cut[true]} {arrow} {cut[predicted]}"
+        return line, f"{self.certainty(index)} #{int(self.images.numbers[index])}"
+
+    def sentence(self, index: int, names: tuple[str, ...]) -> str:
+        """Describe a prediction: ``image 1,234 of the MNIST test images: 4 read as 9, probability 91.3 %``."""
+        images, true, predicted = self.images, int(self.images.labels[index]), int(self.classes[index])
+        return (
+            f"image {int(images.numbers[index]):,} of the {images.what}: {names[true]} read as {names[predicted]}, "
+            f"probability {self.certainty(index)}"
+        )
+
+    def probability_lines(self, index: int, names: tuple[str, ...], glyphs: Glyphs) -> list[str]:
+        """Return a line with a bar for each class, the most probable first; empty if only one probability is known."""
+        if self.distributions is None:
+            return []
+        shares = self.distributions[index].tolist()
+        wide, fill = max(map(len, names)), "#" if glyphs == "ascii" else "█"
+        order = sorted(range(len(shares)), key=lambda at: -shares[at])
+        return [f"{names[at]:>{wide}} {fill * round(BAR * shares[at]):{BAR}} {100 * shares[at]:5.1f} %" for at in order]
 
 
 class RunPredictions:
     """Reads the predictions and images of a run, and keeps what was read. Only one thread at a time may call it.
 
     Args:
-        data_dirs: data folders to look in, after the run's own.
+        data_dir: the data folder to search after the run's own; None for the usual places.
     """
 
-    def __init__(self, folder: RunFolder, data_dirs: Iterable[Path | None] = (None,)) -> None:
+    def __init__(self, folder: RunFolder, data_dir: Path | None = None) -> None:
         self.folder = folder
         self.lock = threading.Lock()
-        self._data_dirs = tuple(data_dirs)
+        self._data_dir = data_dir
         self._file = PredictionsReader(folder.predicted_file)
         self._images: dict[bool, Images | Failure] = {}
         self._final: tuple[float, Predictions] | None = None
 
     def of_epoch(self, epoch: int, data: DataReady) -> ImagePredictions | Failure:
-        """Return the predictions for the validation images after the nearest epoch that has some, or why none has."""
+        """Return the predictions for the validation images after an epoch, or else after the nearest recorded epoch.
+
+        Returns:
+            The predictions, or a sentence that says why there are none.
+        """
         kept = self._file.epochs()
         if not kept:
             return "this run keeps no predictions of single epochs"
@@ -90,8 +143,8 @@ class RunPredictions:
         return self._with_images(predictions, data, validation=bool(data.validation))
 
     def final(self, data: DataReady) -> ImagePredictions | Failure:
-        """Return the predictions for the test images after training; or why they are not known."""
-        final = self._read_final()
+        """Return the predictions of the final evaluation on the test images, or why there are none."""
+        final = self._read_final_predictions()
         if final is None:
             return "this run has no final evaluation"
         classes = final.probabilities.argmax(axis=1).astype("uint8")
@@ -102,53 +155,36 @@ class RunPredictions:
     def _with_images(
         self, predictions: EpochPredictions, data: DataReady, *, validation: bool
     ) -> ImagePredictions | Failure:
-        """Add the images; if the data are gone, those that the run's folder keeps: the misclassified test images."""
+        """Add the images; without the dataset, those that the run's folder keeps: the misclassified test images."""
         import numpy as np
 
-        epoch, classes, probabilities = predictions.epoch, predictions.classes, predictions.probabilities
-        images = self._read_images(data, validation=validation)
-        if isinstance(images, Images):
-            count = len(images.labels)
-            if len(classes) != count:
-                return f"there are predictions of {counted(classes, 'image')}, but {count:,} {images.what}"
-            return ImagePredictions(
-                epoch,
-                images.what,
-                images.labels,
-                classes,
-                probabilities,
-                images.numbers,
-                images.pixels,
-                np.arange(count),
-            )
-        final = None if validation else self._read_final()
-        if final is None or len(final.labels) != len(classes):
-            return images
-        rows = np.full(len(classes), -1, np.int64)
-        rows[final.misclassified] = np.arange(len(final.misclassified))
+        images, missing, total = self._read_images(data, validation=validation), "", len(predictions.classes)
+        if isinstance(images, str):
+            final = None if validation else self._read_final_predictions()
+            if final is None or len(final.labels) != total:
+                return images
+            missing = f"{images}; only the images that were wrong in the end are kept in the run's folder"
+            rows = np.full(total, -1, np.int64)
+            rows[final.misclassified] = np.arange(len(final.misclassified))
+            numbers = np.arange(1, total + 1)
+            images = Images(f"{data.title} test images", final.images, final.labels, numbers, rows)
+        count = len(images.labels)
+        if total != count:
+            return f"there are predictions of {counted(total, 'image')}, but {count:,} {images.what}"
         return ImagePredictions(
-            epoch,
-            f"{data.title} test images",
-            final.labels,
-            classes,
-            probabilities,
-            np.arange(1, len(classes) + 1),
-            final.images,
-            rows,
-            missing=f"{images}; only the images that were wrong in the end are kept in the run's folder",
+            predictions.epoch, images, predictions.classes, predictions.probabilities, missing=missing
         )
 
     def _read_images(self, data: DataReady, *, validation: bool) -> Images | Failure:
         if validation not in self._images:
             read = validation_images if validation else test_images
             try:
-                self._images[validation] = read(self.folder, data, self._data_dirs)
+                self._images[validation] = read(self.folder, data, self._data_dir)
             except DataError as error:
                 self._images[validation] = str(error)
         return self._images[validation]
 
-    def _read_final(self) -> Predictions | None:
-        """Return what `predictions.npz` says, read anew if it has changed."""
+    def _read_final_predictions(self) -> Predictions | None:
         path = self.folder.predictions_file
         try:
             changed = path.stat().st_mtime
@@ -166,32 +202,36 @@ _kept: weakref.WeakKeyDictionary[RunFeed, RunPredictions] = weakref.WeakKeyDicti
 
 
 def predictions_of(feed: RunFeed, data_dir: Path | None) -> RunPredictions:
-    """Return the predictions of a feed's run, the same ones as long as the feed lives."""
+    """Return the predictions of a feed's run; all calls for one feed return the same object."""
     if feed not in _kept:
-        _kept[feed] = RunPredictions(feed.folder, (data_dir,))
+        _kept[feed] = RunPredictions(feed.folder, data_dir)
     return _kept[feed]
 
 
 ImageOrder = Literal["worst", "surest", "doubtful", "number"]
-ORDERS: tuple[ImageOrder, ...] = get_args(ImageOrder)
 ORDER_WORDS: dict[ImageOrder, str] = {
     "worst": "worst first",
     "surest": "surest first",
     "doubtful": "most doubtful first",
     "number": "by number",
 }
+ORDERS = tuple(ORDER_WORDS)
 
 
 @dataclass(frozen=True)
 class ImageFilter:
-    """Selects images by true class, predicted class, and whether they are wrong; None and False select all."""
+    """Selects images by true class, predicted class, and whether they are misclassified; None and False select all."""
 
     true: int | None = None
     predicted: int | None = None
     errors: bool = False
 
     def words(self, names: tuple[str, ...]) -> str:
-        """Return ``4 read as 9``, ``wrong images read as Shirt`` or ``all images``."""
+        """Describe the selected images, for example ``4 read as 9``, ``wrong images read as Shirt`` or ``all images``.
+
+        Args:
+            names: the names of the classes.
+        """
         if self.true is not None and self.predicted is not None:
             return f"{names[self.true]} read as {names[self.predicted]}"
         what = "wrong images" if self.errors else "all images" if self == ImageFilter() else "images"
@@ -201,141 +241,83 @@ class ImageFilter:
 
 
 def picked(predictions: ImagePredictions, chosen: ImageFilter, order: ImageOrder) -> NDArray[np.int64]:
-    """Return the indices of the selected images in order; ties go by index.
+    """Return the indices of the selected images in order; images that are equal in it are in the order of the index.
 
-    ``worst`` has the wrong ones first, the surest of them before the others, then the right ones, the most doubtful
-    before the others.
+    The order ``worst`` begins with the misclassified images, the most certain first; then come the right ones, the
+    least certain first.
     """
     import numpy as np
 
-    wrong = predictions.classes != predictions.labels
-    mask = np.ones(len(predictions.labels), bool)
+    labels, classes = predictions.images.labels, predictions.classes
+    wrong = classes != labels
+    mask = wrong if chosen.errors else np.ones(len(labels), bool)
     if chosen.true is not None:
-        mask &= predictions.labels == chosen.true
+        mask = mask & (labels == chosen.true)
     if chosen.predicted is not None:
-        mask &= predictions.classes == chosen.predicted
-    if chosen.errors:
-        mask &= wrong
+        mask = mask & (classes == chosen.predicted)
     indices = np.flatnonzero(mask)
     sure = predictions.probabilities[indices]
     keys = {
         "worst": np.where(wrong[indices], -sure, 1 + sure),
         "surest": -sure,
         "doubtful": sure,
-        "number": predictions.numbers[indices],
+        "number": predictions.images.numbers[indices],
     }
     return indices[np.argsort(keys[order], kind="stable")]
 
 
 KEPT = 2000
+"""HOG pictures that are kept in memory."""
 
 
 class HogDrawings:
-    """Drawings of what a HOG experiment sees of images, kept by set of images and index."""
+    """Pictures of the HOG features of images, kept by the name of the set of images and the index."""
 
     def __init__(self, features: HogFeatures) -> None:
         self._features = features
         self._drawn: dict[tuple[str, int], NDArray[np.uint8]] = {}
 
-    def get(self, predictions: ImagePredictions, index: int) -> NDArray[np.uint8] | None:
-        """Return an image's drawing, ``(28, 28)``; None while there is none."""
-        return self._drawn.get((predictions.what, index))
+    def get(self, images: Images, index: int) -> NDArray[np.uint8] | None:
+        """Return the HOG picture of an image, ``(28, 28)``; None if it has not been drawn yet."""
+        return self._drawn.get((images.what, index))
 
-    def draw(self, predictions: ImagePredictions, indices: Iterable[int]) -> bool:
-        """Draw those that are not drawn yet, and return whether there were any."""
+    def draw(self, images: Images, indices: Iterable[int]) -> bool:
+        """Draw the pictures that have not been drawn yet; return whether there were any."""
         from mnist_tui.data.hog import hog_picture
 
-        wanted = [index for index in indices if (predictions.what, index) not in self._drawn]
-        pictures = {index: picture for index in wanted if (picture := predictions.picture(index)) is not None}
+        wanted = [index for index in indices if (images.what, index) not in self._drawn]
+        pictures = {index: picture for index in wanted if (picture := images.picture(index)) is not None}
         if len(self._drawn) > KEPT:
             self._drawn = {}
         for index, picture in pictures.items():
-            self._drawn[predictions.what, index] = hog_picture(
+            self._drawn[images.what, index] = hog_picture(
                 picture, orientations=self._features.orientations, pixels_per_cell=self._features.pixels_per_cell
             )
         return bool(pictures)
 
 
-BAR = 12
-
-
 def epoch_words(epoch: int | None) -> str:
-    """Return ``after epoch 7`` or ``final evaluation``."""
+    """Return ``after epoch 7``, or ``final evaluation`` for None."""
     return f"after epoch {epoch}" if epoch is not None else "final evaluation"
 
 
-def certainty(predictions: ImagePredictions, index: int) -> str:
-    """Return ``91.3 %``; without decimals if it was kept in steps of 1/255."""
-    return f"{100 * float(predictions.probabilities[index]):.{0 if predictions.distributions is None else 1}f} %"
-
-
-def picture_caption(
-    predictions: ImagePredictions, index: int, names: tuple[str, ...], width: int, glyphs: Glyphs
-) -> tuple[str, str]:
-    """Return two lines of at most `width` characters: mark, true class, predicted class; certainty, number."""
-    true, predicted = int(predictions.labels[index]), int(predictions.classes[index])
-    right, wrong, arrow = ("=", "x", ">") if glyphs == "ascii" else ("✓", "✗", "→")
-    line = f"{right if true == predicted else wrong} {names[true]} read as {names[predicted]}"
-    if len(line) > width:
-        cut = heads(names, (width - 5) // 2)
-        line = f"{line[0]} {cut[true]} {arrow} {cut[predicted]}"
-    return line, f"{certainty(predictions, index)} #{int(predictions.numbers[index])}"
-
-
-def prediction_sentence(predictions: ImagePredictions, index: int, names: tuple[str, ...]) -> str:
-    """Return ``image 1,234 of the MNIST test images: 4 read as 9, probability 91.3 %``."""
-    true, predicted = names[int(predictions.labels[index])], names[int(predictions.classes[index])]
-    return (
-        f"image {int(predictions.numbers[index]):,} of the {predictions.what}: {true} read as {predicted}, "
-        f"probability {certainty(predictions, index)}"
-    )
-
-
-def probability_lines(predictions: ImagePredictions, index: int, names: tuple[str, ...], glyphs: Glyphs) -> list[str]:
-    """Return a line for each class with its probability, largest first; empty if only the largest is known."""
-    if predictions.distributions is None:
-        return []
-    shares = predictions.distributions[index].tolist()
-    wide = max(map(len, names))
-    fill = "#" if glyphs == "ascii" else "█"
-    order = sorted(range(len(shares)), key=lambda at: -shares[at])
-    return [f"{names[at]:>{wide}} {fill * round(BAR * shares[at]):{BAR}} {100 * shares[at]:5.1f} %" for at in order]
-
-
-@dataclass(frozen=True, eq=False)
-class Images:
-    """Images with their true classes.
-
-    Attributes:
-        what: ``MNIST test images``.
-        pixels: uint8 ``(n, 28, 28)``.
-        labels: uint8 ``(n,)``.
-        numbers: int64 ``(n,)``, where in the dataset's file each stands, from 1.
-    """
-
-    what: str
-    pixels: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
-    numbers: NDArray[np.int64]
-
-
-def validation_images(folder: RunFolder, data: DataReady, data_dirs: Iterable[Path | None] = (None,)) -> Images:
-    """Return the images that each epoch of a run was validated on, in the order of its predictions.
+def validation_images(folder: RunFolder, data: DataReady, data_dir: Path | None = None) -> Images:
+    """Return the validation images of a run, in the order of its predictions.
 
     Args:
-        data: what the run recorded of its data.
-        data_dirs: data folders to look in, after the run's own; None for the usual places.
+        data: the facts that the run recorded about its data.
+        data_dir: the data folder to search after the run's own; None for the usual places.
 
     Raises:
-        DataError: they are not there any more, or are others than those recorded.
+        DataError: The images cannot be found any more, or other images than those recorded were found.
     """
     if not data.validation:
-        return test_images(folder, data, data_dirs)
+        return test_images(folder, data, data_dir)
     from mnist_tui.data.datasets import validation_split
 
     experiment = _experiment(folder)
     limit, share = experiment.dataset.limit, experiment.dataset.validation
-    pixels, labels = _parts(experiment, folder, data, data_dirs, ("train_images", "train_labels"))
+    pixels, labels = _read_parts(experiment, folder, data, data_dir, ("train_images", "train_labels"))
     held_out = None
     if share != "test":
         with suppress(ValueError):
@@ -345,11 +327,11 @@ def validation_images(folder: RunFolder, data: DataReady, data_dirs: Iterable[Pa
     return Images(f"held-out {data.title} training images", pixels[held_out], labels[held_out], held_out + 1)
 
 
-def test_images(folder: RunFolder, data: DataReady, data_dirs: Iterable[Path | None] = (None,)) -> Images:
-    """Return the images of a run's final evaluation; arguments and errors as for `validation_images`."""
+def test_images(folder: RunFolder, data: DataReady, data_dir: Path | None = None) -> Images:
+    """Return the test images of a run; arguments and errors are those of `validation_images`."""
     import numpy as np
 
-    pixels, labels = _parts(_experiment(folder), folder, data, data_dirs, ("test_images", "test_labels"))
+    pixels, labels = _read_parts(_experiment(folder), folder, data, data_dir, ("test_images", "test_labels"))
     return Images(f"{data.title} test images", pixels, labels, np.arange(1, len(labels) + 1))
 
 
@@ -360,18 +342,14 @@ def _experiment(folder: RunFolder) -> Experiment:
         raise DataError(str(error)) from None
 
 
-def _parts(
-    experiment: Experiment,
-    folder: RunFolder,
-    data: DataReady,
-    data_dirs: Iterable[Path | None],
-    parts: tuple[Part, Part],
+def _read_parts(
+    experiment: Experiment, folder: RunFolder, data: DataReady, data_dir: Path | None, parts: tuple[Part, Part]
 ) -> list[NDArray[np.uint8]]:
-    """Return images and labels from the first place whose checksums are the recorded ones."""
+    """Return images and labels from the first place whose files have the recorded checksums."""
     from mnist_tui.data.reading import read_parts
 
     why = f"the run's data ({data.title}, {data.source}) are not on this machine any more"
-    for location in _locations("digits" if data.sample else experiment.dataset.name, folder, data_dirs):
+    for location in _complete_locations("digits" if data.sample else experiment.dataset.name, folder, data_dir):
         try:
             contents = read_parts(location, parts)
         except (DataError, OSError) as error:
@@ -383,11 +361,12 @@ def _parts(
     raise DataError(why)
 
 
-def _locations(name: str, folder: RunFolder, data_dirs: Iterable[Path | None]) -> Iterator[Location]:
-    """Yield the places where the whole dataset is, the run's own first."""
+def _complete_locations(name: str, folder: RunFolder, data_dir: Path | None) -> Iterator[Location]:
+    """Yield the places that hold all files of the dataset, first in the run's own data folder."""
+    places = [data_dir, None]
     with suppress(RequestError, TypeError):
         own = folder.launch().data_dir
-        data_dirs = (Path(own) if own else None, *data_dirs)
-    for data_dir in dict.fromkeys((*data_dirs, None)):
+        places.insert(0, Path(own) if own else None)
+    for place in dict.fromkeys(places):
         with suppress(DataError):
-            yield from (location for location in search(name, data_dir) if not location.missing)
+            yield from (location for location in search(name, place) if not location.missing)

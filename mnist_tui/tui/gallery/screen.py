@@ -9,7 +9,6 @@ from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs.events import DataReady
 from mnist_tui.tui.dialogs import ChooseScreen, TextScreen
@@ -22,33 +21,31 @@ from mnist_tui.tui.gallery.predictions import (
     ImageFilter,
     ImageOrder,
     ImagePredictions,
+    Images,
     epoch_words,
     picked,
-    picture_caption,
-    prediction_sentence,
     predictions_of,
-    probability_lines,
 )
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.confusion import class_names
 from mnist_tui.tui.widgets.controls import KeyFooter
-from mnist_tui.tui.widgets.pixels import EDGES, Ink, PictureGrid, Size, Tile
+from mnist_tui.tui.widgets.pixels import EDGES, PictureGrid, PictureSize, Tile
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted
 
-SIZES: tuple[Size, ...] = ("automatic", *EDGES)
+SIZES: tuple[PictureSize, ...] = ("automatic", *EDGES)
 FINAL = 0
-"""Stands for the final evaluation where epochs are counted from 1."""
+"""Used as the epoch of the final evaluation; epochs are counted from 1."""
 
 
 class GalleryScreen(RunScreen):
-    """The images of a run.
+    """The screen with the images that a run's network was tested on, and its predictions for them.
 
     Args:
-        cell: true and predicted class of the images to show first; None for all wrong ones.
-        final: whether to show the final evaluation first, not an epoch.
+        cell: true and predicted class of the images to show first; None for all misclassified images.
+        final: whether to begin with the final evaluation instead of the selected epoch.
     """
 
     CSS_PATH = "gallery.tcss"
@@ -69,7 +66,7 @@ class GalleryScreen(RunScreen):
         bind("gallery.jump", "j", "jump", "Jump", "Jump to an image by its number", hidden=True),
         bind("gallery.hog", "h", "hog", "HOG", "Show or hide the HOG pictures", hidden=True),
         bind("gallery.size", "z", "size", "Size", "Larger or smaller pictures, or what fits", hidden=True),
-        bind("gallery.back", "escape", "back", "Back", "Back to where you were"),
+        bind("gallery.back", "escape", "dismiss", "Back", "Back to where you were"),
     ]
 
     status = getters.query_one(StatusLine)
@@ -91,8 +88,9 @@ class GalleryScreen(RunScreen):
         self._read_for: int | None = None
         self._newest = 0
         self._ended = False
-        self._edge: Size = "automatic"
-        self._drawings = _hog_drawings(feed)
+        self._picture_size: PictureSize = "automatic"
+        features = self.experiment and self.experiment.features
+        self._drawings = HogDrawings(features) if isinstance(features, HogFeatures) else None
         self._hog = self._drawings is not None
 
     def compose(self) -> ComposeResult:
@@ -133,24 +131,23 @@ class GalleryScreen(RunScreen):
 
     @work(group="predictions", exit_on_error=False)
     async def _read(self, wanted: int, data: DataReady) -> None:
-        """Read and show predictions; the selected picture stays selected, unless that is the first."""
+        """Read and show predictions; the selected picture stays selected, unless it is the first one."""
         predictions = await to_thread(self._read_predictions, wanted, data)
         shown, keep = self.predictions, None
         if wanted != self._read_for:
             return
         if isinstance(predictions, str):
             self.predictions, self._failure = None, predictions
-        elif shown is None or shown.what != predictions.what:
-            self.predictions = predictions
-        elif shown.epoch == predictions.epoch:
-            return
         else:
-            keep = self._selected() if self.grid.selected else None
+            if shown is not None and shown.images.what == predictions.images.what:
+                if shown.epoch == predictions.epoch:
+                    return
+                keep = self._selected() if self.grid.selected else None
             self.predictions = predictions
         self._pick(keep)
 
     def _read_predictions(self, wanted: int, data: DataReady) -> ImagePredictions | Failure:
-        """Return the predictions of an epoch; if a run that has ended has none, the final ones. For a thread."""
+        """Return the predictions of an epoch, or the final ones if the run has ended and has none; call in a thread."""
         source = predictions_of(self.feed, self.app.options.data_dir)
         with source.lock:
             predictions = source.final(data) if wanted == FINAL else source.of_epoch(wanted, data)
@@ -162,72 +159,69 @@ class GalleryScreen(RunScreen):
             return predictions
 
     def _pick(self, keep: int | None = None) -> None:
-        """Select and order anew; the picture with index `keep` stays selected."""
+        """Apply filter and order again; the image with the index `keep` is selected if it is shown, else the first."""
         predictions = self.predictions
         self.indices = [] if predictions is None else picked(predictions, self.chosen, self.order).tolist()
         self._show_pictures(self.indices.index(keep) if keep in self.indices else 0)
 
     def _show_pictures(self, selected: int) -> None:
-        grid, glyphs = self.grid, self.app.settings.glyphs
-        plain = self.app.no_color or self.app.native_ansi_color
-        ink = Ink(glyphs=glyphs) if plain else Ink(grid.background_colors[1], grid.colors[3], glyphs)
         pictures = 2 if self._hog else 1
-        grid.show(len(self.indices), self._tile, selected=selected, pictures=pictures, size=self._edge, ink=ink)
+        self.grid.show(len(self.indices), self._tile, selected=selected, pictures=pictures, size=self._picture_size)
 
     def _tile(self, at: int, width: int) -> Tile:
         assert self.predictions is not None
         index = self.indices[at]
-        pictures = [self.predictions.picture(index)]
+        pictures = [self.predictions.images.picture(index)]
         if self._hog and self._drawings is not None:
-            pictures.append(self._drawings.get(self.predictions, index))
-        glyphs = self.app.settings.glyphs
-        return Tile(tuple(pictures), picture_caption(self.predictions, index, self.names, width, glyphs))
+            pictures.append(self._drawings.get(self.predictions.images, index))
+        return Tile(tuple(pictures), self.predictions.caption(index, self.names, width, self.app.settings.glyphs))
 
     @on(PictureGrid.PictureSelected)
     def _draw_head(self) -> None:
-        """Say what is shown, and draw the HOG pictures of the page that are not drawn yet."""
+        """Update all texts, and draw the HOG pictures of the page that have not been drawn yet."""
         predictions = self.predictions
         self.missing.say(predictions.missing if predictions is not None else "")
-        self.status.show(self.snapshot.state, f"images, {self._when()}")
+        self.status.show(self.snapshot.state, f"images, {self._epoch_words()}")
         if predictions is None:
             self.head.say(self._failure or self._waiting())
             self.detail.say("")
             self.bars.say("")
             return
-        self.head.say(self._what_is_shown(predictions))
+        self.head.say(self._heading(predictions))
         if self.indices:
             index = self.indices[self.grid.selected]
-            lines = probability_lines(predictions, index, self.names, self.app.settings.glyphs)
-            self.detail.say(prediction_sentence(predictions, index, self.names))
+            lines = predictions.probability_lines(index, self.names, self.app.settings.glyphs)
+            self.detail.say(predictions.sentence(index, self.names))
             self.bars.say("\n".join(["probability of each class", *lines] if lines else []))
             self.bars.set_class(not lines, "-empty")
         else:
             self.detail.say("x shows all images")
             self.bars.say("")
         if self._hog and self._drawings is not None:
-            self._draw_hog(self._drawings, predictions, [self.indices[at] for at in self.grid.shown])
+            self._draw_hog(self._drawings, predictions.images, [self.indices[at] for at in self.grid.shown])
 
     def _waiting(self) -> str:
         if self.snapshot.run.data is None:
             return "the run has not read its data yet"
         return "reading the images …" if self.feed.epoch or self.final else "no epoch has ended yet"
 
-    def _when(self) -> str:
+    def _epoch_words(self) -> str:
         if self.predictions is not None:
             return epoch_words(self.predictions.epoch)
         return epoch_words(None if self.final else self.feed.epoch)
 
-    def _what_is_shown(self, predictions: ImagePredictions) -> str:
+    def _heading(self, predictions: ImagePredictions) -> str:
         count, grid = len(self.indices), self.grid
-        words = f"{counted(count, 'image')}: {self.chosen.words(self.names)}, {self._when()}"
+        words = f"{counted(count, 'image')}: {self.chosen.words(self.names)}, {self._epoch_words()}"
         if not self.final and predictions.epoch not in {None, self.feed.epoch}:
             words += f" (nothing was kept of epoch {self.feed.epoch})"
         page = f" · page {grid.page + 1} of {grid.pages}" if count else ""
         return f"{words} · {ORDER_WORDS[self.order]}{page}"
 
     @work(group="hog", exit_on_error=False)
-    async def _draw_hog(self, drawings: HogDrawings, predictions: ImagePredictions, indices: list[int]) -> None:
-        if await to_thread(drawings.draw, predictions, indices) and predictions is self.predictions:
+    async def _draw_hog(self, drawings: HogDrawings, images: Images, indices: list[int]) -> None:
+        new = await to_thread(drawings.draw, images, indices)
+        if new and self.predictions is not None and images is self.predictions.images:
             self._show_pictures(self.grid.selected)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -265,32 +259,26 @@ class GalleryScreen(RunScreen):
         now: int | None = getattr(self.chosen, which)
         lines = [*(f"{at} {name}" if name != str(at) else name for at, name in enumerate(self.names)), "any class"]
         title = "True class" if which == "true" else "Read as"
-        screen = ChooseScreen(title, lines, len(lines) - 1 if now is None else now, digits=True)
 
-        def take(at: int | None) -> None:
+        def choose(at: int | None) -> None:
             if at is not None:
                 self._choose(replace(self.chosen, **{which: at if at < len(self.names) else None}))
 
-        self.app.push_screen(screen, take)
+        self.app.push_screen(ChooseScreen(title, lines, len(lines) - 1 if now is None else now, digits=True), choose)
 
     def action_jump(self) -> None:
         """Ask for the number of an image: its place in the dataset's file, counted from 1."""
         if self.predictions is None:
             return
-        most = int(self.predictions.numbers.max())
+        most = int(self.predictions.images.numbers.max())
 
         def problem(text: str) -> str:
             number = int(text or 0)
             return "" if 1 <= number <= most else f"there is no image {number:,}; 1 to {most:,} are there"
 
-        asked = f"number, 1 to {most:,}"
+        what, numbers = self.predictions.images.what, f"number, 1 to {most:,}"
         screen = TextScreen(
-            "Jump to an image",
-            self.predictions.what,
-            problem=problem,
-            restrict="[0-9]*",
-            placeholder=asked,
-            keep="Jump",
+            "Jump to an image", what, problem=problem, restrict="[0-9]*", placeholder=numbers, keep="Jump"
         )
         self.app.push_screen(screen, self._jump)
 
@@ -298,35 +286,25 @@ class GalleryScreen(RunScreen):
         if text is None or self.predictions is None:
             return
         number = int(text)
-        found = (self.predictions.numbers == number).nonzero()[0].tolist()
-        if not found:
-            self.notify(f"image {number:,} is not one of the {self.predictions.what}", severity="warning")
-        elif found[0] not in self.indices:
-            words = prediction_sentence(self.predictions, found[0], self.names)
+        images = self.predictions.images
+        matches = (images.numbers == number).nonzero()[0].tolist()
+        if not matches:
+            self.notify(f"image {number:,} is not one of the {images.what}", severity="warning")
+        elif matches[0] not in self.indices:
+            words = self.predictions.sentence(matches[0], self.names)
             self.notify(f"{words}: not among those shown; x shows all", severity="warning")
         else:
-            self.grid.look_at(self.indices.index(found[0]))
+            self.grid.look_at(self.indices.index(matches[0]))
 
     def action_hog(self) -> None:
         self._hog = not self._hog
         self._show_pictures(self.grid.selected)
 
     def action_size(self) -> None:
-        self._edge = SIZES[(SIZES.index(self._edge) + 1) % len(SIZES)]
+        size = self._picture_size = SIZES[(SIZES.index(self._picture_size) + 1) % len(SIZES)]
         self._show_pictures(self.grid.selected)
-        self.notify(f"size: {self._edge}{', where it fits' if self._edge in {'large', 'medium'} else ''}", timeout=2)
+        self.notify(f"size: {size}{', where it fits' if size in {'large', 'medium'} else ''}", timeout=2)
 
     def action_final(self) -> None:
         self.final = not self.final
         self.draw()
-
-    def action_back(self) -> None:
-        self.app.pop_screen()
-
-
-def _hog_drawings(feed: RunFeed) -> HogDrawings | None:
-    try:
-        features = feed.folder.preset().experiment.features
-    except RequestError:
-        return None
-    return HogDrawings(features) if isinstance(features, HogFeatures) else None

@@ -1,4 +1,4 @@
-"""The confusion matrix in full: any epoch, three views, differences, and the way to the images of a cell."""
+"""The screen of a run's confusion matrix: any epoch, three views, differences, and the images of a cell."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from mnist_tui.wording import counted, percent, signed
 
 @dataclass(frozen=True)
 class NamedMatrix:
-    """A matrix of counts, and the words for where it is from: ``epoch 3``, ``the final evaluation``."""
+    """A matrix of counts, and a name for its origin, such as ``epoch 3`` or ``the final evaluation``."""
 
     matrix: Matrix
     words: str
 
 
 def final_of(folder: RunFolder, run: RunState) -> NamedMatrix | None:
-    """Return the matrix of the final evaluation on the test images; None if there is none that can be read."""
+    """Return the matrix of the final evaluation on the test images; None if it is missing or cannot be read."""
     try:
         results = results_of(folder, run)
     except RunError:
@@ -50,7 +50,7 @@ def final_of(folder: RunFolder, run: RunState) -> NamedMatrix | None:
 
 
 def base_of_run(folder: RunFolder) -> NamedMatrix | None:
-    """Return a run's final matrix, else its newest; None if no epoch of it has ended. It reads files."""
+    """Read a run's final matrix, else its newest one, from its folder; None if no epoch has ended."""
     run = replayed(folder.events_file)
     final = final_of(folder, run)
     if final is not None:
@@ -59,7 +59,7 @@ def base_of_run(folder: RunFolder) -> NamedMatrix | None:
 
 
 class MatrixScreen(RunScreen):
-    """A run's confusion matrix."""
+    """The screen of a run's confusion matrix."""
 
     CSS_PATH = "matrix.tcss"
     HELP = """
@@ -76,7 +76,7 @@ class MatrixScreen(RunScreen):
         bind("matrix.no-base", "x", "no_base", "No base", "End the comparison"),
         bind("matrix.worst", "n", "next_worst", "Worst", "Select the next of the worst confusions"),
         bind("matrix.gallery", "g", "gallery", "All images", "All wrong images", hidden=True),
-        bind("matrix.back", "escape", "back", "Back", "Back to where you were"),
+        bind("matrix.back", "escape", "dismiss", "Back", "Back to where you were"),
     ]
 
     status = getters.query_one(StatusLine)
@@ -106,7 +106,7 @@ class MatrixScreen(RunScreen):
         yield KeyFooter()
 
     def shown(self) -> NamedMatrix | None:
-        """Return the matrix that is shown; None before the first epoch has ended."""
+        """Return the matrix to show; None before the first epoch has ended."""
         if self.final and self._final is not None:
             return self._final
         run, epoch = self.snapshot.run, self.feed.epoch
@@ -137,11 +137,10 @@ class MatrixScreen(RunScreen):
         self.status.show(self.snapshot.state, what)
         self.matrix.show(matrix, names, caption, view=self.view, base=base)
         self.worst.show(matrix, names, base)
-        self.facts.say("\n".join(self._facts(shown)))
+        self.facts.say("\n".join(self._fact_lines(shown)))
         self._draw_cell()
 
-    def _facts(self, shown: NamedMatrix | None) -> list[str]:
-        """Return the accuracy, the base, and a warning if the two matrices do not count the same images."""
+    def _fact_lines(self, shown: NamedMatrix | None) -> list[str]:
         if shown is None:
             return []
         lines = [f"accuracy {percent(accuracy(shown.matrix), 2)} of {counted(total(shown.matrix), 'image')}"]
@@ -153,7 +152,6 @@ class MatrixScreen(RunScreen):
 
     @on(CellMatrix.CellSelected)
     def _draw_cell(self) -> None:
-        """Describe the selected cell in words."""
         shown, (true, predicted) = self.shown(), self.matrix.cell
         if shown is None:
             self.cell.say("")
@@ -192,7 +190,7 @@ class MatrixScreen(RunScreen):
         self.draw()
 
     def action_base(self) -> None:
-        """Make the present matrix the base; if it is the base, end the comparison."""
+        """Make the matrix that is shown the base; if it is the base already, end the comparison."""
         shown = self.shown()
         self._compare(None if shown == self.base else shown)
         if self.base is not None:
@@ -222,13 +220,13 @@ class MatrixScreen(RunScreen):
     def _open(self, cell: tuple[int, int] | None) -> None:
         self.app.show(Route("gallery", run=self.feed.folder, cell=cell, final=self.final))
 
-    def action_back(self) -> None:
-        self.app.pop_screen()
-
     @work(exclusive=True, group=TAKES_KEYBOARD, exit_on_error=False)
     async def action_other(self) -> None:
-        """Ask for another run on the same data of which an epoch has ended, and compare with it."""
-        runs = await to_thread(self._other_runs, self.app.options.runs_dir)
+        """Ask for another run on the same dataset that has ended an epoch, and compare with it."""
+        data, own = self.snapshot.run.data, self.feed.folder.id
+        dataset = data.name if data else ""
+        every = await to_thread(list_runs, self.app.options.runs_dir)
+        runs = [run for run in every if run.run != own and run.dataset == dataset and run.epochs_done]
         if not self.is_current:
             return
         if not runs:
@@ -240,11 +238,6 @@ class MatrixScreen(RunScreen):
                 self._compare_with(RunFolder(Path(runs[at].folder)))
 
         self.app.push_screen(ChooseScreen("Compare with", [_line(run) for run in runs]), compare)
-
-    def _other_runs(self, runs_dir: Path) -> list[RunSummary]:
-        data, own = self.snapshot.run.data, self.feed.folder.id
-        dataset = data.name if data else ""
-        return [run for run in list_runs(runs_dir) if run.run != own and run.dataset == dataset and run.epochs_done]
 
     @work(exclusive=True, group="base", exit_on_error=False)
     async def _compare_with(self, folder: RunFolder) -> None:

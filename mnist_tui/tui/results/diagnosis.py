@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -10,7 +12,6 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from mnist_tui.experiment.presets import PresetError
 from mnist_tui.runs.diagnosis import SEVERITIES, Finding, diagnose
 from mnist_tui.runs.state import RunState
 from mnist_tui.tui.feed import RunFeed
@@ -20,7 +21,7 @@ from mnist_tui.tui.widgets.run_status import StatusLine
 
 
 class FindingView(Static, can_focus=True):
-    """Shows a finding."""
+    """A finding of the diagnosis with its evidence and advice."""
 
     HELP = """
     **Finding.** A diagnosis, the figures behind it, and what to try. If it holds from a certain epoch on, Enter or a
@@ -30,12 +31,11 @@ class FindingView(Static, can_focus=True):
         Binding("enter", "look", "To that epoch", tooltip="Move the cursor to its first epoch", id="diagnosis.look")
     ]
 
+    @dataclass
     class Chosen(Message):
-        """The epoch cursor is to move to a finding's first epoch."""
+        """Posted when a finding is chosen, with its first epoch, to which the epoch cursor must move."""
 
-        def __init__(self, epoch: int) -> None:
-            super().__init__()
-            self.epoch = epoch
+        epoch: int
 
     def __init__(self, finding: Finding) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class FindingView(Static, can_focus=True):
 
 
 class DiagnosisScreen(RunScreen):
-    """Shows the findings about a run, updated with each epoch."""
+    """The screen with the findings about a run, which are updated after each epoch."""
 
     CSS_PATH = "diagnosis.tcss"
     HELP = """
@@ -78,7 +78,7 @@ class DiagnosisScreen(RunScreen):
         Binding("down,j", "step(1)", "Down", tooltip="The next finding", show=False, id="diagnosis.down"),
         Binding("pageup", "page(-1)", "Page up", tooltip="Scroll up", show=False, id="diagnosis.page-up"),
         Binding("pagedown", "page(1)", "Page down", tooltip="Scroll down", show=False, id="diagnosis.page-down"),
-        Binding("escape,i", "back", "Back", tooltip="Back to the run", id="diagnosis.back"),
+        Binding("escape,i", "dismiss", "Back", tooltip="Back to the run", id="diagnosis.back"),
     ]
 
     status = getters.query_one(StatusLine)
@@ -87,10 +87,6 @@ class DiagnosisScreen(RunScreen):
         super().__init__(feed)
         self._judged: RunState | None = None
         self._findings: tuple[Finding, ...] = ()
-        try:
-            self._experiment = feed.folder.preset().experiment
-        except PresetError:
-            self._experiment = None
 
     def compose(self) -> ComposeResult:
         yield StatusLine("diagnosis", self.feed.folder.id)
@@ -102,17 +98,17 @@ class DiagnosisScreen(RunScreen):
         run = self.snapshot.run
         cursor = "" if self.feed.cursor is None else f"; cursor at {self.feed.cursor}"
         self.status.show(self.snapshot.state, f"diagnosis after epoch {self.feed.newest}{cursor}")
-        self.query_one("#nothing").display = self._experiment is None
-        if self._experiment is None or run is self._judged:
+        self.query_one("#nothing").display = self.experiment is None
+        if self.experiment is None or run is self._judged:
             return
         self._judged = run
-        findings = diagnose(run, self._experiment)
+        findings = diagnose(run, self.experiment)
         if findings != self._findings:
             self._findings = findings
             self._show(findings)
 
     def _show(self, findings: tuple[Finding, ...]) -> None:
-        """Show the findings in the present views, so that the focus stays in its place."""
+        """Show the findings in the views that exist already, as far as possible, so that the focus stays."""
         views = list(self.query(FindingView))
         for view, finding in zip(views, findings, strict=False):
             view.show(finding)
@@ -124,11 +120,10 @@ class DiagnosisScreen(RunScreen):
 
     @on(FindingView.Chosen)
     def _chosen(self, message: FindingView.Chosen) -> None:
-        message.stop()
         self.look_at(message.epoch)
 
     def action_step(self, by: int) -> None:
-        """Move the focus by so many findings; it stops at the ends."""
+        """Move the focus by a number of findings, at most to the first or the last one."""
         views = list(self.query(FindingView))
         if views:
             at = views.index(self.focused) + by if isinstance(self.focused, FindingView) else 0
@@ -137,6 +132,3 @@ class DiagnosisScreen(RunScreen):
     def action_page(self, by: int) -> None:
         findings = self.query_one("#findings")
         findings.scroll_relative(y=by * findings.size.height, animate=False)
-
-    def action_back(self) -> None:
-        self.dismiss()

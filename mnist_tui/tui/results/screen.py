@@ -46,11 +46,11 @@ TIMINGS = {
 }
 PLATFORM = ("device", "cpu", "python", "tensorflow", "keras")
 PAIRS = 8
-"""How many pairs of confused classes are shown."""
+"""The number of confusions that are shown."""
 
 
 class ResultsSection(Static):
-    """A block of lines under a title; it is hidden while it is empty."""
+    """A titled block of lines, which is hidden while it is empty."""
 
     def __init__(self, title: str, *, id: str) -> None:
         super().__init__("", id=id, markup=False)
@@ -62,11 +62,7 @@ class ResultsSection(Static):
 
 
 class ResultsScreen(BenchScreen[None]):
-    """Shows a run's results.
-
-    Args:
-        folder: the run.
-    """
+    """The screen with the results of a run that has ended."""
 
     CSS_PATH = "results.tcss"
     AUTO_FOCUS = "#page"
@@ -119,11 +115,10 @@ class ResultsScreen(BenchScreen[None]):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self._load()
+        self._read_folder()
 
     @work(thread=True, exit_on_error=False)
-    def _load(self) -> None:
-        """Read the folder; a long run's events take a moment."""
+    def _read_folder(self) -> None:
         try:
             doc = run_document(self.folder)
             preset = self.folder.preset()
@@ -164,7 +159,7 @@ class ResultsScreen(BenchScreen[None]):
 
     @work(thread=True, exit_on_error=False)
     def action_copy(self) -> None:
-        """Copy the summary, for a lab report."""
+        """Copy the summary of the run, as a lab report needs it."""
         from mnist_tui.report.export import item_text
 
         try:
@@ -180,13 +175,12 @@ class ResultsScreen(BenchScreen[None]):
         return action != "study" or self.app.origin is not None
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the rows as lines; all columns but the first are aligned to the right."""
+def _aligned_right(rows: Sequence[Sequence[str]]) -> list[str]:
     return aligned([rows], range(1, len(rows[0])))
 
 
 def score_lines(doc: Document) -> list[str]:
-    """Return our scores and, if a source published some for this experiment, those and the differences."""
+    """Return the run's scores, with the published scores and the differences if a source published this experiment."""
     test, train = doc["test"], doc["train"] or {}
     if not test:
         return ["The run ended before it was evaluated: there are no scores."]
@@ -199,7 +193,7 @@ def score_lines(doc: Document) -> list[str]:
     }
     published = published_scores(doc)
     if not published:
-        lines = _aligned(list(rows.items()))
+        lines = _aligned_right(list(rows.items()))
         return [*lines, f"nothing was published of it in {citation(doc['reference'])}"] if doc["reference"] else lines
     comparable = {_row_name(score): score for score in published if score.ours is not None}
     for name, score in comparable.items():
@@ -213,18 +207,18 @@ def score_lines(doc: Document) -> list[str]:
         for score in published
         if score.ours is None
     ]
-    return [*_aligned(table), *others, f"published in {citation(doc['reference'])}"]
+    return [*_aligned_right(table), *others, f"published in {citation(doc['reference'])}"]
 
 
 def _row_name(score: PublishedScore) -> str:
-    """Return the row that a published score stands in: a training score of the last epoch has its own row."""
+    """Return the name of a published score's row; training scores measured in the last epoch have their own row."""
     if score.of == "test":
         return score.name
     return f"{score.name}, no dropout" if score.how == MEASURED["evaluated"] else f"{score.name}, last epoch"
 
 
 def solution_lines(doc: Document) -> list[str]:
-    """Return the solution of a closed form; nothing for a network that was trained in steps."""
+    """Return facts about a solution in closed form; empty for a network that was trained in steps."""
     solution = doc.get("closed_form")
     if not solution:
         return []
@@ -236,7 +230,7 @@ def solution_lines(doc: Document) -> list[str]:
         "losses are those of softmax(scores / temperature)",
     ]
     rows = ridge_accuracies(solution)
-    return [*lines, "", *_aligned([("ridge", "validation accuracy"), *rows])] if len(rows) > 1 else lines
+    return [*lines, "", *_aligned_right([("ridge", "validation accuracy"), *rows])] if len(rows) > 1 else lines
 
 
 def class_lines(doc: Document) -> list[str]:
@@ -247,7 +241,7 @@ def class_lines(doc: Document) -> list[str]:
         [row["class"], percent(row["precision"]), percent(row["recall"]), f"{row['f1']:.4f}", count(row["support"])]
         for row in doc["test"]["per_class"]
     ]
-    return _aligned([["class", "precision", "recall", "F1", "images"], *rows])
+    return _aligned_right([["class", "precision", "recall", "F1", "images"], *rows])
 
 
 def class_names(doc: Document) -> list[str]:
@@ -255,7 +249,7 @@ def class_names(doc: Document) -> list[str]:
 
 
 def confused_lines(doc: Document) -> list[str]:
-    """Return the most confused pairs of classes in words."""
+    """Return the most frequent confusions of two classes, one a line."""
     if not doc["confusion_matrix"]:
         return []
     pairs = worst_confusions(doc["confusion_matrix"], class_names(doc), PAIRS)
@@ -263,10 +257,10 @@ def confused_lines(doc: Document) -> list[str]:
 
 
 def timing_lines(doc: Document) -> list[str]:
-    """Return how long each part took."""
+    """Return the duration of each part of the run, one a line."""
     timings = doc["timings"] or {}
     rows = [[name, seconds(timings[key])] for key, name in TIMINGS.items() if timings.get(key) is not None]
-    return _aligned(rows) if rows else []
+    return _aligned_right(rows) if rows else []
 
 
 def run_lines(doc: Document) -> list[str]:

@@ -24,7 +24,7 @@ from mnist_tui.tui.widgets.controls import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.plots.trials import TrialPlot
 from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.run_status import Meter, StatusLine
-from mnist_tui.tui.widgets.text import LiveText
+from mnist_tui.tui.widgets.text import Line
 
 PARTS = ("table", "plot", "notes")
 """The parts of the screen; a small window shows one at a time."""
@@ -74,14 +74,14 @@ class StudyScreen(FeedScreen[StudyFeed]):
 
     status = getters.query_one(StatusLine)
     meter = getters.query_one(Meter)
-    pace = getters.query_one("#study-pace", LiveText)
-    workers_line = getters.query_one("#study-workers", LiveText)
-    reason = getters.query_one("#study-reason", LiveText)
+    pace = getters.query_one("#study-pace", Line)
+    workers_line = getters.query_one("#study-workers", Line)
+    reason = getters.query_one("#study-reason", Line)
     table = getters.query_one(RowTable)
     plots = getters.query_one(PlotPane)
     panel = getters.query_one(SidePanel)
-    side = getters.query_one("#study-notes", LiveText)
-    trial_text = getters.query_one("#study-trial", LiveText)
+    side = getters.query_one("#study-notes", Line)
+    trial_text = getters.query_one("#study-trial", Line)
 
     def __init__(self, feed: StudyFeed, clock: Callable[[], float] | None = None) -> None:
         super().__init__(feed)
@@ -95,15 +95,15 @@ class StudyScreen(FeedScreen[StudyFeed]):
         yield StatusLine(study_view.study_title(self.snapshot), f"study {self.feed.folder.id.rpartition('-')[2]}")
         with Vertical(id="study-head"):
             yield Meter("Trials")
-            yield LiveText(id="study-pace", cut=True)
-            yield LiveText(id="study-workers", cut=True)
-            yield LiveText(id="study-reason")
+            yield Line(id="study-pace", cut=True)
+            yield Line(id="study-workers", cut=True)
+            yield Line(id="study-reason")
         with Container(id="study-body"):
             yield RowTable()
             yield PlotPane()
             with SidePanel(id="study-panel"):
-                yield LiveText(id="study-notes")
-        yield LiveText(id="study-trial")
+                yield Line(id="study-notes")
+        yield Line(id="study-trial")
         yield KeyFooter()
 
     def on_mount(self) -> None:

@@ -32,7 +32,7 @@ from mnist_tui.tui.widgets.controls import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.plots.curves import CURVE_HELP, CURVE_KEYS, CurvePlots
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.run_status import Banner, RunProgress, StatusLine, sample_line
-from mnist_tui.tui.widgets.text import LiveText
+from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted, loss, percent, size, size_of
 
 VIEWS = ("-curves", "-matrix", "-device")
@@ -81,12 +81,12 @@ class TrainingScreen(RunScreen):
 
     status = getters.query_one(StatusLine)
     sample = getters.query_one("#sample", Banner)
-    outcome = getters.query_one("#outcome", LiveText)
+    outcome = getters.query_one("#outcome", Line)
     progress = getters.query_one(RunProgress)
     plots = getters.query_one(CurvePlots)
     matrix = getters.query_one(ConfusionView)
     panel = getters.query_one(SidePanel)
-    side = getters.query_one("#device", LiveText)
+    side = getters.query_one("#device", Line)
 
     def __init__(self, feed: RunFeed, clock: Callable[[], float] | None = None) -> None:
         super().__init__(feed)
@@ -110,13 +110,13 @@ class TrainingScreen(RunScreen):
         yield StatusLine(self._title(), self.folder.id)
         yield Banner(id="sample")
         yield RunProgress()
-        yield LiveText(id="outcome")
+        yield Line(id="outcome")
         with Horizontal(id="body"):
             yield CurvePlots(id="curves")
             with Vertical(id="side"):
                 yield ConfusionView()
                 with SidePanel(id="device-panel"):
-                    yield LiveText(id="device")
+                    yield Line(id="device")
         yield KeyFooter()
 
     def _title(self) -> str:

@@ -1,7 +1,6 @@
-"""The values of a network's layers: a table of their figures, and how one layer's values are spread, epoch by epoch.
+"""The distribution of a layer's weights or biases over the epochs, and a table of all layers with their statistics.
 
-In the strip values go upwards and epochs to the right; the bars share the value axis. Shades are glyphs, so that
-nothing needs colour.
+Epochs go to the right and values upwards; denser glyphs stand for more values, so that no colour is needed.
 """
 
 from __future__ import annotations
@@ -16,13 +15,12 @@ from rich.style import Style
 from textual import events
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from mnist_tui.columns import Column
 from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.runs.events import Distribution, LayerWeights
 from mnist_tui.settings import Glyphs
-from mnist_tui.tui.widgets.text import TableView
+from mnist_tui.tui.widgets.text import DrawnWidget, TableView
 from mnist_tui.wording import percent
 
 Pen = tuple[str, Style]
@@ -30,17 +28,17 @@ SHADES: dict[Glyphs, str] = {"braille": " ·░▒▓█", "block": " ·░▒�
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 LABEL = 9
 BARS, FEWEST_COLUMNS, GAP = 22, 24, 2
-HEAD, FOOT, PERCENT = 1, 1, 7
+PERCENT = 7
 TONES = 16
 SMALLEST = 1e-12
-"""Values that lie no further apart are one."""
+"""Values that differ by no more than this count as equal."""
 FIGURES = ("low", "high", "mean", "deviation")
 LARGEST = 1e100
-"""Values beyond lie here: a line of the axis may be as narrow as SMALLEST."""
+"""Larger values are cut to this one, because differences are divided by numbers as small as SMALLEST."""
 CURSOR_TINT = 0.25
-"""How far the background under the selected epoch is blended with the text's colour."""
+"""The share of the text's colour in the background under the selected epoch."""
 WIDEST = 4.0
-"""Standard deviations about the mean that the axis shows; its two end lines hold all that lies beyond."""
+"""Standard deviations on both sides of the mean that the axis shows; its two end lines hold all values beyond."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,10 @@ class EpochSpread:
 
 @dataclass(frozen=True)
 class ValueAxis:
-    """The values that lines stand for, from `high` at the top to `low`.
+    """A value axis of so many lines, from `high` at the top to `low`.
 
     Attributes:
-        beyond: whether there are values below and above, which the end lines hold.
+        beyond: whether the lowest line also holds values below `low`, and the highest line values above `high`.
     """
 
     low: float
@@ -66,7 +64,7 @@ class ValueAxis:
 
     @property
     def step(self) -> float:
-        """Return the range of values of one line."""
+        """Return the difference of values between two lines."""
         return (self.high - self.low) / self.lines
 
     def line_of(self, value: float) -> int:
@@ -75,18 +73,18 @@ class ValueAxis:
 
 
 def drawable_spreads(spreads: Sequence[EpochSpread]) -> tuple[EpochSpread, ...]:
-    """Return the distributions whose figures are all finite, with values that are safe to compute with."""
+    """Return the distributions whose statistics are all finite, cut to values that are safe to compute with."""
     kept: list[EpochSpread] = []
     for one in spreads:
-        figures = [drawable(getattr(one.spread, name)) for name in FIGURES]
-        bounded = [min(max(value, -LARGEST), LARGEST) for value in figures if value is not None]
+        figures = {name: drawable(getattr(one.spread, name)) for name in FIGURES}
+        bounded = {name: min(max(value, -LARGEST), LARGEST) for name, value in figures.items() if value is not None}
         if len(bounded) == len(FIGURES):
-            kept.append(replace(one, spread=replace(one.spread, **dict(zip(FIGURES, bounded, strict=True)))))
+            kept.append(replace(one, spread=replace(one.spread, **bounded)))
     return tuple(kept)
 
 
 def value_axis(epochs: Sequence[EpochSpread], lines: int) -> ValueAxis:
-    """Return an axis for all epochs, on which a few outliers do not press the other values together."""
+    """Return an axis for all epochs; a few outliers do not widen it so far that the other values share one line."""
     spreads = [one.spread for one in epochs]
     least, most = min(spread.low for spread in spreads), max(spread.high for spread in spreads)
     low = max(least, min(spread.mean - WIDEST * spread.deviation for spread in spreads))
@@ -100,7 +98,7 @@ def value_axis(epochs: Sequence[EpochSpread], lines: int) -> ValueAxis:
 
 
 def shares(spread: Distribution, axis: ValueAxis) -> list[float]:
-    """Return the share of the values in each line, from the top; a bin across lines is divided evenly."""
+    """Return the share of the values in each line, from the top; a bin that covers several lines is divided evenly."""
     lines, total = [0.0] * axis.lines, sum(spread.counts)
     if total and spread.high - spread.low <= SMALLEST * max(1.0, axis.step):
         lines[axis.line_of(spread.low)] = 1.0
@@ -114,7 +112,7 @@ def shares(spread: Distribution, axis: ValueAxis) -> list[float]:
 
 
 def _divide(lines: list[float], begin: float, end: float, share: float) -> None:
-    """Add a share that is spread evenly between two places; what lies outside goes to the end lines."""
+    """Add a share that is spread evenly from `begin` to `end`; the part outside all lines goes to the end lines."""
     count, whole = len(lines), end - begin
     if whole <= 0:  # too narrow for so far away
         lines[0 if end < count else -1] += share
@@ -126,15 +124,15 @@ def _divide(lines: list[float], begin: float, end: float, share: float) -> None:
 
 
 def epoch_columns(first: int, last: int, width: int) -> list[int]:
-    """Return the epoch of each column: equal bands for few epochs, evenly chosen ones for many."""
+    """Return the epoch of each column: each epoch has several columns, or, if there are too many, a part is chosen."""
     count = last - first + 1
     if count <= width:
         return [first + column * count // width for column in range(width)]
     return [first + round(column * (count - 1) / max(1, width - 1)) for column in range(width)]
 
 
-class DistributionView(Widget):
-    """Show how the weights or biases of one layer are spread, epoch by epoch and at one epoch."""
+class DistributionView(DrawnWidget):
+    """Show the distribution of a layer's weights or biases over all epochs, and that of one epoch as bars."""
 
     HELP = """
     **Distribution.** Each column is an epoch, each line a range of values; the denser the sign, the more of the values
@@ -160,23 +158,21 @@ class DistributionView(Widget):
     _spreads: tuple[EpochSpread, ...] = ()
     _epoch = 0
     _nothing = ""
-    _drawn: tuple[object, ...] = ()
-    _lines: Sequence[list[Segment]] = ()
 
-    def __init__(self, glyphs: Glyphs) -> None:
-        super().__init__()
-        self.glyphs: Glyphs = glyphs
+    @property
+    def glyphs(self) -> Glyphs:
+        return self.app.settings.glyphs
 
     def show(self, spreads: Sequence[EpochSpread], epoch: int, nothing: str = "") -> None:
-        """Draw the distributions in the order of their epochs, and those at `epoch` as bars.
+        """Draw distributions, which are in the order of their epochs, and the one at `epoch` as bars.
 
         Args:
-            nothing: is shown if there are none.
+            nothing: the text that is shown if there are no distributions.
         """
         shown = (drawable_spreads(spreads), epoch, nothing)
         if shown != (self._spreads, self._epoch, self._nothing):
             self._spreads, self._epoch, self._nothing = shown
-            self.refresh()
+            self.draw()
 
     @property
     def selected(self) -> EpochSpread | None:
@@ -196,20 +192,13 @@ class DistributionView(Widget):
         if self._spreads and 0 <= event.x - LABEL < len(columns := self._columns):
             self.post_message(self.EpochPicked(columns[event.x - LABEL]))
 
-    def render_line(self, y: int) -> Strip:
-        wanted = (self._spreads, self._epoch, self._nothing, self.size, self.glyphs, self.rich_style, self.app.theme)
-        if wanted != self._drawn:
-            self._drawn, self._lines = wanted, self._draw()
-        segments = self._lines[y] if y < len(self._lines) else []
-        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style).apply_style(self.rich_style)
-
-    def _draw(self) -> list[list[Segment]]:
+    def strips(self) -> list[Strip]:
         selected = self.selected
         if selected is None:
-            return [[Segment(self._nothing)]]
+            return [Strip([Segment(self._nothing)])]
         columns = self._columns
-        axis = value_axis(self._spreads, self.size.height - HEAD - FOOT)
-        cursor = _band(columns, self._epoch)
+        axis = value_axis(self._spreads, self.size.height - 2)
+        cursor = _columns_of(columns, self._epoch)
         places = [self._place(epoch) for epoch in columns]
         densities = {place: shares(self._spreads[place].spread, axis) for place in set(places)}
         most = max(map(max, densities.values())) or 1.0
@@ -217,15 +206,14 @@ class DistributionView(Widget):
         pens, marked = self._pens(), self._pens(marked=True)
         begin, end = cursor if cursor[1] - cursor[0] < len(columns) else (0, 0)
         bars = shares(selected.spread, axis)
-        lines = [self._head(len(columns), selected.epoch, most)]
+        lines = [self._legend_line(len(columns), selected.epoch, most)]
         for line in range(axis.lines):
             row = [(marked if begin <= at < end else pens)[tones[place][line]] for at, place in enumerate(places)]
             shaded = [Segment(glyph * len(list(run)), style) for (glyph, style), run in groupby(row)]
             lines.append([self._label(line, axis), *shaded, Segment(" " * GAP), *self._bar(bars, line, len(columns))])
-        lines.append(self._foot(columns, cursor))
-        return lines
+        return [Strip(line) for line in (*lines, self._epochs_line(columns, cursor))]
 
-    def _head(self, columns: int, epoch: int, most: float) -> list[Segment]:
+    def _legend_line(self, columns: int, epoch: int, most: float) -> list[Segment]:
         label = self.get_component_rich_style("spread--label")
         legend = f"{SHADES[self.glyphs][-1]} = {100 * most:.0f} % of the values"
         over = "value".rjust(LABEL - 2) + "  " + legend[:columns].ljust(columns + GAP)
@@ -233,23 +221,30 @@ class DistributionView(Widget):
         return [Segment(over, label), Segment(after[: self.size.width - LABEL - GAP - columns], label)]
 
     def _label(self, line: int, axis: ValueAxis) -> Segment:
-        text = f"{_value_at(line, axis)[: LABEL - 2]:>{LABEL - 2}} {'|' if self.glyphs == 'ascii' else '│'}"
+        """Return the value at the end of the axis for the first and the last line, ``0`` for its line, else blanks."""
+        text = ""
+        if axis.low < 0 < axis.high and axis.line_of(0.0) == line:
+            text = "0"
+        elif line == 0:
+            text = f"{'>' if axis.beyond[1] else ''}{axis.high:.2g}"
+        elif line == axis.lines - 1:
+            text = f"{'<' if axis.beyond[0] else ''}{axis.low:.2g}"
+        text = f"{text[: LABEL - 2]:>{LABEL - 2}} {'|' if self.glyphs == 'ascii' else '│'}"
         return Segment(text, self.get_component_rich_style("spread--label"))
 
     def _bar(self, bars: list[float], line: int, columns: int) -> list[Segment]:
-        room = self.size.width - LABEL - GAP - columns - PERCENT
-        text = _bar(bars[line], max(bars) or 1.0, room, self.glyphs)
-        share = f" {100 * bars[line]:.1f} %" if bars[line] >= 0.0005 else ""
-        return [
-            Segment(text, self.get_component_rich_style("spread--bar")),
-            Segment(share[:PERCENT], self.get_component_rich_style("spread--label")),
-        ]
+        share, room = bars[line], self.size.width - LABEL - GAP - columns - PERCENT
+        text = _bar_text(share, max(bars) or 1.0, room, self.glyphs)
+        percentage = f" {100 * share:.1f} %"[:PERCENT] if share >= 0.0005 else ""
+        bar, label = (self.get_component_rich_style(f"spread--{name}") for name in ("bar", "label"))
+        return [Segment(text, bar), Segment(percentage, label)]
 
     def _pens(self, *, marked: bool = False) -> list[Pen]:
-        """Return glyph and style of each tone: the denser, the nearer to the full colour.
+        """Return the glyph and the style of each tone; denser tones are nearer to the full colour.
 
         Args:
-            marked: those under the epoch cursor: on a ground of their own; without colours bold, and few values a line.
+            marked: whether the pens are for the columns of the epoch cursor, which have another background; without
+                colours they are bold there, and a line stands for places with few values.
         """
         shades, last = SHADES[self.glyphs], TONES - 1
         glyphs = [shades[max(level > 0, round(level / last * (len(shades) - 1)))] for level in range(TONES)]
@@ -264,8 +259,7 @@ class DistributionView(Widget):
             for glyph, colour in zip(glyphs, colours, strict=True)
         ]
 
-    def _foot(self, columns: Sequence[int], cursor: tuple[int, int]) -> list[Segment]:
-        """Return a line with the first and the last epoch, and the selected one under its column."""
+    def _epochs_line(self, columns: Sequence[int], cursor: tuple[int, int]) -> list[Segment]:
         width, line = len(columns), [" "] * len(columns)
         middle, text = (cursor[0] + cursor[1] - 1) // 2, f"{'^' if self.glyphs == 'ascii' else '▲'} {self._epoch}"
         begin = max(0, min(middle, width - len(text)))
@@ -279,30 +273,22 @@ class DistributionView(Widget):
         return [Segment("epoch".rjust(LABEL - 2) + "  ", label), Segment("".join(line)[:width], label)]
 
 
-def _value_at(line: int, axis: ValueAxis) -> str:
-    """Return a line's label: the value at its outer end for the two end lines, 0 where that lies, else nothing."""
-    if axis.low < 0 < axis.high and axis.line_of(0.0) == line:
-        return "0"
-    if line == 0:
-        return f"{'>' if axis.beyond[1] else ''}{axis.high:.2g}"
-    if line == axis.lines - 1:
-        return f"{'<' if axis.beyond[0] else ''}{axis.low:.2g}"
-    return ""
-
-
 def _tone(share: float, most: float) -> int:
-    """Return the tone of a share: by its square root, so that tails are seen; a share above 0 is never blank."""
+    """Return the tone of a share, which grows with its square root, so that the tails of a distribution are seen.
+
+    A share above 0 is never blank.
+    """
     return 0 if share <= 0 else max(1, min(TONES - 1, round((share / most) ** 0.5 * (TONES - 1))))
 
 
-def _band(columns: Sequence[int], epoch: int) -> tuple[int, int]:
-    """Return the first column of an epoch, and the one after its last."""
+def _columns_of(columns: Sequence[int], epoch: int) -> tuple[int, int]:
+    """Return the first column of an epoch, and the column after its last one."""
     last = bisect_right(columns, epoch)
     shown = columns[max(0, last - 1)]
     return columns.index(shown), max(last, 1)
 
 
-def _bar(share: float, most: float, room: int, glyphs: Glyphs) -> str:
+def _bar_text(share: float, most: float, room: int, glyphs: Glyphs) -> str:
     if glyphs == "ascii":
         return "#" * max(1 if share > 0 else 0, round(share / most * room))
     whole, rest = divmod(round(share / most * max(room, 1) * 8), 8)
@@ -329,9 +315,10 @@ def rows_of(
     """Return the cells of the table of layers.
 
     Args:
-        layers: the distributions at the chosen epoch.
-        at_first: those before training; empty if they were not recorded.
-        units: of each layer, by name.
+        layers: the distributions at the selected epoch.
+        at_first: the distributions before training; empty if they were not recorded.
+        units: the number of units of each layer, by its name.
+        chosen: the index of the selected layer.
     """
 
     def spread_of(layer: LayerWeights) -> Distribution | None:
@@ -363,7 +350,7 @@ def dead_units(layer: LayerWeights, units: int | None) -> str:
 
 
 class LayerTable(TableView):
-    """Show the layers with their figures; columns are left out if there is no room."""
+    """Show statistics of each layer's weights or biases; columns are left out if there is no room."""
 
     HELP = """
     **Layers.** Number, mean, standard deviation and range of a layer's weights or biases at the epoch that is looked

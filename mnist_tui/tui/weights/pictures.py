@@ -1,12 +1,12 @@
-"""A layer's weights as small pictures side by side, one a unit: one colour for positive, another for negative.
+"""A layer's weights as small pictures side by side, one for each unit: one colour for positive, one for negative.
 
-Without colour, or where signs are wanted, ``+ #`` are positive and ``- =`` negative, weak and strong.
+Without colours, or if a person prefers signs, ``+`` and ``#`` are weak and strong positive, ``-`` and ``=`` negative.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,8 @@ from rich.style import Style
 from textual.color import Color
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
+
+from mnist_tui.tui.widgets.text import DrawnWidget
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,15 +29,16 @@ if TYPE_CHECKING:
 Palette = tuple[list[Color], list[Color]]
 UPPER_HALF = "▀"
 LEVELS = 16
-"""Shades of one sign; finer ones cannot be told apart."""
+"""Shades of each colour; a person cannot tell finer ones apart."""
 WEAK, STRONG = 0.2, 0.6
+"""Shares of the weight with the full shade, from which a weak and a strong sign are drawn."""
 FEW = 6
 """The automatic size is the largest that shows this many pictures at once."""
 GAP = 2
 
 
 def resampled(picture: NDArray[np.floating], width: int, height: int) -> NDArray[np.float64]:
-    """Resize a picture: the mean of the values that fall together, or repeated values."""
+    """Return a picture with `height` rows and `width` columns: means of neighbouring values, or repeated values."""
     import numpy as np
 
     values = picture.astype(float)
@@ -62,14 +64,14 @@ def sign_of(weight: float, strong: float) -> str:
 
 
 def sizes_of(edge: int) -> list[tuple[int, int]]:
-    """Return the sizes in which pictures of this edge are drawn, in columns and lines, largest first."""
+    """Return the sizes (columns, lines) for drawing pictures of `edge` times `edge` weights, largest first."""
     if edge > 8:
         return [(2 * edge, edge), (edge, -(-edge // 2)), (-(-edge // 2), -(-edge // 4))]
     return [(2 * scale * edge, scale * edge) for scale in (4, 3, 2, 1)]
 
 
-class WeightPictures(Widget):
-    """Show as many pictures as fit, from the first one shown on."""
+class WeightPictures(DrawnWidget):
+    """Show a page of pictures of weights: as many as fit, from the unit with the index `first` on."""
 
     HELP = """
     **First-layer weights.** One picture a neuron or filter, its weights where the pixels are that they weigh. One
@@ -90,8 +92,6 @@ class WeightPictures(Widget):
     _weights: FirstWeights | None = None
     _nothing = ""
     _size_at: int | None = None
-    _drawn: tuple[object, ...] = ()
-    _lines: Sequence[list[Segment]] = ()
 
     def __init__(self, *, signs: bool) -> None:
         super().__init__()
@@ -104,11 +104,11 @@ class WeightPictures(Widget):
         self.post_message(self.Fitted())
 
     def show(self, weights: FirstWeights | None, nothing: str = "") -> None:
-        """Draw the weights; `nothing` says why there are none."""
+        """Draw the weights, or the text `nothing` if there are none."""
         if weights is not self._weights or nothing != self._nothing:
             self._weights, self._nothing = weights, nothing
             self.first = min(self.first, max(0, self.count - 1))
-            self.refresh()
+            self.draw()
 
     @property
     def count(self) -> int:
@@ -116,7 +116,7 @@ class WeightPictures(Widget):
 
     @property
     def picture_size(self) -> tuple[int, int]:
-        """Return columns and lines of a picture: the chosen size, else the largest that shows enough of them."""
+        """Return columns and lines of a picture: the chosen size, else the largest that shows FEW pictures at once."""
         sizes = sizes_of(0 if self._weights is None else self._weights.pictures.shape[2])
         if self._size_at is not None:
             return sizes[self._size_at % len(sizes)]
@@ -136,13 +136,13 @@ class WeightPictures(Widget):
         if self._weights is not None:
             sizes = sizes_of(self._weights.pictures.shape[2])
             self._size_at = (sizes.index(self.picture_size) + 1) % len(sizes)
-            self.refresh()
+            self.draw()
 
     def turn(self, pages: int) -> None:
-        """Turn forward by a number of pages, up to the ends."""
+        """Go forward by a number of pages, at most to the last one; backward if it is negative."""
         last = max(0, (self.count - 1) // self.shown * self.shown)
         self.first = max(0, min(self.first // self.shown * self.shown + pages * self.shown, last))
-        self.refresh()
+        self.draw()
 
     def on_mouse_scroll_down(self) -> None:
         self.turn(1)
@@ -150,16 +150,9 @@ class WeightPictures(Widget):
     def on_mouse_scroll_up(self) -> None:
         self.turn(-1)
 
-    def render_line(self, y: int) -> Strip:
-        wanted = (self._weights, self._nothing, self.first, self.size, self.picture_size, self.signs, self.rich_style)
-        if wanted != self._drawn or self.app.theme not in self._drawn:
-            self._drawn, self._lines = (*wanted, self.app.theme), self._draw()
-        segments = self._lines[y] if y < len(self._lines) else []
-        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style).apply_style(self.rich_style)
-
-    def _draw(self) -> list[list[Segment]]:
+    def strips(self) -> list[Strip]:
         if self._weights is None:
-            return [[Segment(self._nothing)]]
+            return [Strip([Segment(self._nothing)])]
         width, height = self.picture_size
         across = max(1, (self.size.width + GAP) // (width + GAP))
         numbers = range(self.first, min(self.count, self.first + self.shown))
@@ -169,7 +162,7 @@ class WeightPictures(Widget):
             lines += self._row([self._weights.pictures[number] for number in row], width, height)
             caption = "".join(f"{number + 1}".center(width + GAP) for number in row)
             lines.append([Segment(caption, self.get_component_rich_style("picture--caption"))])
-        return lines
+        return list(map(Strip, lines))
 
     def _row(self, pictures: Iterable[NDArray[np.float32]], width: int, height: int) -> list[list[Segment]]:
         lines: list[list[Segment]] = [[] for _ in range(height)]
@@ -179,7 +172,7 @@ class WeightPictures(Widget):
                 rows = resampled(picture, width, height).tolist()
                 drawn = [[Segment("".join(sign_of(weight, strong) for weight in row))] for row in rows]
             else:
-                drawn = _half_blocks(resampled(picture, width, 2 * height), palette, strong)
+                drawn = _half_block_lines(resampled(picture, width, 2 * height), palette, strong)
             for line, segments in zip(lines, drawn, strict=True):
                 line += [*segments, Segment(" " * GAP)]
         return lines
@@ -196,8 +189,7 @@ class WeightPictures(Widget):
         return [ground.blend(positive, share) for share in shares], [ground.blend(negative, share) for share in shares]
 
 
-def _half_blocks(picture: NDArray[np.float64], palette: Palette, strong: float) -> list[list[Segment]]:
-    """Return lines of half blocks, each with the shades of two rows of weights."""
+def _half_block_lines(picture: NDArray[np.float64], palette: Palette, strong: float) -> list[list[Segment]]:
     import numpy as np
 
     shares = np.nan_to_num(np.abs(picture) / strong).clip(0, 1) if strong else np.zeros_like(picture)

@@ -1,4 +1,4 @@
-"""The weights and biases of a run, layer by layer and epoch by epoch; and the first layer's as pictures."""
+"""The screen of a run's weights and biases: distributions by layer and epoch, and pictures of the first layer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from textual.widgets import Static
 
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.complexity import of
-from mnist_tui.experiment.presets import PresetError
 from mnist_tui.runs import control
 from mnist_tui.runs.event_log import EpochReader
 from mnist_tui.runs.events import WeightsSeen
@@ -35,7 +34,7 @@ READING = "reading …"
 
 
 class WeightsScreen(RunScreen):
-    """The distributions of a run's parameters."""
+    """The screen of a run's weights and biases."""
 
     CSS_PATH = "weights.tcss"
     HELP = """
@@ -55,7 +54,7 @@ class WeightsScreen(RunScreen):
         bind("weights.signs", "s", "signs", "Signs", "Signs instead of colours, and back"),
         bind("weights.size", "z", "resize", "Size", "Another size of the pictures"),
         bind("weights.renew", "r", "renew", "Renew", "Newer pictures: asks a live run for a checkpoint"),
-        bind("weights.back", "escape,w", "back", "Back", "Back to the run"),
+        bind("weights.back", "escape,w", "dismiss", "Back", "Back to the run"),
     ]
 
     status = getters.query_one(StatusLine)
@@ -75,25 +74,20 @@ class WeightsScreen(RunScreen):
         self._first: FirstWeights | None = None
         self._first_why = READING
         self._first_of: object = None
-        try:
-            self._experiment = feed.folder.preset().experiment
-        except PresetError:
-            self._experiment = None
-        self._layers = {layer.name: layer for layer in of(self._experiment).layers} if self._experiment else {}
+        self._layers = {layer.name: layer for layer in of(self.experiment).layers} if self.experiment else {}
 
     def compose(self) -> ComposeResult:
-        glyphs = self.app.settings.glyphs
         yield StatusLine("weights", self.feed.folder.id)
         yield Static("", id="about", markup=False)
-        yield DistributionView(glyphs)
-        yield WeightPictures(signs=self.app.no_color or glyphs == "ascii")
+        yield DistributionView()
+        yield WeightPictures(signs=self.app.no_color or self.app.settings.glyphs == "ascii")
         with Vertical(id="layers"):
             yield LayerTable()
         yield KeyFooter()
 
     @on(WeightPictures.Fitted)
     def _update_range(self) -> None:
-        """Say anew which neurons are in view: pictures that were hidden have only now got their room."""
+        """Update the range of neurons in view, which is known only after the pictures have got their size."""
         if self._picturing:
             self.about.update(self._about_pictures())
 
@@ -121,7 +115,6 @@ class WeightsScreen(RunScreen):
         self.about.update(self._about_pictures())
 
     def _draw_distributions(self) -> None:
-        """Show the newest distributions that were recorded at the selected epoch or before it."""
         epoch, what = self.feed.epoch, self._kind
         seen = next((event for event in reversed(self._recorded) if event.epoch <= epoch), None)
         if seen is None:
@@ -168,23 +161,20 @@ class WeightsScreen(RunScreen):
     async def _read(self) -> None:
         self._recorded = await to_thread(lambda: tuple(self._file.all_weights()))
         self._reading, self._read_once = False, True
-        self._dirty = True
-        self.redraw()
+        self._changed_view()
 
     @work(exit_on_error=False, group="first", exclusive=True)
     async def _read_first(self) -> None:
-        self._first, self._first_why = await to_thread(self._first_weights)
-        self._dirty = True
-        self.redraw()
+        self._first, self._first_why = await to_thread(self._read_first_weights)
+        self._changed_view()
 
-    def _first_weights(self) -> tuple[FirstWeights | None, str]:
-        """Return the weights of the first layer, or why there are none. It reads files: call it from a thread."""
+    def _read_first_weights(self) -> tuple[FirstWeights | None, str]:
         from mnist_tui.runs.first_weights import first_weights
 
-        if self._experiment is None:
+        if self.experiment is None:
             return None, "experiment.toml cannot be read"
         try:
-            return first_weights(self.feed.folder, self._experiment), ""
+            return first_weights(self.feed.folder, self.experiment), ""
         except RunError as error:
             return None, str(error)
 
@@ -212,13 +202,11 @@ class WeightsScreen(RunScreen):
 
     @on(LayerTable.LayerPicked)
     def _picked(self, message: LayerTable.LayerPicked) -> None:
-        message.stop()
         self._chosen = message.at
         self._changed_view()
 
     @on(DistributionView.EpochPicked)
-    def _looked(self, message: DistributionView.EpochPicked) -> None:
-        message.stop()
+    def _look_at_picked(self, message: DistributionView.EpochPicked) -> None:
         self.look_at(message.epoch)
 
     def action_kind(self, kind: str) -> None:
@@ -235,7 +223,7 @@ class WeightsScreen(RunScreen):
 
     def action_signs(self) -> None:
         self.pictures.signs = not self.pictures.signs
-        self.pictures.refresh()
+        self.pictures.draw()
         self._changed_view()
 
     def action_resize(self) -> None:
@@ -243,7 +231,7 @@ class WeightsScreen(RunScreen):
         self._changed_view()
 
     def action_renew(self) -> None:
-        """Make a live run write a checkpoint; the pictures follow when it is there."""
+        """Ask a live run for a checkpoint, whose weights are then shown."""
         if self.snapshot.live:
             try:
                 control.send(self.feed.folder, "checkpoint")
@@ -252,6 +240,3 @@ class WeightsScreen(RunScreen):
                 self.notify(str(error), severity="error")
         self._first_of = None
         self._changed_view()
-
-    def action_back(self) -> None:
-        self.dismiss()

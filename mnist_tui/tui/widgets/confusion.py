@@ -1,11 +1,11 @@
-"""The confusion matrix (rows are true classes, columns predicted ones): what its cells say, the widgets, the worst."""
+"""The confusion matrix (rows are true classes, columns predicted ones): its cells, its layout and its widgets."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from functools import lru_cache
 from textwrap import wrap
 from typing import Literal, get_args
 
@@ -13,8 +13,9 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.app import RenderResult
+from textual.color import Color
 from textual.content import Content
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -24,6 +25,7 @@ from mnist_tui.runs.events import Matrix
 from mnist_tui.runs.scores import Confusion, in_words, worst_confusions
 from mnist_tui.runs.state import RunState
 from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.widgets.text import DrawnWidget
 from mnist_tui.wording import DASH, percent, signed
 
 View = Literal["counts", "percent", "errors"]
@@ -35,11 +37,11 @@ NOTICEABLE = 0.05
 GAIN = 8
 """Errors are rare, so a share of 1/8 already has the strongest colour."""
 WORST = 5
-DIGITS = tuple(map(str, range(10)))
+DIGITS = tuple("0123456789")
 
 
 def class_names(run: RunState) -> tuple[str, ...]:
-    """Return the names of a run's classes; the digits before it has read its data."""
+    """Return the names of a run's classes; the ten digits if the run has not read its data yet."""
     return run.data.class_names if run.data else DIGITS
 
 
@@ -48,10 +50,10 @@ class Cell:
     """The text and the look of one cell.
 
     Attributes:
-        tone: right for the diagonal, wrong for errors; of a difference, right for better and wrong for worse.
-        heat: 0 to 1, how far the tone covers the surface.
+        tone: ``right`` on the diagonal, ``wrong`` for errors; in a difference ``right`` is better and ``wrong`` worse.
+        heat: 0 to 1, the share of the tone's colour in the background.
         strong: whether the cell is marked if there are no colours.
-        worst: whether it is one of the worst confusions.
+        worst: whether the cell is one of the worst confusions.
     """
 
     text: str
@@ -68,54 +70,34 @@ def cells_of(matrix: Matrix, view: View, width: int, base: Matrix | None = None)
     """Return the cells of a matrix, row by row.
 
     Args:
-        width: characters that a cell has; decides about decimals.
-        base: is subtracted; cells then show the difference, with its sign.
+        width: characters of a cell; percentages have a decimal from six on.
+        base: counts to subtract; cells then show the difference, with its sign.
     """
-    worst = {(pair.true, pair.predicted) for pair in worst_confusions(matrix, DIGITS, WORST)} if base is None else set()
-    return [
-        [
-            _cell(
-                view,
-                width,
-                (count, sum(row)),
-                None if base is None else (base[true][predicted], sum(base[true])),
-                right=true == predicted,
-                worst=(true, predicted) in worst,
-            )
-            for predicted, count in enumerate(row)
-        ]
-        for true, row in enumerate(matrix)
-    ]
-
-
-def _cell(
-    view: View, width: int, now: tuple[int, int], base: tuple[int, int] | None, *, right: bool, worst: bool
-) -> Cell:
-    """Return a cell for the images in it and those in its row, or for their difference from `base`."""
-    if right and view == "errors":
-        return Cell("")
+    worst = {(pair.true, pair.predicted) for pair in worst_confusions(matrix, DIGITS, WORST)}
     digits = 1 if view == "percent" and width >= 6 else 0
-    share = _share(now)
-    if base is not None:
-        change = share - _share(base)
-        value = round(100 * change, digits) if view == "percent" else now[0] - base[0]
-        if not value:
+
+    def cell(true: int, predicted: int) -> Cell:
+        count, right = matrix[true][predicted], true == predicted
+        share = count / (sum(matrix[true]) or 1)
+        if right and view == "errors":
+            return Cell("")
+        if base is not None:
+            change = share - base[true][predicted] / (sum(base[true]) or 1)
+            value = round(100 * change, digits) if view == "percent" else count - base[true][predicted]
+            better = (value > 0) == right
+            tone: Tone = "right" if better else "wrong"
+            noticeable = not better and abs(change) >= NOTICEABLE
+            return Cell(signed(value, digits), tone, _heat(abs(change)), strong=noticeable) if value else EMPTY
+        if not count:
             return EMPTY
-        better = (value > 0) == right
-        noticeable = not better and abs(change) >= NOTICEABLE
-        return Cell(signed(value, digits), "right" if better else "wrong", _heat(abs(change)), strong=noticeable)
-    if not now[0]:
-        return EMPTY
-    text = f"{100 * share:.{digits}f}" if view == "percent" else f"{now[0]}"
-    if not float(text):
-        text = f"<{'0.1' if digits else '1'}"
-    if right:
-        return Cell(text, "right", 0.1 + 0.6 * share, strong=True, worst=worst)
-    return Cell(text, "wrong", _heat(share), strong=share >= NOTICEABLE, worst=worst)
+        text = f"{100 * share:.{digits}f}" if view == "percent" else f"{count}"
+        if not float(text):
+            text = f"<{'0.1' if digits else '1'}"
+        if right:
+            return Cell(text, "right", 0.1 + 0.6 * share, strong=True)
+        return Cell(text, "wrong", _heat(share), strong=share >= NOTICEABLE, worst=(true, predicted) in worst)
 
-
-def _share(counts: tuple[int, int]) -> float:
-    return counts[0] / counts[1] if counts[1] else 0.0
+    return [[cell(true, predicted) for predicted in range(len(row))] for true, row in enumerate(matrix)]
 
 
 def _heat(share: float) -> float:
@@ -138,10 +120,9 @@ class Sizes:
     """The layout of a matrix, in characters.
 
     Attributes:
-        head: width of the rows' heads, with the space after them.
-        cell: width of a cell.
-        lines: lines of a row.
-        margins: whether recall and precision have room.
+        head: the width of the rows' heads, including the space after them.
+        cell, lines: the width of a cell, and its height.
+        margins: whether there is room for recall and precision.
     """
 
     head: int
@@ -159,7 +140,7 @@ def sizes_for(width: int, height: int, names: Sequence[str], narrowest_with_marg
     """Return the largest layout that fits, or the narrowest if none does.
 
     Args:
-        narrowest_with_margins: the cell's width below which the margins are left out.
+        narrowest_with_margins: the least width of a cell if recall and precision are shown, too.
     """
     longest = max(map(len, names), default=1)
     short = min(longest, 3) + 1
@@ -200,17 +181,18 @@ def padded(row: Sequence[str], cell: int) -> list[str]:
 
 
 def bracketed(text: str) -> str:
-    """Put a padded cell into brackets, so that the cursor is seen without colour."""
+    """Put a padded cell into brackets, so that the cursor can be seen without colour."""
     if text.startswith(" "):
         text = f"[{text[1:]}"
     return f"{text[:-1]}]" if text.endswith(" ") else text
 
 
-Line = tuple[Segment, ...]
 ROOMY_SCREEN = 40
+"""Lines of a terminal from which a row has two lines."""
 HEATS = 12
 """Steps of heat: few, so that a cell is drawn again only if the change can be seen."""
 NOTHING = "no epoch has ended yet"
+AXES = "  true ↓  predicted →"
 
 
 @dataclass(frozen=True)
@@ -224,8 +206,8 @@ class Shown:
     base: Matrix | None = None
 
 
-class ConfusionView(Widget):
-    """Show a confusion matrix and the number of its images. Posts `CellChosen` when a cell is clicked."""
+class ConfusionView(DrawnWidget):
+    """Show a confusion matrix and the number of its images. A click on a cell posts `CellChosen`."""
 
     HELP = """
     **Confusion matrix.** Each row is a true class, each column what the network said; the diagonal is right.
@@ -244,24 +226,19 @@ class ConfusionView(Widget):
         & > .confusion--head { color: $text-muted; }
     }
     """
+    BORDER_TITLE = f"[b]confusion[/b]{AXES}"
     NARROWEST_WITH_MARGINS = NARROWEST_CELL + 1
     shown = Shown()
     cursor: tuple[int, int] | None = None
 
     @dataclass
     class CellChosen(Message):
-        """Posted when a cell is chosen, with its class numbers."""
+        """Posted when a cell is clicked or opened with Enter, with its class numbers."""
 
         true: int
         predicted: int
 
-    _title = ""
-    _lines: Sequence[Line] = ()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._styles: dict[tuple[Tone, float, bool], Style] = {}
-        self._entitle()
+    _title = AXES
 
     def show(
         self,
@@ -275,7 +252,7 @@ class ConfusionView(Widget):
         """Show a matrix, or its difference from `base`.
 
         Args:
-            caption: follows the number of images: ``evaluated after epoch 7``.
+            caption: the words after the number of images, such as ``evaluated after epoch 7``.
         """
         shown = Shown(matrix, tuple(names), caption if matrix else NOTHING, view, base)
         if shown != self.shown:
@@ -284,15 +261,15 @@ class ConfusionView(Widget):
             self.draw()
 
     def _entitle(self) -> None:
-        title = "  true ↓  predicted →"
+        title = AXES
         if self.shown.base or self.shown.view != "counts":
-            title = f", {'change of ' if self.shown.base else ''}{VIEW_WORDS[self.shown.view]}{title}"
+            title = f", {'change of ' if self.shown.base else ''}{VIEW_WORDS[self.shown.view]}{AXES}"
         if title != self._title:
             self._title = title
             self.border_title = Content.assemble(("confusion", "bold"), title)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Return the height: headings, ten rows and a caption; if there is room, precision and rows of two lines."""
+        """Return the lines of headings, ten rows and a caption; on a high screen with precision and two lines a row."""
         margins = self._sizes(width, 0).margins
         return (HEIGHT_DOUBLED if viewport.height >= ROOMY_SCREEN else HEIGHT) + margins
 
@@ -306,70 +283,36 @@ class ConfusionView(Widget):
             event.stop()
             self.post_message(self.CellChosen(*cell))
 
-    def draw(self) -> None:
-        """Draw the matrix, and ask the terminal only for the lines that have changed.
-
-        A stretch of a line that Textual sends begins at the widget's edge, so one a line is the cheapest.
-        """
-        if not self.size.area:
-            return
-        before, self._lines = self._lines, self._drawn()
-        if len(before) != len(self._lines):
-            self.refresh()
-            return
-        ends = (differs_until(old, new) for old, new in zip(before, self._lines, strict=True))
-        regions = [Region(0, y, end, 1) for y, end in enumerate(ends) if end]
-        if regions:
-            self.refresh(*regions)
-
-    def render_line(self, y: int) -> Strip:
-        if not self._lines and self.size.area:
-            self._lines = self._drawn()
-        line = self._lines[y] if y < len(self._lines) else ()
-        return Strip(line).adjust_cell_length(self.size.width, self.rich_style)
-
-    def on_resize(self) -> None:
-        self.draw()
-
-    def notify_style_update(self) -> None:
-        """Draw every line again, because the theme has changed."""
-        super().notify_style_update()
-        self._styles.clear()
-        self._lines = ()
-        self.refresh()
-
-    def _drawn(self) -> list[Line]:
+    def strips(self) -> list[Strip]:
         sizes = self._sizes(*self.size)
         matrix = self.shown.matrix or ((0,) * 10,) * 10
         margins = sizes.margins and bool(self.shown.matrix)
-        lines = [self._head_line(sizes)]
-        recalls = self._ratios(scores.recalls, matrix)
+        columns = "".join(f"{head.rjust(sizes.cell - 1)} " for head in heads(self.shown.names, sizes.cell - 1))
+        heading = " " * sizes.head + columns + (f"{'recall':>{MARGIN}}" if sizes.margins else "")
+        lines = [Strip([Segment(heading, self._muted)])]
+        recalls = self._percentages(scores.recalls, matrix)
         for index, row in enumerate(cells_of(matrix, self.shown.view, sizes.cell, self.shown.base)):
             lines += self._row_lines(index, row, sizes, f"{recalls[index]:>{MARGIN}}" if margins else "")
         if margins and self.size.height > len(lines) + 1:
             lines.append(self._precision_line(matrix, sizes))
-        lines.append((Segment(self.caption, self.rich_style),))
+        lines.append(Strip([Segment(self.caption, self.rich_style)]))
         return lines
 
     @property
     def caption(self) -> str:
-        """Return ``10,000 images evaluated after epoch 7``."""
+        """Return the line below the matrix, for example ``10,000 images evaluated after epoch 7``."""
         matrix = self.shown.matrix
         return f"{scores.total(matrix):,} images {self.shown.caption}" if matrix else self.shown.caption
 
-    def _ratios(self, of: Callable[[Matrix], Sequence[float | None]], matrix: Matrix, digits: int = 1) -> list[str]:
-        """Return recalls or precisions in percent, or their change in percentage points (pp) if there is a base."""
+    def _percentages(
+        self, of: Callable[[Matrix], Sequence[float | None]], matrix: Matrix, digits: int = 1
+    ) -> list[str]:
         if self.shown.base is None:
             return [percent(value, digits) for value in of(matrix)]
         pairs = zip(of(matrix), of(self.shown.base), strict=True)
         return [DASH if now is None or old is None else f"{signed(100 * (now - old), digits)} pp" for now, old in pairs]
 
-    def _head_line(self, sizes: Sizes) -> Line:
-        columns = "".join(f"{head.rjust(sizes.cell - 1)} " for head in heads(self.shown.names, sizes.cell - 1))
-        text = " " * sizes.head + columns + (f"{'recall':>{MARGIN}}" if sizes.margins else "")
-        return (Segment(text, self._muted),)
-
-    def _row_lines(self, index: int, row: Sequence[Cell], sizes: Sizes, margin: str) -> list[Line]:
+    def _row_lines(self, index: int, row: Sequence[Cell], sizes: Sizes, margin: str) -> list[Strip]:
         muted = self._muted
         head = heads(self.shown.names, sizes.head - 1)[index].ljust(sizes.head)
         styles = [self._cell_style(cell) for cell in row]
@@ -379,39 +322,37 @@ class ConfusionView(Widget):
             texts[at], styles[at] = bracketed(texts[at]), styles[at] + Style(bold=True, reverse=True)
         parts = [part for cell in zip(texts, styles, row, strict=True) for part in _cell_parts(*cell)]
         blanks = [Segment(" " * sizes.head, muted), *(Segment(" " * sizes.cell, style) for style in styles)]
-        lines: list[Line] = [tuple(Segment.simplify(blanks))] * sizes.lines  # each segment costs some forty bytes
-        lines[(sizes.lines - 1) // 2] = tuple(Segment.simplify([Segment(head, muted), *parts, Segment(margin, muted)]))
+        lines = [Strip(blanks).simplify()] * sizes.lines  # each segment costs some forty bytes
+        lines[(sizes.lines - 1) // 2] = Strip([Segment(head, muted), *parts, Segment(margin, muted)]).simplify()
         return lines
 
-    def _precision_line(self, matrix: Matrix, sizes: Sizes) -> Line:
+    def _precision_line(self, matrix: Matrix, sizes: Sizes) -> Strip:
         digits = 1 if sizes.cell >= 6 else 0
-        texts = padded([value.split(" ")[0] for value in self._ratios(scores.precisions, matrix, digits)], sizes.cell)
+        texts = padded(
+            [value.split(" ")[0] for value in self._percentages(scores.precisions, matrix, digits)], sizes.cell
+        )
         head, tail = ("precision", "") if sizes.head > len("precision") else ("", " prec.")
         text = f"{head.ljust(sizes.head)}{''.join(texts)}{tail} {'pp' if self.shown.base else '%'}"
-        return (Segment(text, self._muted),)
+        return Strip([Segment(text, self._muted)])
 
     def _cell_style(self, cell: Cell) -> Style:
-        """Return a style by heat: the surface blended with a theme colour; bold and reverse without colours."""
-        key = (cell.tone, round(cell.heat * HEATS) / HEATS, cell.strong)
-        if key not in self._styles:
-            self._styles[key] = self._heat_style(cell.tone, key[1], cell.strong)
-        return self._styles[key]
-
-    def _heat_style(self, tone: Tone, heat: float, strong: bool) -> Style:
-        if tone == "none":
+        if cell.tone == "none":
             return self._muted
-        right = tone == "right"
-        surface = self.background_colors[1]
-        colour = self.get_component_styles(f"confusion--{tone}").color
+        right, surface = cell.tone == "right", self.background_colors[1]
+        colour = self.get_component_styles(f"confusion--{cell.tone}").color
         if colour.ansi is not None or surface.ansi is not None:
-            return self.rich_style + Style(bold=right, reverse=not right and strong)
-        background = surface.blend(colour, heat, alpha=1.0)
-        text = background.get_contrast_text(1.0)
-        return Style(color=text.rich_color, bgcolor=background.rich_color, bold=right)
+            return self.rich_style + Style(bold=right, reverse=not right and cell.strong)
+        return _blended(surface, colour, round(cell.heat * HEATS) / HEATS, right)
 
     @property
     def _muted(self) -> Style:
         return self.get_component_rich_style("confusion--head")
+
+
+@lru_cache(256)
+def _blended(surface: Color, colour: Color, heat: float, bold: bool) -> Style:
+    background = surface.blend(colour, heat, alpha=1.0)
+    return Style(color=background.get_contrast_text(1.0).rich_color, bgcolor=background.rich_color, bold=bold)
 
 
 def _cell_parts(text: str, style: Style, cell: Cell) -> list[Segment]:
@@ -423,16 +364,8 @@ def _cell_parts(text: str, style: Style, cell: Cell) -> list[Segment]:
     return [Segment(text[:start], style), Segment(text[start:end], underlined), Segment(text[end:], style)]
 
 
-def differs_until(before: Line, after: Line) -> int:
-    """Return the place after the last character that differs in text or style; 0 if none does."""
-    if before == after:
-        return 0
-    old, new = ([(part.style, letter) for part in line for letter in part.text] for line in (before, after))
-    return max((place + 1 for place, (one, other) in enumerate(zip_longest(old, new)) if one != other), default=0)
-
-
 class CellMatrix(ConfusionView, can_focus=True):
-    """Show a matrix with a cell cursor. Moving the cursor posts `CellSelected`; Enter and a click post `CellChosen`."""
+    """A matrix with a cell cursor. Moving the cursor posts `CellSelected`; Enter and a click post `CellChosen`."""
 
     HELP = f"""{ConfusionView.HELP}
     The arrow keys select a cell, shown in brackets; Enter or a click opens its images. Comma and full stop show the
@@ -470,16 +403,13 @@ GAP = 2
 
 
 class WorstConfusions(Widget):
-    """List the worst confusions of a matrix, one a line, or two a line if there is room."""
+    """The worst confusions of a matrix as sentences, one or two in each line."""
 
     HELP = "**Worst confusions.** Those with the most images, largest first. `n` or a click selects one in the matrix."
     DEFAULT_CSS = """
-    WorstConfusions {
-        height: auto;
-        border-top: solid $primary-muted;
-        border-title-color: $foreground;
-    }
+    WorstConfusions { height: auto; border-top: solid $primary-muted; border-title-color: $foreground; }
     """
+    BORDER_TITLE = "[b]worst confusions[/b]"
 
     @dataclass
     class ConfusionChosen(Message):
@@ -487,19 +417,18 @@ class WorstConfusions(Widget):
 
         confusion: Confusion
 
-    BORDER_TITLE = "[b]worst confusions[/b]"
     confusions: Sequence[Confusion] = ()
     _lines: Sequence[str] = ()
 
     def show(self, matrix: Matrix | None, names: Sequence[str], base: Matrix | None) -> None:
-        """List the worst confusions of `matrix`, with their change since `base` if there is one."""
+        """List the worst confusions of `matrix`, with their change from `base` if there is one."""
         self.confusions = worst_confusions(matrix, names, WORST) if matrix else []
         lines = [
             in_words(pair) + (f" ({signed(pair.count - base[pair.true][pair.predicted], 0)})" if base else "")
             for pair in self.confusions
         ]
         if not lines:
-            lines = ["no image was confused" if matrix else "no epoch has ended yet"]
+            lines = ["no image was confused" if matrix else NOTHING]
         if lines != self._lines:
             self._lines = lines
             self.refresh(layout=True)
@@ -526,7 +455,7 @@ class WorstConfusions(Widget):
             self.post_message(self.ConfusionChosen(self.confusions[at]))
 
     def _rows(self, width: int) -> list[list[tuple[int, str]]]:
-        """Return lines of one part or two, each with the number of its confusion; long ones are wrapped."""
+        """Return the texts of each line, each with the index of its confusion; texts that are too long are wrapped."""
         numbered = list(enumerate(self._lines))
         longest = max(map(len, self._lines), default=0)
         if len(numbered) > 1 and 2 * longest + GAP <= width:

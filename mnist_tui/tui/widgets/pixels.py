@@ -1,4 +1,4 @@
-"""Grey pictures in a terminal, two pixels a character, in the theme's colours or in shades: one, or a grid of them."""
+"""Grey pictures in a terminal, two pixels in each character: a widget for one picture, and one for a grid of them."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ from textual.widget import Widget
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.settings import Glyphs
 from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.widgets.text import DrawnWidget
 
 if TYPE_CHECKING:
     from mnist_tui.tui.bench import Bench
 
 
 LEVELS = 32
-"""Shades that are drawn; finer ones cannot be told apart, and each pair of shades needs a style."""
+"""Shades that are drawn; a person cannot tell finer ones apart, and each pair of shades needs a style."""
 KEPT = 256
-"""Drawn pictures that are kept in memory: those of a few pages."""
+"""Drawn pictures that are kept in memory, enough for a few pages."""
 UPPER, LOWER = "▀", "▄"
 SHADES, ASCII = " ░▒▓█", " .:-=+*#%@"
 EDGE_CONTRAST = 96
-"""If two pixels of a character differ by so much brightness, a half block is used instead of a shade."""
+"""The difference in brightness (0 to 255) of a character's two pixels from which a half block replaces a shade."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Ink:
     """The colours and glyphs of pictures.
 
     Attributes:
-        paper, ink: the colours of 0 and of 255; None for shades that need no colours.
+        paper, ink: the colours of the brightness 0 and 255; None for glyphs that need no colours.
         glyphs: the user's glyph set.
     """
 
@@ -52,8 +53,8 @@ class Ink:
     def line(self, upper: bytes, lower: bytes) -> list[Segment]:
         """Return one line of characters for two rows of brightness values (0 to 255)."""
         if self.glyphs == "ascii" or self.paper is None or self.ink is None:
-            glyph = _ascii if self.glyphs == "ascii" else _shade
-            return [Segment("".join(glyph(*pair) for pair in zip(upper, lower, strict=True)))]
+            pairs = zip(upper, lower, strict=True)
+            return [Segment("".join(_glyph(*pair, ascii=self.glyphs == "ascii") for pair in pairs))]
         pairs = ((high * LEVELS // 256, low * LEVELS // 256) for high, low in zip(upper, lower, strict=True))
         return [
             Segment((" " if levels[0] == levels[1] else UPPER) * len(list(run)), _style(self.paper, self.ink, *levels))
@@ -74,7 +75,7 @@ def _lines(ink: Ink, pixels: bytes, width: int) -> tuple[list[Segment], ...]:
 def shrunk(picture: NDArray[np.uint8], edge: int) -> NDArray[np.uint8]:
     """Return a square picture shrunk to `edge` pixels a side, each the mean of the area that it covers.
 
-    It is as bright at its brightest as the picture.
+    The brightness is scaled so that the brightest pixel is as bright as before.
     """
     if edge == len(picture):
         return picture
@@ -86,16 +87,11 @@ def shrunk(picture: NDArray[np.uint8], edge: int) -> NDArray[np.uint8]:
     return np.rint(means * (picture.max() / max(means.max(), 1))).astype(np.uint8)
 
 
-def _shade(upper: int, lower: int) -> str:
-    if upper - lower >= EDGE_CONTRAST:
-        return UPPER
-    if lower - upper >= EDGE_CONTRAST:
-        return LOWER
-    return SHADES[(upper + lower) // 2 * len(SHADES) // 256]
-
-
-def _ascii(upper: int, lower: int) -> str:
-    return ASCII[(upper + lower) // 2 * len(ASCII) // 256]
+def _glyph(upper: int, lower: int, *, ascii: bool) -> str:
+    if not ascii and abs(upper - lower) >= EDGE_CONTRAST:
+        return UPPER if upper > lower else LOWER
+    shades = ASCII if ascii else SHADES
+    return shades[(upper + lower) // 2 * len(shades) // 256]
 
 
 @lru_cache(maxsize=4 * LEVELS * LEVELS)
@@ -104,16 +100,18 @@ def _style(paper: Color, ink: Color, upper: int, lower: int) -> Style:
     return Style(color=high, bgcolor=low)
 
 
+def colours_of(widget: Widget) -> tuple[Color, Color] | None:
+    """Return the colours of a widget's background and text; None if there are none or the terminal chooses them."""
+    paper, ink = widget.background_colors[1], widget.colors[3]
+    plain = widget.app.no_color or widget.app.native_ansi_color or paper.ansi is not None or ink.ansi is not None
+    return None if plain else (paper, ink)
+
+
 class PixelView(Widget):
     """Show a square picture (uint8) in the theme's colours; doubled, each pixel is drawn as four."""
 
     ALLOW_SELECT = False
-    DEFAULT_CSS = """
-    PixelView {
-        background: $surface;
-        color: $foreground;
-    }
-    """
+    DEFAULT_CSS = "PixelView { background: $surface; color: $foreground; }"
 
     if TYPE_CHECKING:
         app = getters.app(Bench)
@@ -140,36 +138,24 @@ class PixelView(Widget):
             self.doubled = doubled
             self._fit()
 
-    @property
-    def colours(self) -> tuple[Color, Color] | None:
-        """Return the colours of 0 and 255; None if the theme leaves colours to the terminal, or there are none."""
-        if self.app.no_color or self.app.native_ansi_color:
-            return None
-        paper, ink = self.background_colors[1], self.colors[3]
-        return None if paper.ansi is not None or ink.ansi is not None else (paper, ink)
-
     def render_line(self, y: int) -> Strip:
-        first, last = (y, y) if self.doubled else (2 * y, 2 * y + 1)
-        if last >= len(self.pixels):
+        rows = self.pixels[y : y + 1].repeat(2, axis=0) if self.doubled else self.pixels[2 * y : 2 * y + 2]
+        if len(rows) < 2:
             return Strip.blank(self.size.width, self.rich_style)
-        upper, lower = (self._row(row) for row in (first, last))
-        ink = Ink(*(self.colours or (None, None)), glyphs=self.app.settings.glyphs)
+        upper, lower = (row.repeat(2 if self.doubled else 1).tobytes() for row in rows)
+        ink = Ink(*(colours_of(self) or (None, None)), glyphs=self.app.settings.glyphs)
         return Strip(ink.line(upper, lower), len(upper)).apply_style(self.rich_style)
-
-    def _row(self, row: int) -> bytes:
-        levels = self.pixels[row]
-        return (np.repeat(levels, 2) if self.doubled else levels).tobytes()
 
     def _fit(self) -> None:
         edge = len(self.pixels) * (2 if self.doubled else 1)
         self.styles.width, self.styles.height = edge, edge // 2
 
 
-Size = Literal["automatic", "large", "medium", "small"]
-EDGES: dict[Size, int] = {"large": IMAGE_EDGE, "medium": 20, "small": IMAGE_EDGE // 2}
+PictureSize = Literal["automatic", "large", "medium", "small"]
+EDGES: dict[PictureSize, int] = {"large": IMAGE_EDGE, "medium": 20, "small": IMAGE_EDGE // 2}
 """Pixels along each side, from the largest size to the smallest; even, because a character shows two."""
-GAP = 2
-BESIDE = 1
+GAP, BESIDE = 2, 1
+"""Columns between two tiles, and between two pictures of a tile."""
 CAPTION_LINES = 2
 PLENTY = 9
 """The automatic size is the largest that shows at least this many pictures on a page."""
@@ -177,11 +163,11 @@ PLENTY = 9
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """One place of the grid.
+    """One or more pictures beside each other, with a caption.
 
     Attributes:
-        pictures: ``(28, 28)`` each, beside each other; None for one that is not there.
-        caption: CAPTION_LINES lines, for the width that was asked for.
+        pictures: arrays ``(28, 28)``; None for a picture that is missing, whose place is left blank.
+        caption: CAPTION_LINES lines.
     """
 
     pictures: tuple[NDArray[np.uint8] | None, ...]
@@ -190,7 +176,13 @@ class Tile:
 
 @dataclass(frozen=True)
 class GridLayout:
-    """The tiles that fit: `edge` pixels a side, columns and rows of tiles, width and height of a tile."""
+    """The layout of a page of tiles.
+
+    Attributes:
+        edge: pixels along each side of a picture.
+        columns, rows: tiles side by side and below each other.
+        width, height: characters of a tile.
+    """
 
     edge: int
     columns: int
@@ -200,13 +192,14 @@ class GridLayout:
 
     @property
     def page(self) -> int:
+        """Return the number of tiles on a page."""
         return self.columns * self.rows
 
 
-def layout_for(width: int, height: int, pictures: int, size: Size) -> GridLayout:
-    """Return the layout for tiles of `pictures` each, in the wanted size or the next smaller one that fits.
+def layout_for(width: int, height: int, pictures: int, size: PictureSize) -> GridLayout:
+    """Return the layout of tiles with `pictures` each, in the requested size or the next smaller one that fits.
 
-    Automatically it is the largest size of which a page has plenty.
+    The size ``automatic`` is the largest with at least PLENTY pictures on a page.
     """
     plans = [_plan(width, height, pictures, edge) for edge in EDGES.values()]
     wanted = plans if size == "automatic" else plans[list(EDGES).index(size) :]
@@ -222,8 +215,8 @@ def _plan(width: int, height: int, pictures: int, edge: int) -> GridLayout:
     return GridLayout(edge, columns, rows, tile_width, tile_height)
 
 
-class PictureGrid(Widget, can_focus=True):
-    """Show a page of pictures, one of which is selected. Posts `PictureSelected` when another one is."""
+class PictureGrid(DrawnWidget, can_focus=True):
+    """Show a page of pictures, one of which is selected. Selecting another one posts `PictureSelected`."""
 
     HELP = """
     **Pictures.** The arrow keys select another picture, Page up and down turn the page, Home and End go to the first
@@ -239,41 +232,33 @@ class PictureGrid(Widget, can_focus=True):
         bind("gallery.first", "home", "to(0)", "First", "Select the first picture", hidden=True),
         bind("gallery.last", "end", "to(-1)", "Last", "Select the last picture", hidden=True),
     ]
-    DEFAULT_CSS = """
-    PictureGrid {
-        height: 1fr;
-        background: $background;
-        color: $foreground;
-    }
-    """
+    DEFAULT_CSS = "PictureGrid { height: 1fr; background: $background; color: $foreground; }"
 
     class PictureSelected(Message):
         """Posted when another picture is selected, or another page is shown."""
 
     selected = 0
     count = 0
-    ink = Ink()
-    _beside = 1
-    _edge: Size = "automatic"
+    _pictures = 1
+    _picture_size: PictureSize = "automatic"
     _tile: Callable[[int, int], Tile] | None = None
-    _lines: list[Strip] | None = None
 
     def show(
-        self, count: int, tile: Callable[[int, int], Tile], *, selected: int, pictures: int, size: Size, ink: Ink
+        self, count: int, tile: Callable[[int, int], Tile], *, selected: int, pictures: int, size: PictureSize
     ) -> None:
-        """Show the page with the picture `selected` of `count`.
+        """Show the page that has the tile with the index `selected`, of `count` tiles.
 
         Args:
-            tile: gives the tile of an index, its caption for a width in characters.
-            pictures: in each tile.
+            tile: returns the tile of an index; its second argument is the width of the caption in characters.
+            pictures: the number of pictures in each tile.
         """
-        self.count, self._tile, self._beside, self._edge, self.ink = count, tile, pictures, size, ink
+        self.count, self._tile, self._pictures, self._picture_size = count, tile, pictures, size
         self.selected = max(0, min(selected, count - 1))
         self._redraw()
 
     @property
     def plan(self) -> GridLayout:
-        return layout_for(*self.size, self._beside, self._edge)
+        return layout_for(*self.size, self._pictures, self._picture_size)
 
     @property
     def page(self) -> int:
@@ -286,12 +271,12 @@ class PictureGrid(Widget, can_focus=True):
 
     @property
     def shown(self) -> range:
-        """Return the indices of the pictures on the page."""
+        """Return the indices of the tiles on the page."""
         first, page = self.page * self.plan.page, self.plan.page
         return range(first, min(self.count, first + page))
 
     def look_at(self, index: int) -> None:
-        """Select a picture, or the nearest one that there is."""
+        """Select a picture by its index; the first or the last one if there is no such index."""
         index = max(0, min(index, self.count - 1))
         if index != self.selected:
             self.selected = index
@@ -331,45 +316,34 @@ class PictureGrid(Widget, can_focus=True):
             self.look_at(index)
 
     def on_resize(self) -> None:
-        self._redraw()
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._lines = None
-
-    def _redraw(self) -> None:
-        self._lines = None
-        self.refresh()
         self.post_message(self.PictureSelected())
 
-    def render_line(self, y: int) -> Strip:
-        if self._lines is None:
-            self._lines = self._drawn()
-        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width, self.rich_style)
+    def _redraw(self) -> None:
+        self.draw()
+        self.post_message(self.PictureSelected())
 
-    def _drawn(self) -> list[Strip]:
+    def strips(self) -> list[Strip]:
         if self._tile is None or not self.count:
             return []
-        plan, base, shown = self.plan, self.rich_style, self.shown
+        plan, shown = self.plan, self.shown
+        ink = Ink(*(colours_of(self) or (None, None)), glyphs=self.app.settings.glyphs)
         lines: list[Strip] = []
         for start in range(shown.start, shown.stop, plan.columns):
             indices = range(start, min(start + plan.columns, shown.stop))
-            row = [self._tile_lines(self._tile(index, plan.width), plan, index == self.selected) for index in indices]
+            tiles = ((self._tile(index, plan.width), index == self.selected) for index in indices)
+            row = [_tile_lines(tile, plan, ink, selected=selected) for tile, selected in tiles]
             for parts in zip(*row, strict=True):
-                strip = Strip([segment for part in parts for segment in (*part, Segment(" " * GAP))])
-                lines.append(strip.apply_style(base).adjust_cell_length(self.size.width, base))
-            lines.append(Strip.blank(self.size.width, base))
+                lines.append(Strip([segment for part in parts for segment in (*part, Segment(" " * GAP))]))
+            lines.append(Strip([]))
         return lines
 
-    def _tile_lines(self, tile: Tile, plan: GridLayout, selected: bool) -> list[list[Segment]]:
-        """Return a tile's lines, all as wide as the layout says."""
-        blank = [[Segment(" " * plan.edge)]] * (plan.edge // 2)
-        pictures = [
-            blank if picture is None else self.ink.lines(shrunk(picture, plan.edge)) for picture in tile.pictures
-        ]
-        lines = [
-            [segment for part in parts for segment in (*part, Segment(" " * BESIDE))][:-1]
-            for parts in zip(*pictures, strict=True)
-        ]
-        style = Style(reverse=True, bold=True) if selected else None
-        return [*lines, *([Segment(line[: plan.width].ljust(plan.width), style)] for line in tile.caption)]
+
+def _tile_lines(tile: Tile, plan: GridLayout, ink: Ink, *, selected: bool) -> list[list[Segment]]:
+    blank = [[Segment(" " * plan.edge)]] * (plan.edge // 2)
+    pictures = [blank if picture is None else ink.lines(shrunk(picture, plan.edge)) for picture in tile.pictures]
+    lines = [
+        [segment for part in parts for segment in (*part, Segment(" " * BESIDE))][:-1]
+        for parts in zip(*pictures, strict=True)
+    ]
+    style = Style(reverse=True, bold=True) if selected else None
+    return [*lines, *([Segment(line[: plan.width].ljust(plan.width), style)] for line in tile.caption)]

@@ -22,8 +22,9 @@ from mnist_tui.tui.terminal.keymap import bind
 
 GAP = 2
 MARKS = 2
-"""Columns at the left: `>` at the cursor, `*` at marked rows."""
+"""Columns at the left, for `>` at the cursor and `*` at marked rows."""
 WIDEST = 60
+"""The most characters of a column."""
 LARGEST_FIRST = {
     *("epochs", "accuracy", "f1", "parameters", "time", "started"),
     *("val_accuracy", "test_accuracy", "macro_f1"),
@@ -40,11 +41,9 @@ RowT = TypeVar("RowT")
 
 @dataclass(frozen=True)
 class RowColumn:
-    """A column of a `RowTable`.
+    """A column of a `RowTable`; `right`, `need` and `least` are those of `mnist_tui.columns.Column`.
 
     Attributes:
-        need: columns of lower need are left out first where the width is short; those of 0 stay.
-        least: cells may be cut with … to this width before a column is left out; 0 for never.
         toned: whether its cells have the row's tone.
     """
 
@@ -87,10 +86,10 @@ def tone(state: str) -> str:
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row of a `RowTable`: one text for each column.
+    """A row of a `RowTable`, with one text for each column.
 
     Attributes:
-        tone: a component class of the table (``row-table--good``), for the toned columns.
+        tone: a component class of the table, such as ``row-table--good``, for its toned columns.
     """
 
     key: str
@@ -100,7 +99,7 @@ class TableRow:
 
 
 class RowTable(ScrollView, can_focus=True):
-    """Show rows with a cursor, marks, and column heads that can be clicked."""
+    """A table whose rows have a cursor and marks, and whose column heads can be clicked."""
 
     HELP = """
     **The list.** Arrow keys, page up and down, home and end move; a click chooses, a second one opens. A click at the
@@ -180,11 +179,11 @@ class RowTable(ScrollView, can_focus=True):
         *,
         more: bool = False,
     ) -> None:
-        """Show these rows; the cursor stays on its row if that is still there.
+        """Show these rows; the cursor stays on its row if the row is still there.
 
         Args:
-            order: shown by an arrow in the head of its column.
-            more: whether rows are still on their way; a cursor that nobody has moved waits for them at the top.
+            order: the order of the rows, which an arrow in the head of its column shows.
+            more: whether further rows will follow; a cursor that nobody has moved then stays in the first line.
         """
         if (columns, rows, order) == (self._columns, self._rows, self._order):
             return
@@ -229,19 +228,19 @@ class RowTable(ScrollView, can_focus=True):
 
     def _into_view(self) -> None:
         first, seen = round(self.scroll_y), max(1, self.size.height - 1)
-        if self._cursor < first:
-            self.scroll_to(y=self._cursor, animate=False)
-        elif self._cursor >= first + seen:
-            self.scroll_to(y=self._cursor - seen + 1, animate=False)
+        if not first <= self._cursor < first + seen:
+            self.scroll_to(y=self._cursor if self._cursor < first else self._cursor - seen + 1, animate=False)
 
     def on_resize(self) -> None:
         self._into_view()
 
     def on_click(self, event: events.Click) -> None:
         if event.y == 0:
-            column = self._column_at(event.x)
-            if column is not None:
-                self.post_message(self.HeadClicked(column))
+            left = MARKS
+            for at, width in self._fitted():
+                if left <= event.x < left + width + GAP:
+                    self.post_message(self.HeadClicked(self._columns[at].key))
+                left += width + GAP
             return
         row = round(self.scroll_y) + event.y - 1
         if row >= len(self._rows):
@@ -251,14 +250,6 @@ class RowTable(ScrollView, can_focus=True):
             self.post_message(self.Marked())
         elif event.chain == 2:
             self.post_message(self.Opened())
-
-    def _column_at(self, x: int) -> str | None:
-        left = MARKS
-        for at, width in self._fitted():
-            if left <= x < left + width + GAP:
-                return self._columns[at].key
-            left += width + GAP
-        return None
 
     def _fitted(self) -> list[tuple[int, int]]:
         return list(fit(self._columns, self._wanted, self.scrollable_content_region.width - MARKS, GAP).items())

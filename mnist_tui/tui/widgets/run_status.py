@@ -1,4 +1,4 @@
-"""The parts of every screen of a run: its state, name and id, warnings, and its progress."""
+"""Widgets of the screens of a run: its state, name and id, warnings, and its progress."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from textual.containers import Horizontal, Vertical
 
 from mnist_tui.runs.events import Phase
 from mnist_tui.runs.state import STATES, RunState
-from mnist_tui.tui.widgets.text import Bar, Line, LiveText
+from mnist_tui.tui.widgets.text import Bar, Line
 from mnist_tui.wording import seconds, size_of, ticking
 
 
 def sample_line(sample: bool) -> str:
-    """Return the banner's warning about data that stands in for MNIST; empty for real data."""
+    """Return the warning that a run has the bundled sample instead of MNIST; empty for other data."""
     return "The bundled digits sample of scikit-learn, not MNIST: scores do not compare" if sample else ""
 
 
@@ -33,28 +33,28 @@ class StatusLine(Horizontal):
         & > #run-id { width: auto; padding: 0 1; color: $text-muted; }
     }
     """
-    word = getters.query_one("#word", LiveText)
-    what = getters.query_one("#what", LiveText)
+    word = getters.query_one("#word", Line)
+    what = getters.query_one("#what", Line)
 
     def __init__(self, what: str, run_id: str) -> None:
         super().__init__()
         self._what, self._run_id = what, run_id
 
     def compose(self) -> ComposeResult:
-        yield LiveText("reading …", id="word")
-        yield LiveText(self._what, cut=True, id="what")
+        yield Line("reading …", id="word")
+        yield Line(self._what, cut=True, id="what")
         yield Line(self._run_id, id="run-id")
 
-    def show(self, word: str, what: str) -> None:
-        """Show the state, in the word that the commands use, and the name of the run."""
-        self.word.say(word)
+    def show(self, state: str, what: str) -> None:
+        """Show the state of a run, and a name or a title."""
+        self.word.say(state)
         self.what.say(what)
-        for state in STATES:
-            self.word.set_class(state == word, f"-{state}")
+        for each in STATES:
+            self.word.set_class(each == state, f"-{each}")
 
 
 class Banner(Line):
-    """Show a line as long as it is true; it takes no room when it is empty."""
+    """A warning, which takes no room while it is empty."""
 
     DEFAULT_CSS = """
     Banner {
@@ -89,7 +89,11 @@ PHASES = {
 
 
 def elapsed(run: RunState, now: float, live: bool) -> float | None:
-    """Return the seconds since the start without pauses; for a run that has ended, up to its last event."""
+    """Return the seconds since a run's start, without pauses; None if it has not started.
+
+    Args:
+        now: seconds since 1970; used for a live run, others are measured up to their last event.
+    """
     if run.started is None:
         return None
     end = now if live else (run.updated or run.started)
@@ -99,7 +103,7 @@ def elapsed(run: RunState, now: float, live: bool) -> float | None:
 
 
 def phase_text(phase: Phase | None) -> str:
-    """Return what the worker is doing, in words; empty between phases."""
+    """Describe what the worker is doing, for example ``reading the data``; empty if there is no phase."""
     if phase is None:
         return ""
     text = PHASES.get(phase.name, phase.name)
@@ -109,7 +113,7 @@ def phase_text(phase: Phase | None) -> str:
 
 
 def phase_numbers(phase: Phase) -> str:
-    """Return ``3 of 4 files`` or ``0.2 of 11.3 MB``; the phase's name if it has no numbers."""
+    """Return a phase's progress, such as ``3 of 4 files`` or ``0.2 of 11.3 MB``; its name if it has no numbers."""
     if not phase.total:
         return phase.name
     if phase.unit == "bytes":
@@ -122,81 +126,83 @@ def in_training(run: RunState) -> bool:
     return run.phase is None or run.phase.name == "training"
 
 
-def pace_text(run: RunState, word: str, now: float) -> str:
-    """Return learning rate, images per second, elapsed time and time left, as far as they are known."""
-    live = word in {"starting", "running", "paused"}
+def pace_text(run: RunState, state: str, now: float) -> str:
+    """Return a line with phase, learning rate, images per second, time left and elapsed time, as far as known.
+
+    Args:
+        state: the run's state.
+        now: seconds since 1970.
+    """
+    live = state in {"starting", "running", "paused"}
     parts = [] if in_training(run) or not live else [phase_text(run.phase)]
     progress, last = run.progress, run.history[-1] if run.history else None
-    rates = [newest.learning_rate for newest in (progress, last) if newest is not None]
-    rate = next((rate for rate in rates if rate is not None), None)
-    if rate is not None:
-        parts.append(f"learning rate {rate:.4g}")
-    pace = progress if word == "running" else last if not live else None
+    rates = (newest.learning_rate for newest in (progress, last) if newest is not None)
+    parts += [f"learning rate {rate:.4g}" for rate in rates if rate is not None][:1]
+    pace = progress if state == "running" else last if not live else None
     if pace is not None:
         parts.append(f"{pace.images_per_second:,.0f} images/s")
-    spent = elapsed(run, now, live)
     begun = run.history or (progress is not None and progress.step > 1)
     if live and begun and run.seconds_left is not None and in_training(run):
         parts.append(f"ETA {ticking(run.seconds_left)}")
-    if spent is not None:
+    if (spent := elapsed(run, now, live)) is not None:
         parts.append(f"elapsed {ticking(spent)}" if live else f"took {seconds(spent)}")
     return " · ".join(parts)
 
 
 class Meter(Horizontal):
-    """Show a name, a bar, and the numbers that the bar stands for."""
+    """Show a name, a bar, and a text with the numbers of the bar."""
 
     DEFAULT_CSS = """
     Meter {
         height: 1;
         & > .meter--name { width: 7; text-style: bold; }
-        & > .meter--numbers { width: auto; min-width: 18; padding-left: 1; text-align: right; }
+        & > .meter--numbers { width: auto; min-width: 18; padding-left: 1; }
     }
     """
     bar = getters.query_one(Bar)
-    name_label = getters.query_one(".meter--name", LiveText)
-    numbers = getters.query_one(".meter--numbers", LiveText)
+    name_label = getters.query_one(".meter--name", Line)
+    numbers = getters.query_one(".meter--numbers", Line)
 
     def __init__(self, name: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._name_text = name
 
     def compose(self) -> ComposeResult:
-        yield LiveText(self._name_text, classes="meter--name")
+        yield Line(self._name_text, classes="meter--name")
         yield Bar()
-        yield LiveText("", classes="meter--numbers")
+        yield Line(classes="meter--numbers")
 
     def show(self, name: str, share: float, numbers: str) -> None:
-        """Show a share from 0 to 1 and its numbers."""
+        """Show a share from 0 to 1 as a bar, with its name and its numbers."""
         self.name_label.say(name)
         self.bar.show(share)
         self.numbers.say(numbers)
 
 
 class RunProgress(Vertical):
-    """Show the progress of the epochs, of the batches, and the pace."""
+    """Show the progress of a run: bars for the epochs and for the batches of the present epoch, pace and times."""
 
     HELP = """
     **Progress.** Epochs of those planned, steps (batches) of the present epoch, pace, time. ETA is the time to the last
     planned epoch at the pace of the last few; pauses are in neither time.
     """
-    DEFAULT_CSS = """
-    RunProgress {
-        height: auto;
-        padding: 0 1;
-    }
-    """
+    DEFAULT_CSS = "RunProgress { height: auto; padding: 0 1; }"
     epoch_meter = getters.query_one("#epoch-meter", Meter)
     batch_meter = getters.query_one("#batch-meter", Meter)
-    pace = getters.query_one("#pace", LiveText)
+    pace = getters.query_one("#pace", Line)
 
     def compose(self) -> ComposeResult:
         yield Meter("Epoch", id="epoch-meter")
         yield Meter("Batch", id="batch-meter")
-        yield LiveText("", id="pace")
+        yield Line(id="pace")
 
-    def show(self, run: RunState, word: str, now: float, planned: int) -> None:
-        """Show the run at `now` (seconds since 1970); `planned` epochs are used until its events say how many."""
+    def show(self, run: RunState, state: str, now: float, planned: int) -> None:
+        """Show a run at one moment.
+
+        Args:
+            now: seconds since 1970.
+            planned: the number of epochs to assume until the run's events tell it.
+        """
         done, planned = len(run.history), run.epochs or planned
         progress = run.progress
         partial = progress.step / progress.steps if progress and progress.epoch == done + 1 else 0.0
@@ -209,4 +215,4 @@ class RunProgress(Vertical):
         elif progress is not None:
             step = progress.step if progress.epoch > done else progress.steps
             self.batch_meter.show("Batch", step / progress.steps, f"step {step} of {progress.steps}")
-        self.pace.say(pace_text(run, word, now))
+        self.pace.say(pace_text(run, state, now))

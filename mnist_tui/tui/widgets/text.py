@@ -1,10 +1,9 @@
-"""Plain text and bars that change: only what differs is sent to the terminal, and the layout stays where it can."""
+"""Widgets of which only what has changed is sent to the terminal: plain text, tables, bars, and a base for drawings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from textwrap import wrap
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
@@ -17,7 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from mnist_tui.columns import Column, cut_end, text_table
+from mnist_tui.columns import Column, text_table
 from mnist_tui.settings import BAR_FULL, BAR_REST
 
 if TYPE_CHECKING:
@@ -25,23 +24,32 @@ if TYPE_CHECKING:
 
 
 class Line(Static):
-    """Text without markup that changes seldom and can be selected with the mouse; see `LiveText` for the others.
+    """Plain text without markup; a new text causes a new layout only if it needs another size.
 
     Args:
-        fixed: whether the size does not depend on the text, so that a change needs no new layout.
+        cut: whether a line that is too long ends in an ellipsis; else it is wrapped at words.
     """
 
-    def __init__(
-        self, text: str = "", *, fixed: bool = False, id: str | None = None, classes: str | None = None
-    ) -> None:
+    def __init__(self, text: str = "", *, cut: bool = False, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(text, id=id, classes=classes, markup=False)
-        self.text, self._fixed = text, fixed
+        self.text = text
+        if cut:
+            self.styles.text_wrap, self.styles.text_overflow = "nowrap", "ellipsis"
 
     def say(self, text: str) -> None:
         """Show another text."""
-        if text != self.text:
-            self.text = text
-            self.update(text, layout=not self._fixed)
+        if text == self.text:
+            return
+        self.text = text
+        before = self._needed_size() if self.size else None
+        self.update(text, layout=False)
+        if before is None or self._needed_size() != before:
+            self.refresh(layout=True)
+
+    def _needed_size(self) -> tuple[int, int]:
+        size, width = self.container_size, self.styles.width
+        needed = self.get_content_width(size, size) if width is not None and width.is_auto else 0
+        return needed, self.get_content_height(size, size, self.content_size.width)
 
 
 class FactGrid(Grid):
@@ -79,14 +87,12 @@ class TableView(Widget):
     """Show rows of text below a header; columns are left out if there is no room.
 
     Args:
-        total: whether the last row is a total.
-        below: a column that is written below its row if it does not fit, and the columns of which one must have a value
-            for that.
+        total: whether the last row is a total, in bold type.
+        below: a column whose text is written below its row if the column does not fit, and the columns of which one
+            must have a value for that.
     """
 
-    DEFAULT_CSS = """
-    TableView { width: 1fr; height: auto; }
-    """
+    DEFAULT_CSS = "TableView { width: 1fr; height: auto; }"
     rows: Sequence[Sequence[str]] = ()
     _bold: int | None = None
 
@@ -97,7 +103,7 @@ class TableView(Widget):
         self._columns, self._total, self._below = columns, total, below
 
     def show(self, rows: Sequence[Sequence[str]], bold: int | None = None) -> None:
-        """Show rows, one of them in bold type."""
+        """Show rows; the row with the index `bold` is in bold type."""
         bold = len(rows) - 1 if self._total else bold
         if (rows, bold) != (self.rows, self._bold):
             lines = len(self.lines(self.content_size.width))
@@ -105,7 +111,7 @@ class TableView(Widget):
             self.refresh(layout=len(self.lines(self.content_size.width)) != lines)
 
     def lines(self, width: int) -> list[Content]:
-        """Return the lines for a width."""
+        """Return the lines of the table for a width in characters."""
         if not self.rows:
             return []
         fitted = text_table(self._columns, self.rows, width)
@@ -129,66 +135,71 @@ class TableView(Widget):
         return len(self.lines(width))
 
 
-class LiveText(Widget):
-    """Lines of plain text that change often; as high as their number and, if its width is auto, as wide.
+class DrawnWidget(Widget):
+    """A widget that draws all its lines at once and sends only the characters that have changed.
 
-    Args:
-        cut: whether a line that is too long ends in an ellipsis; else it is wrapped at words.
+    A subclass returns its lines from `strips` and calls `draw` after a change. Nothing is drawn while it is hidden.
+
+    Attributes:
+        redraws: how often the lines were drawn.
     """
 
-    DEFAULT_CSS = """
-    LiveText {
-        width: 1fr;
-        height: auto;
-    }
-    """
+    ALLOW_SELECT = False
+    redraws = 0
+    _strips: Sequence[Strip] | None = None
+    _visible = True
 
-    def __init__(self, text: str = "", *, cut: bool = False, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
-        self.text = text
-        self._cut = cut
+    if TYPE_CHECKING:
+        app = getters.app(Bench)
 
-    def say(self, text: str) -> None:
-        """Show another text."""
-        if text == self.text:
+    def strips(self) -> Sequence[Strip]:
+        """Return the lines as they should be now, from the top; what they leave of the widget is blank."""
+        raise NotImplementedError
+
+    def draw(self) -> None:
+        """Draw all lines, and ask for a repaint of the characters that differ from those before."""
+        if not self._visible or not self.size.area:
             return
-        width = self.size.width
-        auto = self.styles.width is not None and self.styles.width.is_auto
-        old = _fitted(self.text, width, self._cut)
-        other_width = auto and _longest(text) != _longest(self.text)
-        self.text = text
-        new = _fitted(text, width, self._cut)
-        if not width or len(new) != len(old) or other_width:
-            self.refresh(layout=True)
-        elif new != old:
-            changed = (y for y, (before, after) in enumerate(zip(old, new, strict=True)) if before != after)
-            self.refresh(*(Region(0, y, width, 1) for y in changed))
+        self.redraws += 1
+        before, self._strips = self._strips or (), self.strips()
+        if len(before) != len(self._strips):
+            self.refresh()
+            return
+        spans = (changed(old, new) for old, new in zip(before, self._strips, strict=True))
+        regions = [Region(span[0], y, span[1] - span[0], 1) for y, span in enumerate(spans) if span is not None]
+        if regions:
+            self.refresh(*regions)
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
-        lines = _fitted(self.text, width, self._cut)
-        return Strip([Segment((lines[y] if y < len(lines) else "").ljust(width), self.rich_style)])
+        if self._strips is None:
+            self._strips = self.strips()
+        strip = self._strips[y] if y < len(self._strips) else Strip([])
+        return strip.adjust_cell_length(self.size.width, self.rich_style).apply_style(self.rich_style)
 
-    def get_content_width(self, container: Size, viewport: Size) -> int:
-        return _longest(self.text)
+    def on_resize(self) -> None:
+        self.draw()
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return len(_fitted(self.text, width, self._cut))
+    def on_show(self) -> None:
+        self._visible = True
+        self.draw()
+
+    def on_hide(self) -> None:
+        self._visible = False
+
+    def notify_style_update(self) -> None:
+        """Draw all lines again when they are next shown: colours may have changed with the theme."""
+        super().notify_style_update()
+        self._strips = None
+        self.refresh()
 
 
-@lru_cache(maxsize=64)
-def _fitted(text: str, width: int, cut: bool) -> list[str]:
-    """Return the lines of a text at a width; lines that are too long are cut or wrapped."""
-    lines = text.splitlines() or [""]
-    if width < 1:
-        return lines
-    if cut:
-        return [cut_end(line, width) for line in lines]
-    return [part for line in lines for part in ([line] if len(line) <= width else wrap(line, width))]
-
-
-def _longest(text: str) -> int:
-    return max(map(len, text.splitlines()), default=0)
+def changed(before: Strip, after: Strip) -> tuple[int, int] | None:
+    """Return the first place where two lines differ in character or style, and the one after the last; None if none."""
+    if before == after:
+        return None
+    old, new = ([(part.style, letter) for part in strip for letter in part.text] for strip in (before, after))
+    places = [at for at, (one, other) in enumerate(zip_longest(old, new)) if one != other]
+    return (places[0], places[-1] + 1) if places else None
 
 
 class Bar(Widget):

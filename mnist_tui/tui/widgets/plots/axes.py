@@ -1,4 +1,4 @@
-"""The axes of a plot: the epochs in view, round values for ticks, and where in the plot a point lies. Values only."""
+"""The axes of a plot: the epochs in view, round values for ticks, and the place of a point. Values only, no widgets."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from mnist_tui.tui.widgets.plots.raster import Dot, Marks, PlotPicture, Stroke
 
 Span = tuple[float, float]
 Point = tuple[float, float]
+Stretch = tuple[Point, ...]
 NARROWEST = 1.0
-"""The smallest view is one epoch, with its running mean."""
+"""Epochs of the smallest view."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class EpochAxis:
     """The epoch axis of a run at one moment.
 
     Attributes:
-        end: of the axis, beyond which there is nothing to see.
-        newest: the epoch that runs, or the last one.
+        end: the last epoch on the axis.
+        newest: the epoch that is being trained, or the last one if the run has ended.
     """
 
     end: float
@@ -34,15 +35,15 @@ class EpochWindow:
     """The epochs that a plot shows.
 
     Attributes:
-        span: the epochs seen; None for all.
-        follows: whether the stretch keeps its width and moves with the newest epoch.
+        span: the first and the last epoch in view; None for all epochs.
+        follows: whether the view moves with the newest epoch and keeps its width.
     """
 
     span: Span | None = None
     follows: bool = False
 
     def limits(self, axis: EpochAxis) -> Span:
-        """Return the epochs at the left and the right edge."""
+        """Return the first and the last epoch in view."""
         if self.span is None:
             return (0.0, axis.end)
         start, end = self.span
@@ -52,7 +53,7 @@ class EpochWindow:
         return (right - (end - start), right)
 
     def zoomed(self, factor: float, at: float, axis: EpochAxis) -> EpochWindow:
-        """Return a view `factor` times as wide in which the epoch `at` stays in place; all epochs if it is too wide."""
+        """Return a view `factor` times as wide in which the epoch `at` stays in place; at most all epochs."""
         start, end = self.limits(axis)
         width = max(NARROWEST, (end - start) * factor)
         if width >= axis.end:
@@ -62,7 +63,7 @@ class EpochWindow:
         return EpochWindow(_inside(left, width, axis.end), self.follows)
 
     def panned(self, share: float, axis: EpochAxis) -> EpochWindow:
-        """Return the view moved by a share of its width; moved right to the newest epoch it follows that."""
+        """Return the view moved by a share of its width; it follows the newest epoch if it was moved right to that."""
         if self.span is None:
             return self
         start, end = self.limits(axis)
@@ -70,7 +71,7 @@ class EpochWindow:
         return EpochWindow(span, share > 0 and span[1] >= axis.newest)
 
     def showing(self, epoch: float, axis: EpochAxis) -> EpochWindow:
-        """Return the view moved as little as necessary to show an epoch."""
+        """Return the view moved as far as is necessary to show an epoch."""
         start, end = self.limits(axis)
         if start <= epoch <= end:
             return self
@@ -87,9 +88,8 @@ def _inside(left: float, width: float, end: float) -> Span:
     return (left, left + width)
 
 
-LONG_NUMBER = 100_000
-SHORT_NUMBER = 1e-3
-STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+LONG_NUMBER, SHORT_NUMBER = 100_000, 1e-3
+"""Numbers from the first on, and below the second, are written as powers of ten where that is shorter."""
 EPOCH_ROOM = 12
 """Columns between two labels of the epoch axis."""
 
@@ -104,39 +104,39 @@ def ticks(limits: Span, count: int) -> list[float]:
         return [low, high]
     scale = 10.0 ** math.floor(math.log10(rough))
     finer: list[float] = []
-    for step in (part * scale for part in (0.5, *STEPS, 20.0)):
+    for step in (part * scale for part in (0.5, 1.0, 2.0, 2.5, 5.0, 10.0, 20.0)):
         first = math.ceil(low / step - 1e-9)
-        found = [index * step for index in range(first, math.floor(high / step + 1e-9) + 1)]
-        if len(found) < 2:
+        values = [index * step for index in range(first, math.floor(high / step + 1e-9) + 1)]
+        if len(values) < 2:
             break
-        if len(found) <= count:
-            return found
-        finer = found
+        if len(values) <= count:
+            return values
+        finer = values
     return finer or [low, high]
 
 
 def log_ticks(limits: Span, count: int) -> list[float]:
-    """Return round values on a logarithmic axis: powers of ten, with 2 and 5 between if there is room.
+    """Return round values on a logarithmic axis: powers of ten, and their double and fivefold if there is room.
 
     Args:
-        limits: as powers of ten; (-1, 2) for 0.1 to 100.
+        limits: the logarithms of the ends; (-1, 2) for an axis from 0.1 to 100.
     """
     low, high = max(limits[0], sys.float_info.min_10_exp), min(limits[1], sys.float_info.max_10_exp - 1)
     sparse: list[float] = []
     for parts, every in (((1,), 4), ((1,), 2), ((1,), 1), ((1, 3), 1), ((1, 2, 5), 1)):
         powers = range(math.ceil(low - 1), math.floor(high) + 1)
         values = [part * 10.0**power for power in powers if power % every == 0 for part in parts]
-        found = [value for value in values if low - 1e-9 <= math.log10(value) <= high + 1e-9]
-        if len(found) > count and len(sparse) >= 2:
+        inside = [value for value in values if low - 1e-9 <= math.log10(value) <= high + 1e-9]
+        if len(inside) > count and len(sparse) >= 2:
             break
-        sparse = found
+        sparse = inside
     if len(sparse) >= 2:
         return sparse
     return [value for value in ticks((10.0**low, 10.0**high), count) if value > 0] or [10.0**low]
 
 
 def labels(values: Sequence[float], unit: str = "") -> list[str]:
-    """Write the values with as many decimals as are needed to tell them apart."""
+    """Return the values as texts with as few decimals as they need to differ from each other."""
     largest = max(map(abs, values), default=0.0)
     if largest >= LONG_NUMBER or 0 < largest < SHORT_NUMBER:
         written = ([f"{value:.{digits}g}{unit}" for value in values] for digits in range(3, 18))
@@ -149,7 +149,7 @@ def labels(values: Sequence[float], unit: str = "") -> list[str]:
 
 
 def epoch_ticks(limits: Span, columns: int) -> list[int]:
-    """Return whole epochs with room for their labels; the last one in view, ``epoch 30``, is always among them."""
+    """Return whole epochs with room for their labels; always the last one in view, whose label is like ``epoch 30``."""
     first, last = math.ceil(limits[0]), math.floor(limits[1])
     if last <= first:
         return [first] if first <= limits[1] else []
@@ -169,9 +169,9 @@ class Plane:
     """The area inside the axes.
 
     Attributes:
-        x, y: what it spans.
-        columns, rows: characters.
-        dots: columns and rows of dots in a character.
+        x, y: the values at the ends of the axes.
+        columns, rows: the size in characters.
+        dots: the numbers of columns and rows of dots in a character.
     """
 
     x: Span
@@ -185,7 +185,7 @@ class Plane:
         return (_nearest(x, self.x, self.columns * self.dots[0]), _nearest(y, self.y, self.rows * self.dots[1]))
 
     def stroke(self, tone: str, points: Iterable[Point], mark: str = "") -> Stroke:
-        """Turn points into a stroke; those on one dot, or with a mark on one character, become one."""
+        """Return a stroke through points; neighbouring points on one dot (with a mark: on one character) become one."""
         wide, high = self.dots if mark else (1, 1)
         kept: list[Dot] = []
         for x, y in points:
@@ -196,13 +196,13 @@ class Plane:
         return Stroke(tone, tuple(kept), mark)
 
     def column(self, x: float) -> int | None:
-        """Return the character column of an epoch; None if it is not in view."""
+        """Return the column, in characters, of a value on the lower axis; None if it is not in view."""
         if not self.x[0] <= x <= self.x[1]:
             return None
         return _nearest(x, self.x, self.columns * self.dots[0]) // self.dots[0]
 
     def at(self, column: float) -> float:
-        """Return the epoch in the middle of a character column; outside the plot, the one at the edge."""
+        """Return the epoch in the middle of a column of characters; outside the plot the epoch at the edge."""
         share = min(1.0, max(0.0, (column + 0.5) / self.columns))
         return self.x[0] + share * (self.x[1] - self.x[0])
 
@@ -215,9 +215,12 @@ def _nearest(value: float, limits: Span, count: int) -> int:
 def plane_of(
     x: Span, y: Span, size: tuple[int, int], marks: Marks, *, unit: str = "", log: bool = False
 ) -> tuple[Plane, PlotPicture]:
-    """Return the plane and the picture of its axes that fill `size` columns and rows, labels included.
+    """Return a plane, and a picture of its axes, that together with the labels fill `size` (columns, rows).
 
-    The last epoch's label says what is counted.
+    Args:
+        x, y: the ends of the axes; x in epochs.
+        unit: follows the numbers of the left axis.
+        log: whether the left axis is logarithmic; `y` then has logarithms to the base 10.
     """
     width, height = size
     rows = height - 2

@@ -9,30 +9,10 @@ from functools import cached_property
 from itertools import pairwise
 
 from mnist_tui.report.figures.drawing import SMALLEST_DRAWABLE, drawable
-from mnist_tui.tui.widgets.plots.axes import (
-    AXIS_COLUMNS,
-    EpochAxis,
-    Plane,
-    Point,
-    Span,
-    labels,
-    log_ticks,
-    plane_of,
-    ticks,
-)
+from mnist_tui.tui.widgets.plots.axes import AXIS_COLUMNS, EpochAxis, Plane, Span, Stretch, log_ticks, plane_of, ticks
 from mnist_tui.tui.widgets.plots.plot import EpochView, Plot, view_keys
 from mnist_tui.tui.widgets.plots.raster import Marks, PlotPicture, Row, Stroke, Tick, paint, ruled, side_by_side
-from mnist_tui.tui.widgets.plots.series import (
-    MEASURES,
-    Measure,
-    Metric,
-    Stretch,
-    Track,
-    line,
-    scaled,
-    track_of,
-    y_limits,
-)
+from mnist_tui.tui.widgets.plots.series import MEASURES, Measure, Metric, Track, line, scaled, track_of, y_limits
 from mnist_tui.wording import percent_plus_minus, shortened
 
 MOST_SERIES = 8
@@ -44,12 +24,12 @@ LEAST_COLUMNS = 20
 
 @dataclass(frozen=True)
 class OverlaidSeries:
-    """The series of one run, or the mean of a group of seeds.
+    """The values of one run over the epochs, or the mean of a group of seeds.
 
     Attributes:
-        label: what it is called in the legend.
-        points: epoch and value as in a run's history, rising; None is a gap.
-        deviation: of each point, if the series is a mean; a band is drawn that far on both sides.
+        label: its name in the legend.
+        points: epochs in rising order, each with a value as in a run's history; None is a gap.
+        deviation: the standard deviation of each point of a mean, which is drawn as a band; empty for a single run.
     """
 
     label: str
@@ -58,7 +38,7 @@ class OverlaidSeries:
 
     @cached_property
     def tracks(self) -> tuple[Track, ...]:
-        """Return the line, and the lower and the upper edge of the band if there is one."""
+        """Return the line and, for a mean, the lower and the upper edge of the band."""
         edges = [
             [
                 (x, None if y is None or deviation is None else y + side * deviation)
@@ -80,17 +60,17 @@ def overlay(
     log: bool = False,
     cursor: float | None = None,
 ) -> tuple[Plane, PlotPicture]:
-    """Draw up to MOST_SERIES series into one plot; bands lie behind all lines.
+    """Draw the first MOST_SERIES series into one plot; bands lie behind all lines.
 
     Args:
-        size: columns and rows, axes and labels included.
+        size: columns and rows, including axes and labels.
         span: the epochs in view.
     """
-
-    def reduced(track: Track) -> list[Stretch]:
-        return scaled(line(track, *span, size[0] - AXIS_COLUMNS), measure.factor, log)
-
-    curves = [[reduced(track) for track in one.tracks] for one in series[:MOST_SERIES]]
+    columns = size[0] - AXIS_COLUMNS
+    curves = [
+        [scaled(line(track, *span, columns), measure.factor, log) for track in one.tracks]
+        for one in series[:MOST_SERIES]
+    ]
     lines = [parts for parts, *_ in curves]
     bands = {at: (edges[0], edges[1]) for at, (_, *edges) in enumerate(curves) if edges}
     heights = [y for parts in lines for part in parts for _, y in part]
@@ -98,16 +78,16 @@ def overlay(
     edges = [y for band in bands.values() for edge in band for part in edge for _, y in part]
     heights += edges if log else [min(max(y, least), most) for y in edges]
     plane, axes = plane_of(span, y_limits(heights, measure.top, log), size, marks, unit=measure.unit, log=log)
-    strokes = [_band(plane, low, high, f"run{at}") for at, (low, high) in bands.items()]
+    strokes = [_band_between(plane, low, high, f"run{at}") for at, (low, high) in bands.items()]
     strokes += [plane.stroke(f"run{at}", part) for at, parts in enumerate(lines) for part in parts]
-    strokes += [_spaced(plane, parts, at, marks) for at, parts in enumerate(lines)]
+    strokes += [_marks_of(plane, parts, at, marks) for at, parts in enumerate(lines)]
     column = None if cursor is None else plane.column(cursor)
     return plane, replace(axes, strokes=tuple(stroke for stroke in strokes if stroke.dots), cursor=column)
 
 
-def _spaced(plane: Plane, parts: Sequence[Stretch], at: int, marks: Marks) -> Stroke:
-    """Return a run's marks: every few columns, not where another run has one, and always at the last point."""
-    kept: list[Point] = []
+def _marks_of(plane: Plane, parts: Sequence[Stretch], at: int, marks: Marks) -> Stroke:
+    """Return a run's marks: one every MARK_EVERY columns, each run's in other columns, and one at its last point."""
+    kept = [part[-1] for part in parts[-1:]]
     for part in parts:
         wanted = -1
         for point in part:
@@ -115,20 +95,17 @@ def _spaced(plane: Plane, parts: Sequence[Stretch], at: int, marks: Marks) -> St
             if column // MARK_EVERY > wanted and column % MARK_EVERY >= at * MARK_EVERY // MOST_SERIES:
                 kept.append(point)
                 wanted = column // MARK_EVERY
-    last = [part[-1] for part in parts[-1:]]
-    return plane.stroke(f"run{at}", [*kept, *last], marks.runs[at])
+    return plane.stroke(f"run{at}", kept, marks.runs[at])
 
 
-def _band(plane: Plane, low: Sequence[Stretch], high: Sequence[Stretch], tone: str) -> Stroke:
-    """Return the lowest and the highest dot of a band in each character column."""
-    below, above = _heights(plane, low), _heights(plane, high)
+def _band_between(plane: Plane, low: Sequence[Stretch], high: Sequence[Stretch], tone: str) -> Stroke:
+    below, above = _heights_by_column(plane, low), _heights_by_column(plane, high)
     ends = ((column * plane.dots[0], (below.get(column, -1), above[column])) for column in sorted(above))
     return Stroke(tone, tuple((x, y) for x, heights in ends for y in heights), band=True)
 
 
-def _heights(plane: Plane, parts: Sequence[Stretch]) -> dict[int, int]:
-    """Return the dot row of a line in each character column that it crosses."""
-    found: dict[int, int] = {}
+def _heights_by_column(plane: Plane, parts: Sequence[Stretch]) -> dict[int, int]:
+    heights: dict[int, int] = {}
     for part in parts:
         for (x0, y0), (x1, y1) in pairwise(part):
             first, last = plane.column(x0), plane.column(x1)
@@ -136,16 +113,12 @@ def _heights(plane: Plane, parts: Sequence[Stretch]) -> dict[int, int]:
                 continue
             for column in range(first, last + 1):
                 share = (column - first) / (last - first) if last > first else 0.0
-                found[column] = plane.dot(x0, y0 + share * (y1 - y0))[1]
-    return found
+                heights[column] = plane.dot(x0, y0 + share * (y1 - y0))[1]
+    return heights
 
 
 class OverlaidCurves(Plot, EpochView):
-    """Show one measure of several runs over the epochs.
-
-    Attributes:
-        metric: what is drawn, of the validation.
-    """
+    """Show one validation measure of several runs over the epochs."""
 
     HELP = """
     **Runs laid over each other.** Each run has a mark and a colour; the legend below names them with the newest value.
@@ -163,14 +136,18 @@ class OverlaidCurves(Plot, EpochView):
         self.metric: Metric = metric
 
     def show(self, series: Sequence[OverlaidSeries], cursor: float | None = None) -> None:
-        """Draw the first MOST_SERIES of these series; the cursor is the epoch at which all are read."""
+        """Draw the first MOST_SERIES of these series.
+
+        Args:
+            cursor: the epoch whose values the legend shows; None for the newest value of each series.
+        """
         if (tuple(series), cursor) != (self._series, self._cursor):
             self._series, self._cursor = tuple(series), cursor
             self.draw()
 
     @property
     def axis(self) -> EpochAxis:
-        """Return an axis as long as the longest series."""
+        """Return an axis that ends with the longest series."""
         end = max((one.points[-1][0] for one in self._series[:MOST_SERIES] if one.points), default=1.0)
         return EpochAxis(max(1.0, end), max(1.0, end))
 
@@ -186,7 +163,7 @@ class OverlaidCurves(Plot, EpochView):
         log = self.logarithmic and measure.log
         title = f"validation {measure.title}{' (logarithmic)' if log else ''}"
         heading = ruled((("title", title), ("muted", at + _most_drawn(len(self._series)))), width, marks)
-        entries = ((number, one.label, self._figures(one)) for number, one in enumerate(shown))
+        entries = ((number, one.label, self._value_at_cursor_or_end(one)) for number, one in enumerate(shown))
         legend = _legend(entries, marks, width)[: max(0, (height - 1) // 3)]
         rows = height - 1 - len(legend)
         if not any(one.points for one in shown):
@@ -197,8 +174,7 @@ class OverlaidCurves(Plot, EpochView):
         self.plane, picture = overlay(shown, (width, rows), marks, measure, span=view, log=log, cursor=self._cursor)
         return [heading, *self.paint(picture), *legend]
 
-    def _figures(self, one: OverlaidSeries) -> str:
-        """Return the value at the cursor, or the last one, with its deviation."""
+    def _value_at_cursor_or_end(self, one: OverlaidSeries) -> str:
         written = MEASURES[self.metric].written
         points = zip(one.points, one.deviation or (None,) * len(one.points), strict=True)
         for (x, value), deviation in reversed(list(points)):
@@ -208,7 +184,6 @@ class OverlaidCurves(Plot, EpochView):
 
 
 def _legend(entries: Iterable[tuple[int, str, str]], marks: Marks, width: int) -> list[Row]:
-    """Return lines with the mark of each entry's number, its label, cut if need be, and its figures."""
     return side_by_side(
         [
             ((f"run{number}", marks.runs[number]), ("text", f" {shortened(label, width - 3 - len(figures))} {figures}"))
@@ -226,16 +201,17 @@ LOG_FROM = 5.0
 """The axis is logarithmic if the largest value is at least this many times the smallest."""
 LEAST_POINT_COLUMNS = 24
 LABEL_ROOM = 10
+"""Columns between two labels of numbers of parameters."""
 
 
 @dataclass(frozen=True)
 class ScatterPoint:
-    """One point of a scatter plot.
+    """A run, or the mean of a group of seeds, in a scatter plot.
 
     Attributes:
-        series: number of its mark and colour; those beyond the marks get a dot.
-        x, y: parameters, and an accuracy from 0 to 1.
-        deviation: of y, for a mean.
+        series: the number of its mark and colour; from MOST_SERIES on it is drawn as a grey dot.
+        x, y: its number of parameters, and its accuracy from 0 to 1.
+        deviation: the standard deviation of a mean.
     """
 
     series: int
@@ -254,7 +230,7 @@ def drawable_points(points: Sequence[ScatterPoint]) -> list[ScatterPoint]:
 
 
 def scatter(points: Sequence[ScatterPoint], size: tuple[int, int], marks: Marks) -> PlotPicture:
-    """Draw the points with axes; `size` is in columns and rows."""
+    """Draw the points with their axes into a plot of `size` (columns, rows)."""
     least = min(point.x for point in points)
     log = least > 0 and max(point.x for point in points) >= LOG_FROM * least
     placed = [
@@ -262,7 +238,7 @@ def scatter(points: Sequence[ScatterPoint], size: tuple[int, int], marks: Marks)
         for point in points
     ]
     ends = [end for _, _, y, deviation in placed for end in (y - deviation, y + deviation)]
-    plane, y_ticks = _percent_plane(limits_around([x for _, x, _, _ in placed]), ends, size, marks)
+    plane, axes = plane_of(limits_around([x for _, x, *_ in placed]), limits_around(ends), size, marks, unit=" %")
     tones = [f"run{series}" if series < MOST_SERIES else "muted" for series, *_ in placed]
     strokes = [
         plane.stroke(tone, [(x, y - deviation), (x, y + deviation)])
@@ -274,38 +250,21 @@ def scatter(points: Sequence[ScatterPoint], size: tuple[int, int], marks: Marks)
         for tone, (series, x, y, _) in zip(tones, placed, strict=True)
     ]
     values = (log_ticks if log else ticks)(plane.x, max(2, plane.columns // LABEL_ROOM))
-    x_ticks = tuple(
-        (at_row(math.log10(value) if log else value, plane.x, plane.columns), _short(value)) for value in values
-    )
-    return PlotPicture(plane.columns, plane.rows, x_ticks, y_ticks, tuple(strokes))
-
-
-def _percent_plane(
-    x_limits: Span, heights: Sequence[float], size: tuple[int, int], marks: Marks
-) -> tuple[Plane, tuple[Tick, ...]]:
-    """Return the plane that fills `size` columns and rows, axes included, and the ticks of its axis in percent."""
-    y_limits, rows = limits_around(heights), size[1] - 2
-    values = ticks(y_limits, max(2, rows // 3))
-    texts = labels(values, " %")
-    plane = Plane(x_limits, y_limits, size[0] - 1 - max(map(len, texts)), rows, marks.size)
-    return plane, tuple((at_row(value, y_limits, rows), text) for value, text in zip(values, texts, strict=True))
+    columns = ((plane.column(math.log10(value) if log else value), _short(value)) for value in values)
+    x_ticks = tuple((column, text) for column, text in columns if column is not None)
+    return replace(axes, x_ticks=x_ticks, strokes=tuple(strokes))
 
 
 def limits_around(values: Sequence[float]) -> Span:
-    """Return the ends of an axis, a little outside the values."""
+    """Return the ends of an axis that reaches a little beyond the values."""
     low, high = min(values), max(values)
     near = high - low <= max(1e-9 * max(abs(low), abs(high)), SMALLEST_DRAWABLE)
     margin = (0.05 * abs(high) or 0.5) if near else 0.08 * (high - low)
     return low - margin, high + margin
 
 
-def at_row(value: float, limits: Span, count: int) -> int:
-    """Return the character, of `count` between the limits, at which a value lies."""
-    return round((count - 1) * (value - limits[0]) / (limits[1] - limits[0]))
-
-
 def _short(value: float) -> str:
-    """Return ``198.8k`` for 198,760."""
+    """Return a number with four digits, such as ``198.8k`` for 198,760."""
     for unit, size in (("M", 1e6), ("k", 1e3)):
         if value >= size:
             return f"{value / size:.4g}{unit}"
@@ -313,7 +272,7 @@ def _short(value: float) -> str:
 
 
 class Scatter(Plot):
-    """Show test accuracy against the number of parameters."""
+    """Show the test accuracies of runs against their numbers of parameters."""
 
     HELP = """
     **Accuracy against size.** Each run is a mark at its number of parameters and its accuracy on the test set; the mark
@@ -322,7 +281,6 @@ class Scatter(Plot):
     _points: tuple[ScatterPoint, ...] = ()
 
     def show(self, points: Sequence[ScatterPoint]) -> None:
-        """Draw these points."""
         drawn = tuple(drawable_points(points))
         if drawn != self._points:
             self._points = drawn
@@ -346,13 +304,13 @@ SIDE_BY_SIDE = 0.6
 
 @dataclass(frozen=True)
 class SeedScores:
-    """The scores of a group of seeds.
+    """The test accuracies (0 to 1) of a group of runs that differ only in their seed.
 
     Attributes:
-        series: number of its mark and colour.
-        label: what it is called in the legend.
-        points: seed and test accuracy (0 to 1) of each run that counts, by seed.
-        deviation: of the sample; None for one seed.
+        series: the number of its mark and colour.
+        label: its name in the legend.
+        points: seed and test accuracy of each run, in the order of the seeds.
+        deviation: the standard deviation of the sample; None for one seed.
     """
 
     series: int
@@ -373,19 +331,19 @@ def drawable_groups(groups: Sequence[SeedScores]) -> list[SeedScores]:
 
 
 def by_seed(groups: Sequence[SeedScores], size: tuple[int, int], marks: Marks) -> PlotPicture:
-    """Draw up to MOST_SERIES groups over all their seeds; `size` is in columns and rows, axes included."""
+    """Draw the first MOST_SERIES groups, seed by seed, into a plot of `size` (columns, rows)."""
     groups = groups[:MOST_SERIES]
     places = {seed: at for at, seed in enumerate(sorted({seed for group in groups for seed, _ in group.points}))}
     ends = [group.mean + side * (group.deviation or 0.0) for group in groups for side in (-1, 1)]
     heights = [100 * y for y in (*ends, *(y for group in groups for _, y in group.points))]
-    plane, y_ticks = _percent_plane((-0.5, len(places) - 0.5), heights, size, marks)
+    plane, axes = plane_of((-0.5, len(places) - 0.5), limits_around(heights), size, marks, unit=" %")
     strokes = [_mean_band(plane, group) for group in groups if group.deviation]
     strokes += [plane.stroke(f"run{group.series}", [(x, 100 * group.mean) for x in plane.x]) for group in groups]
     for at, group in enumerate(groups):
         aside = SIDE_BY_SIDE * ((at + 0.5) / len(groups) - 0.5)
         points = [(places[seed] + aside, 100 * accuracy) for seed, accuracy in group.points]
         strokes.append(plane.stroke(f"run{group.series}", points, marks.runs[group.series]))
-    return PlotPicture(plane.columns, plane.rows, _seed_ticks(plane, places), y_ticks, tuple(strokes))
+    return replace(axes, x_ticks=_seed_labels_that_fit(plane, places), strokes=tuple(strokes))
 
 
 def _mean_band(plane: Plane, group: SeedScores) -> Stroke:
@@ -394,15 +352,14 @@ def _mean_band(plane: Plane, group: SeedScores) -> Stroke:
     return Stroke(f"run{group.series}", dots, band=True)
 
 
-def _seed_ticks(plane: Plane, places: dict[int, int]) -> tuple[Tick, ...]:
-    """Return as many seeds as there is room for, always with the last one."""
+def _seed_labels_that_fit(plane: Plane, places: dict[int, int]) -> tuple[Tick, ...]:
     every = -(-len(places) * SEED_ROOM // max(1, plane.columns))
     shown = [(seed, at) for seed, at in places.items() if (len(places) - 1 - at) % every == 0]
     return tuple((column, str(seed)) for seed, at in shown if (column := plane.column(at)) is not None)
 
 
 class SeedPlot(Plot):
-    """Show the test accuracies of groups of seeds."""
+    """Show the test accuracies of groups of runs, seed by seed."""
 
     HELP = """
     **Accuracy by seed.** Each mark is one run on the test set; groups that are compared stand side by side at each
@@ -411,7 +368,6 @@ class SeedPlot(Plot):
     _groups: tuple[SeedScores, ...] = ()
 
     def show(self, groups: Sequence[SeedScores]) -> None:
-        """Draw these groups."""
         drawn = tuple(drawable_groups(groups))
         if drawn != self._groups:
             self._groups = drawn

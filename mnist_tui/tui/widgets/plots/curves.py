@@ -1,4 +1,4 @@
-"""The curves of one run over its epochs: loss, accuracy, learning rate and speed, with their legend and their keys."""
+"""The curves of one run over its epochs (loss, accuracy, learning rate, images per second) with legend and keys."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Legend:
 
     Attributes:
         cursor: the selected epoch; None for the newest.
-        span: the epochs in view, in words; empty for all.
+        span: a text about the epochs in view; empty for all epochs.
     """
 
     run: RunState
@@ -50,7 +50,7 @@ class Legend:
 
     @property
     def row(self) -> EpochRow | None:
-        """Return the epoch whose values are shown."""
+        """Return the epoch whose values are shown: the selected one, else the newest; None if it has not ended."""
         rows = self.run.history
         if self.cursor is None:
             return rows[-1] if rows else None
@@ -58,7 +58,7 @@ class Legend:
         return rows[at] if at < len(rows) and rows[at].epoch == self.cursor else None
 
     def heading(self, width: int) -> Row:
-        """Return one line: the measure, and each series with its mark and its value at the selected epoch."""
+        """Return the line above a curve: the measure, and each series with its mark and its value at the epoch."""
         for names, short in ((LONG, False), (SHORT, False), (SHORT, True)):
             words = self._heading(names, short=short)
             if row_length(words) <= width - (0 if short else 4):
@@ -84,20 +84,18 @@ class Legend:
         for series, name, mark, field in self._series(names):
             value = self.measure.written(getattr(row, field), short)
             parts.append((series, f"{gap}{mark[:1] if short else mark}"))
-            parts.append(("text", f"{_spaced(name)} {value}"))
+            parts.append(("text", f"{name} {value}"))
         return tuple(parts)
 
     def _series(self, names: Sequence[str]) -> list[tuple[str, str, str, str]]:
-        """Return colour, label, marker and field of each series that has values; a single one has no label."""
-        fields = self.measure.fields
-        if len(fields) == 1:
-            return [("training", "", self.marks.line, fields[0])]
-        marks = (self.marks.line, self.marks.validation, self.marks.plain)
-        series = zip(("training", "validation", "plain"), names, marks, fields, strict=True)
+        """Return tone, name (after a space), mark and field of each series with values; a single one has no name."""
+        fields, marks = self.measure.fields, (self.marks.line, self.marks.validation, self.marks.plain)
+        spaced = [f" {name}" if name and len(fields) > 1 else "" for name in names]
+        series = zip(("training", "validation", "plain"), spaced, marks, fields, strict=False)
         return [entry for entry in series if entry[0] != "plain" or self.history.tracks[entry[3]].xs]
 
     def caption(self, width: int) -> Row:
-        """Return one line: the view, best epoch, early stopping, smallest and largest values, as far as they fit."""
+        """Return the line below a curve: the view, best epoch, early stopping, extreme values, if they fit."""
         best, newest = self.history.tracks["val_loss"].lowest, self.run.history[-1:]
         parts: list[Row] = [(("muted", self.span),)] if self.span else []
         if best is not None:
@@ -108,13 +106,13 @@ class Legend:
             now: Row = (("muted", "now"),)
             for tone, name, mark, field in self._series(SHORT):
                 value = self.measure.written(getattr(newest[0], field), True)
-                now = (*now, (tone, f" {mark[:1]}"), ("muted", f"{_spaced(name)} {value}"))
+                now = (*now, (tone, f" {mark[:1]}"), ("muted", f"{name} {value}"))
             parts.append(now)
         for tone, name, mark, field in self._series(SHORT):
             track = self.history.tracks[field]
             if track.lowest is not None:
                 low, high = (self.measure.written(value, True) for value in (track.lowest[1], track.highest))
-                parts.append(((tone, mark[:1]), ("muted", f"{_spaced(name)} min {low} max {high}")))
+                parts.append(((tone, mark[:1]), ("muted", f"{name} min {low} max {high}")))
         return fitting_parts(parts, width, f" {self.marks.dot} ")
 
     @property
@@ -124,15 +122,11 @@ class Legend:
         return self.run.history[-1].epoch if early and self.run.history else None
 
 
-def _spaced(name: str) -> str:
-    return f" {name}" if name else ""
-
-
 RUNNING_SECONDS = 1.0
 """Seconds between two redraws if only the running mean has changed."""
 CAPTION_ROWS = 9
-LEAST_ROWS = 5
-LEAST_COLUMNS = 16
+"""Rows of the widget from which there is a caption."""
+LEAST_COLUMNS, LEAST_ROWS = 16, 5
 
 CURVE_HELP = """
     **A curve over the epochs.** One line is training, measured while the weights change and dropout is on, averaged
@@ -151,13 +145,15 @@ CURVE_HELP = """
 
 def curve_strokes(curves: Curves, plane: Plane, marks: Marks) -> tuple[Stroke, ...]:
     """Return the strokes of the curves, from back to front."""
-    strokes = [plane.stroke("running", curves.running, marks.running)]
-    strokes += [plane.stroke("training", part) for part in curves.training]
-    strokes += [plane.stroke("average", part) for part in curves.average]
-    strokes.append(plane.stroke("plain", curves.plain, marks.plain))
     mark = marks.validation if marks.size == (1, 1) else ""  # whole characters would look like the training's
-    strokes += [plane.stroke("validation", part, mark) for part in curves.validation]
-    strokes.append(plane.stroke("validation", curves.highlights, marks.validation))
+    strokes = (
+        plane.stroke("running", curves.running, marks.running),
+        *(plane.stroke("training", part) for part in curves.training),
+        *(plane.stroke("average", part) for part in curves.average),
+        plane.stroke("plain", curves.plain, marks.plain),
+        *(plane.stroke("validation", part, mark) for part in curves.validation),
+        plane.stroke("validation", curves.highlights, marks.validation),
+    )
     return tuple(stroke for stroke in strokes if stroke.dots)
 
 
@@ -166,13 +162,11 @@ class Curve(Plot):
 
     Attributes:
         window: the epochs in view.
-        logarithmic: whether the axis is logarithmic, where the measure has such an axis.
+        logarithmic: whether the axis is logarithmic, if the measure can have such an axis.
     """
 
     HELP = CURVE_HELP
-    DEFAULT_CSS = """
-    Curve.-other { display: none; }
-    """
+    DEFAULT_CSS = "Curve.-other { display: none; }"
 
     window = EpochWindow()
     logarithmic = False
@@ -188,10 +182,10 @@ class Curve(Plot):
         self._history = History(metric)
 
     def show(self, run: RunState, cursor: int | None = None) -> None:
-        """Draw the run as it is now; nothing is drawn if this curve has not changed.
+        """Draw the run as it is now, unless this curve has not changed.
 
         Args:
-            cursor: the selected epoch; None for the newest, without a line.
+            cursor: the selected epoch, where a vertical line is drawn; None for the newest, without a line.
         """
         before, self._run = self._run, run
         first, self._read = not self._read, True
@@ -211,7 +205,7 @@ class Curve(Plot):
         super().draw()
 
     def _draw_running(self) -> None:
-        """Draw at once, or one second after the last time."""
+        """Draw now if the last drawing is RUNNING_SECONDS old, else at that time."""
         wait = self._drawn + RUNNING_SECONDS - time.monotonic()
         if wait <= 0 or self.painted is None:
             self.draw()
@@ -245,7 +239,6 @@ class Curve(Plot):
         return [heading, *self._plotted(curves, (width, rows), legend.stopped), *captions]
 
     def _plotted(self, curves: Curves, size: tuple[int, int], stopped: int | None) -> list[Row]:
-        """Return the lines of the plot and its axes."""
         measure, marks, log = MEASURES[self.metric], self.marks, self._logarithmic
         plane, axes = plane_of(curves.x_limits, curves.y_limits, size, marks, unit=measure.unit, log=log)
         best = self._history.tracks["val_loss"].lowest
@@ -287,15 +280,13 @@ CURVE_KEYS = [
     *view_keys("curves", "plot"),
     bind("curves.other", "u", "plot('other')", "Other curves", "Learning rate and speed, and back", hidden=True),
 ]
-"""Key bindings for a screen, whose `action_plot` passes them on to `CurvePlots.action_view`."""
+"""Key bindings for a screen, whose `action_plot` must call `CurvePlots.action_view`."""
 
 
 class CurvePlots(Vertical, EpochView):
-    """Show the curves of a run, two at a time, all in the same view."""
+    """Show two curves of a run at a time, with the same epochs in view."""
 
-    DEFAULT_CSS = """
-    CurvePlots { width: 1fr; height: 1fr; }
-    """
+    DEFAULT_CSS = "CurvePlots { width: 1fr; height: 1fr; }"
 
     _shown = 0
     _run = RunState()
@@ -309,7 +300,7 @@ class CurvePlots(Vertical, EpochView):
                 yield curve
 
     def show(self, run: RunState, cursor: int | None = None) -> None:
-        """Draw the run; if the cursor leaves the view, the view moves with it."""
+        """Draw the run; the view moves if the cursor has left it."""
         moved, self._run, self._cursor = cursor != self._cursor, run, cursor
         if moved:
             self.look_at(self.window.following() if cursor is None else self.window.showing(cursor, self.axis))
@@ -318,7 +309,7 @@ class CurvePlots(Vertical, EpochView):
 
     @property
     def curves(self) -> list[Curve]:
-        """Return the curves that are shown."""
+        """Return the curves that are visible."""
         return [curve for curve in self.query(Curve) if not curve.has_class("-other")]
 
     @property

@@ -1,25 +1,20 @@
-"""The widget that all plots extend: it redraws only what looks different, and turns mouse events into messages."""
+"""The widget that all plots extend, with the keys and the mouse events that zoom and pan."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from rich.segment import Segment
-from textual import events, getters
+from textual import events
 from textual.binding import Binding
-from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.plots.axes import EpochAxis, EpochWindow, Plane
-from mnist_tui.tui.widgets.plots.raster import MARKS, Marks, PlotPicture, Row, changed, paint
-
-if TYPE_CHECKING:
-    from mnist_tui.tui.bench import Bench
+from mnist_tui.tui.widgets.plots.raster import MARKS, Marks, PlotPicture, Row, paint
+from mnist_tui.tui.widgets.text import DrawnWidget
 
 TONES = {
     "title": "$foreground; text-style: bold",
@@ -44,20 +39,24 @@ TONES = {
     "run7": "$foreground-muted",
 }
 WHEEL = 1 / 1.25
+"""Width of a view after a step of the wheel that zooms in, as a share of the width before."""
 PAN = 0.15
+"""The share of its width by which a view moves."""
 
 
-class Plot(Widget):
-    """Show lines of characters with tones; a subclass makes them in `lines`."""
+class Plot(DrawnWidget):
+    """A widget that shows lines of characters with tones; a subclass makes them in `lines`.
+
+    Attributes:
+        plane: the area inside the axes, if a person can point at epochs there.
+        margin: columns left of that area.
+        painted: the picture that was painted last, with the marks used and its lines.
+    """
 
     COMPONENT_CLASSES = {f"plot--{tone}" for tone in TONES}
     DEFAULT_CSS = "Plot { width: 1fr; height: 1fr; }\n" + "\n".join(
         f"Plot > .plot--{tone} {{ color: {color}; }}" for tone, color in TONES.items()
     )
-    ALLOW_SELECT = False
-
-    if TYPE_CHECKING:
-        app = getters.app(Bench)
 
     @dataclass
     class EpochPointed(Message):
@@ -66,18 +65,15 @@ class Plot(Widget):
         epoch: int
 
     @dataclass
-    class ViewWanted(Message):
+    class ViewChange(Message):
         """Posted when the mouse zooms or pans, with the function that makes the new view out of the present one."""
 
         change: Callable[[EpochWindow, EpochAxis], EpochWindow]
 
     plane: Plane | None = None
     margin = 0
-    redraws = 0
     painted: tuple[PlotPicture, Marks, list[Row]] | None = None
-    _lines: Sequence[Row] = ()
     _held: int | None = None
-    _seen = True
 
     @property
     def marks(self) -> Marks:
@@ -89,52 +85,29 @@ class Plot(Widget):
         """Return the lines as they should be now, and set `plane` if a person can point at epochs."""
         raise NotImplementedError
 
+    def strips(self) -> list[Strip]:
+        styles = {tone: self.get_component_rich_style(f"plot--{tone}") for tone in TONES}
+        return [
+            Strip([Segment(text, styles[tone]) for tone, text in row]).adjust_cell_length(
+                self.size.width, styles["text"]
+            )
+            for row in self.lines()
+        ]
+
     def paint(self, picture: PlotPicture) -> list[Row]:
-        """Return the lines of a picture; they are painted again only if they look different."""
+        """Return the lines of a picture; those of the picture before are returned if it looks the same."""
         self.margin, marks = picture.margin, self.marks
         if self.painted is None or self.painted[:2] != (picture, marks):
             self.painted = (picture, marks, paint(picture, marks))
         return self.painted[2]
 
-    def draw(self) -> None:
-        """Draw the plot, and ask the terminal only for the characters that have changed."""
-        if not self._seen or self.size.area == 0:
-            return
-        self.redraws += 1
-        before, self._lines = self._lines, self.lines()
-        regions = [
-            Region(span[0], y, span[1] - span[0], 1)
-            for y, (old, new) in enumerate(zip(before, self._lines, strict=False))
-            if (span := changed(old, new)) is not None
-        ]
-        if len(before) != len(self._lines):
-            self.refresh()
-        elif regions:
-            self.refresh(*regions)
-
-    def render_line(self, y: int) -> Strip:
-        width = self.size.width
-        row = self._lines[y] if y < len(self._lines) else ()
-        segments = [Segment(text, self.get_component_rich_style(f"plot--{tone}")) for tone, text in row]
-        return Strip(segments).adjust_cell_length(width, self.get_component_rich_style("plot--text"))
-
-    def on_resize(self) -> None:
-        self.draw()
-
-    def on_show(self) -> None:
-        self._seen = True
-        self.draw()
-
-    def on_hide(self) -> None:
-        self._seen = False
-
-    def _epoch(self, event: events.MouseEvent) -> float | None:
+    def _epoch_under(self, event: events.MouseEvent) -> float | None:
         if self.plane is None:
             return None
         return self.plane.at(event.get_content_offset_capture(self).x - self.margin)
 
     def _point(self, event: events.MouseEvent) -> None:
-        epoch = self._epoch(event)
+        epoch = self._epoch_under(event)
         if epoch is not None:
             self.post_message(self.EpochPointed(max(1, round(epoch))))
 
@@ -149,7 +122,7 @@ class Plot(Widget):
         self.release_mouse()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Move the cursor with the left button, and the view with any other."""
+        """Move the epoch cursor with the left button, and the view with any other."""
         if self._held == 1 and not event.shift:
             self._point(event)
         elif self._held is not None and event.delta_x and self.plane is not None:
@@ -157,7 +130,7 @@ class Plot(Widget):
 
     def on_click(self, event: events.Click) -> None:
         if event.chain == 2:
-            self.post_message(self.ViewWanted(lambda window, axis: EpochWindow()))
+            self.post_message(self.ViewChange(lambda window, axis: EpochWindow()))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         self._wheel(event, WHEEL, -PAN)
@@ -175,23 +148,23 @@ class Plot(Widget):
 
     def _wheel(self, event: events.MouseEvent, factor: float, share: float) -> None:
         event.stop()
-        at = self._epoch(event)
+        at = self._epoch_under(event)
         if event.shift:
             self._pan(share)
         elif at is not None:
-            self.post_message(self.ViewWanted(lambda window, axis: window.zoomed(factor, at, axis)))
+            self.post_message(self.ViewChange(lambda window, axis: window.zoomed(factor, at, axis)))
 
     def _pan(self, share: float) -> None:
-        self.post_message(self.ViewWanted(lambda window, axis: window.panned(share, axis)))
+        self.post_message(self.ViewChange(lambda window, axis: window.panned(share, axis)))
 
 
 def view_keys(section: str, action: str, shown: Sequence[str] = ()) -> list[Binding]:
     """Return the keys that zoom, pan and scale curves.
 
     Args:
-        section: begins the ids of the keys.
-        action: is called with what an `EpochView` does.
-        shown: those in the footer.
+        section: the first part of the bindings' ids.
+        action: the action of the screen that calls `EpochView.action_view`.
+        shown: the names (``in``, ``out``, ``left``, …) of the keys that the footer shows.
     """
     return [
         bind(f"{section}.{what}", key, f"{action}('{what}')", name, tooltip, hidden=what not in shown)
@@ -199,12 +172,7 @@ def view_keys(section: str, action: str, shown: Sequence[str] = ()) -> list[Bind
             ("plus,equals_sign", "in", "Zoom in", "Fewer epochs in the curves, in more detail"),
             ("minus", "out", "Zoom out", "More epochs in the curves"),
             ("left_square_bracket", "left", "Pan left", "Earlier epochs in the curves"),
-            (
-                "right_square_bracket",
-                "right",
-                "Pan right",
-                "Later epochs in the curves; at the newest one the view follows the training",
-            ),
+            ("right_square_bracket", "right", "Pan right", "Later epochs; at the newest the view follows training"),
             ("0", "all", "All epochs", "All epochs in the curves again"),
             ("l", "log", "Log scale", "Logarithmic axis for loss and learning rate"),
         )
@@ -233,11 +201,11 @@ class EpochView:
 
     @property
     def anchors(self) -> Sequence[float]:
-        """Return epochs of which the first one in view stays in place when a key zooms; else it is the middle."""
+        """Return epochs of which the first one in view stays in place when a key zooms; else the middle stays."""
         raise NotImplementedError
 
     def action_view(self, what: str) -> None:
-        """Zoom in or out, go left or right, show all epochs, or change to and from a logarithmic axis (log)."""
+        """Change the view: ``in``, ``out``, ``left``, ``right``, ``all``, or ``log`` (logarithmic axis and back)."""
         match what:
             case "in" | "out":
                 start, end = self.window.limits(self.axis)
@@ -257,6 +225,6 @@ class EpochView:
             self.window = window
             self.draw()
 
-    def on_plot_view_wanted(self, message: Plot.ViewWanted) -> None:
+    def on_plot_view_change(self, message: Plot.ViewChange) -> None:
         message.stop()
         self.look_at(message.change(self.window, self.axis))

@@ -1,4 +1,4 @@
-"""Draw a picture of strokes and axes as lines of characters. Every plot is painted here. No terminal.
+"""Paint strokes and axes as lines of characters with tones; no terminal is needed.
 
 plotext builds the axes with ticks and labels, once for each set of ticks, because a build costs about a millisecond.
 The curves, which change with every epoch, are drawn into that frame here.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import count, groupby, pairwise, zip_longest
+from itertools import groupby, pairwise
 from typing import Any
 
 import plotext as untyped_plotext
@@ -25,17 +25,17 @@ BOX_TO_ASCII = str.maketrans("│─┤├┬┴┼└┘┌┐", "|-+++++++++")
 
 @dataclass(frozen=True)
 class Marks:
-    """The characters of one glyph setting.
+    """The characters of a glyph set.
 
     Attributes:
-        bits: of the dots in a character, by column from the left and row from the top; lines are drawn dot by dot.
-        line: how a line looks, for legends.
-        validation, plain, running: of the series whose points are marked.
-        cursor, best, stopped: of the selected epoch, the best one, and the one at which early stopping ended the run.
-        rule: what a heading's line is made of.
-        dot: between two parts of a caption.
-        band: fills the band around a mean; empty if it is shaded dot by dot.
-        runs: one for each of the runs laid over each other.
+        bits: the bit of each dot of a character, by column from the left and row from the top.
+        line: a sample of a line, for legends.
+        validation, plain, running: marks of points: validation, training without dropout, running means.
+        cursor, best, stopped: marks of the selected epoch, the best epoch and the last one before early stopping.
+        rule: fills the rest of a heading.
+        dot: separates the parts of a caption.
+        band: fills the band around a mean; empty if the band is shaded dot by dot.
+        runs: marks of runs that are drawn into the same plot.
     """
 
     bits: tuple[tuple[int, ...], ...]
@@ -53,11 +53,11 @@ class Marks:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Return the columns and rows of dots in a character."""
+        """Return the numbers of columns and rows of dots in a character."""
         return len(self.bits), len(self.bits[0])
 
     def character(self, bits: int) -> str:
-        """Return the character with these dots."""
+        """Return the character that has the dots whose bits are set."""
         if len(self.bits[0]) == 4:
             return chr(BRAILLE + bits)
         return QUADRANTS[bits] if len(self.bits) == 2 else self.line[0]
@@ -73,23 +73,21 @@ MARKS: dict[Glyphs, Marks] = {
 
 Dot = tuple[int, int]
 Row = tuple[tuple[str, str], ...]
-"""A line of characters: stretches of one tone, as tone and text."""
+"""A line of characters: pairs of a tone and a text in it."""
 Tick = tuple[int, str]
-FRAMES = 64
-"""Axes that are kept."""
 plotext: Any = untyped_plotext
 
 
 @dataclass(frozen=True)
 class Stroke:
-    """One thing to draw: a line, separate marks, or a band.
+    """A line, separate marks, or a band.
 
     Attributes:
-        tone: names its colour.
-        dots: column from the left and row from the bottom, in dots of the mark set.
-        mark: the character for each point; empty where the points are joined by a line.
-        band: whether it shades what lies between each two of its dots, the lower and the upper end of a column of
-            characters, behind the line of its own tone.
+        tone: the name of its colour.
+        dots: column from the left and row from the bottom, counted in dots.
+        mark: the character for each point; empty if the points are joined by a line.
+        band: whether each two dots are the lower and the upper end of a shaded column of characters; lines of the same
+            tone are drawn over it.
     """
 
     tone: str
@@ -103,11 +101,11 @@ class PlotPicture:
     """The visible content of a plot; two equal pictures look the same.
 
     Attributes:
-        columns, rows: characters inside the axes.
+        columns, rows: the size inside the axes, in characters.
         x_ticks, y_ticks: position in characters from the left or the bottom, and label.
-        strokes: in the order in which they are drawn; the last one is seen.
-        cursor: the character column of a vertical line.
-        flags: characters on the epoch axis: column, mark, tone.
+        strokes: the strokes in the order of drawing; later ones cover earlier ones.
+        cursor: the column of a vertical line, in characters.
+        flags: column, character and tone of each mark on the epoch axis.
     """
 
     columns: int
@@ -120,12 +118,12 @@ class PlotPicture:
 
     @property
     def margin(self) -> int:
-        """Return the characters left of the plot: labels and axis."""
+        """Return the number of columns left of the plot, for labels and axis."""
         return max((len(label) for _, label in self.y_ticks), default=0) + 1
 
 
 def paint(picture: PlotPicture, marks: Marks) -> list[Row]:
-    """Return the lines of a plot from the top: `picture.rows`, the axis, its labels."""
+    """Return the lines of a plot from the top: its rows, the epoch axis, and the labels of that axis."""
     frame = _frame(picture.columns, picture.rows, picture.x_ticks, picture.y_ticks)
     if marks.rule == "-":
         frame = tuple(line.translate(BOX_TO_ASCII) for line in frame)
@@ -141,20 +139,19 @@ def paint(picture: PlotPicture, marks: Marks) -> list[Row]:
     return canvas.lines()
 
 
-@lru_cache(FRAMES)
+@lru_cache(64)
 def _frame(columns: int, rows: int, x_ticks: tuple[Tick, ...], y_ticks: tuple[Tick, ...]) -> tuple[str, ...]:
-    """Return the axes round an empty plot.
+    """Return the lines of an empty plot with its axes.
 
-    plotext's time grows with the area, so it builds the two axes in plots that are as narrow and as low as they can be.
+    plotext's time grows with the area, so each axis is built in a plot of the least width or height.
     """
     labels = max((len(label) for _, label in y_ticks), default=0)
-    upright = _axes(2, rows, ((0, " "),), y_ticks)[:rows]
-    level = _axes(columns, 2, x_ticks, ((0, " " * labels),) if labels else ())[2:]
+    upright = _plotext_lines(2, rows, ((0, " "),), y_ticks)[:rows]
+    level = _plotext_lines(columns, 2, x_ticks, ((0, " " * labels),) if labels else ())[2:]
     return (*(line.ljust(labels + 1 + columns) for line in upright), *level)
 
 
-def _axes(columns: int, rows: int, x_ticks: tuple[Tick, ...], y_ticks: tuple[Tick, ...]) -> list[str]:
-    """Return plotext's lines for the left and the lower axis around `columns` and `rows` of characters."""
+def _plotext_lines(columns: int, rows: int, x_ticks: tuple[Tick, ...], y_ticks: tuple[Tick, ...]) -> list[str]:
     plotext.clear_figure()
     plotext.theme("clear")
     plotext.limit_size(False, False)
@@ -170,11 +167,12 @@ def _axes(columns: int, rows: int, x_ticks: tuple[Tick, ...], y_ticks: tuple[Tic
 
 
 class PlotCanvas:
-    """The characters of a plot, and the tone of each.
+    """The characters of a plot while it is drawn, and the tone of each.
 
     Args:
+        columns, rows: the size of the plot, in characters.
         margin: columns left of the plot.
-        frame: lines with axes to draw into; without it there are none.
+        frame: lines with axes to draw into; None for no axes.
     """
 
     def __init__(
@@ -188,7 +186,7 @@ class PlotCanvas:
         self._behind: set[Dot] = set()
 
     def draw(self, stroke: Stroke) -> None:
-        """Draw a stroke; what lies outside the plot is left out."""
+        """Draw a stroke; its parts outside the plot are left out."""
         if stroke.band:
             self._draw_band(stroke)
         elif stroke.mark:
@@ -199,13 +197,13 @@ class PlotCanvas:
             self._draw_line(stroke)
 
     def draw_cursor(self, column: int) -> None:
-        """Draw a vertical line through a column, behind everything but bands."""
+        """Draw a vertical line through a column; it covers bands and nothing else."""
         for row in range(self.rows):
             if self.characters[self.rows - 1 - row][self.margin + column] == " " or (column, row) in self._behind:
                 self.put(column, row, self.marks.cursor, "cursor")
 
     def lines(self) -> list[Row]:
-        """Return the lines from the top, neighbouring characters of one tone joined."""
+        """Return the lines from the top; neighbouring characters of one tone are joined."""
         return [
             tuple(
                 (tone, "".join(character for _, character in group))
@@ -215,7 +213,7 @@ class PlotCanvas:
         ]
 
     def put(self, column: int, row: int, text: str, tone: str) -> None:
-        """Write characters from a place on, counted from the lower left; what lies outside the plot is left out."""
+        """Write characters from a place on, counted from the lower left; nothing is written outside the plot."""
         line, left = self.rows - 1 - row, self.margin
         if 0 <= row < self.rows:
             for at, character in enumerate(text, column):
@@ -224,7 +222,7 @@ class PlotCanvas:
                     self._behind.discard((at, row))
 
     def _draw_line(self, stroke: Stroke) -> None:
-        """Draw a polygon through the dots; dots of two lines in one character are seen together."""
+        """Join the dots by lines; a character that two lines cross shows the dots of both."""
         wide, high = self.marks.size
         bits = self.marks.bits
         touched: set[Dot] = set()
@@ -237,7 +235,7 @@ class PlotCanvas:
             self.put(*cell, self.marks.character(self._bits[cell] | shades.get(cell, 0)), stroke.tone)
 
     def _draw_band(self, stroke: Stroke) -> None:
-        """Draw both edges as dots with few dots between; or whole characters, if the marks have one for that."""
+        """Draw both edges as dots, with half of the dots between; or whole characters, if the marks have one for it."""
         wide, high = self.marks.size
         shades = self._shades.setdefault(stroke.tone, {})
         for (x, low), (_, top) in zip(stroke.dots[::2], stroke.dots[1::2], strict=True):
@@ -264,7 +262,7 @@ def row_length(row: Row) -> int:
 
 
 def ruled(row: Row, width: int, marks: Marks) -> Row:
-    """Return a heading whose line goes on to the right edge."""
+    """Return a heading that is extended by a line to the right edge."""
     left = 2 if row_length(row) <= width - 4 else 0
     words = _cut(row, width - left)
     rest = max(0, width - left - row_length(words) - 1)
@@ -274,7 +272,7 @@ def ruled(row: Row, width: int, marks: Marks) -> Row:
 
 
 def fitting_parts(parts: Iterable[Row], width: int, between: str) -> Row:
-    """Join those of the parts that there is room for, each tried in turn."""
+    """Join the parts that fit into `width`; a part that does not fit is left out, and the next one is tried."""
     kept: Row = ()
     for part in parts:
         more = (*kept, ("muted", between), *part) if kept else part
@@ -301,12 +299,3 @@ def side_by_side(entries: Sequence[Row], width: int) -> list[Row]:
         tuple(part for entry in padded[first : first + across] for part in entry)
         for first in range(0, len(padded), across)
     ]
-
-
-def changed(before: Row, after: Row) -> tuple[int, int] | None:
-    """Return the first character that differs in text or tone and the one after the last; None if none does."""
-    if before == after:
-        return None
-    old, new = ([(tone, character) for tone, text in row for character in text] for row in (before, after))
-    differs = [at for at, a, b in zip(count(), *zip(*zip_longest(old, new), strict=True)) if a != b]
-    return differs[0], differs[-1] + 1

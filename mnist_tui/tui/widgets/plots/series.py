@@ -1,7 +1,7 @@
-"""Turn a run's history into curves: points, gaps and limits, few enough for the width of a plot. No terminal, no plot.
+"""The curves of a run's history: points, gaps and limits, with only as many points as the width of a plot can show.
 
-Epoch values are never smoothed. A value that is not finite is a gap and does not move an axis. A run's history is read
-row by row as it grows, and a redraw does not loop over its points: min and max find the extremes of each column.
+Values of whole epochs are never smoothed. A value that is not finite is a gap and does not move an axis. New rows of a
+history are added to the points from before, and a redraw does not loop over all points in Python.
 """
 
 from __future__ import annotations
@@ -15,19 +15,17 @@ from typing import Literal
 
 from mnist_tui.report.figures.drawing import SMALLEST_DRAWABLE, drawable
 from mnist_tui.runs.state import EpochRow, RunState
-from mnist_tui.tui.widgets.plots.axes import EpochAxis, Point, Span
+from mnist_tui.tui.widgets.plots.axes import EpochAxis, Point, Span, Stretch
 from mnist_tui.wording import loss, percent
-
-Stretch = tuple[Point, ...]
 
 
 @dataclass
 class Track:
-    """One series: its finite points with rising x, and the gaps between them.
+    """A series of finite points with rising x, and the gaps between them.
 
     Attributes:
-        breaks: indices of points that a gap goes before.
-        lowest: the first of the points with the smallest y.
+        breaks: the indices of the points that follow a gap.
+        lowest: the first point with the smallest y.
         highest: the largest y.
     """
 
@@ -39,7 +37,7 @@ class Track:
     _gap: bool = False
 
     def add(self, x: float, y: float | None) -> None:
-        """Add a point; None and values that are not finite make a gap."""
+        """Add a point; None or a value that is not finite makes a gap."""
         y = drawable(y)
         if y is None:
             self._gap = bool(self.xs)
@@ -54,7 +52,7 @@ class Track:
             self.lowest = (float(x), y)
 
     def points_at(self, epochs: Iterable[float | None]) -> Iterator[Point]:
-        """Yield the points at those of the epochs that have one, in order."""
+        """Yield the points whose x is one of `epochs`, in rising order."""
         for epoch in sorted(epoch for epoch in epochs if epoch is not None):
             at = bisect_left(self.xs, epoch)
             if at < len(self.xs) and self.xs[at] == epoch:
@@ -62,7 +60,7 @@ class Track:
 
 
 def track_of(points: Iterable[tuple[float, float | None]]) -> Track:
-    """Return a series of given points."""
+    """Return the series of the given points, whose x must rise."""
     track = Track()
     for x, y in points:
         track.add(x, y)
@@ -70,10 +68,14 @@ def track_of(points: Iterable[tuple[float, float | None]]) -> Track:
 
 
 def bands(track: Track, inside: tuple[int, int], span: Span, count: int) -> Iterator[tuple[int, int, int, int]]:
-    """Divide a range of indices into `count` equal stretches of x.
+    """Divide points into `count` bands of equal width.
+
+    Args:
+        inside: the indices of the first point and of the one after the last.
+        span: the x at which the first band begins and the last one ends.
 
     Yields:
-        The first index, those of the lowest and the highest point, and the last index of each that is not empty.
+        For each band that is not empty the indices of its first, lowest, highest and last point.
     """
     (first, last), (start, end) = inside, span
     width = (end - start) / count
@@ -85,19 +87,19 @@ def bands(track: Track, inside: tuple[int, int], span: Span, count: int) -> Iter
 
 
 def line(track: Track, start: float, end: float, columns: int) -> list[Stretch]:
-    """Return unbroken stretches of a line: the first, lowest, highest and last point of each column."""
+    """Return a line as stretches without gaps, with the first, lowest, highest and last point of each column."""
     # one point beyond each edge, so that the line reaches it
     first, last = max(0, bisect_left(track.xs, start) - 1), min(len(track.xs), bisect_right(track.xs, end) + 1)
     kept: Iterable[int] = range(first, last)
     if last - first > 4 * columns:
         kept = (at for band in bands(track, (first, last), (start, end), columns) for at in sorted(set(band)))
     unbroken = groupby(kept, lambda at: bisect_right(track.breaks, at))
-    parts = (_clipped([(track.xs[at], track.ys[at]) for at in part], start, end) for _, part in unbroken)
+    parts = (_cut_at_edges([(track.xs[at], track.ys[at]) for at in part], start, end) for _, part in unbroken)
     return [part for part in parts if part]
 
 
 def marked(track: Track, start: float, end: float, columns: int, visible: float) -> list[Point]:
-    """Return the points to mark: the last of each column, or two extremes that differ by more than `visible`."""
+    """Return the points to mark: the last of each column, or both extremes if they differ by more than `visible`."""
     first, last = bisect_left(track.xs, start), bisect_right(track.xs, end)
     if last - first <= columns:
         return list(zip(track.xs[first:last], track.ys[first:last], strict=True))
@@ -108,8 +110,7 @@ def marked(track: Track, start: float, end: float, columns: int, visible: float)
     return [(track.xs[at], track.ys[at]) for at in kept]
 
 
-def _clipped(points: list[Point], start: float, end: float) -> Stretch:
-    """Cut a stretch at two edges; a line over an edge ends on it."""
+def _cut_at_edges(points: list[Point], start: float, end: float) -> Stretch:
 
     def between(a: Point, b: Point, x: float) -> Point:
         return (x, a[1] + (b[1] - a[1]) * (x - a[0]) / (b[0] - a[0]))
@@ -125,10 +126,10 @@ def _clipped(points: list[Point], start: float, end: float) -> Stretch:
 
 
 def smoothed(points: Iterable[Point], share: float) -> Stretch:
-    """Return a bias-corrected exponential average (Kingma and Ba 2015, section 3), which starts at the first value.
+    """Return the bias-corrected exponential moving average (Kingma and Ba 2015, section 3) at each point.
 
     Args:
-        share: of the former average in the next one, 0 to 1.
+        share: the weight of the average so far, 0 to 1; the new value has the rest.
     """
     kept: list[Point] = []
     average = weight = 0.0
@@ -143,10 +144,10 @@ Metric = Literal["loss", "accuracy", "learning_rate", "images_per_second"]
 RUNNING_EPOCHS = 3
 """The running means of all epochs are drawn until this many epochs are done."""
 LONG_EPOCH_SECONDS = 4.0
-"""If an epoch takes longer, the running means of the present one are always drawn."""
+"""The running means of the present epoch are always drawn if an epoch takes longer than this."""
 SMOOTHING = 0.9
 FIRST_EPOCHS = 5
-"""The epoch axis has room for this many epochs from the beginning, if as many are planned."""
+"""The epoch axis has room for this many epochs from the beginning, unless fewer are planned."""
 END_STEPS = 16
 """The ends of an axis are multiples of a step; the values span at most this many steps."""
 
@@ -156,13 +157,13 @@ class Measure:
     """A quantity that is drawn over the epochs.
 
     Attributes:
-        title, short: its name, and one for narrow places.
-        fields: of an epoch's row, for training, validation, and training without dropout.
-        running: the field of a running point; empty if there is none.
-        factor: turns a row's value into that on the axis.
-        log: whether a logarithmic axis makes sense.
-        top: the largest possible value, on the axis.
-        unit: of the axis' labels.
+        title, short: its name, and a name for narrow places.
+        fields: the fields of an `EpochRow` for training, validation, and training without dropout.
+        running: the field of a `RunningPoint`; empty if there is none.
+        factor: values on the axis are those of a row times this factor.
+        log: whether the axis may be logarithmic.
+        top: the largest possible value on the axis.
+        unit: follows the numbers of the axis.
     """
 
     title: str
@@ -175,7 +176,7 @@ class Measure:
     unit: str = ""
 
     def written(self, value: float | None, short: bool = False) -> str:
-        """Write a value of a row in words."""
+        """Return a row's value as text, with few digits if `short`."""
         if self.running and value is None:
             return "nan" if short else "not finite"
         if value is None:
@@ -202,14 +203,14 @@ MEASURES: dict[Metric, Measure] = {
 
 
 class History:
-    """The tracks of a measure over a run's epochs, and of the validation loss, whose lowest point is the best epoch."""
+    """The points of a measure over a run's epochs, and of the validation loss, whose lowest point is the best epoch."""
 
     def __init__(self, metric: Metric) -> None:
         self.tracks = {name: Track() for name in (*MEASURES[metric].fields, "val_loss")}
         self._rows: tuple[EpochRow, ...] = ()
 
     def update(self, rows: tuple[EpochRow, ...]) -> None:
-        """Add the new rows of a run's history; a history that has not only grown is read again."""
+        """Add the new rows of a run's history; all rows are read again if earlier ones have changed."""
         done = len(self._rows)
         if done and (len(rows) < done or rows[done - 1] is not self._rows[-1]):
             self.tracks = {name: Track() for name in self.tracks}
@@ -222,15 +223,15 @@ class History:
 
 @dataclass(frozen=True)
 class Curves:
-    """The curves of one measure: x in epochs, y on the axis (percent for shares, powers of ten if logarithmic).
+    """The curves of one measure: x in epochs, y as on the axis (percent, or logarithms to the base 10).
 
     Attributes:
-        training, validation: unbroken stretches to be joined by lines.
-        plain: points to be marked.
-        highlights: the validation's points at its end, at the best epoch and at the cursor.
-        running: the running means inside the present epoch.
-        average: the same, smoothed; unbroken stretches.
-        x_limits, y_limits: what the axes span.
+        training, validation: stretches without gaps, to be joined by lines.
+        plain: training without dropout, as points to be marked.
+        highlights: the points of validation at its end, at the best epoch and at the cursor.
+        running: the running means within epochs.
+        average: the smoothed running means, as stretches without gaps.
+        x_limits, y_limits: the ends of the axes.
     """
 
     training: tuple[Stretch, ...]
@@ -258,13 +259,13 @@ def curves_of(
     cursor: float | None = None,
     history: History | None = None,
 ) -> Curves:
-    """Return the curves of a measure for a plot of `columns` and `rows`, with at most a few points a column.
+    """Return the curves of a measure for a plot of `columns` times `rows` characters, with few points a column.
 
     Args:
         span: the epochs in view; None for all.
         log: whether the axis is logarithmic; values that are not above 0 are gaps there.
         cursor: the selected epoch, if there is one.
-        history: kept from one call to the next it makes the next one cheap.
+        history: the history that was passed to the last call for this run, so that only new rows are read.
     """
     measure = MEASURES[metric]
     history = history or History(metric)
@@ -279,7 +280,7 @@ def curves_of(
     epochs = _running(run, measure)
     running = lines(epochs)
     average = lines(track_of(smoothed(zip(track.xs, track.ys, strict=True), SMOOTHING)) for track in epochs)
-    ranges = scaled((_range(track, start, end, log) for track in tracks[1:]), measure.factor, log)
+    ranges = scaled((_extremes_inside(track, start, end, log) for track in tracks[1:]), measure.factor, log)
     limits = y_limits([y for part in (*training, *running, *average, *ranges) for _, y in part], measure.top, log)
     visible = 0.0 if log else (limits[1] - limits[0]) / max(1, rows) / measure.factor
     marks = (marked(track, start, end, max(1, columns // 3), visible) for track in tracks[2:])
@@ -301,7 +302,7 @@ def curves_of(
 
 
 def axis_of(run: RunState) -> EpochAxis:
-    """Return the epoch axis, which grows in steps with the training, up to the planned epochs."""
+    """Return a run's epoch axis, which grows in steps during the training, up to the planned epochs."""
     last = run.history[-1].epoch if run.history else 1
     newest = max(last, run.progress.epoch if run.progress else 1)
     planned = max(run.epochs, newest)
@@ -309,12 +310,11 @@ def axis_of(run: RunState) -> EpochAxis:
 
 
 def running_shown(run: RunState) -> bool:
-    """Return whether the running means are drawn: in the first epochs, and in long ones."""
+    """Return whether running means are drawn: in the first epochs, and if epochs take long."""
     return len(run.history) < RUNNING_EPOCHS or (run.seconds_an_epoch or 0.0) > LONG_EPOCH_SECONDS
 
 
 def _running(run: RunState, measure: Measure) -> list[Track]:
-    """Return the running means of each epoch."""
     if not measure.running or not running_shown(run):
         return []
     since = 0 if len(run.history) < RUNNING_EPOCHS else run.history[-1].epoch
@@ -326,7 +326,7 @@ def _running(run: RunState, measure: Measure) -> list[Track]:
 
 
 def scaled(parts: Iterable[Iterable[Point]], factor: float = 1.0, log: bool = False) -> list[Stretch]:
-    """Convert stretches to the scale of the axis; on a logarithmic one values that are not above 0 break them."""
+    """Return stretches on the scale of the axis; values that are not above 0 break them on a logarithmic axis."""
     if not log:
         return [stretch for part in parts if (stretch := tuple((x, y * factor) for x, y in part))]
     return [
@@ -337,8 +337,7 @@ def scaled(parts: Iterable[Iterable[Point]], factor: float = 1.0, log: bool = Fa
     ]
 
 
-def _range(track: Track, start: float, end: float, log: bool) -> list[Point]:
-    """Return the lowest and the highest point inside; on a logarithmic axis the lowest above 0."""
+def _extremes_inside(track: Track, start: float, end: float, log: bool) -> list[Point]:
     ys = track.ys[bisect_left(track.xs, start) : bisect_right(track.xs, end)]
     if log and ys and min(ys) <= 0:
         ys = [y for y in ys if y > 0]
@@ -346,17 +345,21 @@ def _range(track: Track, start: float, end: float, log: bool) -> list[Point]:
 
 
 def _round_up(value: float) -> int:
-    """Return the next of 1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, … that is not smaller."""
+    """Return the smallest of 1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, … that is at least `value`."""
     scale = 10 ** math.floor(math.log10(value)) if value >= 1 else 1
     round_ones = (int(step * scale) for step in (1, 1.5, 2, 3, 5, 7.5, 10) if (step * scale) % 1 == 0)
     return next(number for number in round_ones if number >= value)
 
 
 def y_limits(values: list[float], top: float = math.inf, log: bool = False) -> Span:
-    """Return the ends of an axis: round numbers around the values, which new values seldom move.
+    """Return the ends of an axis: round numbers around the values, which seldom change when values are added.
 
-    It ends at 0 and at `top` where no value lies beyond. Each change of an end moves everything that is drawn, and all
-    of it is sent to the terminal again.
+    After a change of an end the whole plot is sent to the terminal again. The axis does not go beyond 0 and `top` if no
+    value does.
+
+    Args:
+        top: the largest possible value.
+        log: whether the values are logarithms to the base 10.
     """
     if not values:
         return (-1.0, 0.0) if log else (0.0, 1.0 if math.isinf(top) else top)
@@ -365,12 +368,8 @@ def y_limits(values: list[float], top: float = math.inf, log: bool = False) -> S
     if high - low <= max(1e-9 * max(abs(low), abs(high)), SMALLEST_DRAWABLE):
         margin = 0.1 if log else 0.05 * abs(high) or 0.5
         return max(bottom, low - margin), min(high + margin, top)
-    step = _round_step((high - low) / END_STEPS)
+    least = (high - low) / END_STEPS
+    scale = 10.0 ** math.floor(math.log10(least))
+    step = next(part * scale for part in (1, 2, 5, 10, 20) if part * scale >= least)
     low, high = math.floor(low / step) * step, math.ceil(high / step) * step
     return max(bottom, low), min(high, top)
-
-
-def _round_step(least: float) -> float:
-    """Return the next of …, 0.1, 0.2, 0.5, 1, 2, 5, … that is not smaller."""
-    scale = 10.0 ** math.floor(math.log10(least))
-    return next(part * scale for part in (1, 2, 5, 10, 20) if part * scale >= least)

@@ -1,4 +1,4 @@
-"""Plots of a study's trials, one of which is chosen: a small curve for each, or all as lines across the parameters."""
+"""Plots of a study's trials, one of which is selected: small multiples of their curves, and parallel coordinates."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from textual.message import Message
 
 from mnist_tui.columns import cut_end
 from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.widgets.plots.axes import Plane
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.plots.raster import Dot, Marks, PlotCanvas, Row, Stroke, joined, ruled
 
 
 class TrialPlot(Plot):
-    """Show a plot of trials, one of which is chosen.
+    """A plot of trials, one of which is chosen with the keys or the mouse.
 
     Attributes:
         chosen: the key of the chosen trial; empty for none.
     """
 
     can_focus = True
-    DEFAULT_CSS = """
-    TrialPlot:focus { background: $surface; }
-    """
+    DEFAULT_CSS = "TrialPlot:focus { background: $surface; }"
     BINDINGS: ClassVar = [
         bind("trials.up", "up,k", "row(-1)", "Up", "The trial above", hidden=True),
         bind("trials.down", "down,j", "row(1)", "Down", "The trial below", hidden=True),
@@ -36,13 +35,13 @@ class TrialPlot(Plot):
 
     @dataclass
     class TrialStep(Message):
-        """Posted to choose the trial `by` places further in the list."""
+        """Posted when a key chooses the trial that is `by` places further down the list."""
 
         by: int
 
     @dataclass
     class TrialPointed(Message):
-        """Posted when a person points at a trial."""
+        """Posted when a trial is clicked."""
 
         key: str
 
@@ -50,11 +49,11 @@ class TrialPlot(Plot):
 
     @property
     def across(self) -> int:
-        """Return how many trials stand side by side: the step of the up and down keys."""
+        """Return the number of trials side by side, by which the up and down keys move."""
         return 1
 
     def key_at(self, x: int, y: int) -> str | None:
-        """Return the key of the trial at a place in characters; None if there is none."""
+        """Return the key of the trial that is drawn at a column and a row; None if there is none."""
         raise NotImplementedError
 
     def action_step(self, by: int) -> None:
@@ -71,18 +70,18 @@ class TrialPlot(Plot):
 
 
 WIDTH, HEIGHT = 22, 6
-"""Characters of a panel at least, its title and the gap at its right included."""
+"""The least size of a panel in characters, including its title and the gap at its right."""
 GAP = 2
 
 
 @dataclass(frozen=True)
 class Panel:
-    """The small plot of one trial.
+    """The content of a trial's small plot.
 
     Attributes:
-        title: its number and score.
-        about: its values, if there is room.
-        points: epoch and value, rising epochs; values as on the axis.
+        title: the trial's number and score.
+        about: the trial's parameters, which are shown if there is room.
+        points: epochs in rising order, each with its value on the axis.
     """
 
     key: str
@@ -109,7 +108,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class PanelGrid:
-    """The number of panels side by side and below each other, and the size of each in characters."""
+    """The number of panels in a row (`across`) and in a column (`down`), and the size of each in characters."""
 
     across: int
     down: int
@@ -122,7 +121,7 @@ class PanelGrid:
 
 
 def grid_of(count: int, size: tuple[int, int]) -> PanelGrid:
-    """Return the grid with the largest panels that shows `count` of them, or as many as there is room for."""
+    """Return the grid that shows `count` panels as large as possible, or as many of them as there is room for."""
     across, down = max(1, size[0] // WIDTH), max(1, size[1] // HEIGHT)
     while across > 1 and (across - 1) * down >= count:
         across -= 1
@@ -132,27 +131,20 @@ def grid_of(count: int, size: tuple[int, int]) -> PanelGrid:
 
 
 def panel_lines(panel: Panel, frame: Frame, size: tuple[int, int], marks: Marks, *, chosen: bool) -> list[Row]:
-    """Return the lines of one panel, exactly as large as `size`."""
+    """Return the lines of one panel, which have exactly the `size` (columns, rows)."""
     width, height = size
     title = f"{'>' if chosen else ' '}{panel.title}"[: width - GAP]
     room = max(0, width - GAP - len(title) - 1)
     about = f" {cut_end(panel.about, max(1, room))}".ljust(width - len(title))
     heading: Row = (("validation" if chosen else "title", title), ("muted", about))
     columns, rows = width - GAP - 1, height - 1
-    wide, high = marks.size
     canvas = PlotCanvas(columns, rows, marks)
-    canvas.draw(Stroke("axis", ((0, 0), (columns * wide - 1, 0))))
-    if panel.points:
-        right, top = columns * wide - 1, rows * high - 1
-        span, rise = max(1, frame.epochs - 1), (frame.high - frame.low) or 1.0
-        dots = tuple(
-            (round((x - 1) / span * right), max(0, min(top, round((y - frame.low) / rise * top))))
-            for x, y in panel.points
-        )
-        colour, mark = ("validation", marks.validation) if chosen else ("training", marks.plain)
-        canvas.draw(Stroke(colour, dots))
-        x, y = dots[-1]
-        canvas.put(min(x // wide, columns - 1), y // high, mark, colour)
+    canvas.draw(Stroke("axis", ((0, 0), (columns * marks.size[0] - 1, 0))))
+    plane = Plane((1, max(2, frame.epochs)), (frame.low, frame.high), columns, rows, marks.size)
+    points = [(x, min(max(y, frame.low), frame.high)) for x, y in panel.points]
+    tone, mark = ("validation", marks.validation) if chosen else ("training", marks.plain)
+    canvas.draw(plane.stroke(tone, points))
+    canvas.draw(plane.stroke(tone, points[-1:], mark))
     return [heading, *((*line, ("text", " " * GAP)) for line in canvas.lines())]
 
 
@@ -169,7 +161,7 @@ class MultiplesPlot(TrialPlot):
     _frame = Frame("", 0.0, 1.0, 1)
 
     def show(self, panels: Sequence[Panel], frame: Frame, chosen: str) -> None:
-        """Draw these trials in their order."""
+        """Draw a panel for each trial, in the given order."""
         new = (tuple(panels), frame, chosen)
         if new != (self._panels, self._frame, self.chosen):
             self._panels, self._frame, self.chosen = new
@@ -184,14 +176,13 @@ class MultiplesPlot(TrialPlot):
         return self._grid.across
 
     @property
-    def _first(self) -> int:
-        """Return the place of the first panel on the page with the chosen trial."""
+    def _first_on_page(self) -> int:
         at = next((at for at, panel in enumerate(self._panels) if panel.key == self.chosen), 0)
         return at // self._grid.count * self._grid.count
 
     def lines(self) -> list[Row]:
         width, height = self.size
-        grid, first, marks = self._grid, self._first, self.marks
+        grid, first, marks = self._grid, self._first_on_page, self.marks
         seen = self._panels[first : first + grid.count]
         words = f" {marks.dot} {self._frame.words}" if seen else ""
         if len(seen) < len(self._panels):
@@ -212,12 +203,12 @@ class MultiplesPlot(TrialPlot):
 
     def key_at(self, x: int, y: int) -> str | None:
         grid = self._grid
-        at = self._first + (y - 1) // grid.height * grid.across + min(x // grid.width, grid.across - 1)
+        at = self._first_on_page + (y - 1) // grid.height * grid.across + min(x // grid.width, grid.across - 1)
         return self._panels[at].key if y >= 1 and at < len(self._panels) else None
 
 
 MOST_LINES = 200
-"""Lines that are drawn; more would be a solid block, and take long."""
+"""Lines that are drawn; more would take long and be a solid block."""
 LEAST_PARALLEL_COLUMNS, LEAST_PARALLEL_ROWS = 24, 7
 
 
@@ -226,7 +217,7 @@ class ParallelAxis:
     """One axis of the parallel coordinates.
 
     Attributes:
-        ticks: heights from 0, at the bottom, to 1, each with its label.
+        ticks: the heights of labels, from 0 at the bottom to 1 at the top, each with its label.
     """
 
     title: str
@@ -235,11 +226,7 @@ class ParallelAxis:
 
 @dataclass(frozen=True)
 class TrialLine:
-    """The line of one trial.
-
-    Attributes:
-        heights: its height on each axis, 0 to 1; None if it has none yet.
-    """
+    """The line of one trial; its height on each axis is from 0 to 1, or None if it has no value there yet."""
 
     key: str
     heights: tuple[float | None, ...]
@@ -247,7 +234,7 @@ class TrialLine:
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of the axes, evenly spread over a plot of `columns` and `rows`."""
+    """The columns of the axes, at equal distances, in a plot of `columns` times `rows` characters."""
 
     columns: int
     rows: int
@@ -261,13 +248,13 @@ class Layout:
 
 
 def layout_of(axes: Sequence[ParallelAxis], size: tuple[int, int], marks: Marks) -> Layout:
-    """Return the layout of axes in `size` columns and rows."""
+    """Return the layout of axes in a plot of `size` (columns, rows)."""
     places = tuple(round((size[0] - 2) * at / max(1, len(axes) - 1)) for at in range(len(axes)))
     return Layout(size[0] - 1, size[1], places, marks)
 
 
 def line_cells(strands: Sequence[TrialLine], layout: Layout) -> dict[Dot, str]:
-    """Return the lines of all trials as characters by column and row, which stay when another trial is chosen."""
+    """Return the characters of all trials' lines by column and row; they do not depend on the chosen trial."""
     (wide, high), bits = layout.marks.size, layout.marks.bits
     cells: dict[Dot, int] = {}
     for piece in dict.fromkeys(piece for strand in strands for piece in _pieces(layout, strand)):
@@ -286,10 +273,11 @@ def parallel_rows(
     chosen: str = "",
     best: str = "",
 ) -> list[Row]:
-    """Return the axes with all lines; in front the best trial, then the chosen one, marked at every axis.
+    """Return the lines of a plot with its axes and all trials; in front the best trial, then the chosen one.
 
     Args:
-        behind: the `line_cells` of the strands.
+        behind: the result of `line_cells` for the strands.
+        chosen, best: the keys of the two trials, which are marked at every axis; empty for none.
     """
     marks = layout.marks
     canvas = PlotCanvas(layout.columns, layout.rows, marks)
@@ -315,7 +303,7 @@ def _pieces(layout: Layout, strand: TrialLine) -> list[tuple[Dot, Dot]]:
 
 
 def _draw_in_front(canvas: PlotCanvas, layout: Layout, strand: TrialLine, tone: str, mark: str) -> None:
-    """Draw a line in its own tone, with a mark in every second column so that it stands out without colour."""
+    """Draw a line in its own tone, with a mark in every second column, so that it can be seen without colour."""
     wide, high = layout.marks.size
     for (x0, y0), (x1, y1) in _pieces(layout, strand):
         canvas.draw(Stroke(tone, ((x0, y0), (x1, y1))))
@@ -330,17 +318,15 @@ def _write_labels(canvas: PlotCanvas, layout: Layout, axes: Sequence[ParallelAxi
     for at, axis in enumerate(axes):
         last = at == len(axes) - 1
         room = (layout.places[at + 1] - layout.places[at] if not last else layout.columns) - 3
-        taken: set[int] = set()
+        first_in_row: dict[int, str] = {}
         for height, words in axis.ticks:
-            row = layout.dot(at, height)[1] // layout.marks.size[1]
-            if row not in taken:
-                taken.add(row)
-                cut = cut_end(words, max(1, room))
-                canvas.put(layout.places[at] - 1 - len(cut) if last else layout.places[at] + 2, row, cut, "text")
+            first_in_row.setdefault(layout.dot(at, height)[1] // layout.marks.size[1], cut_end(words, max(1, room)))
+        for row, words in first_in_row.items():
+            canvas.put(layout.places[at] - 1 - len(words) if last else layout.places[at] + 2, row, words, "text")
 
 
 def title_row(axes: Sequence[ParallelAxis], layout: Layout) -> Row:
-    """Return the names of the axes, each above its own."""
+    """Return a line with the name of each axis above it."""
     line = ""
     for axis, place, following in zip(axes, layout.places, layout.places[1:], strict=False):
         room = following - place - 1
@@ -367,11 +353,11 @@ class ParallelPlot(TrialPlot):
     _behind: tuple[tuple[TrialLine, ...], Layout, dict[Dot, str]] | None = None
 
     def show(self, axes: Sequence[ParallelAxis], strands: Sequence[TrialLine], chosen: str, best: str) -> None:
-        """Draw the first MOST_LINES of these trials, and the chosen one.
+        """Draw the first MOST_LINES of these trials, and always the chosen and the best one.
 
         Args:
-            strands: best first.
-            chosen, best: keys; empty for none.
+            strands: the lines of the trials, best first.
+            chosen, best: the keys of the two trials; empty for none.
         """
         kept = [strand for at, strand in enumerate(strands) if at < MOST_LINES or strand.key in {chosen, best}]
         new = (tuple(axes), tuple(kept), chosen, best, len(strands))
@@ -397,7 +383,7 @@ class ParallelPlot(TrialPlot):
         return [heading, title_row(self._axes, layout), *body]
 
     def key_at(self, x: int, y: int) -> str | None:
-        """Return the trial whose line is nearest to a place, on the axis nearest to it."""
+        """Return the trial whose line is the nearest to a place, measured on the axis nearest to that place."""
         rows = self.size.height - 2
         if len(self._axes) < 2 or y < 2 or rows < 1:
             return None
