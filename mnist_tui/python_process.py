@@ -97,7 +97,7 @@ WRITTEN = "mnist-tui: the process "
 """The beginning of the line in a log that says how the process ended."""
 OWN_CODES = (0, 1, 2)
 """The exit codes of processes that have ended by themselves and have reported their end."""
-UNKNOWN_END = "ended without a word: perhaps it was killed, the memory ran out, or the machine went down"
+UNKNOWN_END = "ended without a message: perhaps it was killed, the memory ran out, or the machine went down"
 
 _ALWAYS = re.compile(
     r"(WARNING: All log messages before absl::InitializeLog"

@@ -228,7 +228,8 @@ def overfitting(run: RunState, experiment: Experiment) -> Finding | None:
     )
     if best.val_accuracy is not None and last.val_accuracy is not None:
         evidence += f" Validation accuracy: {percent(best.val_accuracy)} then, {percent(last.val_accuracy)} now"
-        evidence += ": not more mistakes, but surer ones." if last.val_accuracy >= best.val_accuracy else "."
+        more = last.val_accuracy < best.val_accuracy
+        evidence += "." if more else ": the number of mistakes has not grown, but the loss of each has."
     rates = [layer.rate for layer in experiment.layers if layer.kind == "dropout"]
     stop = "" if experiment.training.early_stopping else "Stop early (--patience 5 --validation 0.2). "
     drop = f"More dropout than {max(rates):g}" if any(rates) else "Dropout (--dropout 0.5)"
@@ -391,7 +392,7 @@ def _too_early(run: RunState) -> Finding:
     done = len(run.history)
     epochs = f"{counted(done, 'epoch')} {noun(done, 'has', 'have')} ended" if done else "no epoch has ended"
     longer = f"Train for {FEWEST_EPOCHS} epochs or more: --epochs 10."
-    advice = f"After epoch {FEWEST_EPOCHS} there is something to say." if run.live else longer
+    advice = f"A diagnosis needs at least {FEWEST_EPOCHS} epochs." if run.live else longer
     return Finding("too-early", "note", "Too few epochs to say", f"So far {epochs}.", advice)
 
 

@@ -54,45 +54,45 @@ class FirstWeights:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _FirstLayer:
     """The first layer with weights, and the shape of its pictures (rows, columns)."""
 
-    layer: str
+    name: str
     kind: str
     shape: tuple[int, int]
 
 
 def first_weights(folder: RunFolder, experiment: Experiment) -> FirstWeights:
     """Return the newest weights of a run's first layer; raises a RunError if they cannot be shown as pictures."""
-    place, model, pointer = _place(experiment), folder.model_file, folder.checkpoint_file
+    layer, model, pointer = _first_layer(experiment), folder.model_file, folder.checkpoint_file
     if _time_changed(model) and _time_changed(model) >= _time_changed(pointer):
-        kernel, epoch, source = _of_model(folder, place, of(experiment).total)
+        kernel, epoch, source = _of_model(folder, layer, of(experiment).total)
     else:
-        kernel, epoch, source = _of_checkpoint(pointer, place)
+        kernel, epoch, source = _of_checkpoint(pointer, layer)
     try:
-        pictures = kernel.reshape(-1, kernel.shape[-1]).T.reshape(-1, *place.shape).astype(np.float32)
+        pictures = kernel.reshape(-1, kernel.shape[-1]).T.reshape(-1, *layer.shape).astype(np.float32)
     except (ValueError, IndexError, TypeError):
-        raise RunError(f"The weights in {source} are another network's.") from None
+        raise RunError(f"The weights in {source} belong to another network.") from None
     sizes = np.abs(pictures[np.isfinite(pictures)])
     strong = float(np.quantile(sizes, 0.995)) if sizes.size else 0.0
-    units = "filters" if place.kind == "conv2d" else "neurons"
-    return FirstWeights(place.layer, units, pictures, epoch, source, strong)
+    units = "filters" if layer.kind == "conv2d" else "neurons"
+    return FirstWeights(layer.name, units, pictures, epoch, source, strong)
 
 
-def _place(experiment: Experiment) -> _Place:
+def _first_layer(experiment: Experiment) -> _FirstLayer:
     if isinstance(experiment.features, HogFeatures):
-        raise RunError("The first layer reads HOG features, not pixels: its weights are no pictures.")
+        raise RunError("The first layer reads HOG features, not pixels: its weights cannot be shown as pictures.")
     shape: Shape = experiment.input_shape
     for layer in of(experiment).layers:
         if layer.kind == "conv2d":
             if shape[2] != 1:
-                raise RunError("The first convolution reads several channels: its filters are no single pictures.")
+                raise RunError("The first convolution reads several channels: each filter is several pictures.")
             edge = next(layer.kernel_size for layer in experiment.layers if layer.kind == "conv2d")
-            return _Place(layer.name, "conv2d", (edge, edge))
+            return _FirstLayer(layer.name, "conv2d", (edge, edge))
         if layer.kind == "dense":
             if len(shape) != 3 or shape[2] != 1:
-                raise RunError("The first layer's inputs are not one picture of pixels: its weights are no pictures.")
-            return _Place(layer.name, "dense", (shape[0], shape[1]))
+                raise RunError("The first layer does not read one picture: its weights cannot be shown as pictures.")
+            return _FirstLayer(layer.name, "dense", (shape[0], shape[1]))
         shape = shape if layer.kind == "flatten" else layer.output_shape
     raise RunError("The network has no layer with weights.")
 
@@ -104,16 +104,16 @@ def _time_changed(path: Path) -> float:
         return 0.0
 
 
-def _of_checkpoint(pointer: Path, place: _Place) -> tuple[NDArray[Any], float, str]:
+def _of_checkpoint(pointer: Path, layer: _FirstLayer) -> tuple[NDArray[Any], float, str]:
     if not pointer.is_file():
         raise RunError("There is no checkpoint yet; c on the training screen asks for one.")
     for tries_left in reversed(range(TRIES)):
         try:
             document = read_json(pointer)
             names, position = document["model"], document["position"]
-            numbers = [number for number, name in enumerate(names) if name.endswith(f"{place.layer}/kernel")]
+            numbers = [number for number, name in enumerate(names) if name.endswith(f"{layer.name}/kernel")]
             if not numbers:
-                raise RunError(f"it has no weights of {place.layer}")
+                raise RunError(f"it has no weights of {layer.name}")
             entry = f"model-{numbers[0]:05d}"
             kernel = read_arrays(pointer.parent / Path(document["arrays"]).name, [entry])[entry]
             source = "checkpoint" + (" inside the next epoch" if position["step"] else "")
@@ -124,13 +124,13 @@ def _of_checkpoint(pointer: Path, place: _Place) -> tuple[NDArray[Any], float, s
     raise AssertionError
 
 
-def _of_model(folder: RunFolder, place: _Place, parameters: int) -> tuple[NDArray[Any], float, str]:
+def _of_model(folder: RunFolder, layer: _FirstLayer, parameters: int) -> tuple[NDArray[Any], float, str]:
     import h5py
 
     most = most_bytes(parameters)
     try:
         with h5py.File(weights_of(folder.model_file, most), "r") as file:
-            kernel = array(file, f"layers/{place.kind}/vars/0", most)
+            kernel = array(file, f"layers/{layer.kind}/vars/0", most)
         epoch = float((folder.results() or {}).get("weights_of_epoch") or math.nan)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"model.keras cannot be read: {error}") from None

@@ -37,11 +37,11 @@ class SkippedEntry:
         return f"{self.name} ({self.why})"
 
 
-def scan_folder(place: Path, proof: str = "") -> tuple[list[str], list[SkippedEntry]]:
+def scan_folder(place: Path, required_file: str = "") -> tuple[list[str], list[SkippedEntry]]:
     """Return the names of the folders in `place`, newest first, and the entries that could not be examined.
 
     Args:
-        proof: the name of a file that each folder must hold; empty for no such test.
+        required_file: the name of a file that each folder must hold; empty for no such test.
     """
     names: list[str] = []
     skipped: list[SkippedEntry] = []
@@ -52,7 +52,7 @@ def scan_folder(place: Path, proof: str = "") -> tuple[list[str], list[SkippedEn
     for name in entries:
         try:
             kind = os.stat(place / name).st_mode  # noqa: PTH116 (follows links)
-            if stat.S_ISDIR(kind) and (not proof or _holds(place / name / proof)):
+            if stat.S_ISDIR(kind) and (not required_file or _exists(place / name / required_file)):
                 names.append(name)
         except OSError as error:
             gone = isinstance(error, FileNotFoundError)
@@ -63,9 +63,9 @@ def scan_folder(place: Path, proof: str = "") -> tuple[list[str], list[SkippedEn
     return names, skipped
 
 
-def newest_first(place: Path, proof: str = "") -> list[str]:
+def newest_first(place: Path, required_file: str = "") -> list[str]:
     """Return the names that `scan_folder` finds."""
-    return scan_folder(place, proof)[0]
+    return scan_folder(place, required_file)[0]
 
 
 def is_file(path: Path) -> bool:
@@ -76,7 +76,7 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def _holds(file: Path) -> bool:
+def _exists(file: Path) -> bool:
     try:
         file.lstat()  # finds a broken link too, and raises an OSError in a forbidden folder
     except FileNotFoundError:

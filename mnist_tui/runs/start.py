@@ -29,7 +29,7 @@ from mnist_tui.runs.process_folder import Lock, status_of
 from mnist_tui.runs.state import EXTENDABLE, LIVE, RESUMABLE
 
 WORKER = "mnist_tui.training.worker"
-TAKEN_SECONDS = 0.5
+RESPONSE_SECONDS = 0.5
 """A worker that is not busy carries out a command within this time; after its end it releases its lock as quickly."""
 LOOK_SECONDS = 0.02
 
@@ -161,7 +161,7 @@ def check_resumable(folder: RunFolder) -> None:
         return
     if state in LIVE:
         holder = f"process {status.pid} on {status.host}" if status.pid else f"a process on {status.host}"
-        raise RunError(f"run {folder.id} is {state}, by {holder}; `mnist-tui attach {folder.id}` shows it")
+        raise RunError(f"run {folder.id} is {state} in {holder}; `mnist-tui attach {folder.id}` shows it")
     raise _ended(folder, state, "only stopped, failed and crashed runs can be resumed")
 
 
@@ -220,7 +220,7 @@ def extend(folder: RunFolder, epochs: int, *, device: str | None = None, data_di
         _continue(folder, _check_ended_and_extendable, device, data_dir, command=command)
         return True
     file = write_command(folder, command)
-    end = time.monotonic() + TAKEN_SECONDS
+    end = time.monotonic() + RESPONSE_SECONDS
     while file.exists():
         if time.monotonic() >= end and folder.state() in LIVE:
             return False  # the command stays until this worker or the next has carried it out

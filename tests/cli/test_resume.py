@@ -41,7 +41,7 @@ def test_a_run_that_came_to_its_own_end_is_refused(cli: Command, runs_dir: Path)
 
 def test_a_run_that_trains_is_refused_by_its_holders_name(cli: Command, stopped: RunFolder) -> None:
     stopped.write_status(this_process("running"))
-    assert f"is running, by process {os.getpid()} on" in sentence(cli("resume", stopped.id))
+    assert f"is running in process {os.getpid()} on" in sentence(cli("resume", stopped.id))
 
 
 def test_the_loser_of_two_resumptions_changes_nothing(cli: Command, stopped: RunFolder) -> None:

@@ -186,7 +186,7 @@ def test_only_a_study_of_which_nothing_came_is_a_failure(tmp_path: Path) -> None
     dead = (
         RecordedStudy(tmp_path, axes=({"name": "hidden", "values": ["5", "6"]},)).begin().status("running", dead=True)
     )
-    with pytest.raises(WorkFailedError, match=r"crashed: its process ended without a word.* `mnist-tui resume "):
+    with pytest.raises(WorkFailedError, match=r"crashed: its process ended without a message.* `mnist-tui resume "):
         check_outcome(dead.folder, read_study(dead.folder))
 
 

@@ -69,7 +69,7 @@ def test_a_run_that_came_to_its_own_end_is_not_resumed_and_says_why(tmp_path, st
 def test_a_run_that_trains_is_not_resumed_and_its_holder_is_named(tmp_path):
     run = new_run(tmp_path)
     run.write_status(this_process("running"))
-    with pytest.raises(RunError, match=f"is running, by process {os.getpid()} on {socket.gethostname()}"):
+    with pytest.raises(RunError, match=f"is running in process {os.getpid()} on {socket.gethostname()}"):
         resume(run)
 
 

@@ -46,7 +46,7 @@ def test_an_exit_code_is_told_with_the_signals_name(code: int, words: str) -> No
 def test_what_tensorflow_prints_at_every_start_is_no_cause_but_its_other_errors_are() -> None:
     assert informative_lines(EVERY_START.splitlines()) == []
     assert informative_lines([*EVERY_START.splitlines(), NO_MEMORY]) == [NO_MEMORY]
-    assert why_crashed([]).startswith("ended without a word")
+    assert why_crashed([]).startswith("ended without a message")
 
 
 def crashed_run(place: Path, code: str) -> RunFolder:
@@ -77,7 +77,7 @@ def test_how_an_earlier_worker_ended_is_not_told_of_a_later_one(tmp_path: Path) 
     with folder.log_file.open("a") as log:
         log.write(EVERY_START)
     assert folder.known_end() == ""
-    assert folder.why_crashed().startswith("ended without a word")
+    assert folder.why_crashed().startswith("ended without a message")
 
 
 def test_nothing_is_added_to_the_log_of_a_worker_that_ended_by_itself(tmp_path: Path) -> None:

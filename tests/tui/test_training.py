@@ -168,7 +168,7 @@ async def test_a_crash_shows_the_end_of_the_log_and_where_the_whole_is(record: A
     run.folder.log_file.write_text("".join(f"line {number}\n" for number in range(40)) + "Killed\n")
     run.status("running", dead=True)
     async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
-        text = await shows(pilot, "crashed", "the worker ended without a word", "line 39", "Killed", "whole log:")
+        text = await shows(pilot, "crashed", "the worker ended without a message", "line 39", "Killed", "whole log:")
         assert "loss" in text
         assert "Pause" not in text
 

@@ -86,8 +86,12 @@ def _test(word: str) -> Test:
     name, sign, value = match["name"].lower(), match["sign"].replace("==", "="), match["value"].strip()
     if name not in NAMES:
         near = " or ".join(difflib.get_close_matches(name, NAMES, n=2, cutoff=0.5))
-        hint = f"did you mean {near}?" if near else "state, accuracy, hidden, lr, ppc, epochs and the like are"
-        raise FilterError(f"there is no {name!r} to compare; {hint}")
+        hint = (
+            f"did you mean {near}?"
+            if near
+            else "state, accuracy, hidden, lr, ppc or epochs, for example, can be compared"
+        )
+        raise FilterError(f"{name!r} cannot be compared; {hint}")
     if not value and sign in ORDERED:
         raise FilterError(f"{name}{sign} needs a value")
     if name in TEXTS:
@@ -107,7 +111,7 @@ def _on_text(name: str, sign: str, value: str) -> Test:
     if name == "started":
         return lambda run: COMPARE[sign](read(run)[: len(value)], value)
     if sign in ORDERED:
-        raise FilterError(f"{name} has no order; {name}={value} and {name}!={value} work")
+        raise FilterError(f"{name} can only be compared with = and !=")
     if name == "state":
         _check_choice(name, value, STATES)
     wanted = value.casefold()
@@ -135,7 +139,7 @@ def _on_parameter(parameter: Parameter, sign: str, value: str) -> Test:
             _check_choice(name, value, parameter.choices)
         return lambda run: _same(run.values.get(name, ""), value) == (sign == "=")
     if parameter.metavar[0] not in "NXP" or parameter.metavar == "NAME":
-        raise FilterError(f"{name} has no order; {name}={value} and {name}!={value} work")
+        raise FilterError(f"{name} can only be compared with = and !=")
     wanted = _number(name, value)
 
     def test(run: RunSummary) -> bool:
@@ -158,7 +162,7 @@ def _number(name: str, value: str) -> float:
     try:
         number = float(text.replace(",", "").replace("_", "")) / divisor
     except ValueError:
-        raise FilterError(f"{name} is compared with a number, and {value!r} is none") from None
+        raise FilterError(f"{name} is compared with a number, not {value!r}") from None
     if not math.isfinite(number):
         raise FilterError(f"{name} is compared with a finite number, not {value}")
     return number

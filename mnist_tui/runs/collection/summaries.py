@@ -310,7 +310,7 @@ class Change:
 
 
 @dataclass
-class _Known:
+class _Entry:
     """A run as it was when its files were last examined.
 
     Attributes:
@@ -338,14 +338,14 @@ class RunListing:
 
     def __init__(self, runs_dir: Path) -> None:
         self.runs_dir = runs_dir
-        self._known = dict[str, _Known]()
+        self._entries = dict[str, _Entry]()
         self.skipped = list[SkippedEntry]()
         self._loaded = self._stale = False
 
     @property
     def runs(self) -> dict[str, RunSummary]:
         """The summary of every run by id, as of the last call of `changes`; a run that cannot be read is damaged."""
-        return {run: known.summary for run, known in self._known.items()}
+        return {run: entry.summary for run, entry in self._entries.items()}
 
     def changes(self, *, whole: bool = True) -> Iterator[Change]:
         """Examine the folder and yield the changes since the last call, in parts, the first of them soon.
@@ -357,13 +357,13 @@ class RunListing:
         presets, checked = Presets(), set[str]()
         if not self._loaded:
             self._loaded = True
-            self._known = _load(self.runs_dir / CACHE, self.runs_dir)
+            self._entries = _load(self.runs_dir / CACHE, self.runs_dir)
             yield from self._cached(presets)
-            checked = set(self._known)
+            checked = set(self._entries)
         names, self.skipped = scan_folder(self.runs_dir, FILES[0])
-        gone = tuple(set(self._known) - set(names))
+        gone = tuple(set(self._entries) - set(names))
         for name in gone:
-            del self._known[name]
+            del self._entries[name]
         if gone:
             self._stale = True
             yield Change(gone=gone)
@@ -371,10 +371,10 @@ class RunListing:
         for name in names:
             if name in checked:
                 continue
-            was_known = name in self._known
+            existed = name in self._entries
             if (changed := self._changed(name, presets, whole)) is not None:
                 batch.append(changed)
-            elif was_known and name not in self._known:
+            elif existed and name not in self._entries:
                 yield Change(gone=(name,))
             if batch and time.monotonic() - began > BATCH_SECONDS:
                 yield Change(tuple(batch))
@@ -383,42 +383,42 @@ class RunListing:
             yield Change(tuple(batch))
 
     def _cached(self, presets: Presets) -> Iterator[Change]:
-        valid = dict[str, _Known]()
-        for name, known in self._known.items():
+        valid = dict[str, _Entry]()
+        for name, entry in self._entries.items():
             path = str(self.runs_dir / name)
-            known.folder_time = _folder_time(path)
-            if _signature(path) == known.signature and presets.stamp(known.summary.preset) == known.preset:
-                valid[name] = known
-                if known.file_state in LIVE:
-                    known.summary = replace(known.summary, state=_state_of(RunFolder(self.runs_dir / name)))
-        self._stale |= len(valid) != len(self._known)
-        self._known = valid
+            entry.folder_time = _folder_time(path)
+            if _signature(path) == entry.signature and presets.stamp(entry.summary.preset) == entry.preset:
+                valid[name] = entry
+                if entry.file_state in LIVE:
+                    entry.summary = replace(entry.summary, state=_state_of(RunFolder(self.runs_dir / name)))
+        self._stale |= len(valid) != len(self._entries)
+        self._entries = valid
         if valid:
-            yield Change(tuple(known.summary for _, known in sorted(valid.items(), reverse=True)))
+            yield Change(tuple(entry.summary for _, entry in sorted(valid.items(), reverse=True)))
 
     def _changed(self, name: str, presets: Presets, whole: bool) -> RunSummary | None:
-        known, path = self._known.get(name), str(self.runs_dir / name)
+        entry, path = self._entries.get(name), str(self.runs_dir / name)
         folder_time = _folder_time(path)
-        resting = known is not None and known.file_state not in LIVE and folder_time == known.folder_time
-        if known and not whole and resting and (known.settled or known.summary.damaged):
+        resting = entry is not None and entry.file_state not in LIVE and folder_time == entry.folder_time
+        if entry and not whole and resting and (entry.settled or entry.summary.damaged):
             return None
         signature = _signature(path)
         if signature is None:
-            self._known.pop(name, None)
+            self._entries.pop(name, None)
             return None
-        same = known is not None and known.settled and known.signature == signature
-        if known is None or not same or presets.stamp(known.summary.preset) != known.preset:
+        same = entry is not None and entry.settled and entry.signature == signature
+        if entry is None or not same or presets.stamp(entry.summary.preset) != entry.preset:
             return self._read(name, signature, folder_time, presets)
-        known.folder_time = folder_time
-        if known.file_state in LIVE:  # its worker may have died without a change of any file
+        entry.folder_time = folder_time
+        if entry.file_state in LIVE:  # its worker may have died without a change of any file
             state = _state_of(RunFolder(self.runs_dir / name))
-            if state != known.summary.state:
-                known.summary = replace(known.summary, state=state)
-                return known.summary
+            if state != entry.summary.state:
+                entry.summary = replace(entry.summary, state=state)
+                return entry.summary
         return None
 
     def _read(self, name: str, signature: Signature, folder_time: int, presets: Presets) -> RunSummary | None:
-        before, folder, now = self._known.get(name), RunFolder(self.runs_dir / name), time.time_ns()
+        before, folder, now = self._entries.get(name), RunFolder(self.runs_dir / name), time.time_ns()
         figures = before.figures if before and before.figures else FiguresReader(folder.events_file)
         fixed_parts = 2 * FIXED_FILES
         fixed = before.fixed if before and before.signature[:fixed_parts] == signature[:fixed_parts] else None
@@ -431,16 +431,16 @@ class RunListing:
             summary = replace(summary, damaged=damaged)
         except (RunError, PresetError):
             summary = damaged_run(folder)
-            known = _Known(signature, "", DAMAGED, settled=False, summary=summary, folder_time=folder_time)
+            entry = _Entry(signature, "", DAMAGED, settled=False, summary=summary, folder_time=folder_time)
             self._stale |= before is not None and before.settled
         else:
             # permissions may change and a link may appear without a trace in the signature: damaged runs are read again
             settled = _settled(signature, now) and not summary.damaged
-            known = _Known(signature, presets.stamp(fixed.preset.name), file_state, settled, summary, folder_time)
+            entry = _Entry(signature, presets.stamp(fixed.preset.name), file_state, settled, summary, folder_time)
             if state in LIVE:
-                known.fixed, known.figures = fixed if _settled(signature[:fixed_parts], now) else None, figures
+                entry.fixed, entry.figures = fixed if _settled(signature[:fixed_parts], now) else None, figures
             self._stale |= settled
-        self._known[name] = known
+        self._entries[name] = entry
         return None if before is not None and before.summary == summary else summary
 
     def save(self) -> None:
@@ -449,10 +449,10 @@ class RunListing:
             return
         self._stale = False
         entries: dict[str, list[Any]] = {}
-        for name, known in self._known.items():
-            if known.settled:
-                summary = {field: value for field, value in vars(known.summary).items() if field not in PLACED}
-                entries[name] = [known.signature, known.preset, known.file_state, summary]
+        for name, entry in self._entries.items():
+            if entry.settled:
+                summary = {field: value for field, value in vars(entry.summary).items() if field not in PLACED}
+                entries[name] = [entry.signature, entry.preset, entry.file_state, summary]
         body = json.dumps(entries)
         with suppress(OSError):
             write_text(self.runs_dir / CACHE, f"{_heading(body)}\n{body}\n")
@@ -506,17 +506,17 @@ def _heading(body: str) -> str:
     return f"{__version__} {zlib.crc32(' '.join(names).encode()):08x} {zlib.crc32(body.encode()):08x}"
 
 
-def _load(cache: Path, runs_dir: Path) -> dict[str, _Known]:
+def _load(cache: Path, runs_dir: Path) -> dict[str, _Entry]:
     """Return the cached runs, not yet checked; empty if the cache is missing, damaged or of another version."""
     try:
         heading, _, body = read_text(cache, CACHE_BYTES).partition("\n")
         body = body.rstrip("\n")
         if heading != _heading(body):
             return {}
-        entries: dict[str, _Known] = {}
+        entries: dict[str, _Entry] = {}
         for name, (signature, preset, file_state, document) in parse_json(body).items():
             summary = record(RunSummary, {**document, "run": name, "folder": str(runs_dir / name)})
-            entries[name] = _Known(tuple(signature), preset, file_state, True, summary)
+            entries[name] = _Entry(tuple(signature), preset, file_state, True, summary)
         return entries
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
