@@ -73,8 +73,8 @@ def open_regular(path: Path, *, follow_links: bool = False) -> BinaryIO:
             not in the folder of a run or study, which can come from somebody else.
 
     Raises:
-        UnreadableFileError: it is a link, a folder, a pipe, a socket or a device.
-        OSError: it does not exist or may not be read.
+        UnreadableFileError: the path is a link, a folder, a pipe, a socket or a device.
+        OSError: the file does not exist or may not be read.
     """
     return os.fdopen(open_checked(path, os.O_RDONLY | (0 if follow_links else os.O_NOFOLLOW)), "rb")
 
@@ -138,7 +138,7 @@ def parse_json(text: str | bytes) -> Any:
     """Parse a JSON text.
 
     Raises:
-        ValueError: it is not JSON, is nested deeper than MAX_DEPTH, or holds a number of more than MAX_BITS.
+        ValueError: the text is not JSON, is nested deeper than MAX_DEPTH, or holds a number of more than MAX_BITS.
     """
     return _parse_within_limits(json.loads, text)
 
@@ -189,8 +189,8 @@ def read_arrays(
         follow_links: as for `open_regular`.
 
     Raises:
-        UnreadableFileError: it is not an archive of plain arrays, is damaged, or would unpack to far more bytes.
-        OSError: it does not exist or may not be read.
+        UnreadableFileError: the file is not an archive of plain arrays, is damaged, or would unpack to far more bytes.
+        OSError: the file does not exist or may not be read.
     """
     with open_regular(path, follow_links=follow_links) as file:
         magic = file.read(len(NPY))
@@ -300,7 +300,7 @@ def kind_of(mode: int) -> str:
 
 @contextmanager
 def replacing(path: Path) -> Generator[Path]:
-    """Yield a temporary file beside `path`, with the same suffixes; renamed to `path` if the block raises no error."""
+    """Yield a temporary file beside `path` (same suffixes), which is renamed to `path` if the block raises no error."""
     handle, name = tempfile.mkstemp(prefix=temporary_prefix(), suffix="".join(path.suffixes[-2:]), dir=path.parent)
     os.close(handle)
     temporary = Path(name)

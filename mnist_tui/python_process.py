@@ -175,14 +175,3 @@ def wait_until_logged(pid: int) -> None:
     """Wait until `reap` has written how a dead process ended; do nothing if this process did not start it."""
     if (thread := _reapers.get(pid)) is not None:
         thread.join(1.0)
-
-
-def known_end(last: Sequence[str]) -> str:
-    """Return how a process ended, from the last `informative_lines` of its log; empty if they do not say it."""
-    return next((line.removeprefix(WRITTEN) for line in last[-1:] if line.startswith(WRITTEN)), "")
-
-
-def why_crashed(last: Sequence[str]) -> str:
-    """Return how a process ended or may have ended, and what it printed last, from the last lines of its log."""
-    printed = informative_text([line for line in last if not line.startswith(WRITTEN)])
-    return f"{known_end(last) or UNKNOWN_END}{f'; it last printed: {printed}' if printed else ''}"

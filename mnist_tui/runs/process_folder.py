@@ -20,7 +20,7 @@ from mnist_tui.errors import RequestError, RunError
 from mnist_tui.files import UnreadableFileError, kind_of, open_append, open_regular, read_json, write_json
 from mnist_tui.locks import FileLock, HeldError
 from mnist_tui.processes import SILENT_SECONDS
-from mnist_tui.python_process import informative_lines, known_end, reap, wait_until_logged, why_crashed
+from mnist_tui.python_process import UNKNOWN_END, WRITTEN, informative_lines, informative_text, reap, wait_until_logged
 from mnist_tui.runs.records import LARGEST, document, record
 
 HEARTBEAT_SECONDS = 2.0
@@ -161,16 +161,15 @@ class ProcessFolder:
 
     def known_end(self) -> str:
         """Return how a crashed process ended, in words; empty if that is not known."""
-        return known_end(self._last_three_lines())
+        with suppress(RequestError):
+            wait_until_logged(self.status().pid)
+        return next((line.removeprefix(WRITTEN) for line in self.last_log_lines(1) if line.startswith(WRITTEN)), "")
 
     def why_crashed(self) -> str:
         """Return how a crashed process ended or may have ended, in words, and the last lines that it printed."""
-        return why_crashed(self._last_three_lines())
-
-    def _last_three_lines(self) -> list[str]:
-        with suppress(RequestError):
-            wait_until_logged(self.status().pid)
-        return self.last_log_lines(3)
+        end = self.known_end() or UNKNOWN_END
+        printed = informative_text([line for line in self.last_log_lines(3) if not line.startswith(WRITTEN)])
+        return f"{end}{f'; it last printed: {printed}' if printed else ''}"
 
     def start_process(self, module: str, *arguments: str, lock: Lock | None = None) -> None:
         """Start the process that is to write the folder, and write a status that names it.
