@@ -62,7 +62,7 @@ def listed(parts: Sequence[str], word: str = "and") -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``did you mean train or trials? ``: the one or two known words most like `word`; empty without any."""
+    """Return a hint with the one or two most similar known words, ``did you mean train or trials? ``, or nothing."""
     from difflib import get_close_matches
 
     near = get_close_matches(word, list(known), n=2, cutoff=0.5)

@@ -61,7 +61,7 @@ def write_command(folder: ProcessFolder, command: Command) -> Path:
     """Write a command, whether or not a process lives, and return its file once it is on the disk.
 
     Raises:
-        RequestError: the folder contains a link or the like, or cannot be written.
+        RequestError: the folder contains a link, a pipe or a device, or cannot be written.
     """
     folder.check_own_files()
     name = command.id or f"{_next_number(folder.control):020d}-{secrets.token_hex(3)}-{command.name}"

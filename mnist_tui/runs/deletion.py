@@ -35,7 +35,7 @@ def delete_run(folder: RunFolder) -> None:
     `find_waste` finds.
 
     Raises:
-        RunError: the folder contains a link or the like or cannot be deleted, or another process writes it.
+        RunError: the folder contains a link, a pipe or a device, it cannot be deleted, or another process writes it.
     """
     folder.check_own_files()
     _check_ended(folder)
@@ -154,7 +154,7 @@ def remove_waste(waste: Waste) -> None:
 
 
 def _remove_run(folder: RunFolder) -> None:
-    lock = Lock(folder)  # refuses a folder with a link or the like
+    lock = Lock(folder)  # refuses a folder that contains a link
     try:
         if not _why_useless(folder):
             raise RunError(f"run {folder.id} has changed meanwhile; it is not deleted")

@@ -249,7 +249,7 @@ class Resumed(Event, type="resumed"):
 
 @dataclass(frozen=True, kw_only=True)
 class Extended(Event, type="extended"):
-    """The number of planned epochs is now `epochs`; `commands` are the ids of the commands that are thereby settled."""
+    """The number of planned epochs is now `epochs`. `commands` has the ids of the commands that requested this."""
 
     epochs: int
     commands: tuple[str, ...] = ()

@@ -208,7 +208,7 @@ class Lock(FileLock):
 
     Raises:
         WrittenError: another process holds the lock; the text names it.
-        RequestError: the folder contains a link or the like, no longer exists or cannot be written.
+        RequestError: the folder contains a link, a pipe or a device, no longer exists or cannot be written.
     """
 
     def __init__(self, folder: ProcessFolder, handed_over: int | None = None) -> None:

@@ -93,7 +93,7 @@ def test_terms_must_all_hold(text, found):
     ("text", "said"),
     [
         ("hiden>200", "'hiden' cannot be compared; did you mean hidden"),
-        ("qqq=1", "'qqq' cannot be compared; state, accuracy, hidden"),
+        ("qqq=1", "'qqq' cannot be compared; compare state, accuracy, hidden"),
         ("hidden>", "hidden> needs a value"),
         ("hidden>many", "hidden is compared with a number, not 'many'"),
         ("accuracy>197", "accuracy is at most 100 %; accuracy>0.94, accuracy>94 and accuracy>94% are the same"),

@@ -6,7 +6,6 @@ figure of the run; any other word must occur in one of the run's texts. A value 
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import math
 import operator
@@ -20,6 +19,7 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import STATES
+from mnist_tui.wording import did_you_mean
 
 Test = Callable[[RunSummary], bool]
 TERM = re.compile(r"(?P<name>[A-Za-z][\w-]*)\s*(?P<sign><=|>=|!=|==|<|>|=)(?P<value>.*)")
@@ -85,12 +85,7 @@ def _test(word: str) -> Test:
         return lambda run: wanted in _searched(run)
     name, sign, value = match["name"].lower(), match["sign"].replace("==", "="), match["value"].strip()
     if name not in NAMES:
-        near = " or ".join(difflib.get_close_matches(name, NAMES, n=2, cutoff=0.5))
-        hint = (
-            f"did you mean {near}?"
-            if near
-            else "state, accuracy, hidden, lr, ppc or epochs, for example, can be compared"
-        )
+        hint = did_you_mean(name, NAMES).rstrip() or "compare state, accuracy, hidden, lr, ppc or epochs, for example"
         raise FilterError(f"{name!r} cannot be compared; {hint}")
     if not value and sign in ORDERED:
         raise FilterError(f"{name}{sign} needs a value")

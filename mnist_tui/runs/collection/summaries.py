@@ -49,7 +49,7 @@ class RunSummary:
         published_accuracy, published_loss: the source's results on the test set; None where there are none.
         source: the title of the publication that the experiment is from.
         study: the id of the study that the run is a trial of; empty for none.
-        damaged: which files cannot be read or are links or the like, in sentences; empty for nothing.
+        damaged: which files cannot be read, or are links, pipes or devices; empty for nothing.
     """
 
     run: str
@@ -191,7 +191,7 @@ def summary_from(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, s
 
 
 def damage_of(folder: RunFolder, *, read_before: bool = False) -> str:
-    """Say in sentences which files of a run cannot be read or are links or the like; an empty text means nothing.
+    """Say in sentences which files of a run cannot be read, or are links, pipes or devices; empty for none.
 
     Args:
         read_before: whether its experiment, launch and status have just been read without an error.
