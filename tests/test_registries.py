@@ -15,11 +15,12 @@ from mnist_tui.experiment import complexity
 from mnist_tui.experiment.fields import facts_of
 from mnist_tui.experiment.layers import LAYER_KINDS, Dense, Flatten, Layer
 from mnist_tui.experiment.optimizers import OPTIMIZERS, SCHEDULE_KINDS, Schedule
-from mnist_tui.experiment.parameters import apply_texts, by_name, with_text
+from mnist_tui.experiment.parameters import apply_texts, by_name
 from mnist_tui.experiment.presets import Preset, find_preset
 from mnist_tui.experiment.spec import Experiment, from_mapping, to_mapping
 from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
 from mnist_tui.tui.editor.draft import Draft, layer_fields, optimizer_fields, parameter_fields
+from tests.experiment.texts import with_text
 from tests.report.recorded import recorded_run
 from tests.training.support import digits, new_run
 

@@ -172,7 +172,7 @@ def _gradients(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint16], NDArray[n
 
 
 def _cell_pixels(pixels: NDArray[_Pixel], side: int) -> NDArray[_Pixel]:
-    """(height, width, n) → side² · cells · n values: the first pixel of every whole cell, then the second and so on."""
+    """Return pixels (height, width, n) in another order: the first pixel of every whole cell, then the second, etc."""
     height, width, count = pixels.shape
     down, across = height // side, width // side
     cells = pixels[: down * side, : across * side].reshape(down, side, across, side, count)
@@ -180,7 +180,7 @@ def _cell_pixels(pixels: NDArray[_Pixel], side: int) -> NDArray[_Pixel]:
 
 
 def _blocks(means: NDArray[np.float32], cells_per_block: int) -> NDArray[np.float64]:
-    """(orientations, down, across, n) → (cells_per_block² · orientations, blocks · n), one block a column."""
+    """Return the blocks of cells (orientations, down, across, n): a column each, (values of a block, blocks · n)."""
     orientations, down, across, count = means.shape
     shape = down - cells_per_block + 1, across - cells_per_block + 1
     blocks = np.empty((cells_per_block, cells_per_block, orientations, *shape, count))

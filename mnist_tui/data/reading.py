@@ -396,7 +396,7 @@ def read_digits() -> Mapping[Part, NDArray[np.uint8]]:
 
 
 def _enlarge(images: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """(n, 8, 8) of 0…16 → (n, 28, 28) of 0…255, bilinear, in integers so that every machine gets the same.
+    """Enlarge images (n, 8, 8) of 0 to 16 to (n, 28, 28) of 0 to 255, bilinear, in integers: the same on all machines.
 
     The centre of pixel i of 20 lies at (i + ½)·8/20 − ½ = (4·i − 3)/10 of the source, whose edges are extended.
     """

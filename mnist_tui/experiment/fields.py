@@ -203,32 +203,26 @@ def pixels(text: str) -> int:
     return value
 
 
-def all_assigned(experiment: Experiment, assignments: Sequence[str]) -> Experiment:
-    """Return the experiment after several assignments, as by `assigned`; only the result must be valid as a whole."""
-    for assignment in assignments:
-        experiment = assigned(experiment, assignment, whole=assignment is assignments[-1])
-    return experiment
-
-
-def assigned(experiment: Experiment, assignment: str, *, whole: bool = True) -> Experiment:
-    """Return the experiment with one field set.
+def assigned(experiment: Experiment, *assignments: str) -> Experiment:
+    """Return the experiment with fields set one after the other; only the result must be valid as a whole.
 
     Args:
-        assignment: ``optimizer.rho=0.8``, ``layers.1.units=300``; the value as in TOML, but quotes may be omitted.
-        whole: whether the experiment must be valid as a whole, too.
+        assignments: ``optimizer.rho=0.8``, ``layers.1.units=300``; the value as in TOML, but quotes may be omitted.
 
     Raises:
-        RequestError: the assignment has no ``=``, its path does not exist, or its value is not valid.
+        RequestError: an assignment has no ``=``, its path does not exist, or its value is not valid.
     """
-    path, separator, text = assignment.partition("=")
-    if not separator or not path.strip():
-        raise RequestError(f"--set {assignment} is not of the form PATH=VALUE, such as optimizer.rho=0.8")
-    doc = to_mapping(experiment)
-    try:
-        put(doc, path.strip().split("."), value_of(text.strip()))
-        return from_mapping(doc) if whole else parsed(doc)
-    except SpecError as error:
-        raise RequestError(f"--set {assignment}: {error}") from None
+    for assignment in assignments:
+        path, separator, text = assignment.partition("=")
+        if not separator or not path.strip():
+            raise RequestError(f"--set {assignment} is not of the form PATH=VALUE, such as optimizer.rho=0.8")
+        doc = to_mapping(experiment)
+        try:
+            put(doc, path.strip().split("."), value_of(text.strip()))
+            experiment = from_mapping(doc) if assignment is assignments[-1] else parsed(doc)
+        except SpecError as error:
+            raise RequestError(f"--set {assignment}: {error}") from None
+    return experiment
 
 
 def paths_of(experiment: Experiment) -> list[str]:

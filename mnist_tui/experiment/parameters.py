@@ -111,12 +111,7 @@ def apply_texts(experiment: Experiment, texts: Mapping[str, str], sets: Sequence
     for parameter in sorted(PARAMETERS, key=lambda each: each.name != "optimizer"):
         if parameter.name in texts:
             experiment = changed(parameter, experiment, texts[parameter.name].strip())
-    return fields.all_assigned(parsed(to_mapping(experiment)), sets) if sets else revalidated(experiment)
-
-
-def with_text(experiment: Experiment, name: str, text: str) -> Experiment:
-    """Return the experiment with one parameter changed, as `apply_texts` does."""
-    return apply_texts(experiment, {name: text})
+    return fields.assigned(parsed(to_mapping(experiment)), *sets) if sets else revalidated(experiment)
 
 
 def by_name(name: str) -> Parameter:
@@ -140,7 +135,8 @@ def _each(kind: type[Layer], layers: Sequence[Layer], **values: Any) -> Block:
     return [layer.model_copy(update=values) if isinstance(layer, kind) else layer for layer in layers]
 
 
-def _blocks(experiment: Experiment) -> tuple[list[Layer], list[Block]]:
+def _blocks(experiment: Experiment, *, none_allowed: bool = False) -> tuple[list[Layer], list[Block]]:
+    """Return the layers before the first block, and the blocks."""
     before: list[Layer] = []
     blocks: list[Block] = []
     for layer in experiment.layers:
@@ -148,12 +144,7 @@ def _blocks(experiment: Experiment) -> tuple[list[Layer], list[Block]]:
             blocks.append([layer])
         else:
             (blocks[-1] if blocks else before).append(layer)
-    return before, blocks
-
-
-def _some_blocks(experiment: Experiment) -> tuple[list[Layer], list[Block]]:
-    before, blocks = _blocks(experiment)
-    if not blocks:
+    if not blocks and not none_allowed:
         raise ValueError("finds no dense hidden layer in this experiment; --hidden adds one")
     return before, blocks
 
@@ -161,7 +152,7 @@ def _some_blocks(experiment: Experiment) -> tuple[list[Layer], list[Block]]:
 def _with_units(experiment: Experiment, text: str) -> Experiment:
     """Give the blocks these sizes: the last block is repeated for more, blocks are removed from the end for fewer."""
     units = sizes(text, facts_of(Dense, "units"))
-    before, blocks = _blocks(experiment)
+    before, blocks = _blocks(experiment, none_allowed=True)
     if not blocks:
         first: Block = [Dense(units=1)]
         before, blocks = list(_flattened(before)) if before else [Flatten()], [first]
@@ -170,14 +161,14 @@ def _with_units(experiment: Experiment, text: str) -> Experiment:
 
 
 def _dropout_rates(experiment: Experiment) -> list[str]:
-    _, blocks = _blocks(experiment)
+    _, blocks = _blocks(experiment, none_allowed=True)
     return [f"{next((layer.rate for layer in block if isinstance(layer, Dropout)), 0.0):g}" for block in blocks]
 
 
 def _with_dropout(experiment: Experiment, text: str) -> Experiment:
     """Set the dropout of each block: change it, add it where there is none, or remove it for a rate of 0."""
     rate = facts_of(Dropout, "rate").value(text)
-    before, blocks = _some_blocks(experiment)
+    before, blocks = _blocks(experiment)
 
     def dropped(block: Block) -> Block:
         if rate == 0:
@@ -349,7 +340,7 @@ def _dense_field(name: str, field: str, label: str, choices: tuple[str, ...]) ->
 
     def change(experiment: Experiment, text: str) -> Experiment:
         fresh = getattr(Dense.model_validate({"units": 1, field: chosen(text, choices)}), field)
-        _some_blocks(experiment)
+        _blocks(experiment)
         # an initialiser that is already chosen keeps its arguments
         layers = [
             layer.model_copy(update={field: fresh}) if isinstance(layer, Dense) and named(layer) != text else layer

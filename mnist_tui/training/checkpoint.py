@@ -36,7 +36,7 @@ class Position:
     """The position of a training: complete epochs, and steps of the next epoch with sums over their images.
 
     Attributes:
-        loss: the sum of the losses of the images.
+        loss: the sum of these images' losses.
         correct: the number of correctly classified images.
         seconds: the time since the epoch began, without pauses.
     """
@@ -104,7 +104,7 @@ def save(folder: Path, snapshot: TrainingSnapshot) -> None:
     """Write a snapshot as the folder's checkpoint; it is on the disk when this function returns.
 
     Raises:
-        OSError: it cannot be written; the checkpoint before it is still complete.
+        OSError: the checkpoint cannot be written; the one before it is still complete.
     """
     folder.mkdir(exist_ok=True)
     position, best = snapshot.position, snapshot.best

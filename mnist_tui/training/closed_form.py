@@ -29,7 +29,7 @@ COLDEST, HOTTEST = 1e-3, 1e3
 
 
 class NormalEquations:
-    """XᵀX and XᵀY of all rows added so far, where X has a column of ones for the biases and Y is one-hot.
+    """The matrices XᵀX and XᵀY of all rows added so far, where X has a column of ones for the biases and Y is one-hot.
 
     The memory is that of (length + 1)² float64 values, however many rows of `length` features are added.
     """

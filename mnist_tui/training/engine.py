@@ -46,7 +46,7 @@ class Trainer(ABC):
         clock: returns seconds without pauses.
 
     Attributes:
-        RESUMABLE: whether it can continue from a checkpoint; if not, a stop before the end leaves nothing to save.
+        RESUMABLE: whether the trainer can continue from a checkpoint; if not, a stop before the end saves nothing.
         steps: the number of steps of an epoch.
         program_name: the kind of program, for `ModelBuilt`.
         position: the progress, correct whenever `run` has yielded.

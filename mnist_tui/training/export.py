@@ -91,14 +91,14 @@ def hog(images: Any, spec: HogFeatures) -> Any:
 
 
 def _cell_means(pixels: Any, side: int) -> Any:
-    """``(n, 28, 28)`` → ``(n, cells, cells)``; pixels beyond the last whole cell are unused."""
+    """Return the mean of each cell of pixels ``(n, 28, 28)``: ``(n, cells, cells)``; incomplete cells are unused."""
     count = hog_cells(side)
     used = pixels[:, : count * side, : count * side]
     return tf.reduce_sum(tf.reshape(used, (-1, count, side, count, side)), axis=[2, 4]) / side**2
 
 
 def _blocks(cells: Any, spec: HogFeatures) -> Any:
-    """``(n, cells, cells, orientations)`` → ``(n, length)``, every block normalised by L2-Hys (Lowe, 2004)."""
+    """Return ``(n, length)`` features of cells ``(n, cells, cells, orientations)``: blocks with L2-Hys (Lowe, 2004)."""
 
     def of_unit_length(blocks: Any) -> Any:
         return blocks / tf.sqrt(tf.reduce_sum(blocks * blocks, axis=-1, keepdims=True) + EPSILON**2)

@@ -180,7 +180,7 @@ MASKS: dict[Any, Callable[[tuple[int, ...]], tuple[int, ...]]] = {keras.layers.D
 
 
 class Feed(NamedTuple):
-    """The inputs of a compiled program: all examples, as in `Resident`, and the keys for the dropout masks."""
+    """The inputs of a compiled program: all examples, as in `Resident`, and two mask keys a layer, ``(layers, 2)``."""
 
     rows: Any
     labels: Any
@@ -239,12 +239,6 @@ class TrainingStep:
                     raise TypeError(f"{kind} draws random numbers while it trains: step.MASKS must say which")
                 values = layer(values, training=True)
         return tf.matmul(tf.cast(values, tf.float32), output.kernel) + output.bias
-
-
-def dropout_keys(model: Any, seed: int) -> Any:
-    """Return the keys of each layer for one seed, uint32 ``(layers, 2)``."""
-    keys = [layer_keys(seed, position, NOISE) for position in range(len(model.layers))]
-    return tf.constant(np.array(keys, np.uint32))
 
 
 def _dropped(layer: Any, values: Any, keys: Keys, epoch: Any, step: Any) -> Any:
@@ -310,7 +304,8 @@ class LoopProgram:
     def use_examples(self, examples: Resident, seed: int) -> None:
         """Train on these examples (at least one batch) with the masks of this seed, from epoch 0 on."""
         self._count, self._full = examples.count, examples.count // self._batch
-        self._feed: Feed | None = Feed(examples.rows, examples.labels, dropout_keys(self._model, seed))
+        keys = [layer_keys(seed, position, NOISE) for position in range(len(self._model.layers))]
+        self._feed: Feed | None = Feed(examples.rows, examples.labels, tf.constant(np.array(keys, np.uint32)))
         self.begin_epoch(0, np.arange(examples.count), float(self._optimizer.learning_rate))
         # no steps are run, but the loop is traced and compiled if it is new
         self._call(self._batch, 0, 0, tf.zeros((2,), tf.float64))

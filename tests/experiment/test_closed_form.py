@@ -7,10 +7,11 @@ import pytest
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.optimizers import ConstantSchedule, Ridge
-from mnist_tui.experiment.parameters import apply_texts, with_text
+from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import SpecError, cautions, from_mapping, to_mapping
 from mnist_tui.report.complexity.breakdown import as_csv, as_table, complexity_in_words
+from tests.experiment.texts import with_text
 
 LINEAR, ELM = (find_preset(name).experiment for name in ("efc-linear", "efc2-elm"))
 FLATTEN = {"kind": "flatten"}

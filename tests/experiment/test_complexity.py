@@ -3,8 +3,8 @@
 import pytest
 
 from mnist_tui.experiment.complexity import of, to_document
-from mnist_tui.experiment.parameters import with_text
 from mnist_tui.experiment.presets import find_preset, list_presets
+from tests.experiment.texts import with_text
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ import pytest
 
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.layers import Dense
-from mnist_tui.experiment.parameters import PARAMETERS, apply_texts, by_name, with_text
+from mnist_tui.experiment.parameters import PARAMETERS, apply_texts, by_name
 from mnist_tui.experiment.presets import find_preset, list_presets
 from mnist_tui.experiment.spec import Experiment
+from tests.experiment.texts import with_text
 from tests.present import present
 
 

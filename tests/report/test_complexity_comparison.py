@@ -14,7 +14,6 @@ import pytest
 from markdown_it import MarkdownIt
 
 from mnist_tui.experiment.complexity import of
-from mnist_tui.experiment.parameters import with_text
 from mnist_tui.experiment.presets import STARTERS, find_preset
 from mnist_tui.report.complexity import breakdown, comparison
 from mnist_tui.report.complexity.comparison import (
@@ -25,6 +24,7 @@ from mnist_tui.report.complexity.comparison import (
 )
 from mnist_tui.report.tabular import SYMBOLS, tex_escaped
 from mnist_tui.runs.collection.seed_groups import summary
+from tests.experiment.texts import with_text
 
 
 def model(preset: str, accuracy: float | None = None, *, hidden: str = "", name: str = "") -> ComparedModel:

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 
 from mnist_tui.experiment.complexity import of
-from mnist_tui.experiment.parameters import with_text
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import Experiment, from_mapping
 from mnist_tui.report.complexity.breakdown import complexity_in_words
 from tests.experiment.strategies import experiments
+from tests.experiment.texts import with_text
 
 PUBLISHED = {
     "report-convnet2layers": (

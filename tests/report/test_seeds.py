@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.experiment.parameters import with_text
 from mnist_tui.experiment.presets import edited, find_preset
 from mnist_tui.report.contents.documents import build_report
 from mnist_tui.report.evidence import read_evidence
@@ -17,6 +16,7 @@ from mnist_tui.report.figures.drawing import save
 from mnist_tui.report.result_words import mean_sentence
 from mnist_tui.runs.collection.seed_groups import SHARE, summary
 from mnist_tui.runs.folder import RunFolder
+from tests.experiment.texts import with_text
 from tests.report.furnished import changed, furnished_run, scored, seed_runs
 from tests.report.recorded import recorded_run
 from tests.report.test_report_contents import column, tables

@@ -10,7 +10,7 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.layers import LAYER_KINDS, Dense
 from mnist_tui.experiment.optimizers import GRADIENT_OPTIMIZERS
-from mnist_tui.experiment.parameters import PARAMETERS, ParameterError, with_text
+from mnist_tui.experiment.parameters import PARAMETERS, ParameterError
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.tui.editor.draft import (
@@ -27,6 +27,7 @@ from mnist_tui.tui.editor.draft import (
 )
 from mnist_tui.tui.experiment_words import layer_rows
 from mnist_tui.tui.presets.screen import data_note
+from tests.experiment.texts import with_text
 
 TAKES_IMAGES = ("conv2d", "max_pooling2d")
 STARTERS = ("raw", "hog", "cnn", "fashion")
