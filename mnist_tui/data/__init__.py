@@ -1,1 +1,1 @@
-"""Datasets: finding, verifying, downloading and reading them, HOG features, validation splits, pictures of digits."""
+"""Find, verify, download and read datasets, compute HOG features, split off validation data, and read pictures."""

@@ -18,11 +18,11 @@ from mnist_tui.wording import did_you_mean, listed
 
 
 class DataError(ValueError):
-    """A file or folder of data cannot be used; the message says which, why, and what would be right."""
+    """The error for a file or folder of data that cannot be used; the message says which, why, and what is right."""
 
 
 class MissingDataError(DataError):
-    """A dataset is in none of the searched places and could not be downloaded; no damaged file was found either."""
+    """The error for a dataset that is in none of the searched places and could not be downloaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def validate_name(name: str) -> str:
     """Return a known dataset's name as it is, or the absolute path of an existing folder.
 
     Raises:
-        DataError: The name is neither.
+        DataError: The name is neither a known dataset nor a folder.
     """
     if (whole := _absolute(name)) is not None:
         return whole
@@ -186,7 +186,7 @@ def validate_name(name: str) -> str:
 
 
 def whole_name(name: str) -> str:
-    """Return the same as `validate_name`, but any other name as it is, without an error.
+    """Return the same as `validate_name`, but return an unknown name unchanged instead of raising an error.
 
     A run and its worker outlive the current folder, so they record no path relative to it.
     """
@@ -275,7 +275,7 @@ def feature_cache() -> Path:
 
 
 def in_folder(name: str, folder: Path, place: Place, *, idx: bool = True) -> Iterator[Location]:
-    """Yield the dataset's files in a folder, complete or not: IDX files (unless `idx` is false), `<name>.npz`."""
+    """Yield the dataset's places in a folder: IDX files, some perhaps missing (unless `idx` is false), `<name>.npz`."""
     archive = folder / f"{name}.npz"
     found = {FILE_NAMES[part]: _idx_file(folder, FILE_NAMES[part]) for part in PARTS} if idx else {}
     files = tuple(file for file in found.values() if file is not None)

@@ -33,7 +33,7 @@ TEMPORARY: Final = ".download-"
 
 
 class DownloadError(DataError):
-    """No mirror delivered a dataset's files; the message says what each mirror did."""
+    """The error for a dataset that no mirror delivered; the message says what each mirror did."""
 
 
 def download(known: KnownDataset, folder: Path, on_progress: OnProgress | None = None) -> None:

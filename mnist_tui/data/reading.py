@@ -68,7 +68,7 @@ class IdxContent:
 
 
 def read_idx(path: Path, kind: Kind, on_position: Callable[[int], None] | None = None) -> IdxContent:
-    """Read one IDX file, gzipped or plain as its first bytes say, whatever its name.
+    """Read one IDX file; whether it is gzipped is recognised by its content, not by its name.
 
     Args:
         path: The file.
@@ -240,7 +240,7 @@ class Dataset:
 
 
 def read(location: Location, on_progress: OnProgress | None = None) -> Dataset:
-    """Read the dataset at a place.
+    """Read the dataset at a location, and check its published checksums.
 
     Raises:
         DataError: A file is missing, damaged, of another kind, or not the named dataset's.

@@ -185,7 +185,7 @@ def chosen(text: str, choices: Sequence[str]) -> str:
 
 
 def pixels(text: str) -> int:
-    """Return the edge of a HOG cell in pixels.
+    """Return the edge of a HOG cell in pixels that a text means.
 
     Raises:
         ValueError: the text is not a whole number, or no such cell fits into the image.

@@ -20,8 +20,8 @@ class OptimizerPart(ExperimentPart):
     """The base of all optimizers.
 
     Attributes:
-        TRAINS_IN_EPOCHS: whether it takes steps, epoch by epoch; if not, it solves the output layer in closed form.
-        SLOTS: the number of values that it always keeps for each trainable parameter.
+        TRAINS_IN_EPOCHS: whether the optimizer takes steps, epoch by epoch, or solves the output layer in closed form.
+        SLOTS: the number of values that the optimizer always keeps for each trainable parameter.
     """
 
     TRAINS_IN_EPOCHS: ClassVar[bool] = True

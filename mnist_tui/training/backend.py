@@ -192,11 +192,6 @@ def threads() -> int:
     return set_here or (int(from_outside) if from_outside.isdecimal() else 0) or usable_cores()
 
 
-def has_gpus() -> bool:
-    """Return whether TensorFlow finds a GPU, without starting it."""
-    return bool(tf.config.list_physical_devices("GPU"))
-
-
 class Resident:
     """Labelled examples that stay on the device for a whole training.
 

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from mnist_tui.experiment.layers import Conv2D, Dense, Dropout, Flatten
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.training import backend, models
+from mnist_tui.training import models
 from mnist_tui.training.backend import Resident, keras, tf
 from mnist_tui.training.evaluation import Scorer
 from mnist_tui.training.inputs import DatasetCache
@@ -369,11 +369,6 @@ class Network:
         self._programs: dict[tuple[str, int], LoopProgram] = {}
         self._unused: list[NDArray[Any]] = []
 
-    @property
-    def size(self) -> int:
-        """The approximate bytes: parameters, two optimizer slots for each, and the first values of both slots."""
-        return 5 * 4 * int(self.model.count_params())
-
     def program(self, kind: str, examples: Resident, *, batch_size: int, seed: int) -> LoopProgram:
         """Return the program that trains on these examples, new or from an earlier run."""
         key = kind, min(batch_size, examples.count)
@@ -419,15 +414,10 @@ def network_of(experiment: Experiment, cache: DatasetCache | None) -> Network:
         network = Network(experiment)
     else:
         network.restart_as(experiment)
-    cache.put(key, network, network.size)
+    parameters = int(network.model.count_params())
+    # about the bytes of the parameters, of two optimizer slots for each, and of the first values of both slots
+    cache.put(key, network, 5 * 4 * parameters)
     return network
-
-
-def release_examples(cache: DatasetCache) -> None:
-    """Release the examples of every network in the cache."""
-    for value in cache.values():
-        if isinstance(value, Network):
-            value.release_examples()
 
 
 def structure(experiment: Experiment) -> str:
@@ -447,7 +437,7 @@ def warm() -> None:
     If there are GPUs nothing is trained: that would start them all before the run has chosen one.
     """
     import_module("mnist_tui.training.job")
-    if backend.has_gpus():
+    if tf.config.list_physical_devices("GPU"):
         return
     experiment = Experiment(layers=(Flatten(), Dense(units=2), Dropout()))
     examples = Resident(np.zeros((4, 28, 28), np.uint8), np.zeros(4, np.uint8))

@@ -64,9 +64,11 @@ class Trials:
                 print(json.dumps({"run": folder.id, "exit": code}), file=self._answers, flush=True)
             if self._imported:
                 from mnist_tui.training.backend import forget
-                from mnist_tui.training.programs import release_examples
+                from mnist_tui.training.programs import Network
 
-                release_examples(self._cache)
+                for value in self._cache.values():
+                    if isinstance(value, Network):
+                        value.release_examples()
                 forget()
                 gc.collect()
         return DONE
