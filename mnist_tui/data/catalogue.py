@@ -277,9 +277,9 @@ def feature_cache() -> Path:
 def in_folder(name: str, folder: Path, place: Place, *, idx: bool = True) -> Iterator[Location]:
     """Yield the dataset's places in a folder: IDX files, some perhaps missing (unless `idx` is false), `<name>.npz`."""
     archive = folder / f"{name}.npz"
-    found = {FILE_NAMES[part]: _idx_file(folder, FILE_NAMES[part]) for part in PARTS} if idx else {}
-    files = tuple(file for file in found.values() if file is not None)
-    missing = tuple(file_name for file_name, file in found.items() if file is None)
+    paths = {FILE_NAMES[part]: _idx_file(folder, FILE_NAMES[part]) for part in PARTS} if idx else {}
+    files = tuple(file for file in paths.values() if file is not None)
+    missing = tuple(file_name for file_name, file in paths.items() if file is None)
     if files and not missing:
         yield Location(name, "idx", place, folder, files)
     if _is_file(archive):

@@ -136,13 +136,13 @@ def facts_in(info: FieldInfo) -> FieldFacts:
 
 
 def _limits(metadata: list[Any]) -> dict[str, float]:
-    found: dict[str, float] = {}
+    limits: dict[str, float] = {}
     for item in metadata:
         for limit in item.metadata if isinstance(item, FieldInfo) else [item]:
             if isinstance(limit, (Ge, Gt, Le, Lt)):
                 name = type(limit).__name__.lower()
-                found[name] = getattr(limit, name)
-    return found
+                limits[name] = getattr(limit, name)
+    return limits
 
 
 def whole(text: str, low: int, high: int | None = None) -> int:
@@ -249,22 +249,21 @@ def value_of(text: str) -> Any:
 
 def put(doc: dict[str, Any], keys: list[str], value: Any) -> None:
     """Set one field of an experiment's TOML form; raise RequestError if its path does not exist."""
-    here: Any = doc
+    container: Any = doc
     for depth, key in enumerate(keys, 1):
         path = ".".join(keys[:depth])
         place: Any = key
-        if isinstance(here, list):
-            count = len(here)  # pyright: ignore[reportUnknownArgumentType]
+        if isinstance(container, list):
+            count = len(container)  # pyright: ignore[reportUnknownArgumentType]
             if not key.isdecimal() or int(key) >= count:
                 before = path.rpartition(".")[0]
                 raise RequestError(f"--set {path}: {before} has places 0 to {count - 1}, not {key!r}")
             place = int(key)
         elif depth < len(keys):
-            if isinstance(here.get(key), str):
-                here[key] = {"name": here[key]}
-            elif not isinstance(here.setdefault(key, {}), (dict, list)):
+            if isinstance(container.get(key), str):
+                container[key] = {"name": container[key]}
+            elif not isinstance(container.setdefault(key, {}), (dict, list)):
                 raise RequestError(f"--set {'.'.join(keys)}: {path} has no parts")
         if depth == len(keys):
-            here[place] = value
-        else:
-            here = here[place]
+            container[place] = value
+        container = container[place]

@@ -206,7 +206,7 @@ def grouped(presets: Iterable[Preset | BrokenPreset]) -> tuple[PresetGroup, ...]
     for preset in presets:
         folder = preset.path.parent if preset.path and preset.path.is_relative_to(root) else None
         by_folder.setdefault(folder, []).append(preset)
-    return tuple(PresetGroup(_heading(folder, root, found), tuple(found)) for folder, found in by_folder.items())
+    return tuple(PresetGroup(_heading(folder, root, members), tuple(members)) for folder, members in by_folder.items())
 
 
 def _heading(folder: Path | None, root: Path, presets: Iterable[Preset | BrokenPreset]) -> str:
@@ -236,20 +236,20 @@ def _unsearchable(folder: Path, error: OSError) -> str:
 
 def _searched() -> tuple[list[tuple[str, Path]], str]:
     """Return origin and file of every preset, the user's first, and a sentence if a folder cannot be searched."""
-    found: list[tuple[str, Path]] = []
+    files: list[tuple[str, Path]] = []
     trouble = ""
     for origin, folder in reversed(_folders()):
         try:
-            found += [(origin, path) for path in _files(folder)]
+            files += [(origin, path) for path in _files(folder)]
         except OSError as error:
             trouble = _unsearchable(folder, error)
-    return found, trouble
+    return files, trouble
 
 
 def names() -> list[str]:
     """Return the names for `--preset`, the built-in ones first."""
-    found, _ = _searched()
-    return [path.stem for wanted in ("built-in", "saved") for origin, path in found if origin == wanted]
+    files, _ = _searched()
+    return [path.stem for wanted in ("built-in", "saved") for origin, path in files if origin == wanted]
 
 
 def find_preset(name: str) -> Preset:
@@ -263,13 +263,13 @@ def find_preset(name: str) -> Preset:
         if not os.path.lexists(path):
             raise PresetError(f"there is no preset file {name}")
         return _load("file", path)
-    found, trouble = _searched()
-    for origin, path in found:
+    files, trouble = _searched()
+    for origin, path in files:
         if path.stem == name:
             return _load(origin, path)
-    known = names()
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    offer = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known[:8])}"
+    existing = names()
+    near = difflib.get_close_matches(name, existing, n=3, cutoff=0.4)
+    offer = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(existing[:8])}"
     also = f"; {trouble}" if trouble else ""
     raise PresetError(f"there is no preset {name!r}; {offer} (`mnist-tui presets list` shows all){also}")
 
@@ -298,8 +298,8 @@ def load_preset(path: Path, *, follow_links: bool = True) -> Preset:
     except SpecError as error:
         lines = [line_of(text, problem) for problem in error.problems]
         located = (f", line {line}" if line else "" for line in lines)
-        found = (f"{path}{place}: {problem}" for place, problem in zip(located, error.problems, strict=True))
-        raise PresetError("; ".join(found)) from None
+        messages = (f"{path}{place}: {problem}" for place, problem in zip(located, error.problems, strict=True))
+        raise PresetError("; ".join(messages)) from None
 
 
 def _from_doc(doc: dict[str, Any], path: Path) -> Preset:
@@ -309,8 +309,8 @@ def _from_doc(doc: dict[str, Any], path: Path) -> Preset:
         try:
             reference = Reference.model_validate(meta["reference"])
         except ValidationError as error:
-            found = problems_of(error, meta["reference"])
-            raise SpecError([Problem(("reference", *problem.path), problem.message) for problem in found]) from None
+            problems = problems_of(error, meta["reference"])
+            raise SpecError([Problem(("reference", *each.path), each.message) for each in problems]) from None
     for key in ("title", "about", "preset"):
         if not isinstance(meta.get(key, ""), str):
             raise SpecError([Problem((key,), "must be text in quotes")])

@@ -213,13 +213,13 @@ def _closed_form_problems(experiment: Experiment) -> list[Problem]:
     optimizer, training = experiment.optimizer, experiment.training
     if not isinstance(optimizer, Ridge):
         return []
-    found: list[Problem] = []
+    problems: list[Problem] = []
     for position, layer in enumerate(experiment.layers):
         if layer.has_weights and (can_be_frozen := getattr(layer, "trainable", None)) is not False:
             cure = "freeze this layer (trainable = false) or remove it"
             if not can_be_frozen:
                 cure = "this layer cannot be frozen: remove it"
-            found.append(Problem(("layers", position), f"ridge solves the output layer and trains no other; {cure}"))
+            problems.append(Problem(("layers", position), f"ridge solves the output layer and trains no other; {cure}"))
     once = "ridge solves the output layer once"
     checks = (
         ("epochs", training.epochs != 1, f"{training.epochs} are too many: {once}; 1 works"),
@@ -231,14 +231,14 @@ def _closed_form_problems(experiment: Experiment) -> list[Problem]:
         ),
         ("plain_loss", training.plain_loss, "ridge always measures without dropout; choose off"),
     )
-    found += [Problem(("training", field), message) for field, wrong, message in checks if wrong]
+    problems += [Problem(("training", field), message) for field, wrong, message in checks if wrong]
     if experiment.dataset.validation == "test" and len(optimizer.ridges) > 1:
         text = (
             f"the test set may not choose among {len(optimizer.ridges)} ridges; hold training images out "
             f"(--validation {HELD_OUT}), or give one ridge (--set optimizer.ridges=[1])"
         )
-        found.append(Problem(("dataset", "validation"), text))
-    return found
+        problems.append(Problem(("dataset", "validation"), text))
+    return problems
 
 
 def to_mapping(experiment: Experiment) -> dict[str, Any]:
@@ -262,15 +262,15 @@ def revalidated(experiment: Experiment) -> Experiment:
 
 def cautions(experiment: Experiment) -> tuple[str, ...]:
     """Return warnings to read before this experiment's figures are trusted."""
-    found: list[str] = []
+    warnings: list[str] = []
     if experiment.training.early_stopping is not None and experiment.dataset.validation == "test":
-        found.append(
+        warnings.append(
             "early stopping watches the test set, so the test accuracy is too optimistic; "
             "--validation 0.2 holds training images out instead"
         )
     if not experiment.trains_in_epochs and any(isinstance(layer, Dropout) for layer in experiment.layers):
-        found.append("dropout changes nothing here: the output layer is solved on what the layers give without it")
-    return tuple(found)
+        warnings.append("dropout changes nothing here: the output layer is solved on what the layers give without it")
+    return tuple(warnings)
 
 
 LONGEST = 80
@@ -312,18 +312,18 @@ def problems_of(error: ValidationError, doc: Any = None) -> tuple[Problem, ...]:
     messages: dict[FieldPath, list[str]] = {}
     for entry in error.errors():
         messages.setdefault(_path_in(doc, entry["loc"]), []).append(_sentence(entry))
-    return tuple(Problem(path, ", and ".join(found)) for path, found in messages.items())
+    return tuple(Problem(path, ", and ".join(texts)) for path, texts in messages.items())
 
 
 def _path_in(doc: Any, loc: tuple[str | int, ...]) -> FieldPath:
     """Return pydantic's `loc` without its tags of unions: only the keys that exist in `doc`, and the last key."""
     path: list[str | int] = []
-    here: Any = doc
+    value: Any = doc
     for depth, part in enumerate(loc):
         try:
-            here = here[part]
+            value = value[part]
         except (KeyError, IndexError, TypeError):
-            is_tag = not isinstance(here, dict) or part in (here.get("kind"), here.get("name"))  # pyright: ignore[reportUnknownMemberType]
+            is_tag = not isinstance(value, dict) or part in (value.get("kind"), value.get("name"))  # pyright: ignore[reportUnknownMemberType]
             if is_tag or depth < len(loc) - 1:
                 continue
         path.append(part)

@@ -150,10 +150,10 @@ def choose(requested: str, requested_threads: int | None = None) -> Device:
         return Device("CPU:0", cpu_name())
     index = int(wanted[1] or 0)
     if index >= len(gpus):
-        found = 'TensorFlow finds no GPU (its CUDA libraries come with `pip install "mnist-tui[gpu]"`)'
+        gpus_found = 'TensorFlow finds no GPU (its CUDA libraries come with `pip install "mnist-tui[gpu]"`)'
         if gpus:
-            found = f"TensorFlow finds {len(gpus)}, gpu:0{f' to gpu:{len(gpus) - 1}' if len(gpus) > 1 else ''}"
-        raise DeviceError(f"there is no {requested} here: {found}; --device cpu trains without")
+            gpus_found = f"TensorFlow finds {len(gpus)}, gpu:0{f' to gpu:{len(gpus) - 1}' if len(gpus) > 1 else ''}"
+        raise DeviceError(f"there is no {requested} here: {gpus_found}; --device cpu trains without")
     with _before_its_start(f"--device gpu:{index}", "on another device"):
         tf.config.set_visible_devices([gpus[index]], "GPU")
         tf.config.experimental.set_memory_growth(gpus[index], True)

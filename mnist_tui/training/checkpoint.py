@@ -220,17 +220,17 @@ class CheckpointWriter:
     Args:
         folder: the run's folder, whose lock the caller holds.
         reporter: reports each complete checkpoint, and errors.
-        take: returns a snapshot, or None for nothing to save; called in the caller's thread.
+        new_snapshot: returns a snapshot, or None for nothing to save; called in the caller's thread.
     """
 
     def __init__(
         self,
         folder: RunFolder,
         reporter: Reporter,
-        take: Callable[[], TrainingSnapshot | None],
+        new_snapshot: Callable[[], TrainingSnapshot | None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._folder, self._reporter, self._take, self._clock = folder, reporter, take, clock
+        self._folder, self._reporter, self._new_snapshot, self._clock = folder, reporter, new_snapshot, clock
         self._executor = ThreadPoolExecutor(1, "checkpoint")
         self._written: Future[str] | None = None
         self._requested = False
@@ -265,7 +265,7 @@ class CheckpointWriter:
 
     def _start_writing(self) -> None:
         began = time.perf_counter()
-        snapshot = self._take()
+        snapshot = self._new_snapshot()
         self._seconds_to_take = time.perf_counter() - began
         self._last = self._clock()
         if snapshot is not None:

@@ -107,8 +107,8 @@ class Evaluation:
     @property
     def macro_f1(self) -> float:
         """The mean F1 over the classes that occur, as a true class or as a predicted one."""
-        known = [f1 for f1 in self._f1() if f1 is not None]
-        return sum(known) / len(known)
+        scores = [f1 for f1 in self._f1() if f1 is not None]
+        return sum(scores) / len(scores)
 
     def per_class(self, class_names: tuple[str, ...]) -> list[dict[str, Any]]:
         """Return each class's precision, recall, F1 and number of test images; 0 if a ratio has no denominator."""

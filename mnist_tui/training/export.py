@@ -165,8 +165,8 @@ def write_h5(source: Source, path: Path) -> None:
 
 def disk_error(error: Exception) -> OSError | None:
     """Return the system's error that caused a library's error about a file; None for other errors."""
-    known = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
-    number = getattr(error, "errno", None) or next((each for each in known if os.strerror(each) in str(error)), None)
+    numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
+    number = getattr(error, "errno", None) or next((each for each in numbers if os.strerror(each) in str(error)), None)
     return OSError(number, os.strerror(number)) if number else None
 
 

@@ -165,8 +165,8 @@ class _Source:
     def load_again(self, recorded: DataReady) -> Dataset:
         """Return the dataset of a resumed run, after checking that it is the recorded one."""
         dataset = self._read(SAMPLE if recorded.sample else self._name)
-        found = {str(part): checksum for part, checksum in dataset.sha256.items()}
-        other = [part.replace("_", " ") for part in recorded.sha256 if found.get(part) != recorded.sha256[part]]
+        checksums = {str(part): checksum for part, checksum in dataset.sha256.items()}
+        other = [part.replace("_", " ") for part in recorded.sha256 if checksums.get(part) != recorded.sha256[part]]
         if other:
             raise DataError(
                 f"the {' and the '.join(other)} of {dataset.source} are not those that this run was trained on "
@@ -187,12 +187,12 @@ class _Source:
         if location is not None:
             stats = [file.stat() for file in location.files]
             key = location, *((each.st_size, each.st_mtime_ns, each.st_ino) for each in stats)
-        found: Dataset | None = self._cache.get(key) if key else None
-        if found is None:
-            found = datasets.load(name, data_dir, on_progress=report)
+        dataset: Dataset | None = self._cache.get(key) if key else None
+        if dataset is None:
+            dataset = datasets.load(name, data_dir, on_progress=report)
             if key:
-                self._cache.put(key, found, found.train_images.nbytes + found.test_images.nbytes)
-        return found
+                self._cache.put(key, dataset, dataset.train_images.nbytes + dataset.test_images.nbytes)
+        return dataset
 
     def features(
         self, spec: HogFeatures, dataset: Dataset, train: NDArray[np.uint8], test: NDArray[np.uint8]

@@ -28,7 +28,7 @@ from mnist_tui.training.programs import Network, kind_for, network_of
 from mnist_tui.training.session import Session
 from mnist_tui.wording import counted
 
-PAUSE_LOOK_SECONDS = 0.2
+PAUSE_POLL_SECONDS = 0.2
 DATA = ("name", "title", "sha256", "source", "sample", "verified", "train", "validation", "test")
 """Fields of DataReady that a run's results repeat."""
 COMPUTATION = ("device", "device_name", "program", "precision", "threads", "cpu_features", "tf32", "deterministic")
@@ -140,7 +140,7 @@ class TrainingJob:
                 reporter.emit(Warned(text=warning))
         session.remove_earlier_results()
         reporter.emit(Resumed(from_epoch=training.position.epoch, step=training.position.step))
-        self._extend_if_asked()  # the checkpoint already holds all that was trained under the old plan
+        self._extend_if_requested()  # the checkpoint already holds all that was trained under the old plan
 
     def _train(self) -> TrainingOutcome:
         training, orders = self._training, self._orders
@@ -173,10 +173,10 @@ class TrainingJob:
                 continue
             if orders.stopping:
                 break
-            self._extend_if_asked(self._checkpoints.save)
+            self._extend_if_requested(self._checkpoints.save)
             if isinstance(moment, EpochEnded) and moment.epoch < training.experiment.training.epochs:
                 orders.epoch_ended()
-            if not self._checkpoint_if_asked():
+            if not self._checkpoint_if_requested():
                 self._checkpoints.save_if_due()
             if orders.paused:
                 self._pause()
@@ -188,7 +188,7 @@ class TrainingJob:
             outcome = self._training.outcome
             if outcome is None or outcome.state != "finished":
                 return
-            self._extend_if_asked(self._checkpoints.save)
+            self._extend_if_requested(self._checkpoints.save)
             if self._training.outcome is not None:
                 return
 
@@ -211,15 +211,15 @@ class TrainingJob:
             self._measures.catch_up(position)
             self._checkpoints.save()
             while orders.paused and not orders.stopping:
-                orders.wait(PAUSE_LOOK_SECONDS)
+                orders.wait(PAUSE_POLL_SECONDS)
                 orders.raise_if_ended()
-                self._extend_if_asked(self._checkpoints.save)
-                self._checkpoint_if_asked()
+                self._extend_if_requested(self._checkpoints.save)
+                self._checkpoint_if_requested()
             if not orders.stopping:
                 reporter.emit(Resumed())
                 reporter.state("running")
 
-    def _extend_if_asked(self, save: Callable[[], object] = lambda: None) -> None:
+    def _extend_if_requested(self, save: Callable[[], object] = lambda: None) -> None:
         """Plan the epochs that were requested.
 
         Args:
@@ -235,7 +235,7 @@ class TrainingJob:
                 self._reporter.emit(Warned(text=f"the run was not extended: {why}"))
             self._orders.settle_commands(commands)
 
-    def _checkpoint_if_asked(self) -> bool:
+    def _checkpoint_if_requested(self) -> bool:
         """Write a checkpoint if it was requested; return whether it was."""
         if requests := self._orders.checkpoints():
             self._checkpoints.save()

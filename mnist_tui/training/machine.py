@@ -64,8 +64,8 @@ def cpu_name() -> str:
 
 def cpu_features() -> str:
     """Return the processor's vector instructions that decide which kernels run (``avx2 avx512f fma``)."""
-    known = (_cpu_info("flags") or _cpu_info("Features")).split()
-    return " ".join(name for name in VECTOR_INSTRUCTIONS.split() if name in known)
+    available = (_cpu_info("flags") or _cpu_info("Features")).split()
+    return " ".join(name for name in VECTOR_INSTRUCTIONS.split() if name in available)
 
 
 def _cpu_info(key: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from mnist_tui.runs.control import DISCARDED, Command, CommandName, Inbox, is_waiting, settle
 from mnist_tui.runs.folder import RunFolder
 
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -55,20 +55,20 @@ class Orders:
         """
         self._folder, inbox = folder, Inbox(folder)
 
-        def look() -> None:
+        def obey_new() -> None:
             for command in inbox.new_commands():
                 if command.name != "discard" or is_waiting(folder, command):  # a discard may be withdrawn
                     self.obey(command)
 
-        def look_again() -> None:
-            while not self._over.wait(LOOK_SECONDS):
+        def obey_later() -> None:
+            while not self._over.wait(POLL_SECONDS):
                 try:
-                    look()
+                    obey_new()
                 except Exception as error:  # later commands must still be read
                     traceback.print_exception(error)
 
-        look()
-        self._watcher = threading.Thread(target=look_again, name="orders", daemon=True)
+        obey_new()
+        self._watcher = threading.Thread(target=obey_later, name="orders", daemon=True)
         self._watcher.start()
 
     def unwatch(self) -> None:

@@ -25,12 +25,12 @@ from mnist_tui.runs.start import continue_if_extended
 from mnist_tui.training import machine
 from mnist_tui.training.extension import recover
 from mnist_tui.training.inputs import DatasetCache, Inputs, prepare
-from mnist_tui.training.orders import LOOK_SECONDS, Orders
+from mnist_tui.training.orders import POLL_SECONDS, Orders
 from mnist_tui.training.reporter import Reporter
 
 DONE, FAILED, REFUSED = 0, 1, 2
 """Exit codes of a worker."""
-QUEUE_LOOK_SECONDS = 0.5
+QUEUE_POLL_SECONDS = 0.5
 UNTIL_THE_END: tuple[CommandName, ...] = ("pause", "continue", "step", "stop", "checkpoint", "discard")
 """Commands that have no effect on an ended run."""
 
@@ -124,7 +124,7 @@ class Session:
         ahead = ahead_of(self.folder, self.launch)
         while ahead:
             self.reporter.phase("waiting", text=ahead.text)
-            if self.orders.left.wait(QUEUE_LOOK_SECONDS):
+            if self.orders.left.wait(QUEUE_POLL_SECONDS):
                 break
             ahead = ahead_of(self.folder, self.launch, ahead.runs) or ahead_of(self.folder, self.launch)
         self.orders.raise_if_ended()
@@ -154,7 +154,7 @@ class Session:
     def _finished_inputs(self) -> Inputs:
         while self._data.is_alive():
             self.orders.raise_if_ended()
-            self._data.join(LOOK_SECONDS)
+            self._data.join(POLL_SECONDS)
         if self._problem is not None:
             raise self._problem
         assert self._inputs is not None
