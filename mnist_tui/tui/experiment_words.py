@@ -116,7 +116,7 @@ def layer_rows(experiment: Experiment) -> list[tuple[str, ...]]:
 
     From the first layer that does not fit on, the shapes and the numbers of parameters are question marks.
     """
-    layers, names = experiment.layers, complexity.layer_names(experiment)
+    layers, names = experiment.layers, [name for name, _ in complexity.named_layers(experiment)]
     fitting, output_fits = len(layers), False
     try:
         output_fits = len(shapes_through(experiment.input_shape, layers)[-1]) == 1
