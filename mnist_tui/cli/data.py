@@ -45,7 +45,7 @@ def status(ctx: typer.Context, as_json: Json = False, data_dir: DataDir = None) 
             }
             for dataset in statuses
         ]
-        kept = {
+        cache = {
             "name": "features",
             "title": "HOG features",
             "state": "kept" if features.files else "none",
@@ -55,12 +55,13 @@ def status(ctx: typer.Context, as_json: Json = False, data_dir: DataDir = None) 
             "problem": None,
             "files": features.files,
         }
-        print_json([*docs, kept])
+        print_json([*docs, cache])
         return
     table = TextTable("name", "dataset", "state", "size", "where", right=("size",))
-    for one in statuses:
-        where = one.location.source if one.location else f"`mnist-tui data get {one.name}` downloads it"
-        table.add_row(one.name, one.title, one.state, size(one.size) if one.size else "", one.problem or where)
+    for dataset in statuses:
+        where = dataset.location.source if dataset.location else f"`mnist-tui data get {dataset.name}` downloads it"
+        bytes_text = size(dataset.size) if dataset.size else ""
+        table.add_row(dataset.name, dataset.title, dataset.state, bytes_text, dataset.problem or where)
     files = counted(features.files, "file") if features.files else "none"
     table.add_row("", "HOG features", files, size(features.size) if features.size else "", str(features.folder or ""))
     print_table(table)

@@ -78,8 +78,8 @@ def bench(
     With --preset the app goes straight to training; with --edit to the editor.
     """
     if ctx.invoked_subcommand is not None:
-        own = [*(["--edit"] if edit else []), *(["--refresh"] if refresh else [])]
-        if flags := [*request.flags, *own]:
+        of_app = [*(["--edit"] if edit else []), *(["--refresh"] if refresh else [])]
+        if flags := [*request.flags, *of_app]:
             _refuse_options_before(ctx.invoked_subcommand, flags)
         return
     preset = request.chosen() if request.flags or edit else None
@@ -110,8 +110,8 @@ def _refuse_options_before(command: str, flags: list[str]) -> None:
     arguments = sys.argv[1:]
     in_order = f"{PROGRAM} {command} --preset NAME"
     if command in arguments:
-        at = arguments.index(command)
-        in_order = shlex.join([PROGRAM, *arguments[at:], *arguments[:at]])
+        position = arguments.index(command)
+        in_order = shlex.join([PROGRAM, *arguments[position:], *arguments[:position]])
     raise RequestError(f"{flags[0]} belongs after its command: `{in_order}`")
 
 

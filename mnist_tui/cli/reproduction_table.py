@@ -25,9 +25,9 @@ COMPARED = ("agrees", "misses")
 def published(row: ReproductionRow) -> str:
     """Return the published accuracy: ``97.94 % (mean of 10 seeds)``."""
     accuracy, references = row.published.accuracy, row.published.references
-    several = max(reference.seeds for reference in references)
+    seeds = max(reference.seeds for reference in references)
     pooled = sum(reference.accuracy is not None for reference in references)
-    of = counted(several, "seed") if several > 1 else counted(pooled, "training") if pooled > 1 else ""
+    of = counted(seeds, "seed") if seeds > 1 else counted(pooled, "training") if pooled > 1 else ""
     return percent(accuracy) + (f" (mean of {of})" if of and accuracy is not None else "")
 
 
@@ -83,9 +83,8 @@ def time_text(row: ReproductionRow) -> str:
     """Return the median time of our runs with the shortest and the longest; the expected time if there is no run."""
     if row.seconds is None:
         return expected_time(row) or DASH
-    every = [run.seconds for run in row.runs]
-    ends = f" ({seconds(min(every))} to {seconds(max(every))})" if len(every) > 1 else ""
-    return seconds(row.seconds) + ends
+    times = [run.seconds for run in row.runs]
+    return seconds(row.seconds) + (f" ({seconds(min(times))} to {seconds(max(times))})" if len(times) > 1 else "")
 
 
 def expected_time(row: ReproductionRow) -> str:
@@ -98,8 +97,8 @@ def expected_time(row: ReproductionRow) -> str:
 
 def epochs(row: ReproductionRow) -> str:
     """Return the epochs of our runs: ``10``, ``12 to 31``."""
-    every = sorted({run.epochs for run in row.runs})
-    return " to ".join(f"{epoch:,}" for epoch in dict.fromkeys((*every[:1], *every[-1:]))) or DASH
+    numbers = sorted({run.epochs for run in row.runs})
+    return " to ".join(f"{number:,}" for number in dict.fromkeys((*numbers[:1], *numbers[-1:]))) or DASH
 
 
 def computed_on(row: ReproductionRow, machines: Sequence[Machine]) -> str:
@@ -201,10 +200,10 @@ HONESTY = (
 
 def document(table: ReproductionTable) -> dict[str, Any]:
     """Return the JSON document of the table, with accuracies from 0 to 1 and times in seconds."""
-    machines = [{**asdict(one), "versions": dict(one.versions)} for one in table.machines]
+    machines = [{**asdict(machine), "versions": dict(machine.versions)} for machine in table.machines]
     return {
         "rule": list(rule_in_words()),
-        "machines": [{"memory_gb": one.pop("memory"), **one} for one in machines],
+        "machines": [{"memory_gb": machine.pop("memory"), **machine} for machine in machines],
         "sources": [
             {
                 "source": part.source.name,
@@ -309,7 +308,7 @@ def _machines(table: ReproductionTable) -> str:
     runs = f"{counted(len(table.runs), 'run')}, {days(table)} (UTC)"
     if len(machines) == 1:
         return f"{runs}, on {escaped(machine_text(machines[0]))}."
-    lines = [f"- Machine {machine_letter(at)}: {escaped(machine_text(one))}." for at, one in enumerate(machines)]
+    lines = [f"- Machine {machine_letter(at)}: {escaped(machine_text(each))}." for at, each in enumerate(machines)]
     return "\n".join([f"{runs}, on {len(machines)} machines:", "", *lines])
 
 

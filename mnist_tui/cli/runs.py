@@ -46,19 +46,19 @@ LOG_BYTES = 64_000_000
 
 def runs(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None) -> None:
     """List all runs, newest first."""
-    place = runs_folder(ctx, runs_dir)
-    check_readable(place)
-    summaries = list_runs(place)
+    folder = runs_folder(ctx, runs_dir)
+    check_readable(folder)
+    summaries = list_runs(folder)
     if as_json:
         print_json([run.to_document() for run in summaries])
     elif summaries:
         _print_runs(summaries)
     else:
-        print_note(f"there are no runs in {place}; `mnist-tui train --preset raw` makes one")
+        print_note(f"there are no runs in {folder}; `mnist-tui train --preset raw` makes one")
     for run in summaries:
         if run.damaged:
             print_note(f"damaged: run {run.run}: {run.damaged}")
-    if left_out := skipped_entries(place):
+    if left_out := skipped_entries(folder):
         were = noun(left_out, "was", "were")
         print_note(f"{counted(left_out, 'entry')} {were} skipped: {', '.join(map(str, left_out))}")
 
@@ -236,8 +236,8 @@ def prune(
     """
     if not (math.isfinite(older_than) and older_than >= 0):
         raise RequestError(f"--older-than must be a number of days, 0 or more (got {older_than:g})")
-    place = runs_folder(ctx, runs_dir)
-    waste = find_waste(place, place / PLACE, older_than=older_than * 86_400)
+    folder = runs_folder(ctx, runs_dir)
+    waste = find_waste(folder, folder / PLACE, older_than=older_than * 86_400)
     deleted = [entry for entry in waste if yes and _delete(entry)]
     if as_json:
         print_json([{**_document_of(entry), "deleted": entry in deleted} for entry in waste])
@@ -247,7 +247,7 @@ def prune(
             table.add_row(entry.run.id if entry.run else str(entry.path), entry.why, size(entry.size))
         print_table(table)
     if not waste:
-        print_note(f"there is nothing to prune in {place}")
+        print_note(f"there is nothing to prune in {folder}")
     elif yes:
         print_note(f"deleted {_counted(deleted)}")
     else:
@@ -289,8 +289,8 @@ FIGURES = ("n", "mean", "standard deviation", "95 % interval", "lowest", "highes
 
 def compare(ctx: typer.Context, *, runs: Runs, as_json: Json = False, runs_dir: RunsDir = None) -> None:
     """Compare runs, and groups of seeds: mean, deviation, 95 % interval, and the paired difference over seeds."""
-    place = runs_folder(ctx, runs_dir)
-    folders = {folder.id: folder for text in runs for folder in runs_of(place, text)}
+    folder = runs_folder(ctx, runs_dir)
+    folders = {run.id: run for text in runs for run in runs_of(folder, text)}
     if len(folders) < 2:
         raise RequestError("compare needs at least two different runs; `mnist-tui runs` lists them")
     summaries = [summary_of(folder) for folder in folders.values()]

@@ -207,9 +207,9 @@ def complete_named(incomplete: str) -> list[str]:
     """Complete the name of a source, the id of a published experiment, or ``all``."""
     from mnist_tui.studies.reproduction.published_experiments import ALL, sources
 
-    every = sources()
-    ids = [name for source in every for experiment in source.experiments for name in experiment.ids]
-    return among([ALL, *(source.name for source in every), *ids])(incomplete)
+    published = sources()
+    ids = [name for source in published for experiment in source.experiments for name in experiment.ids]
+    return among([ALL, *(source.name for source in published), *ids])(incomplete)
 
 
 NAMED_HELP = "A source (efc2, labo04 …), an experiment's id, or all; `mnist-tui presets list` shows them."
@@ -249,14 +249,14 @@ def reproduce(
     _check_together(named, dry_run=dry_run, from_runs=from_runs, again=again, detach=detach, output=output)
     fields = checked_workers(workers, threads, scheduler)
     fields |= {"device": checked_device(device), "data_dir": absolute(data_folder(ctx, data_dir))}
-    words, every, place = named or [], sources(), runs_folder(ctx, runs_dir)
-    chosen = choose(words, every)
+    words, published, runs = named or [], sources(), runs_folder(ctx, runs_dir)
+    chosen = choose(words, published)
     number = checked_whole("--seeds", seeds, MAX_SEEDS)
 
     def read_table() -> ReproductionTable:
-        experiments = [experiment.mathematics for source in every for experiment in source.experiments]
-        found, explanations = tables.find_runs(place, experiments), tables.read_explanations()
-        return tables.build_table(chosen, found, among=every, seeds=number, explanations=explanations)
+        experiments = [experiment.mathematics for source in published for experiment in source.experiments]
+        found, explanations = tables.find_runs(runs, experiments), tables.read_explanations()
+        return tables.build_table(chosen, found, among=published, seeds=number, explanations=explanations)
 
     table = read_table()
     parts = () if from_runs else tables.missing_seeds(table.rows, again=again)
@@ -276,10 +276,10 @@ def reproduce(
     missing = tables.missing_trainings(parts)
     fields |= {"kind": "reproduction", "title": title, "bases": missing.bases}
     study = checked(created=time.time(), command=this_command(), **fields)
-    earlier = tables.find_unfinished(place, study, missing.trainings)
+    earlier = tables.find_unfinished(runs, study, missing.trainings)
     request = StudyRequest(study, missing.presets)
     check_supply(request, missing.presets.values())
-    folder = begin(place, request, earlier=earlier, hint="")
+    folder = begin(runs, request, earlier=earlier, hint="")
     if detach:
         follow_to_end(folder, as_json=as_json, detach=True)
         return

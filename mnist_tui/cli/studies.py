@@ -70,21 +70,21 @@ def studies(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None)
         if as_json:
             refuse_early_json(ctx)
         return
-    place = runs_folder(ctx, runs_dir)
-    known: list[tuple[StudyFolder, StudyState]] = []
-    for folder in study_folders(place):
+    runs = runs_folder(ctx, runs_dir)
+    readable: list[tuple[StudyFolder, StudyState]] = []
+    for folder in study_folders(runs):
         try:
-            known.append((folder, read_study(folder)))
+            readable.append((folder, read_study(folder)))
         except RequestError as error:
             print_note(f"note: {error}")
     if as_json:
-        print_json([_summary(folder, state) for folder, state in known])
+        print_json([_summary(folder, state) for folder, state in readable])
         return
-    if not known:
-        print_note(f"there are no studies in {place}; `{PROGRAM} sweep` and `{PROGRAM} train --seeds` make one")
+    if not readable:
+        print_note(f"there are no studies in {runs}; `{PROGRAM} sweep` and `{PROGRAM} train --seeds` make one")
         return
     table = TextTable("study", "kind", "state", "trials", "best", "started", right=("trials", "best"))
-    for folder, state in known:
+    for folder, state in readable:
         best = metric_text(state.best_row, state.metric) if state.best_row is not None else ""
         trials = f"{state.done:,}/{state.total:,}"
         table.add_row(folder.id, state.kind, state.state, trials, best, moment(state.started))
@@ -305,8 +305,8 @@ def view(study: StudyState, *, width: int, height: int, now: float) -> Renderabl
 
     ordered = in_rank_order(study.rows, study.metric, compares=study.compares)
     running_first = sorted(ordered, key=lambda row: row.state != "running")
-    kept = {row.number for row in running_first[: max(LEAST_ROWS, height - OTHER_LINES)]}
-    shown = [row for row in ordered if row.number in kept]
+    first = {row.number for row in running_first[: max(LEAST_ROWS, height - OTHER_LINES)]}
+    shown = [row for row in ordered if row.number in first]
     columns = [column for column in fitted(trial_columns(study, shown), width) if column.title != "run"]
     workers = workers_text(study) or ("no worker yet" if study.live else "")
     parts: list[RenderableType] = [

@@ -49,8 +49,8 @@ def document(folder: StudyFolder, state: StudyState) -> dict[str, Any]:
         return doc
     group = _group(folder, state)
     scores = {"group": None, "test": None} if group is None else group.to_document()
-    kept = {name: scores[name] for name in ("group", "test", "per_seed") if name in scores}
-    return {**kept, "runs": [row.run for row in state.rows if row.run and not row.deleted], **doc}
+    scores = {name: scores[name] for name in ("group", "test", "per_seed") if name in scores}
+    return {**scores, "runs": [row.run for row in state.rows if row.run and not row.deleted], **doc}
 
 
 def _trial(row: TrialRow) -> dict[str, Any]:

@@ -78,8 +78,8 @@ def train(
     data = data_folder(ctx, data_dir)
     threads_number = checked_whole("--threads", threads, usable_cores())
     check_data(preset.experiment.dataset.name, data, allow_sample=allow_sample)
-    place = runs_folder(ctx, runs_dir)
-    if not wait and (reason := busy(place, request.device)) is not None:
+    runs = runs_folder(ctx, runs_dir)
+    if not wait and (reason := busy(runs, request.device)) is not None:
         print_note(f"note: {reason.text}{' With --wait this run waits until it ends.' if reason.line else ''}")
     if request.seeds is not None:
         study = requested_study(request, preset, data, allow_sample=allow_sample, threads=threads_number)
@@ -87,12 +87,12 @@ def train(
             raise RequestError("--wait does not go with --detach for seeds: they are begun once the device is free")
         check_supply(study, [preset])
         if wait:
-            _wait_in_line(place, request.device)
-        follow_to_end(begin(place, study, new=new), as_json=as_json, detach=detach)
+            _wait_in_line(runs, request.device)
+        follow_to_end(begin(runs, study, new=new), as_json=as_json, detach=detach)
         return
     start_run = partial(
         run_start.start,
-        place,
+        runs,
         preset,
         command=lambda _: this_command(),
         device=request.device,
