@@ -1,1 +1,1 @@
-"""The draw screen: a run's model reads what a person draws."""
+"""The draw screen: a run's model classifies what a person draws."""

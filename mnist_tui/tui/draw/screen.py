@@ -50,7 +50,7 @@ PEN_TEXTS = {"up": "up", "draws": "down, drawing", "erases": "down, erasing"}
 
 
 class DrawScreen(BenchScreen[None]):
-    """The canvas, and the answers of the run's model that reads it.
+    """The screen on which a person draws and a run's model classifies the drawing.
 
     Args:
         folder: the run; None for the newest run that has a model.
@@ -299,7 +299,7 @@ def _answer_text(names: Sequence[str], answer: Sequence[float | None] | None) ->
 
 
 def path_of(text: str) -> Path:
-    """Return the path that a person typed, or dropped into the terminal, which adds quotes or backslashes.
+    """Return the path that a person typed or dropped into the terminal, without the terminal's quotes or backslashes.
 
     Raises:
         PathError: the text is not a path.
@@ -311,7 +311,7 @@ def path_of(text: str) -> Path:
 
 
 class OpenImageScreen(FormDialog[tuple[str, GreyPicture]]):
-    """A dialog that asks for an image file and returns its path and picture; None if it is cancelled.
+    """A dialog that asks for an image file and returns its path and picture; None if the dialog is cancelled.
 
     Args:
         path: the path that stands in the field at first.

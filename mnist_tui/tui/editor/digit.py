@@ -60,7 +60,7 @@ class DigitPane(VerticalScroll):
         yield Line("reading an image …", id="digit-text")
 
     def follow(self, dataset: str, features: HogFeatures) -> None:
-        """Show an image of the dataset and its HOG picture, once no other ones are requested within DELAY."""
+        """Show an image of the dataset and its HOG picture, unless other features follow within DELAY seconds."""
         if (dataset, features) != self._requested:
             self._requested = (dataset, features)
             self._draw(DELAY)

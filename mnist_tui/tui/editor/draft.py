@@ -128,14 +128,14 @@ def optimizer_fields(experiment: Experiment) -> tuple[Field, ...]:
 
 
 def stopping_fields(experiment: Experiment) -> tuple[Field, ...]:
-    """Return a field for each argument of early stopping that is not one of PARAMETERS; none if it is off."""
+    """Return a field for each argument of early stopping that is not one of PARAMETERS; none if stopping is off."""
     if experiment.training.early_stopping is None:
         return ()
     return tuple(_model_fields("training.early_stopping", EarlyStopping, skip=IS_PARAMETER))
 
 
 def layer_fields(experiment: Experiment, position: int) -> tuple[Field, ...]:
-    """Return the fields of the layer at `position` (from 0); the output layer's position comes after the last."""
+    """Return the fields of the layer at `position`, counted from 0; the output layer comes last."""
     if position >= len(experiment.layers):
         return tuple(_model_fields("output", OutputSpec))
     return tuple(_model_fields(f"layers.{position}", type(experiment.layers[position])))
@@ -372,7 +372,7 @@ class Draft:
         return to
 
     def settle(self) -> None:
-        """End the present typing, so that the next edit is undone on its own."""
+        """Make sure that the next edit is undone on its own, not together with the last one."""
         self._typing = ""
 
     def undo(self) -> None:
@@ -409,7 +409,7 @@ class Draft:
         return True
 
     def _arranged(self, parts: Sequence[int | Layer]) -> Experiment:
-        """Return the experiment with other layers: `parts` are positions of present layers, and new layers."""
+        """Return the experiment with the layers that `parts` lists: positions of present layers, and new layers."""
         layers = tuple(self.experiment.layers[part] if isinstance(part, int) else part for part in parts)
         return self.experiment.model_copy(update={"layers": layers})
 
@@ -424,7 +424,7 @@ class Draft:
         self._record(self._state_of(experiment, wrong))
 
     def _state_of(self, experiment: Experiment, wrong: Mapping[str, Wrong]) -> State:
-        """Return the state of an experiment after another try of the wrong texts, some of which may be right now."""
+        """Return the state of an experiment with some wrong texts. A text that the experiment now accepts is entered."""
         still = dict[str, Wrong]()
         for key, entry in wrong.items():
             if not entry.field.applies(experiment):
@@ -444,7 +444,7 @@ def differences(before: Experiment, after: Experiment) -> tuple[str, ...]:
 
 
 def to_save(draft: Draft) -> Preset:
-    """Return the preset to save for a valid draft: its name is new; its title and text are, too, if it was edited."""
+    """Return a valid draft as a preset with a new name; an edited draft also gets a new title and description."""
     preset = draft.result()
     base = draft.preset
     name = base.name if base.origin == "saved" else f"{base.name}-mine"

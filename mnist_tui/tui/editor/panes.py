@@ -153,7 +153,7 @@ def _control(entry: Field, text: str) -> Input | Select[str] | Switch:
 
 
 class FieldSection(Vertical):
-    """A title with fields below it. A section without fields is hidden, unless it `stays`."""
+    """A title with fields below it. A section without fields is hidden, unless `stays` is set."""
 
     def __init__(self, title: str, fields: Sequence[Field], state: State, *, stays: bool = False) -> None:
         super().__init__()

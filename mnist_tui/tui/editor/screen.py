@@ -277,7 +277,7 @@ class EditorScreen(BenchScreen[None]):
         """Leave the editor; ask first if there are edits that no preset holds.
 
         Args:
-            to: back, presets, runs, studies or quit.
+            to: where to go: back, presets, runs, studies or quit.
         """
         if self.draft.is_edited:
             changes = differences(self.draft.preset.experiment, self.draft.experiment)

@@ -45,7 +45,7 @@ class PresetDetails(VerticalScroll):
         yield Line(id="readings")
 
     def show(self, preset: Preset | BrokenPreset | None, query: str) -> None:
-        """Show a preset, or, if it is None, that no preset matches the query."""
+        """Show a preset; if it is None, say that no preset matches the query."""
         usable = isinstance(preset, Preset)
         self.set_class(isinstance(preset, BrokenPreset), "-broken")
         readings = preset.reference.readings if usable and preset.reference else ()
@@ -118,7 +118,7 @@ class PresetSearch(Input):
 
 
 class DataNote(Banner):
-    """A banner that says what is missing of a dataset on this machine; a thread looks, as folders may be slow."""
+    """A banner about a dataset that is missing on this machine; a thread looks for it, as folders may be slow."""
 
     app = getters.app(Bench)
 
