@@ -424,7 +424,7 @@ class Draft:
         self._record(self._state_of(experiment, wrong))
 
     def _state_of(self, experiment: Experiment, wrong: Mapping[str, Wrong]) -> State:
-        """Return the state of an experiment with some wrong texts. A text that the experiment now accepts is entered."""
+        """Return the state of an experiment with wrong texts. A text that the experiment now accepts is entered."""
         still = dict[str, Wrong]()
         for key, entry in wrong.items():
             if not entry.field.applies(experiment):
