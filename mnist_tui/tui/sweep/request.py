@@ -184,19 +184,15 @@ def command_of(request: StudyRequest, preset_file: str) -> str:
         preset_file: the preset's file, for a preset that the command line cannot describe by a name and options.
     """
     study, (base,) = request.study, request.bases.values()
-    preset = ["--preset", *(preset_options(base, base.name) or [preset_file])]
-    words = [PROGRAM, "sweep" if study.axes else "train", *preset]
-    words += [word for axis in study.axes for word in ("--over", axis.text)]
-    if study.bases[0].seeds > 1:
-        words += ["--seeds", str(study.bases[0].seeds)]
-    search = study.search
-    if study.axes and search.kind != "grid":
-        words += ["--search", search.kind, "--trials", str(search.points)]
-    if study.axes and not search.prune:
-        words.append("--no-prune")
-    if study.axes and search.metric != METRICS[0]:
-        words += ["--metric", search.metric]
+    search, seeds, is_sampled = study.search, study.bases[0].seeds, study.search.kind != "grid"
+    words = [PROGRAM, "sweep" if study.axes else "train", "--preset"]
+    words += preset_options(base, base.name) or [preset_file]
     for flag, value in (
+        *(("--over", axis.text) for axis in study.axes),
+        ("--seeds", seeds if seeds > 1 else None),
+        ("--search", search.kind if is_sampled else None),
+        ("--trials", search.points if is_sampled else None),
+        ("--metric", search.metric if search.metric != METRICS[0] else None),
         ("--workers", study.workers if study.axes else None),
         ("--threads", study.threads),
         ("--scheduler", study.scheduler if study.axes else None),
@@ -204,8 +200,8 @@ def command_of(request: StudyRequest, preset_file: str) -> str:
         ("--data-dir", study.data_dir),
     ):
         words += [flag, str(value)] if value is not None else []
-    if study.axes and count_trials(study) > MANY_TRIALS:
-        words.append("--yes")
+    words += [] if search.prune else ["--no-prune"]
+    words += ["--yes"] if count_trials(study) > MANY_TRIALS else []
     return shlex.join(words)
 
 
