@@ -45,7 +45,7 @@ def furnished_run(runs_dir: Path, preset: Preset | None = None, **how: Any) -> R
 
 
 def seed_runs(runs_dir: Path, seeds: range, **texts: str) -> list[RunFolder]:
-    """Runs of one experiment that differ in their seed; each a second after the one before."""
+    """Runs of one experiment that differ in their seed; each starts one second after the previous run."""
     return [
         furnished_run(runs_dir, changed("hog", epochs="3", seed=str(seed), **texts), created=1_772_000_000.0 + seed)
         for seed in seeds
@@ -53,7 +53,7 @@ def seed_runs(runs_dir: Path, seeds: range, **texts: str) -> list[RunFolder]:
 
 
 def scored(folder: RunFolder, accuracy: float) -> None:
-    """Sets the run's test accuracy, in the results and at the end of its log."""
+    """Set the run's test accuracy, in its results and at the end of its log."""
     import json
 
     results = json.loads(folder.results_file.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""What a reader of each format sees: libraries of others, none of which wrote the files."""
+"""The text that a reader of each format sees, by libraries that did not write the files."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
 def shown(element: ElementTree.Element) -> str:
-    """An element's text; of formulas only what is seen."""
+    """The visible text of an element."""
     return "".join(element.itertext())
 
 
 def dense(text: str) -> str:
-    """Text without blanks and places to break, for where lines break is the page's affair."""
+    """Text without blanks and places to break, because lines end in other places on every page."""
     return re.sub(r"[\s\u200b]+", "", text)
 
 
@@ -35,7 +35,7 @@ def docx_text(path: Path) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """What a reader of Markdown sees, code included."""
+    """The text that a reader of Markdown sees, with its code."""
     found: list[str] = []
     for token in READER.parse(text):
         found += [child.content for child in token.children or []] if token.type == "inline" else []

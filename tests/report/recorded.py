@@ -34,7 +34,7 @@ PLATFORM: dict[str, Any] = {
 
 
 def matrix(right: int = 980) -> tuple[tuple[int, ...], ...]:
-    """1,000 images of each class, the wrong ones taken for the next class."""
+    """The counts of 1,000 images of each class; wrong predictions name the next class."""
     return tuple(
         tuple(right if column == row else 1000 - right if column == (row + 1) % 10 else 0 for column in range(10))
         for row in range(10)
@@ -53,7 +53,7 @@ def recorded_run(
     sample: bool = False,
     created: float = CREATED,
 ) -> RunFolder:
-    """A run that ended in `state` after three epochs, with results, except where it failed."""
+    """A run that ended in `state` after three epochs, with results unless it failed."""
     if preset is None:
         raw = find_preset("raw")
         preset = edited(raw, apply_texts(raw.experiment, {"epochs": str(epochs)}))
@@ -151,7 +151,7 @@ def _write_results(
 
 
 def copying_job(job: str, folder: RunFolder, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
-    """Stands for the worker that writes weights: the recorded model's bytes, whatever the format."""
+    """Replace the worker that writes weights: every format gets the bytes of the recorded model."""
     formats, out = arguments[: arguments.index("--out")], Path(arguments[-1])
     paths = [out / WEIGHT_FORMATS[name].file for name in formats]
     for path in paths:

@@ -1,4 +1,4 @@
-"""A small report that uses every construct of the Markdown source, and text that means something to every format."""
+"""A small report with every construct of the Markdown source, and with text that looks like markup in each format."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ def test_the_tables_compile_in_plain_latex_and_fit_the_page(tmp_path: Path) -> N
 
 
 def compiled(folder: Path, source: list[str]) -> str:
-    """What pdfLaTeX says of a document that it compiles."""
+    """Compile a document with pdfLaTeX and return the messages."""
     (folder / "a.tex").write_text("\n".join(source), encoding="utf-8")
     ended = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"],

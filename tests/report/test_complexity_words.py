@@ -53,7 +53,7 @@ UNITS = re.compile(r" (?:of batch normalisation|cells|blocks|orientations?|weigh
 
 
 def built(layers: str, **changes: Any) -> Experiment:
-    """An experiment from the shorthand of the source reports' tables."""
+    """An experiment from the short notation of the source reports' tables."""
     return from_mapping({"layers": [_layer(words.split()) for words in layers.split(", ")], **changes})
 
 
@@ -73,7 +73,7 @@ def _layer(words: list[str]) -> dict[str, Any]:
             return {"kind": words[0]}
 
 
-def said(experiment: Experiment) -> str:
+def description(experiment: Experiment) -> str:
     return complexity_in_words(of(experiment), experiment)
 
 
@@ -101,7 +101,7 @@ def said(experiment: Experiment) -> str:
     ],
 )  # fmt: skip
 def test_the_fourth_reports_question_is_answered_as_there(preset: str, hidden: str, answers: list[str]) -> None:
-    text = said(with_text(find_preset(preset).experiment, "hidden", hidden))
+    text = description(with_text(find_preset(preset).experiment, "hidden", hidden))
     for answer in answers:
         assert answer in text
 
@@ -110,12 +110,12 @@ def test_the_fourth_reports_question_is_answered_as_there(preset: str, hidden: s
 def test_the_totals_are_the_published_ones(name: str) -> None:
     layers, total, frozen = PUBLISHED[name]
     trained = f"{total - frozen:,} of them trainable and {frozen:,} not" if frozen else "all trainable"
-    assert f"= {total:,} parameters, {trained}." in said(built(layers))
+    assert f"= {total:,} parameters, {trained}." in description(built(layers))
 
 
 @given(experiments())
 def test_every_equation_holds_and_every_sum_is_the_counted_one(experiment: Experiment) -> None:
-    counted, text = of(experiment), said(experiment)
+    counted, text = of(experiment), description(experiment)
     for equation in EQUATION.finditer(UNITS.sub("", text)):
         left, _, right = equation[0].replace(",", "").replace("×", "*").partition(" = ")
         assert eval(left) == int(right), equation[0]
@@ -125,7 +125,7 @@ def test_every_equation_holds_and_every_sum_is_the_counted_one(experiment: Exper
 
 @given(experiments())
 def test_one_is_singular_and_many_are_plural(experiment: Experiment) -> None:
-    text = said(experiment)
+    text = description(experiment)
     nouns = "weight|neuron|filter|channel|layer|output|input|value|byte|time|orientation"
     assert not re.search(rf"(?<![\d,.])(?<!× )(?<! and )1 (?:more |hidden )?(?:{nouns})s\b", text)
     assert not re.search(rf"(?<![\d,])(?:[2-9]|\d+\d|\d,\d{{3}}) (?:more |hidden )?(?:{nouns})\b", text)
@@ -134,22 +134,22 @@ def test_one_is_singular_and_many_are_plural(experiment: Experiment) -> None:
 
 
 def test_a_network_without_hidden_layer_says_so() -> None:
-    text = said(built("flatten"))
+    text = description(built("flatten"))
     assert "no hidden layer and 10 outputs" in text
     assert "There are 784 × 10 = 7,840 weights between the inputs and the outputs." in text
     assert "Each output neuron has one bias: 10 biases." in text
     assert "all of them in the output layer" in text
 
 
-def test_layers_of_a_size_are_told_of_once() -> None:
-    text = said(built(PUBLISHED["report-mlp5layers"][0]))
+def test_equal_layers_are_described_once() -> None:
+    text = description(built(PUBLISHED["report-mlp5layers"][0]))
     assert "5 hidden layers of 512 neurons each" in text
     assert "between each layer and the next from the first to the fifth hidden layer (4 times)" in text
     assert "together 401,408 + 4 × 262,144 + 5,120 = 1,455,104 weights" in text
 
 
-def test_each_convolution_is_told_of_with_its_product_and_its_steps() -> None:
-    text = said(built(PUBLISHED["cnn-model4"][0]))
+def test_each_convolution_has_its_product_and_its_strides() -> None:
+    text = description(built(PUBLISHED["cnn-model4"][0]))
     assert (
         "The second convolution has 64 filters of 4 × 4 over 64 channels in steps of 2, 4 × 4 × 64 × 64 = 65,536 "
         "weights, and gives 7 × 7 × 64 values, 3 × 3 × 64 after pooling." in text
@@ -158,10 +158,10 @@ def test_each_convolution_is_told_of_with_its_product_and_its_steps() -> None:
     assert "4 × (64 + 64 + 200) = 1,312" in text
 
 
-def test_what_the_optimizer_keeps_is_counted() -> None:
+def test_the_values_that_an_optimizer_keeps_are_counted() -> None:
     layers = "flatten, dense 2, bn"
-    assert "keeps 2 more values for each trainable parameter" in said(built(layers, optimizer={"name": "adam"}))
+    assert "keeps 2 more values for each trainable parameter" in description(built(layers, optimizer={"name": "adam"}))
     counted = of(built(layers))
     with_adam = 4 * (counted.total + 2 * counted.trainable)
-    assert f"{with_adam:,} bytes" in said(built(layers, optimizer={"name": "adam"}))
-    assert "SGD keeps no more values" in said(built(layers, optimizer={"name": "sgd"}))
+    assert f"{with_adam:,} bytes" in description(built(layers, optimizer={"name": "adam"}))
+    assert "SGD keeps no more values" in description(built(layers, optimizer={"name": "sgd"}))

@@ -1,4 +1,4 @@
-"""A report written from run folders: all of it or nothing, the same bytes for the same runs."""
+"""Reports written from run folders: complete or not at all, with the same bytes for the same runs."""
 
 from __future__ import annotations
 
@@ -46,21 +46,21 @@ def test_all_formats_at_once_and_again_the_same_bytes(run: RunFolder, tmp_path: 
     assert TITLE in "".join(page.extract_text() for page in pypdf.PdfReader(tmp_path / "one" / "report.pdf").pages)
 
 
-def test_progress_is_told_before_each_piece_of_the_work(run: RunFolder, tmp_path: Path) -> None:
-    told: list[tuple[str, int, int]] = []
-    there: list[list[str]] = []
+def test_progress_is_reported_before_each_piece_of_the_work(run: RunFolder, tmp_path: Path) -> None:
+    calls: list[tuple[str, int, int]] = []
+    finished: list[list[str]] = []
 
     def listen(what: str, done: int, of: int) -> None:
-        told.append((what, done, of))
+        calls.append((what, done, of))
         if what.startswith("writing"):
-            there.append([path.name for path in tmp_path.glob(".tmp-*/report.*")])
+            finished.append([path.name for path in tmp_path.glob(".tmp-*/report.*")])
 
     write_report([run], [tmp_path / "report.md", tmp_path / "report.html"], timestamp=WHEN, progress=listen)
-    assert list(dict.fromkeys(what.split()[0] for what, _, _ in told)) == ["reading", "drawing", "writing"]
-    assert all(0 <= done < of for _, done, of in told)
-    first, second = [one for one in told if one[0].startswith("writing")]
+    assert list(dict.fromkeys(what.split()[0] for what, _, _ in calls)) == ["reading", "drawing", "writing"]
+    assert all(0 <= done < of for _, done, of in calls)
+    first, second = [one for one in calls if one[0].startswith("writing")]
     assert first == ("writing report.md, report.html", 0, 2)
-    assert there[0] == []
+    assert finished[0] == []
     assert second in {("writing report.md", 1, 2), ("writing report.html", 1, 2)}
 
 
@@ -84,7 +84,7 @@ def test_a_report_over_runs_compiles_with_pdflatex(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["html", "pdf", "docx"])
-def test_names_and_notes_of_a_persons_own_come_out_as_themselves(suffix: str, tmp_path: Path) -> None:
+def test_names_and_notes_of_a_user_are_shown_unchanged(suffix: str, tmp_path: Path) -> None:
     names = (TITLE, "$x_1$", "`*b*`", "#[a](b)", "@ref <l>", r"\input{x}", "//", '"q"', "~a~", "|")
     run = recorded_run(tmp_path / "runs", class_names=names)
     write_label(run, Label(TITLE, HARD))
@@ -175,7 +175,7 @@ def test_the_place_that_is_meant_is_named(run: RunFolder, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("place", [f"a/{'n' * 300}/report.md", f"a/{'n' * 300}.html", f"{'n' * 252}.md"])
-def test_a_name_that_is_too_long_is_answered(run: RunFolder, tmp_path: Path, place: str) -> None:
+def test_a_name_that_is_too_long_is_an_error(run: RunFolder, tmp_path: Path, place: str) -> None:
     with pytest.raises(ExportError, match="File name too long") as caught:
         write_report([run], [tmp_path / place])
     assert caught.value.refused
@@ -194,7 +194,7 @@ def test_a_folder_where_a_figure_belongs_ends_the_work_before_anything_is_replac
 
 
 def test_a_full_disk_leaves_nothing_behind(run: RunFolder, tmp_path: Path) -> None:
-    """The limit on a file's size stands for the disk: what is written beyond it fails alike."""
+    """A limit on the size of files replaces the full disk: writing fails in the same way."""
     script = (
         "import resource, sys\n"
         "from pathlib import Path\n"
@@ -215,17 +215,17 @@ def test_a_full_disk_leaves_nothing_behind(run: RunFolder, tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_who_is_told_of_the_progress_may_end_the_work(run: RunFolder, tmp_path: Path) -> None:
+def test_an_exception_from_the_progress_callback_ends_the_work(run: RunFolder, tmp_path: Path) -> None:
     class EnoughError(Exception):
         """Somebody closed the dialog."""
 
-    def told(what: str, done: int, _: int) -> None:
+    def calls(what: str, done: int, _: int) -> None:
         if what.startswith("drawing") and done == 1:
             raise EnoughError
 
     for place in (tmp_path / "a", tmp_path / "a" / ".." / "b"):
         with pytest.raises(EnoughError):
-            write_report([run], [place / "report.md"], progress=told)
+            write_report([run], [place / "report.md"], progress=calls)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""What a run's folder tells a report, whole or with pieces missing."""
+"""Evidence from a run's folder, complete or with missing files."""
 
 import json
 from collections.abc import Callable
@@ -23,22 +23,22 @@ def run(tmp_path: Path) -> RunFolder:
 
 
 def test_a_whole_folder_misses_nothing(run: RunFolder) -> None:
-    found = read_evidence(run)
-    assert found.missing == ()
-    assert found.document == run_document(run)
-    assert found.matrix == matrix()
-    assert found.matrix_of == "test images"
-    assert found.predictions is not None
-    assert found.predictions.images.shape == (200, 28, 28)
-    assert [seen.epoch for seen in found.weights] == [0, 3]
-    assert found.created == CREATED
-    assert found.findings
+    evidence = read_evidence(run)
+    assert evidence.missing == ()
+    assert evidence.document == run_document(run)
+    assert evidence.matrix == matrix()
+    assert evidence.matrix_of == "test images"
+    assert evidence.predictions is not None
+    assert evidence.predictions.images.shape == (200, 28, 28)
+    assert [seen.epoch for seen in evidence.weights] == [0, 3]
+    assert evidence.created == CREATED
+    assert evidence.findings
 
 
 def test_changes_leave_the_seed_out(tmp_path: Path) -> None:
-    found = read_evidence(furnished_run(tmp_path, changed("hog", seed="5", ppc="7", epochs="3")))
-    assert found.changes == "ppc 7, 3 epochs"
-    assert found.summary.differs == "ppc 7, 3 epochs, seed 5"
+    evidence = read_evidence(furnished_run(tmp_path, changed("hog", seed="5", ppc="7", epochs="3")))
+    assert evidence.changes == "ppc 7, 3 epochs"
+    assert evidence.summary.differs == "ppc 7, 3 epochs, seed 5"
 
 
 def emptied(path: Path) -> None:
@@ -55,29 +55,29 @@ def test_a_piece_that_is_not_whole_is_named_and_the_rest_is_there(
     run: RunFolder, name: str, spoil: Callable[[Path], None]
 ) -> None:
     spoil(run.path / name)
-    found = read_evidence(run)
-    assert [sentence.split()[0] for sentence in found.missing] == [name]
-    assert len(found.state.history) == 3
-    assert (found.document["test"] is None) is (name == "results.json")
-    assert (found.predictions is None) is (name != "launch.json")
+    evidence = read_evidence(run)
+    assert [sentence.split()[0] for sentence in evidence.missing] == [name]
+    assert len(evidence.state.history) == 3
+    assert (evidence.document["test"] is None) is (name == "results.json")
+    assert (evidence.predictions is None) is (name != "launch.json")
 
 
 def test_without_its_log_a_run_still_has_its_results(run: RunFolder) -> None:
     run.events_file.unlink()
-    found = read_evidence(run)
-    assert found.document["test"]["accuracy"] == 0.98
-    assert found.matrix == matrix()
-    assert [sentence.split()[0] for sentence in found.missing] == ["events.jsonl"]
+    evidence = read_evidence(run)
+    assert evidence.document["test"]["accuracy"] == 0.98
+    assert evidence.matrix == matrix()
+    assert [sentence.split()[0] for sentence in evidence.missing] == ["events.jsonl"]
 
 
 def test_without_its_status_the_log_tells_how_it_ended(run: RunFolder) -> None:
     run.status_file.unlink()
     assert read_evidence(run).state.state == "finished"
     run.events_file.write_bytes(b"\x00 no events\n")
-    found = read_evidence(run)
-    assert found.state.state == UNKNOWN
-    assert len(found.missing) == 2
-    assert found.document["test"]["accuracy"] == 0.98
+    evidence = read_evidence(run)
+    assert evidence.state.state == UNKNOWN
+    assert len(evidence.missing) == 2
+    assert evidence.document["test"]["accuracy"] == 0.98
 
 
 @pytest.mark.parametrize(
@@ -97,19 +97,19 @@ def test_without_its_status_the_log_tells_how_it_ended(run: RunFolder) -> None:
 def test_results_of_another_shape_are_as_good_as_none(run: RunFolder, wrong: dict[str, object]) -> None:
     results = json.loads(run.results_file.read_text(encoding="utf-8"))
     run.results_file.write_text(json.dumps(results | wrong), encoding="utf-8")
-    found = read_evidence(run)
-    assert found.document["test"] is None
-    assert found.missing[0].startswith("results.json")
+    evidence = read_evidence(run)
+    assert evidence.document["test"] is None
+    assert evidence.missing[0].startswith("results.json")
 
 
-def test_what_an_older_version_did_not_record_is_no_fault(run: RunFolder) -> None:
+def test_fields_that_an_older_version_did_not_record_are_not_reported_missing(run: RunFolder) -> None:
     results = json.loads(run.results_file.read_text(encoding="utf-8"))
     older: dict[str, object] = {"platform": {"versions": {"keras": None}, "memory": None}, "weights_of_epoch": None}
     run.results_file.write_text(json.dumps(results | older), encoding="utf-8")
-    found = read_evidence(run)
-    assert found.missing == ()
-    told = dict(platform_facts(found))
-    assert (told["Keras"], told["Memory"]) == ("–", "–")
+    evidence = read_evidence(run)
+    assert evidence.missing == ()
+    facts = dict(platform_facts(evidence))
+    assert (facts["Keras"], facts["Memory"]) == ("–", "–")
     run.results_file.write_text(json.dumps(results | {"platform": {"versions": None}}), encoding="utf-8")
     assert read_evidence(run).missing == ()
 
@@ -129,10 +129,10 @@ def test_a_run_whose_worker_died_is_crashed(tmp_path: Path) -> None:
     preset = changed("raw", epochs="3")
     folder = create(tmp_path, preset, Launch(created=CREATED, command="mnist-tui train --preset raw"))
     folder.write_status(replace(folder.status(), process_start=1.0))
-    found = read_evidence(folder)
-    assert found.state.state == "crashed"
-    assert not found.state.live
-    assert found.document["test"] is None
+    evidence = read_evidence(folder)
+    assert evidence.state.state == "crashed"
+    assert not evidence.state.live
+    assert evidence.document["test"] is None
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, torn], ids=["absent", "torn"])

@@ -1,4 +1,4 @@
-"""Exports from a run's folder, without TensorFlow where none is needed."""
+"""Exports from a run's folder; most need no TensorFlow."""
 
 import contextlib
 import csv
@@ -34,7 +34,9 @@ def test_text_items_are_written_without_a_worker(
     assert json.loads((out / "complexity.json").read_text(encoding="utf-8")) == to_document(of(run.preset().experiment))
 
 
-def test_the_history_has_a_line_an_epoch_and_a_gap_for_what_was_not_finite(run: RunFolder, tmp_path: Path) -> None:
+def test_the_history_has_one_line_for_each_epoch_and_gaps_for_values_that_are_not_finite(
+    run: RunFolder, tmp_path: Path
+) -> None:
     (path,) = export(run, ["history.csv"], tmp_path)
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -58,16 +60,16 @@ def test_files_that_are_there_are_not_replaced_unless_asked(run: RunFolder, tmp_
 def test_a_model_that_is_written_elsewhere_is_never_the_file_of_the_runs_folder(
     run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    passed: list[str] = []
 
     def job(name: str, folder: RunFolder, arguments: list[str]) -> subprocess.CompletedProcess[bytes]:
-        asked.extend(arguments)
+        passed.extend(arguments)
         return copying_job(name, folder, arguments)
 
     monkeypatch.setattr(exports, "run_job", job)
     out = tmp_path / "out"
     assert export(run, ["keras", "summary.md"], out) == [out / "model.keras", out / "summary.md", out / "MODEL.md"]
-    assert asked[0] == "keras", "the worker builds it from the experiment"
+    assert passed[0] == "keras", "the worker builds it from the experiment"
 
 
 def test_exporting_the_model_onto_itself_leaves_it(run: RunFolder) -> None:
@@ -87,14 +89,14 @@ def test_a_folder_that_cannot_be_made_is_named(run: RunFolder, tmp_path: Path) -
         export(run, ["history.csv"], tmp_path / "file")
 
 
-def test_a_name_that_is_too_long_is_answered(run: RunFolder, tmp_path: Path) -> None:
+def test_a_name_that_is_too_long_is_an_error(run: RunFolder, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="cannot be written: File name too long") as caught:
         export(run, ["history.csv"], tmp_path / ("n" * 300))
     assert caught.value.refused
 
 
-def test_a_full_disk_is_no_wrong_request(run: RunFolder, tmp_path: Path) -> None:
-    """The limit on a file's size stands for the disk: what is written beyond it fails alike."""
+def test_a_full_disk_is_not_a_wrong_request(run: RunFolder, tmp_path: Path) -> None:
+    """A limit on the size of files replaces the full disk: writing fails in the same way."""
     script = (
         "import resource, sys\n"
         "from pathlib import Path\n"
@@ -113,7 +115,7 @@ def test_a_full_disk_is_no_wrong_request(run: RunFolder, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("code", "refused"), [(2, True), (1, False)])
-def test_what_the_worker_says_is_what_the_person_reads(
+def test_the_error_message_is_the_last_line_of_the_worker(
     run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, refused: bool
 ) -> None:
     ended = subprocess.CompletedProcess(["worker"], code, b"", b"noise\nthe checkpoint is torn\n")
@@ -133,16 +135,16 @@ def test_what_the_worker_says_is_what_the_person_reads(
         ("failed", ["keras"], True),
     ],
 )
-def test_that_tensorflow_starts_is_said_where_it_does(
+def test_the_progress_mentions_tensorflow_only_if_it_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, items: list[str], slow: bool
 ) -> None:
     run = recorded_run(tmp_path / "runs", state=state)
-    said: list[str] = []
+    messages: list[str] = []
     ended = subprocess.CompletedProcess([], 1, b"", b"no")
     monkeypatch.setattr(exports, "run_job", lambda *_: ended)
     with contextlib.suppress(ExportError):
-        export(run, items, tmp_path / "out", progress=lambda what, *_: said.append(what))
-    assert [("starts TensorFlow" in what) for what in said] == [slow]
+        export(run, items, tmp_path / "out", progress=lambda what, *_: messages.append(what))
+    assert [("starts TensorFlow" in what) for what in messages] == [slow]
 
 
 def test_every_item_has_a_file_of_its_own(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The five formats of a report, each read back by a reader of its own."""
+"""The five formats of a report, each read by another library."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def compiled(written: Written) -> Path:
 
 
 @pytest.mark.parametrize("suffix", READ)
-def test_text_that_means_something_to_a_format_comes_out_as_itself(written: Written, suffix: str) -> None:
+def test_markup_in_a_text_is_shown_unchanged(written: Written, suffix: str) -> None:
     text = READ[suffix](written.path(suffix))
     assert text.count(dense(TITLE)) >= 8
     assert dense(HARD) in text
@@ -92,8 +92,8 @@ def test_text_that_means_something_to_a_format_comes_out_as_itself(written: Writ
 @settings(max_examples=12)
 @given(st.lists(st.text("ab1.)(*_`[]<>#+-=|~&\\! $:/{}^@\"'%,;?", min_size=1, max_size=20), min_size=6, max_size=10))
 @example(["---", "-- -", "--", "- - -", "----", "a ---"])
-def test_any_text_comes_out_as_itself(texts: list[str]) -> None:
-    """As paragraphs and in a table, on one page."""
+def test_any_text_is_shown_unchanged(texts: list[str]) -> None:
+    """The texts are paragraphs and cells of a table, on one page."""
     paragraphs = "\n\n".join(map(escaped, texts))
     rows = "".join(f"| {escaped(text)} | end |\n" for text in texts)
     source = f"{paragraphs}\n\nnow\n\n| a | b |\n| --- | --- |\n{rows}"
@@ -107,7 +107,7 @@ def test_any_text_comes_out_as_itself(texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".md", ".html", ".docx"])
-def test_code_comes_out_line_by_line(written: Written, suffix: str) -> None:
+def test_code_keeps_its_lines(written: Written, suffix: str) -> None:
     assert dense(TOML) in READ[suffix](written.path(suffix))
 
 
@@ -150,14 +150,14 @@ def test_html_is_valid_and_complete_in_itself(written: Written, page: ElementTre
         assert ended.stderr == ""
 
 
-def test_links_inside_html_arrive(page: ElementTree.Element) -> None:
+def test_links_inside_html_have_targets(page: ElementTree.Element) -> None:
     ids = [one.get("id") for one in page.iter() if one.get("id")]
     assert len(ids) == len(set(ids))
     targets = [place[1:] for one in page.iter() if (place := one.get("href") or "").startswith("#")]
     assert {"run-1", "run-2", "model-1"} <= set(targets) <= set(ids)
 
 
-def test_links_inside_markdown_arrive_on_github(written: Written) -> None:
+def test_links_inside_markdown_have_targets_on_github(written: Written) -> None:
     tokens = READER.parse(written.text(".md"))
     titles = [tokens[at + 1].children or [] for at, token in enumerate(tokens) if token.type == "heading_open"]
     anchors = slugs(["".join(child.content for child in title) for title in titles])
@@ -249,7 +249,7 @@ def test_characters_that_no_format_can_hold_are_replaced(written: Written) -> No
     assert pypdf.PdfReader(io.BytesIO(REPORT_FORMATS[".pdf"].write(ready, ""))).metadata is not None
 
 
-def test_an_unknown_suffix_is_answered_with_the_five() -> None:
+def test_the_error_for_an_unknown_suffix_names_the_five_suffixes() -> None:
     with pytest.raises(ExportError, match=r"report.txt ends in .txt; .* .md, .tex, .html, .pdf or .docx"):
         report_format(Path("report.txt"))
     with pytest.raises(ExportError, match="report has no ending"):

@@ -21,7 +21,7 @@ from tests.report.sample_report import sample
 DAVID = "דוד כהן"
 
 
-def made(author: str, tmp_path: Path) -> PreparedReport:
+def prepared(author: str, tmp_path: Path) -> PreparedReport:
     markdown = f"# About {escaped(author)}\n\nby {escaped(author)} · 10:20\n"
     return prepare_report(replace(sample(), author=author, title=author, markdown=markdown, drawings=()), tmp_path)
 
@@ -35,25 +35,25 @@ def made(author: str, tmp_path: Path) -> PreparedReport:
     ],
 )
 def test_words_from_right_to_left_are_apart_from_the_time_beside_them(suffix: str, apart: str, tmp_path: Path) -> None:
-    assert apart in REPORT_FORMATS[suffix].write(made(DAVID, tmp_path), "files").decode()
+    assert apart in REPORT_FORMATS[suffix].write(prepared(DAVID, tmp_path), "files").decode()
 
 
 def test_in_word_they_are_set_from_right_to_left(tmp_path: Path) -> None:
     path = tmp_path / "r.docx"
-    path.write_bytes(REPORT_FORMATS[".docx"].write(made(DAVID, tmp_path), "files"))
+    path.write_bytes(REPORT_FORMATS[".docx"].write(prepared(DAVID, tmp_path), "files"))
     document = zipfile.ZipFile(path).read("word/document.xml").decode()
     assert f'<w:rPr><w:rtl /></w:rPr><w:t xml:space="preserve">{DAVID}</w:t>' in document
 
 
 def test_in_the_pdf_the_time_beside_them_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "r.pdf"
-    path.write_bytes(REPORT_FORMATS[".pdf"].write(made(DAVID, tmp_path), "files"))
+    path.write_bytes(REPORT_FORMATS[".pdf"].write(prepared(DAVID, tmp_path), "files"))
     assert "·2026-03-01" in READ[".pdf"](path)
 
 
-def test_text_that_might_be_taken_for_markup_or_commands_comes_out_as_itself_in_all_formats(tmp_path: Path) -> None:
+def test_text_that_looks_like_markup_or_commands_is_shown_unchanged_in_all_formats(tmp_path: Path) -> None:
     texts = [name for name in NAMES if "محمد" not in name]
-    ready = made(" ; ".join(texts), tmp_path)
+    ready = prepared(" ; ".join(texts), tmp_path)
     for suffix, form in REPORT_FORMATS.items():
         path = tmp_path / f"r{suffix}"
         path.write_bytes(form.write(ready, "files"))
@@ -71,28 +71,30 @@ def test_characters_that_no_font_has_are_named_with_a_font_that_has_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writers, "font_characters", lambda path, index: frozenset("中"))
-    told = REPORT_FORMATS[".pdf"].lacking(made("Ada 中 ไ ✓ é", tmp_path))
-    assert told == (
+    warning = REPORT_FORMATS[".pdf"].lacking(prepared("Ada 中 ไ ✓ é", tmp_path))
+    assert warning == (
         "the PDF shows boxes instead of ไ (U+0E44), which no font on this machine has; Noto Sans Thai has them"
     )
-    assert REPORT_FORMATS[".pdf"].lacking(made("Ada é ✓ Ж", tmp_path)) == ""
-    assert "中 (U+4E2D)" in REPORT_FORMATS[".tex"].lacking(made("Ada 中 é", tmp_path))
-    assert REPORT_FORMATS[".html"].lacking(made("Ada 中", tmp_path)) == ""
+    assert REPORT_FORMATS[".pdf"].lacking(prepared("Ada é ✓ Ж", tmp_path)) == ""
+    assert "中 (U+4E2D)" in REPORT_FORMATS[".tex"].lacking(prepared("Ada 中 é", tmp_path))
+    assert REPORT_FORMATS[".html"].lacking(prepared("Ada 中", tmp_path)) == ""
 
 
 def test_a_report_warns_of_boxes_in_it_and_in_its_figures(tmp_path: Path) -> None:
     names = ("中", *"123456789")
     run = recorded_run(tmp_path / "runs", class_names=names)
-    said: list[str] = []
-    write_report([run], [tmp_path / "r.tex"], warn=said.append)
-    assert [text.partition(" shows boxes instead of 中")[0] for text in said] == ["the LaTeX document", "a figure"]
+    warnings: list[str] = []
+    write_report([run], [tmp_path / "r.tex"], warn=warnings.append)
+    assert [text.partition(" shows boxes instead of 中")[0] for text in warnings] == ["the LaTeX document", "a figure"]
 
 
 @pytest.mark.parametrize("code", [9])
-def test_a_killed_pandoc_is_told_by_its_signal(code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_message_about_a_killed_pandoc_names_the_signal(
+    code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     script = tmp_path / "pandoc"
     script.write_text("#!/bin/sh\nkill -9 $$\n")
     script.chmod(0o755)
     monkeypatch.setattr("mnist_tui.report.formats.writers.pandoc_path", lambda: str(script))
     with pytest.raises(ExportError, match=r"pandoc was killed \(SIGKILL\)"):
-        made("Ada", tmp_path)
+        prepared("Ada", tmp_path)

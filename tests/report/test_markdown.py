@@ -13,14 +13,14 @@ TEXTS = st.text(alphabet="abiv1.)(*_`[]<>#+-=|~&\\! $:/{}^@%\"'", min_size=1, ma
 
 
 def shown(text: str) -> str:
-    """What a reader sees of one line of Markdown."""
+    """The text that a reader sees of one line of Markdown."""
     inline = [token for token in READER.parse(text) if token.type == "inline"]
     assert len(inline) <= 1
     return "".join(child.content for token in inline for child in token.children or [])
 
 
 @given(TEXTS)
-def test_any_text_comes_out_as_itself(text: str) -> None:
+def test_any_text_is_shown_unchanged(text: str) -> None:
     assert shown(escaped(text)) == " ".join(text.split())
 
 
@@ -57,13 +57,13 @@ def test_pandoc_reads_any_text_as_itself_in_paragraphs_headings_tables_and_capti
     assert [[text_of(cell[4]) for cell in row[1]] for row in rows] == [[text, "end"] for text in plain]
 
 
-def test_a_tables_cells_are_escaped_but_for_what_is_markdown_already() -> None:
+def test_the_cells_of_a_table_are_escaped_unless_they_are_markdown_already() -> None:
     assert table(["№", "a|b"], [[link("*1*", "run-1"), "-1"]], {0}) == (
         "| № | a\\|b |\n| ---: | --- |\n| [\\*1\\*](#run-1) | \\-1 |"
     )
     assert escaped(MarkdownText("*1*")) == "*1*"
 
 
-def test_what_no_format_can_hold_is_replaced() -> None:
+def test_characters_that_no_format_can_hold_are_replaced() -> None:
     assert escaped("a\x00b\x1b[31m\udc80") == r"a�b�\[31m�"
     assert code_block("a\x07\tb") == "```\na�\tb\n```"

@@ -40,7 +40,7 @@ def short_files() -> Generator[None]:
 
 
 def written(folder: RunFolder, out: Path, formats: list[str]) -> str:
-    """The card of files that need no TensorFlow to be there."""
+    """The model card of files that are only placeholders."""
     out.mkdir(exist_ok=True)
     for name in formats:
         (out / WEIGHT_FORMATS[name].file).write_bytes(f"the {name} of {folder.id}".encode())
@@ -49,7 +49,7 @@ def written(folder: RunFolder, out: Path, formats: list[str]) -> str:
     return text
 
 
-def test_it_says_what_a_stranger_must_know(run: RunFolder, tmp_path: Path) -> None:
+def test_the_card_has_the_facts_that_a_stranger_needs(run: RunFolder, tmp_path: Path) -> None:
     export(run, ["keras"], tmp_path / "out")
     text = (tmp_path / "out" / CARD).read_text(encoding="utf-8")
     for said in (
@@ -88,9 +88,7 @@ def test_hog_is_named_by_scikit_images_own_call(tmp_path: Path) -> None:
         ({"state": "failed", "reason": "a bug"}, "not evaluated"),
     ],
 )
-def test_what_a_stranger_should_not_trust_stands_at_its_head(
-    tmp_path: Path, changes: dict[str, Any], said: str
-) -> None:
+def test_reasons_for_distrust_are_at_the_head_of_the_card(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
     text = written(recorded_run(tmp_path / "runs", **changes), tmp_path / "out", ["npz"])
     (head, _) = text.split("## Input")
     assert any(said in line for line in head.splitlines() if line.startswith("> **"))
@@ -104,7 +102,7 @@ def test_text_of_the_user_is_text(tmp_path: Path) -> None:
     assert "\\| \\`c\\`" in text
 
 
-def test_what_the_same_weights_left_before_is_described_again(run: RunFolder, tmp_path: Path) -> None:
+def test_earlier_files_of_the_same_weights_are_described_again(run: RunFolder, tmp_path: Path) -> None:
     written(run, tmp_path / "out", ["npz", "onnx"])
     (tmp_path / "out" / WEIGHT_FORMATS["onnx"].file).write_bytes(b"of another run")
     text = written(run, tmp_path / "out", ["h5"])

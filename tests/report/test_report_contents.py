@@ -1,4 +1,4 @@
-"""What a report says of its runs: its Markdown, read by markdown-it, and the figures that it names."""
+"""The contents of a report: its Markdown, read by markdown-it, and the figures that it names."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def tables(text: str) -> list[list[list[str]]]:
 
 
 def facts(text: str, number: int = 0) -> dict[str, str]:
-    """The labelled facts of all tables of two columns; of a label that is there again, the one of `number`."""
+    """The values by labels of all tables with two columns; of equal labels, the value with this number, from 0."""
     found: dict[str, list[str]] = {}
     for row in (row for table in tables(text) for row in table if len(row) == 2):
         found.setdefault(row[0], []).append(row[1])
@@ -62,7 +62,7 @@ def headings(text: str) -> list[str]:
 
 
 def quotes(text: str) -> list[str]:
-    """What stands in quotation blocks, as a reader sees it."""
+    """The text of quotation blocks, as a reader sees it."""
     found: list[str] = []
     for part in re.findall(r"^> .*$", text, re.MULTILINE):
         found += ["".join(c.content for c in token.children or []) for token in READER.parse(part) if token.children]
@@ -102,7 +102,7 @@ def test_the_summary_has_a_line_a_run(four: Report) -> None:
     assert column(table, "Test loss") == ["0.0700"] * 4
 
 
-def test_models_are_told_once_with_links_both_ways(tmp_path: Path) -> None:
+def test_models_are_described_once_with_links_both_ways(tmp_path: Path) -> None:
     one = furnished_run(tmp_path, changed("raw", epochs="3"))
     same_network = furnished_run(tmp_path, changed("raw", epochs="3", optimizer="adam"))
     other = furnished_run(tmp_path, changed("raw", epochs="3", hidden="100"))
@@ -144,7 +144,7 @@ def test_sample_data_are_another_dataset_than_the_one_of_the_same_name(tmp_path:
     assert not [drawing for drawing in found.drawings if drawing.name.startswith("capacity")]
 
 
-def test_a_run_that_never_got_to_its_data_stands_among_those_that_did(tmp_path: Path) -> None:
+def test_a_run_that_never_read_its_data_is_listed_with_the_other_runs(tmp_path: Path) -> None:
     raw = furnished_run(tmp_path, changed("raw", epochs="3"))
     dead = create(tmp_path, changed("cnn"), Launch(created=CREATED, command="mnist-tui train --preset cnn"))
     dead.write_status(replace(dead.status(), process_start=1.0))
@@ -156,7 +156,7 @@ def test_a_run_that_never_got_to_its_data_stands_among_those_that_did(tmp_path: 
     assert {row[0]: row[1:] for row in table}["dataset"] == ["MNIST", "my-images"]
 
 
-def test_the_state_of_a_run_that_did_not_finish_stands_beside_its_accuracy(tmp_path: Path) -> None:
+def test_the_state_of_an_unfinished_run_is_beside_its_accuracy(tmp_path: Path) -> None:
     stopped = furnished_run(tmp_path, changed("raw"), state="stopped", reason="stopped")
     table = next(
         table
@@ -238,7 +238,7 @@ def test_published_figures_stand_beside_ours_with_their_source(tmp_path: Path) -
     assert rows == [["1", source, "98.41", "98.00", "−0.41", "0.0540", "0.0700", "+0.0160"]]
 
 
-def test_optimizer_loss_and_schedule_are_told_with_papers_and_formulas(tmp_path: Path) -> None:
+def test_optimizer_loss_and_schedule_have_papers_and_formulas(tmp_path: Path) -> None:
     preset = changed("cnn", optimizer="adam", schedule="exp:15:0.05", lr="0.00001", patience="7", epochs="3")
     text = made(furnished_run(tmp_path, preset)).markdown
     told = facts(text)
@@ -259,7 +259,7 @@ def test_regularisation_names_its_layers(tmp_path: Path) -> None:
     )
 
 
-def test_what_qualifies_the_figures_stands_at_the_head(tmp_path: Path) -> None:
+def test_notices_about_the_figures_are_at_the_head(tmp_path: Path) -> None:
     sample = furnished_run(tmp_path, title="digits sample", sample=True)
     stopped = furnished_run(tmp_path, changed("hog"), state="stopped", reason="stopped in epoch 3", sample=True)
     broken = furnished_run(tmp_path, changed("cnn"))
@@ -327,7 +327,7 @@ def test_experiments_and_short_histories_are_in_the_appendix_once(tmp_path: Path
     assert [len(table) - 1 for table in epochs] == [3, 3]
 
 
-def test_a_folder_named_twice_is_told_once(tmp_path: Path) -> None:
+def test_a_folder_named_twice_is_reported_once(tmp_path: Path) -> None:
     run = furnished_run(tmp_path)
     (tmp_path / "again").symlink_to(run.path)
     assert len(tables(made(run, run, RunFolder(tmp_path / "again")).markdown)[0]) == 2

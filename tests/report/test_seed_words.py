@@ -1,4 +1,4 @@
-"""The sentences about seeds, word for word, for every number of them."""
+"""The sentences about seeds, word for word, for several numbers of seeds."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def against(first: Sequence[float], second: Sequence[float]) -> PairedDifference
     return found
 
 
-def test_ten_seeds_are_told_with_all_that_a_student_quotes() -> None:
+def test_the_sentence_about_ten_seeds_has_every_number_that_a_student_quotes() -> None:
     assert mean_sentence("the developed network", over(DEVELOPED), range(10)) == (
         "Over the ten seeds 0 to 9 the developed network reached a mean test accuracy of 98.34 % (standard deviation "
         "0.07 points, 95 % interval 98.28 % to 98.39 %, lowest 98.21 %, highest 98.45 %)."
@@ -43,7 +43,7 @@ def test_ten_seeds_are_told_with_all_that_a_student_quotes() -> None:
     )
 
 
-def test_the_better_one_is_told_first() -> None:
+def test_the_better_experiment_is_named_first() -> None:
     found = against(REFERENCE, DEVELOPED)
     assert comparison_sentence("the reference", "the developed network", found) == comparison_sentence(
         "the developed network", "the reference", found.turned()
@@ -63,7 +63,7 @@ def test_one_seed_allows_no_interval_and_no_test() -> None:
     )
 
 
-def test_two_seeds_are_both_named_and_their_smallest_p_is_told() -> None:
+def test_two_seeds_are_both_named_with_their_smallest_p() -> None:
     assert mean_sentence("raw", over([0.97, 0.98]), [0, 1]).startswith("Over the two seeds 0 and 1 raw reached")
     said = comparison_sentence("hog", "raw", against([0.98, 0.98], [0.97, 0.96]))
     assert said.endswith("over 4 sign changes, p = 0.5, which cannot be smaller than 0.5 with two seeds).")
@@ -90,7 +90,7 @@ def test_seeds_that_are_left_out_are_named() -> None:
     assert said.endswith("Seeds 5 to 7, which only hog has, are left out. Seed 9, which only raw has, is left out.")
 
 
-def test_many_seeds_are_told_to_be_drawn() -> None:
+def test_sign_changes_of_many_seeds_are_called_random() -> None:
     said = comparison_sentence("hog", "raw", against([0.98 + at / 1e5 for at in range(30)], [0.97] * 30))
     assert "Over the 30 seeds 0 to 29" in said
     assert "; permutation test over 100,000 random sign changes, p < 0.0001)" in said
@@ -128,7 +128,7 @@ def test_small_figures_keep_a_digit_and_minus_is_a_minus() -> None:
     ]
 
 
-def test_ours_lies_beside_what_was_published() -> None:
+def test_our_accuracy_is_compared_with_the_published_one() -> None:
     assert published_sentence(over(DEVELOPED), 0.9794, REFERENCE, 10) == (
         "The source published a mean of 97.94 % over ten seeds (standard deviation 0.11 points, lowest 97.74 %, "
         "highest 98.11 %); our mean lies 0.40 points above it."

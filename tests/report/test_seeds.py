@@ -1,4 +1,4 @@
-"""Seeds in a report: groups in pairs, the source's values beside ours, means and intervals in the comparison."""
+"""Seeds in a report: pairs of groups, the source's values beside ours, means and intervals in the comparison."""
 
 from __future__ import annotations
 

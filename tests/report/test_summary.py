@@ -29,7 +29,7 @@ def cells(text: str) -> list[list[str]]:
     return rows
 
 
-def test_it_holds_what_the_source_reports_page_holds(tmp_path: Path) -> None:
+def test_the_summary_has_the_facts_of_the_source_reports_page(tmp_path: Path) -> None:
     rows = {
         row[0]: row[1:]
         for row in cells(run_summary(recorded_run(tmp_path, changed("cnn", optimizer="adam", epochs="3"))))
@@ -98,13 +98,15 @@ def test_figures_of_sample_data_stand_beside_nothing_published(tmp_path: Path) -
         ("failed", "there was not enough memory", "This run failed"),
     ],
 )
-def test_a_run_that_did_not_finish_says_so_at_its_head(tmp_path: Path, state: str, reason: str, said: str) -> None:
+def test_the_summary_of_an_unfinished_run_begins_with_its_state(
+    tmp_path: Path, state: str, reason: str, said: str
+) -> None:
     head = run_summary(recorded_run(tmp_path, state=state, reason=reason)).split("## Summary")[0]
     assert said in head
     assert reason in head
 
 
-def test_a_crashed_run_has_a_summary_of_what_is_known(tmp_path: Path) -> None:
+def test_a_crashed_run_has_a_summary_of_the_known_facts(tmp_path: Path) -> None:
     folder = create(tmp_path, find_preset("raw"), Launch(created=CREATED, command="mnist-tui train --preset raw"))
     folder.write_status(replace(folder.status(), process_start=1.0))
     text = run_summary(folder)
@@ -119,7 +121,7 @@ def test_the_sample_is_named_as_such_and_never_called_mnist_alone(tmp_path: Path
     assert ["Name", "digits sample"] in cells(text)
 
 
-def test_a_users_text_comes_out_as_itself(tmp_path: Path) -> None:
+def test_text_of_a_user_is_shown_unchanged(tmp_path: Path) -> None:
     names = ("a|b", "*c*", "_d_", "<e>", "[f](g)", "# h", "`i`", "1. j", "k & l", "m")
     rows = cells(run_summary(recorded_run(tmp_path, class_names=names)))
     assert ["true ╲ predicted", *names] in rows

@@ -72,7 +72,7 @@ def test_every_text_is_on_the_page_large_enough_and_apart_from_the_others(name: 
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_every_layer_stands_in_the_picture_the_alt_text_and_the_data(name: str) -> None:
+def test_every_layer_is_in_the_picture_the_alt_text_and_the_data(name: str) -> None:
     drawing, counted = drawn(name), of(EXPERIMENTS[name])
     shown = " ".join(text.get_text() for text in texts(painted(drawing))).replace("_ ", "_")
     for layer in counted.layers:

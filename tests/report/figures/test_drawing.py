@@ -1,4 +1,4 @@
-"""Figures as files: the same bytes for the same data, text as it stands, nothing half written."""
+"""Figures as files: the same bytes for the same data, unchanged text, no file written in part."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_equal_data_gives_equal_bytes_in_another_process_whatever_the_user_has_s
         assert path.read_bytes() == (tmp_path / "there" / path.name).read_bytes()
 
 
-def test_text_of_a_user_is_drawn_as_it_stands_and_no_file_says_what_made_it(tmp_path: Path) -> None:
+def test_text_of_a_user_is_drawn_unchanged_and_files_do_not_name_their_maker(tmp_path: Path) -> None:
     svg, pdf, png = save(confusion_figure("matrix", MATRIX, NAMES, "test images"), tmp_path, ("svg", "pdf", "png"))
 
     page = PdfReader(pdf).pages[0].extract_text()
@@ -101,7 +101,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_the_system(tmp_path: Path) 
         save(drawn(lambda figure: None), tmp_path / "file", ("svg",))
 
 
-def test_the_data_are_beside_the_figure_with_empty_fields_for_what_is_not_there(tmp_path: Path) -> None:
+def test_the_data_of_a_figure_have_empty_fields_for_missing_values(tmp_path: Path) -> None:
     (path,) = save(drawn(lambda figure: None), tmp_path / "new", ["csv"])
 
     with path.open(newline="") as file:

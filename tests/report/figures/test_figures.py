@@ -1,4 +1,4 @@
-"""What the figures of a run show, in words and in data; and that whatever a run can leave is drawn."""
+"""The figures of a run: their descriptions, their data, and drawings of unusual runs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def curves(rows: list[EpochRow], ended: str = "finished", best: int | None = Non
     return history_figure("history", rows, best=best, stopped_early=early, ended=ended)
 
 
-def test_a_history_tells_in_words_what_its_curves_show() -> None:
+def test_the_alt_text_and_the_caption_of_a_history_describe_its_curves() -> None:
     drawn = curves(epochs(10), best=10, early=True)
 
     assert "Validation accuracy rises from 81.00 % to 98.10 %" in drawn.alt
@@ -98,7 +98,7 @@ def test_a_history_keeps_every_epoch_in_its_data_and_none_as_none() -> None:
     ],
     ids=["none", "one", "all diverged", "gap", "huge", "zero", "plain", "largest", "denormal"],
 )
-def test_whatever_a_training_leaves_is_drawn_and_said(rows: list[EpochRow], said: str, tmp_path: Path) -> None:
+def test_any_history_is_drawn_and_described(rows: list[EpochRow], said: str, tmp_path: Path) -> None:
     drawn = curves(rows, ended="diverged")
 
     assert said in drawn.alt
@@ -137,7 +137,7 @@ def test_a_matrix_of_long_names_fits_the_page_and_an_empty_one_says_so(tmp_path:
 
 
 def mistakes(*confused: tuple[int, int, float]) -> Predictions:
-    """Predictions for 100 images of each class, right but for some: the true class, the predicted one, how surely."""
+    """Predictions for 100 images of each class, right except those given: true class, predicted class, probability."""
     labels = np.repeat(np.arange(10, dtype=np.uint8), 100)
     probabilities = np.eye(10, dtype=np.float32)[labels]
     places = np.array([100 * true + number for number, (true, _, _) in enumerate(confused)], np.int32)
