@@ -141,7 +141,7 @@ class ScreenEntry:
     """A screen that can be shown.
 
     Attributes:
-        path: the module and the name of the screen's class.
+        path: the module below `mnist_tui.tui`, and the name of the screen's class.
         arguments: returns the arguments with which the class is called.
         put: shows a new screen among the open ones, or returns to an open one.
     """
@@ -152,7 +152,7 @@ class ScreenEntry:
 
     @property
     def screen_class(self) -> Any:
-        return resolve_name(self.path)
+        return resolve_name(f"mnist_tui.tui.{self.path}")
 
     def new_screen(self, bench: Bench, route: Route) -> Screen[Any]:
         return self.screen_class(*self.arguments(bench, route))
@@ -248,31 +248,26 @@ def _study_feed(bench: Bench, route: Route) -> list[Any]:
 
 
 SCREENS = {
-    "presets": ScreenEntry("mnist_tui.tui.presets.screen:PresetsScreen", lambda bench, route: [bench.selected], _alone),
-    "editor": ScreenEntry("mnist_tui.tui.editor.screen:EditorScreen", _preset_and_edits, _over_list),
+    "presets": ScreenEntry("presets.screen:PresetsScreen", lambda bench, route: [bench.selected], _alone),
+    "editor": ScreenEntry("editor.screen:EditorScreen", _preset_and_edits, _over_list),
     "training": ScreenEntry(
-        "mnist_tui.tui.training.screen:TrainingScreen",
-        lambda bench, route: [bench.following.follow(_folder(route))],
-        _over_origin,
+        "training.screen:TrainingScreen", lambda bench, route: [bench.following.follow(_folder(route))], _over_origin
     ),
-    "results": ScreenEntry(
-        "mnist_tui.tui.results.screen:ResultsScreen", lambda bench, route: [_folder(route)], _over_origin
-    ),
-    "matrix": ScreenEntry("mnist_tui.tui.matrix.screen:MatrixScreen", _feed),
+    "results": ScreenEntry("results.screen:ResultsScreen", lambda bench, route: [_folder(route)], _over_origin),
+    "matrix": ScreenEntry("matrix.screen:MatrixScreen", _feed),
     "gallery": ScreenEntry(
-        "mnist_tui.tui.gallery.screen:GalleryScreen",
-        lambda bench, route: [*_feed(bench, route), route.cell, route.final],
+        "gallery.screen:GalleryScreen", lambda bench, route: [*_feed(bench, route), route.cell, route.final]
     ),
-    "weights": ScreenEntry("mnist_tui.tui.weights.screen:WeightsScreen", _feed),
-    "diagnosis": ScreenEntry("mnist_tui.tui.results.diagnosis:DiagnosisScreen", _feed),
-    "runs": ScreenEntry("mnist_tui.tui.runs.screen:RunsScreen", put=_alone),
-    "compare": ScreenEntry("mnist_tui.tui.compare.screen:CompareScreen", lambda bench, route: [route.summaries]),
-    "export": ScreenEntry("mnist_tui.tui.export.screen:ExportScreen", lambda bench, route: [route.runs]),
-    "draw": ScreenEntry("mnist_tui.tui.draw.screen:DrawScreen", lambda bench, route: [route.run]),
-    "studies": ScreenEntry("mnist_tui.tui.studies.list_screen:StudiesScreen", put=_alone),
-    "study": ScreenEntry("mnist_tui.tui.studies.screen:StudyScreen", _study_feed, _return_to_study),
-    "sweep": ScreenEntry("mnist_tui.tui.sweep.screen:SweepScreen", lambda bench, route: [route.preset]),
-    "settings": ScreenEntry("mnist_tui.tui.settings.screen:SettingsScreen"),
-    "help": ScreenEntry("mnist_tui.tui.help.screens:HelpScreen", lambda bench, route: [bench.screen]),
-    "tour": ScreenEntry("mnist_tui.tui.help.screens:TourScreen"),
+    "weights": ScreenEntry("weights.screen:WeightsScreen", _feed),
+    "diagnosis": ScreenEntry("results.diagnosis:DiagnosisScreen", _feed),
+    "runs": ScreenEntry("runs.screen:RunsScreen", put=_alone),
+    "compare": ScreenEntry("compare.screen:CompareScreen", lambda bench, route: [route.summaries]),
+    "export": ScreenEntry("export.screen:ExportScreen", lambda bench, route: [route.runs]),
+    "draw": ScreenEntry("draw.screen:DrawScreen", lambda bench, route: [route.run]),
+    "studies": ScreenEntry("studies.list_screen:StudiesScreen", put=_alone),
+    "study": ScreenEntry("studies.screen:StudyScreen", _study_feed, _return_to_study),
+    "sweep": ScreenEntry("sweep.screen:SweepScreen", lambda bench, route: [route.preset]),
+    "settings": ScreenEntry("settings.screen:SettingsScreen"),
+    "help": ScreenEntry("help.screens:HelpScreen", lambda bench, route: [bench.screen]),
+    "tour": ScreenEntry("help.screens:TourScreen"),
 }

@@ -237,12 +237,7 @@ class Bench(App[None]):
         self.notify(text, title=title, severity="warning", timeout=NOTICE_SECONDS)
 
     def report_error(self, title: str, text: str) -> None:
-        """Show an error.
-
-        Args:
-            title: the failure, such as ``The training cannot start``.
-            text: the reason.
-        """
+        """Show an error: the title names the failure, and the text the reason."""
         self.notify(text, title=title, severity="error", timeout=NOTICE_SECONDS)
 
     @property

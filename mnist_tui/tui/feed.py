@@ -139,14 +139,11 @@ class RunFeed(FolderFeed[RunSnapshot]):
 
     def ended(self, epoch: int) -> EpochEnded | None:
         """Return an epoch's event with its matrix, from the log; None if the epoch has not ended."""
-        if epoch not in self._cached:
-            ended = self.epochs.epoch(epoch)
-            if ended is None:
-                return None
+        if epoch not in self._cached and (ended := self.epochs.epoch(epoch)) is not None:
             while len(self._cached) >= CACHED_EPOCHS:
                 del self._cached[next(iter(self._cached))]
             self._cached[epoch] = ended
-        return self._cached[epoch]
+        return self._cached.get(epoch)
 
     def _update(self, snapshot: RunSnapshot) -> None:
         if len(snapshot.run.history) < len(self.snapshot.run.history):

@@ -1,4 +1,4 @@
-"""Runs side by side: curves over each other, the parameters that differ with the scores, accuracy by seed and size."""
+"""The screen that compares runs: curves, a table of differing parameters and scores, accuracy by seed and by size."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[RowColum
 
 
 def _statistics(group: SeedGroup) -> list[tuple[str, Sequence[str], str]]:
-    """Return rows of statistics: name; test accuracy, macro F1 and test loss; time. One seed has a mean alone."""
+    """Return rows of statistics: a name, three scores and the time. For one seed, there is only the mean."""
     accuracy, f1, cost, _ = statistics = [
         group.summary(field) for field in ("test_accuracy", "macro_f1", "test_loss", "seconds")
     ]
@@ -242,7 +242,7 @@ class CompareScreen(BenchScreen[None]):
         bind("compare.seeds", "g", "seeds", "Seeds", "Seeds as mean ± deviation, or each alone"),
         bind("compare.copy", "y", "copy", "Copy", "The sentences to the clipboard, and into a file"),
         *epoch_keys("compare", "Read"),
-        bind("compare.last", "f", "last", "Last values", "Read the last epoch of each again", hidden=True),
+        bind("compare.last", "f", "read_at(None)", "Last values", "Read the last epoch of each again", hidden=True),
         *view_keys("compare", "plot", shown=("in", "log")),
     ]
 
@@ -385,17 +385,15 @@ class CompareScreen(BenchScreen[None]):
         self._draw()
 
     def action_epoch(self, by: int) -> None:
-        self._read_at((self._newest if self._cursor is None else self._cursor) + by)
-
-    def action_last(self) -> None:
-        self._read_at(None)
+        self.action_read_at((self._newest if self._cursor is None else self._cursor) + by)
 
     @on(Plot.EpochPointed)
     def _epoch_pointed(self, message: Plot.EpochPointed) -> None:
         message.stop()
-        self._read_at(message.epoch)
+        self.action_read_at(message.epoch)
 
-    def _read_at(self, epoch: int | None) -> None:
+    def action_read_at(self, epoch: int | None) -> None:
+        """Read all curves at an epoch, or at the last epoch of each curve for None."""
         self._cursor = max(1, min(epoch, self._newest)) if epoch is not None and self._newest else None
         self._draw()
 

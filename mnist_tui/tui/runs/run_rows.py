@@ -97,7 +97,7 @@ def rows_of_groups(groups: Sequence[SeedGroup], marked: Container[str]) -> list[
 
 
 def groups_of(runs: Sequence[RunSummary]) -> list[SeedGroup]:
-    """Group the runs by experiment, in their order; each group has its newest run first."""
+    """Group the runs by experiment. The groups keep the order of the runs; each has its newest run first."""
     return [SeedGroup(each.group, tuple(sorted_runs(each.runs, NEWEST_FIRST)), each.scored) for each in grouped(runs)]
 
 

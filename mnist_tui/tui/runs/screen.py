@@ -215,23 +215,18 @@ class RunsScreen(BenchScreen[None]):
         skipped = f", {counted(self._skipped, 'entry')} passed over" if self._skipped else ""
         self.found.say(("reading … " if reads_first else "") + shown + marked + skipped)
         self.set_class(not rows, "-empty")
-        self.nothing.say(self._why_nothing() if not rows else "")
+        reason = f"there are no runs in {self.app.options.runs_dir}; Esc, then t on a preset makes one"
+        if self.runs:
+            reason = "no run fits the filter; Esc clears it"
+        self.nothing.say("" if rows or (self._is_reading and not self.runs) else reason)
         self._show_details()
 
     def _warn_of_skipped(self, entries: Sequence[SkippedEntry]) -> None:
-        """Warn once about entries of the runs folder that could not be read."""
         if entries and set(entries) != set(self._skipped):
             first = ", ".join(map(str, entries[:3])) + (" …" if len(entries) > 3 else "")
             count = "An entry" if len(entries) == 1 else counted(entries, "entry")
             self.notify(first, title=f"{count} of the runs folder passed over", severity="warning")
         self._skipped = tuple(entries)
-
-    def _why_nothing(self) -> str:
-        if self.runs:
-            return "no run fits the filter; Esc clears it"
-        if self._is_reading:
-            return ""
-        return f"there are no runs in {self.app.options.runs_dir}; Esc, then t on a preset makes one"
 
     @property
     def _groups(self) -> list[run_rows.SeedGroup]:
@@ -294,7 +289,7 @@ class RunsScreen(BenchScreen[None]):
         self._mark(self._listed)
 
     def _mark(self, runs: Sequence[RunSummary]) -> None:
-        """Mark the runs, in the order of marking; if all are marked already, remove their marks."""
+        """Mark runs after the runs that are marked; if all of them are marked already, remove their marks."""
         marks = dict.fromkeys(run.run for run in runs)
         if marks.keys() <= self._marked.keys():
             self._marked = {run: None for run in self._marked if run not in marks}
@@ -448,7 +443,7 @@ class RunsScreen(BenchScreen[None]):
         self.app.push_screen(screen, save)
 
     def action_delete(self) -> None:
-        """Delete the marked runs, else the chosen ones; live runs are refused. For several runs it always asks."""
+        """Delete the marked runs, else the chosen ones, but no live runs. For several runs there is always a question."""
         ended = self._ended("is not deleted", "stop it first, on its training screen (w, then s)")
         if not ended:
             return

@@ -147,13 +147,10 @@ class StudiesScreen(BenchScreen[None]):
     def _chosen(self) -> ListedStudy | None:
         return self._listed.get(self.table.chosen or "")
 
-    @property
-    def _chosen_study(self) -> StudyState | None:
-        return self._chosen.study if self._chosen else None
-
     @on(RowTable.CursorMoved)
     def _show_details(self) -> None:
-        chosen, study = self._chosen, self._chosen_study
+        chosen = self._chosen
+        study = chosen.study if chosen else None
         text = chosen.problem if chosen else ""
         if chosen is not None and study is not None:
             best = f"best #{study.best_row.number}: {values_text(study.best_row)}" if study.best_row else ""
@@ -167,10 +164,11 @@ class StudiesScreen(BenchScreen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if not self.is_mounted:
             return True
-        study = self._chosen_study
+        chosen = self._chosen
+        study = chosen.study if chosen else None
         allowed = {
             "open": study is not None,
-            "delete": self._chosen is not None,
+            "delete": chosen is not None,
             "stop": study is not None and study.state in {"starting", "running"},
             "resume": study is not None and study.resumable,
         }

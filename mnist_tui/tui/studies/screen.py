@@ -173,7 +173,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
         self.trial_text.say("\n".join(lines))
         state = chosen.state if chosen else ""
         several = len(self._listed.trials) > 1
-        possible = (chosen is None, state, self.snapshot.state, bool(self.targets), self._roomy, several)
+        possible = (chosen is None, state, self.snapshot.state, bool(self.targets), self._shows_all_parts, several)
         if possible != self._possible:
             self._possible = possible
             self.refresh_bindings()
@@ -183,16 +183,11 @@ class StudyScreen(FeedScreen[StudyFeed]):
         return self.feed.snapshot
 
     @property
-    def _shape(self) -> TableShape:
-        return table_shape(self.snapshot.study)
-
-    @property
     def _key(self) -> str:
         return self.table.chosen or ""
 
     @property
     def _chosen_rows(self) -> Sequence[TrialRow]:
-        """The trials of the row under the cursor."""
         return self._listed.trials_of(self._key)
 
     @property
@@ -218,7 +213,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
         study, requested = self.snapshot.study, self.snapshot.requested
         conditions = {
             "back": lambda: self.app.can_go_back,
-            "view": lambda: not self._roomy,
+            "view": lambda: not self._shows_all_parts,
             "best": lambda: study.best is not None,
             "together": lambda: study.kind != "seeds" and len({row.seed for row in study.rows}) > 1,
             "compare": lambda: len(study.rows) > 1,
@@ -246,7 +241,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
     def _plot_again(self) -> None:
         self._plot_due = False
         if self.is_current:
-            self._draw_plot(self._shape)
+            self._draw_plot(table_shape(self.snapshot.study))
 
     @on(TrialPlot.TrialStep)
     def _step(self, message: TrialPlot.TrialStep) -> None:
@@ -263,7 +258,8 @@ class StudyScreen(FeedScreen[StudyFeed]):
         self._change_view(order=self._listed.order.by(message.column))
 
     def action_sort(self) -> None:
-        self._change_view(order=self._listed.order.next(study_view.table_columns(self._shape)))
+        columns = study_view.table_columns(table_shape(self.snapshot.study))
+        self._change_view(order=self._listed.order.next(columns))
 
     def action_reverse(self) -> None:
         self._change_view(order=self._listed.order.by(self._listed.order.column))
@@ -292,15 +288,14 @@ class StudyScreen(FeedScreen[StudyFeed]):
 
     def action_plot(self) -> None:
         """Show the next plot; if only one part is visible and it is another one, show the plot."""
-        if not self._roomy and self.feed.view.shown != "plot":
+        if not self._shows_all_parts and self.feed.view.shown != "plot":
             self._show_part("plot")
             return
         self._change_view(plot=plot_of(self.snapshot.study, self.feed.view.plot, after=True))
         self._focus_part()
 
     @property
-    def _roomy(self) -> bool:
-        """Whether all parts are visible at once."""
+    def _shows_all_parts(self) -> bool:
         return self.has_class("-wide") or self.has_class("-huge")
 
     def action_view(self) -> None:
@@ -315,7 +310,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
 
     def _focus_part(self) -> None:
         """Focus the visible part, so that the arrow keys choose trials there too."""
-        if self._roomy or self.feed.view.shown == "table":
+        if self._shows_all_parts or self.feed.view.shown == "table":
             self.table.focus()
         elif self.feed.view.shown == "plot":
             self.plots.focus_plot(self._plot)

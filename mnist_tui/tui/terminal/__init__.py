@@ -1,1 +1,1 @@
-"""The terminal that the app lives in: its title, its pace, its clipboard, the keys."""
+"""The terminal in which the app runs: its title, its speed, its clipboard, its keys."""

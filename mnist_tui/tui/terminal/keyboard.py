@@ -37,8 +37,8 @@ UNHURRIED = (events.MouseMove, events.MouseScrollUp, events.MouseScrollDown)
 class Keyboard:
     """Passes keys, clicks and pastes on to an app, one at a time.
 
-    A screen with `MUST_BE_SEEN = True` never gets an event that arrived before the screen was drawn. After another
-    screen has covered it, it must be drawn anew.
+    A screen with `MUST_BE_SEEN = True` never gets an event that arrived before the screen was drawn. A screen that was
+    covered by another one has to be drawn again first.
 
     Attributes:
         acting: the number of actions under way.

@@ -101,7 +101,7 @@ class SafeText(LineFilter):
 
 
 def _filling(text: str) -> int:
-    """Return the number of characters at the text's start that may be dropped: all blanks, or a border but its last."""
+    """Return how many characters at the text's start may be dropped: all blanks, or a border's line but for one."""
     first = text[:1]
     run = len(text) - len(text.lstrip(first)) if first and first in FILLING else 0
     return run if first == " " else max(0, run - 1)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import time
 from typing import Any
 
 from textual import messages
@@ -19,8 +18,6 @@ from mnist_tui.tui.terminal.window import bounded
 
 LEAVING_SECONDS = 10.0
 """The time that the app has to leave after its connection has ended; then its process is ended."""
-CUT_OFF = 1
-"""The exit code of a process that did not leave in time."""
 
 
 class PageDriver(WebDriver):
@@ -38,7 +35,9 @@ class PageDriver(WebDriver):
     def run_input_thread(self) -> None:
         """Handle input until the connection ends, then make the app leave."""
         super().run_input_thread()
-        threading.Thread(target=_end_process, name="cut-off", daemon=True).start()
+        cut_off = threading.Timer(LEAVING_SECONDS, os._exit, [1])
+        cut_off.daemon = True
+        cut_off.start()
         if not self.exit_event.is_set() and not self._loop.is_closed():
             leaving = self._app._post_message(messages.ExitApp())  # pyright: ignore[reportPrivateUsage]
             asyncio.run_coroutine_threadsafe(leaving, self._loop)
@@ -59,8 +58,3 @@ class PageDriver(WebDriver):
             return os.write(self.fileno, data)
         except OSError:
             return len(data)
-
-
-def _end_process() -> None:
-    time.sleep(LEAVING_SECONDS)
-    os._exit(CUT_OFF)

@@ -152,7 +152,10 @@ class TrainingScreen(RunScreen):
         self.outcome.say("\n".join(outcome_lines(snapshot)))
         self.outcome.display = not snapshot.live
         self.plots.show(run, self.feed.cursor)
-        self._draw_matrix()
+        epoch = self.feed.epoch
+        ended = self.feed.ended(epoch) if epoch != run.confusion_epoch else None
+        matrix, epoch = (ended.confusion, epoch) if ended else (run.confusion, run.confusion_epoch)
+        self.matrix.show(matrix, class_names(run), f"evaluated after epoch {epoch}")
         self.matrix.set_class(not snapshot.live and run.confusion is None, "-nothing")
         broken = snapshot.state in BROKEN
         if broken != self.has_class("-broken") or not self.panel.border_title:
@@ -173,13 +176,6 @@ class TrainingScreen(RunScreen):
             self._diagnosed = (run.state, run.history)
             self._next_diagnosis = now + (time.monotonic() - now) / DIAGNOSIS_SHARE
         return self._findings
-
-    def _draw_matrix(self) -> None:
-        """Show the matrix of the epoch at the cursor; the newest matrix if there is none of that epoch."""
-        run, epoch = self.snapshot.run, self.feed.epoch
-        ended = self.feed.ended(epoch) if epoch != run.confusion_epoch else None
-        matrix, epoch = (ended.confusion, epoch) if ended else (run.confusion, run.confusion_epoch)
-        self.matrix.show(matrix, class_names(run), f"evaluated after epoch {epoch}")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         state, live = self.snapshot.state, self.snapshot.live

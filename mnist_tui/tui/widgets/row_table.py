@@ -25,10 +25,8 @@ MARKS = 2
 """Columns at the left, for `>` at the cursor and `*` at marked rows."""
 WIDEST = 60
 """The most characters of a column."""
-LARGEST_FIRST = {
-    *("epochs", "accuracy", "f1", "parameters", "time", "started"),
-    *("val_accuracy", "test_accuracy", "macro_f1"),
-}
+ACCURACIES = {"accuracy", "f1", "val_accuracy", "test_accuracy", "macro_f1"}
+LARGEST_FIRST = ACCURACIES | {"epochs", "parameters", "time", "started"}
 """Keys of columns whose largest value comes first when a table is first sorted by them."""
 TONES = {
     **dict.fromkeys(("starting", "running", "paused", "stopping"), "row-table--live"),
