@@ -32,7 +32,7 @@ from mnist_tui.tui.feed import FolderFeed, Followed, RunFeed, end_of
 from mnist_tui.tui.terminal.keyboard import Keyboard, focus_within
 from mnist_tui.tui.terminal.keymap import Entry, key_of, keymap, problems
 from mnist_tui.tui.terminal.text_filters import AsciiText, SafeText
-from mnist_tui.tui.terminal.window import CHECK_SECONDS, Pace, Window, title_of
+from mnist_tui.tui.terminal.window import CHECK_SECONDS, Window, title_of
 
 if TYPE_CHECKING:
     from textual.actions import ActionParseResult
@@ -128,7 +128,7 @@ class Bench(App[None]):
         self.selected = options.preset.name if options.preset else None
         self.kept_edits: dict[str, Draft] = {}
         self.announced_exports: set[Worker[Any]] = set()
-        self.window = Window(self, Pace())
+        self.window = Window(self)
         self._slow = False
         self._safe_text, self._ascii_text = SafeText(), AsciiText()
         self.following = Followed(self, RunFeed, WeakValueDictionary())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Container, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -104,15 +105,12 @@ def keep_edits(bench: Bench) -> None:
 
 def _live_runs(bench: Bench, studies: Container[str]) -> list[RunFolder]:
     """Return the live runs that are followed, without the trials of these studies: their study stops them."""
-    runs = [feed.folder for feed in bench.following.followed]
-    return [run for run in runs if _is_live(run) and run.launch().study not in studies]
-
-
-def _is_live(run: RunFolder) -> bool:
-    try:
-        return run.state() in LIVE
-    except RunError:
-        return False
+    live: list[RunFolder] = []
+    for feed in bench.following.followed:
+        with suppress(RunError):
+            if feed.folder.state() in LIVE and feed.folder.launch().study not in studies:
+                live.append(feed.folder)
+    return live
 
 
 def _leave_trainings(bench: Bench, live: list[RunFolder], studies: list[StudyFolder], choice: str | None) -> None:

@@ -20,7 +20,7 @@ from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.dialogs import ChooseScreen
 from mnist_tui.tui.terminal.text_filters import SafeText
-from mnist_tui.tui.terminal.window import Pace, Window
+from mnist_tui.tui.terminal.window import Window
 from mnist_tui.tui.training.screen import TrainingScreen
 from tests.hostile import NAMES, obeyed, seen
 from tests.report.recorded import DIGITS, recorded_run
@@ -88,7 +88,7 @@ def _text(app: BenchApp) -> str:
 def test_the_windows_title_shows_control_characters() -> None:
     written: list[str] = []
     app: Any = SimpleNamespace(_driver=SimpleNamespace(write=written.append), is_headless=False, is_web=False)
-    Window(app, Pace()).set_title("raw \x1b]2;owned\x07\n\x9c")
+    Window(app).set_title("raw \x1b]2;owned\x07\n\x9c")
     assert written == ["\x1b[22;0t\x1b]2;raw ␛]2;owned␇␊�\x1b\\"]
 
 

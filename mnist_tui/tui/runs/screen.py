@@ -443,7 +443,7 @@ class RunsScreen(BenchScreen[None]):
         self.app.push_screen(screen, save)
 
     def action_delete(self) -> None:
-        """Delete the marked runs, else the chosen ones, but no live runs. For several runs there is always a question."""
+        """Delete the marked runs, else the chosen ones, but no live runs. Several runs are never deleted unasked."""
         ended = self._ended("is not deleted", "stop it first, on its training screen (w, then s)")
         if not ended:
             return

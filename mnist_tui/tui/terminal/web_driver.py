@@ -23,10 +23,8 @@ LEAVING_SECONDS = 10.0
 class PageDriver(WebDriver):
     """Textual's web driver, but the app ends with its connection, and its size is bounded."""
 
-    def __init__(
-        self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
-    ) -> None:
-        super().__init__(app, debug=debug, mouse=mouse, size=size)
+    def __init__(self, app: App[Any], **options: Any) -> None:
+        super().__init__(app, **options)
         width, height = self._size or (80, 24)
         self._size = bounded(int(width), int(height))
         self._loop = asyncio.get_running_loop()

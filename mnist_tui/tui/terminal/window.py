@@ -57,14 +57,10 @@ def title_of(name: str, snapshot: RunSnapshot) -> str:
 
 
 class Window:
-    """The window of the app's terminal. In tests and on a web page, nothing is sent to it.
+    """The window of the app's terminal. In tests and on a web page, nothing is sent to it."""
 
-    Args:
-        pace: gets the observations of the terminal's speed.
-    """
-
-    def __init__(self, app: App[Any], pace: Pace) -> None:
-        self._app, self.pace = app, pace
+    def __init__(self, app: App[Any]) -> None:
+        self._app, self.pace = app, Pace()
         self._title: str | None = None
         self._answers = False
 
