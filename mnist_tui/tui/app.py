@@ -176,9 +176,16 @@ def _subclasses(kind: type[DOMNode]) -> Iterator[type[DOMNode]]:
         yield from _subclasses(subclass)
 
 
-def _alone(bench: Bench, route: Route, entry: ScreenEntry) -> None:
-    """Show the screen in place of all others."""
-    bench.show_alone(entry.new_screen(bench, route))
+def _alone(bench: Bench, route: Route, entry: ScreenEntry, *, keep_origin: bool = False) -> None:
+    """Show the screen in place of all others. With `keep_origin`, the user can still go back to the study."""
+    screen = entry.new_screen(bench, route)
+    bench.origin = bench.origin if keep_origin else None
+    while bench.can_go_back:
+        bench.pop_screen()
+    if len(bench.screen_stack) > 1:
+        bench.switch_screen(screen)
+    else:
+        bench.push_screen(screen)
 
 
 def _over_list(bench: Bench, route: Route, entry: ScreenEntry) -> None:
@@ -207,7 +214,7 @@ def _over_origin(bench: Bench, route: Route, entry: ScreenEntry) -> None:
     lower = (screen for screen in reversed(stack) if _shows(screen, folder) or leads_to_runs(screen))
     below = same or next(lower, None)
     if below is None:
-        bench.show_alone(entry.new_screen(bench, route), bench.origin)
+        _alone(bench, route, entry, keep_origin=True)
         return
     while bench.screen is not below:
         bench.pop_screen()

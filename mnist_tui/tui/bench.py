@@ -150,24 +150,10 @@ class Bench(App[None]):
         """Show a screen over the present ones or in their place, as its entry in `app.SCREENS` says."""
         raise NotImplementedError
 
-    def show_alone(self, screen: Screen[Any], origin: StudyFolder | None = None) -> None:
-        """Close all screens and show this one.
-
-        Args:
-            origin: the study from which the run of the screen was opened; the user can go back to it.
-        """
-        self.origin = origin
-        while len(self.screen_stack) > 2:  # the lowest is Textual's empty first screen
-            self.pop_screen()
-        if len(self.screen_stack) > 1:
-            self.switch_screen(screen)
-        else:
-            self.push_screen(screen)
-
     @property
     def can_go_back(self) -> bool:
         """Whether the present screen was opened over another one, to which Escape leads back."""
-        return len(self.screen_stack) > 2
+        return len(self.screen_stack) > 2  # the lowest is Textual's empty first screen
 
     def back(self) -> None:
         """Go back to the screen from which the present one was opened, or else to the presets."""
@@ -182,11 +168,6 @@ class Bench(App[None]):
             self.pop_screen()
         if not leads_to_runs(self.screen):
             self.show(Route("presets"))
-
-    def back_to_study(self) -> None:
-        """Go back to the study from which the present run was opened."""
-        if self.origin is not None:
-            self.show(Route("study", study=self.origin))
 
     @property
     def editor(self) -> BenchScreen[Any] | None:
@@ -413,7 +394,9 @@ class BenchScreen(Screen[ScreenResultType]):
         self.app.back()
 
     def action_study(self) -> None:
-        self.app.back_to_study()
+        """Go back to the study from which the present run was opened."""
+        if self.app.origin is not None:
+            self.app.show(Route("study", study=self.app.origin))
 
 
 class BenchModal(ModalScreen[ScreenResultType]):
