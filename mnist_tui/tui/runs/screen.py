@@ -29,10 +29,10 @@ from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted
 
 LISTED = 6
-"""How many runs are named before they are deleted."""
+"""The most runs that the question before a deletion names."""
 READ_SECONDS = 1.0
 WHOLE_EVERY = 10
-"""The files of all runs are read every so many times; the other times only the files of live runs."""
+"""Every tenth reading reads the files of all runs; the others read the files of live runs only."""
 FILTER_HELP = "filter: words, hidden>200, lr<=0.001, accuracy>97, state=finished, dataset=fashion-mnist"
 
 

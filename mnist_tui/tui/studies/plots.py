@@ -20,7 +20,7 @@ from mnist_tui.tui.widgets.plots.trials import Frame, MultiplesPlot, Panel, Para
 from mnist_tui.wording import percent
 
 LISTED = 8
-"""Axes with at most so many values place them at equal distances; more numbers are placed by their size."""
+"""An axis with at most this number of values has equal distances; a larger number of numbers is placed by size."""
 LOG_FROM = 20.0
 """If the largest number is at least this many times the smallest, numbers are placed by their logarithm."""
 

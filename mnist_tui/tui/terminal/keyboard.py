@@ -27,7 +27,7 @@ PATIENCE = 400
 TURNS = 50
 """The number of checks in a wait before it begins to sleep between two checks."""
 HOPS = 12
-"""Turns of the event loop between two checks: about as many as a key passes widgets on its way up."""
+"""The turns of the event loop between two checks: about the number of widgets that a key passes on its way up."""
 FRAME_SECONDS = 0.1
 """The time between two frames while keys wait."""
 UNHURRIED = (events.MouseMove, events.MouseScrollUp, events.MouseScrollDown)

@@ -30,7 +30,7 @@ CHECK_SECONDS = 1.0
 SLOW_ANSWER_SECONDS = 0.8
 """A later answer shows a slow terminal: no line takes that long, so earlier output has delayed the answer."""
 WAITING_CHECKS = 3
-"""Output must be waiting at so many checks in a row; at a single one it may be a frame that is being written."""
+"""A slow terminal has output waiting at this number of checks in a row; once may be a frame being written."""
 KEPT_SECONDS = 60.0
 """The time for which a terminal counts as slow after the last sign: less is sent then, so that the signs end."""
 MOST_COLUMNS, MOST_ROWS = 1_000, 400

@@ -37,7 +37,7 @@ from mnist_tui.wording import counted, loss, percent, size, size_of
 
 VIEWS = ("-curves", "-matrix", "-device")
 ROOMY_LINES = 8
-"""The number of lines from which on the device panel has a line for each reading."""
+"""The least number of lines with which the device panel shows each reading in a line of its own."""
 DIAGNOSIS_SHARE = 0.005
 """The largest share of the time that a live run's diagnosis may take."""
 
@@ -244,10 +244,6 @@ class TrainingScreen(RunScreen):
         self.add_class(VIEWS[(VIEWS.index(now) + 1) % len(VIEWS)])
 
 
-GRAVE = ("problem", "warning")
-"""The severities of findings that are shown first."""
-
-
 def outcome_lines(snapshot: RunSnapshot) -> list[str]:
     """Return lines about the end of a run and its scores, compared with the published ones; none while it is live."""
     if snapshot.live:
@@ -293,7 +289,7 @@ def side_lines(
     """
     run, data, model = snapshot.run, snapshot.run.data, snapshot.run.model
     lines = [f"warning: {text}" for text in run.warnings]
-    grave = tuple(finding for finding in findings if finding.severity in GRAVE)
+    grave = tuple(finding for finding in findings if finding.severity in ("problem", "warning"))
     lines += headlines(grave)
     if snapshot.state in BROKEN:
         where = run.ended.where if run.ended else ""
@@ -320,9 +316,8 @@ def side_lines(
 
 BARS: dict[Glyphs, str] = {"braille": "▁▂▃▄▅▆▇█", "block": "▁▂▃▄▅▆▇█", "ascii": "_.:-=+*#"}
 LONGEST_HISTORY = 30
-GAP = " "
 ROOMY = 44
-"""Width from which on there is room for histories."""
+"""The least width of a line, in characters, that has room for a history."""
 HOTTEST = 100.0
 """Degrees Celsius at the top of a temperature's history."""
 
@@ -332,7 +327,7 @@ def spark(values: Sequence[float | None], top: float, width: int, glyphs: Glyphs
     bars = BARS[glyphs]
     steps = len(bars) - 1
     shares = [None if value is None or top <= 0 else min(1.0, max(0.0, value / top)) for value in values[-width:]]
-    return "".join(GAP if share is None else bars[round(share * steps)] for share in shares)
+    return "".join(" " if share is None else bars[round(share * steps)] for share in shares)
 
 
 def device_lines(run: RunState, width: int = 0, glyphs: Glyphs = "braille") -> list[str]:
