@@ -27,11 +27,11 @@ SnapshotT = TypeVar("SnapshotT")
 
 
 class FolderFeed(Generic[SnapshotT]):
-    """Follows a run's or a study's folder for as long as a screen shows it.
+    """The feed of a run's or a study's folder, which is read for as long as a screen shows it.
 
     Args:
         snapshot: the snapshot until the folder has been read.
-        watch: makes a watch on the folder.
+        watch: returns a new watch on the folder.
 
     Attributes:
         snapshot: the newest snapshot.
@@ -40,7 +40,7 @@ class FolderFeed(Generic[SnapshotT]):
 
     @dataclass
     class Changed(Message):
-        """The run or the study has changed, or the epoch at a run's cursor."""
+        """Posted when the run or the study has changed, or the epoch at a run's cursor."""
 
         feed: FolderFeed[Any]
 
@@ -85,7 +85,7 @@ class FolderFeed(Generic[SnapshotT]):
 
 
 def follow(watch: FolderWatch[SnapshotT], show: Callable[[SnapshotT], object], stop: threading.Event) -> None:
-    """Call `show` with every new snapshot until `stop` is set. Blocks: for a thread."""
+    """Call `show` with every new snapshot until `stop` is set. This blocks: call it in a thread."""
     while not stop.is_set():
         snapshot = watch.new_snapshot()
         if snapshot is not None:
@@ -98,7 +98,7 @@ def _raise(error: Exception) -> None:
 
 
 class RunFeed(FolderFeed[RunSnapshot]):
-    """Follows a run for all its screens, which share the epoch cursor.
+    """The feed of a run for all its screens, which share the epoch cursor.
 
     Attributes:
         cursor: the epoch that the screens show; None for the newest.
@@ -155,11 +155,11 @@ FeedT = TypeVar("FeedT", bound=FolderFeed[Any])
 
 
 class Followed(Generic[FeedT]):
-    """Follows runs or studies until each has ended, so that the app announces the end on any screen.
+    """The runs or the studies that are followed until they end, so that the app announces the end on any screen.
 
     Args:
         viewer: gets the messages of every feed that is followed.
-        make_feed: makes the feed of a folder.
+        make_feed: returns a new feed of a folder.
         feeds: stores the feeds by the folder's path: for good, or, with weak references, while a screen shows them.
     """
 
@@ -193,7 +193,7 @@ class Followed(Generic[FeedT]):
         return feed
 
     def forget(self, folder: ProcessFolder) -> None:
-        """Follow a folder that is to be deleted no more; its end is not announced."""
+        """Stop following a folder that is about to be deleted; its end is not announced."""
         self._lived.discard(folder.path)
         self._leave(folder.path)
         self._feeds.pop(folder.path, None)

@@ -195,7 +195,7 @@ def resume(bench: Bench, folder: RunFolder) -> None:
 
 
 def ask_to_extend(bench: Bench, snapshot: RunSnapshot, experiment: Experiment | None) -> None:
-    """Ask how many more epochs a run is to train, and extend it."""
+    """Ask how many more epochs a run is to train, and extend the run."""
 
     def answered(epochs: int | None) -> None:
         if epochs is not None:
@@ -260,7 +260,7 @@ def _sentence(error: Exception) -> str:
 
 
 def open_run(bench: Bench, run: RunSummary) -> None:
-    """Show a run: its training screen while it lives, else its results."""
+    """Show a run: its training screen while it is live, else its results."""
     bench.show(Route("training" if run.state in LIVE else "results", run=folder_of(run)))
 
 

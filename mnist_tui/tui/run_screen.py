@@ -51,7 +51,7 @@ class FeedScreen(BenchScreen[None], Generic[FeedT]):
         """Update clocks; called at each redraw of a live run or study, also without changes."""
 
     def snapshot_changed(self) -> None:
-        """Do what cannot wait for the next redraw; called at every change."""
+        """React to a change at once, before the next redraw; called at every change."""
 
     @on(FolderFeed.Changed)
     def _feed_changed(self, message: FolderFeed.Changed) -> None:

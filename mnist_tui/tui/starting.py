@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Starter:
-    """Starts runs with the app's options.
+    """The start of runs with the app's options, and the worker on standby.
 
     Args:
         options: the folders of runs and data, and the device.

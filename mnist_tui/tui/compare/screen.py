@@ -248,7 +248,7 @@ class CompareScreen(BenchScreen[None]):
 
     @dataclass
     class LogsRead(Message):
-        """The runs' logs have been read, and sentences about the groups of seeds have been made."""
+        """Posted when the runs' logs have been read and the sentences about groups of seeds have been written."""
 
         histories: dict[str, tuple[EpochRow, ...]]
         runs: list[RunSummary]

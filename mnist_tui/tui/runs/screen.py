@@ -122,7 +122,7 @@ class RunsScreen(BenchScreen[None]):
 
     @dataclass
     class FoldersRead(Message):
-        """A thread has read some of the folders; without a change, it has read all of them."""
+        """Posted when a thread has read some of the folders; without a change, when it has read all of them."""
 
         change: Change | None
 

@@ -73,7 +73,7 @@ class StudiesScreen(BenchScreen[None]):
 
     @dataclass
     class StudiesRead(Message):
-        """The studies' folders have been read."""
+        """Posted when the studies' folders have been read."""
 
         listed: list[ListedStudy]
 

@@ -303,7 +303,7 @@ def default_order(study: StudyState) -> RowOrder:
 
 
 class StudyFeed(FolderFeed[StudySnapshot]):
-    """Follows a study for all its screens, and stores the user's view of the study."""
+    """The feed of a study for all its screens; it stores the user's view of the study."""
 
     def __init__(self, folder: StudyFolder) -> None:
         super().__init__(StudySnapshot(folder), partial(StudyWatch, folder))
@@ -316,14 +316,14 @@ class StudyFeed(FolderFeed[StudySnapshot]):
 
 
 def share_done(study: StudyState) -> tuple[float, str]:
-    """Return the progress of a study: the share that is done, with epochs of running trials, and the same in words."""
+    """Return the share of a study that is done, with the epochs of running trials, and a text: ``4 of 6 ended``."""
     if not study.total:
         return 0.0, "starting"
     return study.progress / study.total, f"{study.done:,} of {study.total:,} ended"
 
 
 def progress_text(snapshot: StudySnapshot, now: float) -> str:
-    """Return a line about progress: the trials by state, the best trial, the time left and taken. No zeros."""
+    """Return a line about progress: the trials by state (no zeros), the best trial, the time left and taken."""
     study = snapshot.study
     stopped, running = study.count("stopped"), study.count("running")
     if snapshot.live:

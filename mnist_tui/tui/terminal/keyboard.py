@@ -35,7 +35,7 @@ UNHURRIED = (events.MouseMove, events.MouseScrollUp, events.MouseScrollDown)
 
 
 class Keyboard:
-    """Passes keys, clicks and pastes on to an app, one at a time.
+    """The queue that passes keys, clicks and pastes on to an app, one at a time.
 
     A screen with `MUST_BE_SEEN = True` never gets an event that arrived before the screen was drawn. A screen that was
     covered by another one has to be drawn again first.

@@ -47,7 +47,7 @@ UNKNOWN = "?"
 
 
 class AsciiText(LineFilter):
-    """Replaces each character that is not ASCII by a similar one; the width of a line stays the same."""
+    """A filter that replaces each character that is not ASCII by a similar one; the width of a line stays the same."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         if all(segment.text.isascii() for segment in segments):
@@ -71,7 +71,7 @@ FILLING = " ─━═▔▁"
 
 
 class SafeText(LineFilter):
-    """Makes control characters visible and isolates right-to-left words; the width of a line stays the same.
+    """A filter that makes control characters visible and isolates right-to-left words; a line keeps its width.
 
     A control character has no width, but its visible replacement has. The text becomes longer, and replaces blanks or
     a part of a border's line after it; where there are none, the last letters are cut.

@@ -102,7 +102,7 @@ class Window:
 
 
 class Pace:
-    """Decides whether the terminal is slow.
+    """The terminal's speed, judged by its answers and by the output that it has not read.
 
     Args:
         clock: returns seconds.

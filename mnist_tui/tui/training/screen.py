@@ -238,7 +238,7 @@ class TrainingScreen(RunScreen):
         self.look_at(message.epoch)
 
     def action_view(self) -> None:
-        """Show the next of curves, matrix and device, if there is no room for all."""
+        """Show the next view (curves, matrix or device) if there is no room for all."""
         now = next(view for view in VIEWS if self.has_class(view))
         self.remove_class(now)
         self.add_class(VIEWS[(VIEWS.index(now) + 1) % len(VIEWS)])
@@ -263,7 +263,7 @@ def outcome_lines(snapshot: RunSnapshot) -> list[str]:
 
 
 def _published(snapshot: RunSnapshot) -> list[str]:
-    """Return ``Published: test accuracy 97.62 % (ours −0.02 points), …``; nothing unless both have scores."""
+    """Return a comparison, ``Published: test accuracy 97.62 % (ours −0.02 points), …``; nothing without scores."""
     reference, ended = snapshot.reference, snapshot.run.ended
     if reference is None or ended is None or ended.test_accuracy is None:
         return []
