@@ -219,7 +219,7 @@ async def test_an_unexpected_error_while_the_study_is_read_ends_the_app_and_is_n
     with pytest.raises(ZeroDivisionError):
         async with bench(under_way.folder).run_test(size=(140, 45)) as pilot:
             await shown(pilot, until, 6)
-            monkeypatch.setattr(StudyWatch, "look", lambda watch: 1 / 0)
+            monkeypatch.setattr(StudyWatch, "new_snapshot", lambda watch: 1 / 0)
             await until(pilot, lambda: pilot.app.return_code)
 
 
