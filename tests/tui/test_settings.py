@@ -267,7 +267,7 @@ async def test_a_key_is_given_a_new_one_by_pressing_it_and_the_default_comes_bac
         await pilot.press("m")
         await shows(pilot, "m is Matrix")
         await pilot.press("tab")
-        await shows(pilot, "cannot be given away")
+        await shows(pilot, "has a fixed use")
         await pilot.press("z")
         await shows(pilot, "z*")
         assert of_file()["keys"]["training"]["pause"] == "z"

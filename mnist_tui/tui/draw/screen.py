@@ -314,7 +314,7 @@ class OpenImageScreen(FormDialog[tuple[str, GreyPicture]]):
     """A dialog that asks for an image file and returns its path and picture; None if the dialog is cancelled.
 
     Args:
-        path: the path that stands in the field at first.
+        path: the text of the field at first.
     """
 
     TITLE = "Open an image file"

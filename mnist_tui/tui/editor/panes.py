@@ -193,9 +193,9 @@ class ParametersPane(VerticalScroll, can_focus=False):
     """The pane with all parameters, and with the arguments of the optimizer and of early stopping."""
 
     HELP = """
-    **Parameters.** Up and Down go from field to field, Enter opens a list of values; what a field takes stands beside
-    it and, for the one in focus, below. A value that does not apply to this experiment cannot be edited; the reason
-    stands beside it.
+    **Parameters.** Up and Down move between fields, Enter opens a list of values. The allowed values are shown beside
+    each field, and for the focused field also at the bottom. A parameter that does not apply to this experiment cannot
+    be edited; the reason is shown beside it.
     """
 
     def __init__(self, state: State) -> None:
@@ -230,9 +230,9 @@ class LayerList(OptionList):
     """The list of layers; the output layer is the last one and cannot be moved."""
 
     HELP = """
-    **Layers**, from the inputs to the output. Each line: name, settings, what it gives to the next layer, parameters.
-    Add a layer after the chosen one, remove it, move it; Enter goes to its own fields. Layers that do not fit each
-    other are marked with the reason; they may stay so, but until they fit nothing is trained.
+    **Layers**, from the inputs to the output. Each line has the name, the settings, the output shape and the number of
+    parameters. You can add a layer after the chosen one, remove it and move it; Enter goes to its fields. A layer that
+    does not fit is marked with the reason; the experiment cannot be trained until all layers fit.
     """
     HINT = "Enter edits the chosen layer's fields, a adds a layer after it, x removes it, J and K move it"
     CHANGES = [

@@ -50,11 +50,12 @@ class EditorScreen(BenchScreen[None]):
     AUTO_FOCUS = ""
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-medium"), (36, "-tall"), (48, "-towering")]
     HELP = """
-    **Editor.** Everything that makes an experiment. What is typed is checked at once; a text that is refused stays,
-    with the reason, and until it is right the experiment is neither trained nor saved. The preset itself never changes.
+    **Editor.** All settings of an experiment. Every text is checked while you type. A wrong text stays in its field,
+    with the reason below it; until it is corrected, the experiment can be neither trained nor saved. The preset itself
+    is never changed.
     """
     BINDINGS = [
-        bind("editor.train", "ctrl+t", "train", "Train", "Train the experiment as it stands"),
+        bind("editor.train", "ctrl+t", "train", "Train", "Train the edited experiment"),
         bind("editor.save", "ctrl+s", "save", "Save", "Save as a preset of your own"),
         bind("editor.sweep", "ctrl+g", "sweep", "Sweep", "Seeds, or values of parameters, as trials"),
         bind("editor.undo", "ctrl+z", "change('undo')", "Undo", "Undo the last edit"),
@@ -323,8 +324,8 @@ class SavePresetScreen(FormDialog[Preset]):
     TITLE = "Save as a preset"
     ACCEPT = "Save"
     HELP = """
-    **Save as a preset.** Letters, digits, dots, hyphens and underscores can name it; `--preset NAME` takes that name on
-    the command line. A preset of your own may be replaced, which is asked; a built-in one may not.
+    **Save as a preset.** The name may have letters, digits, dots, hyphens and underscores; `--preset NAME` uses it on
+    the command line. A preset of your own can be replaced, after a question; a built-in preset cannot.
     """
     BINDINGS = [Binding("escape", "cancel", "Cancel"), bind("save-preset.save", "ctrl+s", "accept", "Save")]
 

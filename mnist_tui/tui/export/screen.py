@@ -50,20 +50,19 @@ class ExportScreen(BenchModal[None]):
     HELP = """
     **Export.** Space chooses, Page Down goes to the next section. Ctrl+S, or Enter in the folder's line, writes. One
     report is made over all runs; weights and tables are written for each run, with several runs in a folder for each.
-    Weights take some seconds, for TensorFlow writes them. Files that are there already are asked about before anything
-    is replaced. Ctrl and the arrow keys scroll a long message. Esc closes the dialog; what is being written then goes
-    on, and a notice tells its end.
+    Weights take some seconds, as TensorFlow writes them. You are asked before existing files are replaced. Ctrl and the
+    arrow keys scroll a long message. Esc closes the dialog; an export under way goes on and ends with a notice.
     """
     BINDINGS = [
         bind("export.write", "ctrl+s", "write(False)", "Export", "Write the chosen files"),
-        bind("export.overwrite", "ctrl+o", "write(True)", "Overwrite", "Replace the files that are there already"),
+        bind("export.overwrite", "ctrl+o", "write(True)", "Overwrite", "Replace the existing files"),
         bind("export.open", "ctrl+r", "open", "Open", "Open the report that was written"),
         bind("export.next", "pagedown", "section(1)", "Next section", "To the next section", hidden=True),
         bind("export.before", "pageup", "section(-1)", "Section before", "To the one before", hidden=True),
         bind("export.answer-down", "ctrl+down", "answer(1)", "Message down", "Scroll the message", hidden=True),
         bind("export.answer-up", "ctrl+up", "answer(-1)", "Message up", "Scroll the message back", hidden=True),
         Binding("f1", "app.help", "Help", tooltip="Help for what has the focus, and all keys", show=False),
-        bind("export.close", "escape", "dismiss", "Close", "Close; what is being written goes on"),
+        bind("export.close", "escape", "dismiss", "Close", "Close; an export under way goes on"),
         Binding("down", "app.focus_within(1)", show=False),
         Binding("up", "app.focus_within(-1)", show=False),
     ]

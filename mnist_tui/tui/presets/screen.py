@@ -28,8 +28,8 @@ class PresetDetails(VerticalScroll):
     """The pane with the texts of one preset, its layers and its figures."""
 
     HELP = """
-    **The chosen preset**: its layers with what each gives to the next and how many parameters it trains, its inputs and
-    where their number comes from, what its source published, and what had to be read into the source.
+    **The chosen preset**: its layers with their output shapes and numbers of parameters, how the number of inputs comes
+    about, the published results of its source, and how gaps in the source were filled.
     """
     title = getters.query_one("#title", Line)
     about = getters.query_one("#about", Line)

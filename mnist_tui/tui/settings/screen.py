@@ -49,7 +49,7 @@ class KeyTable(DataTable[Text]):
 
     HELP = """
     **Keys.** Each line is an action and its keys; a star marks your own. Enter asks for a new key, Backspace brings the
-    default back. Keys stand in the settings file under `[keys]`, where one action may have several, joined by commas.
+    default back. The settings file has them under `[keys]`, where an action may have several keys, joined by commas.
     """
     BINDINGS = [
         Binding("enter", "select_cursor", "New key", tooltip="Press a new key for the action", id="settings.new-key"),
@@ -250,7 +250,7 @@ class PressKeyScreen(Dialog[str | None]):
 
     def _refusal(self, key: str) -> str | None:
         if key in RESERVED:
-            return f"{shown(key)} cannot be given away; press another key."
+            return f"{shown(key)} has a fixed use; press another key."
         other = taken(self._entry, key, self._own, self.app.key_entries())
         if other is None:
             return None

@@ -69,7 +69,7 @@ class SweepScreen(BenchScreen[None]):
     goes on when the app is left. Ctrl+O copies the command line that does the same.
     """
     BINDINGS = [
-        bind("sweep.start", "ctrl+t", "start", "Start", "Start the study as it stands"),
+        bind("sweep.start", "ctrl+t", "start", "Start", "Start the study"),
         bind("sweep.add", "ctrl+n", "add", "Add parameter", "A parameter to vary"),
         bind("sweep.remove", "ctrl+r", "remove", "Remove", "Remove the parameter that has the focus"),
         bind("sweep.copy", "ctrl+o", "copy", "Copy command", "The command line that does the same"),
