@@ -92,7 +92,7 @@ def read_picture(path: Path) -> GreyPicture:
     except Exception as error:  # Pillow's decoders raise many errors for a damaged file: struct.error, KeyError, …
         why = str(error).strip() or type(error).__name__
         raise DataError(f"{path} is damaged, or not an image that can be read: {why}") from None
-    dark_on_light = _dark_on_light(grey)
+    dark_on_light = _is_dark_on_light(grey)
     return GreyPicture(_ink(grey, dark_on_light), size, dark_on_light)
 
 
@@ -132,7 +132,7 @@ def _border(levels: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([levels[0], levels[-1], levels[:, 0], levels[:, -1]])
 
 
-def _dark_on_light(grey: NDArray[np.uint8]) -> bool:
+def _is_dark_on_light(grey: NDArray[np.uint8]) -> bool:
     """Return whether the median of the border is nearer to the lightest level than to the darkest."""
     background = float(np.median(_border(grey)))
     if grey.min() == grey.max():

@@ -146,7 +146,7 @@ class ClosedForm(Trainer):
         optimizer = self.experiment.optimizer
         assert isinstance(optimizer, Ridge)
         equations = NormalEquations(int(self._output.kernel.shape[0]))
-        yield from self._add(equations, self.train, 0)
+        yield from self._add_to(equations, self.train, 0)
         solutions: list[Solution] = []
         for ridge in optimizer.ridges:
             self.on_step(len(solutions), len(optimizer.ridges), "ridges", "solving: one solution for each ridge")
@@ -160,12 +160,12 @@ class ClosedForm(Trainer):
         ridge, _ = max(ridges, key=lambda pair: (pair[1], pair[0]))
         chosen = optimizer.ridges.index(ridge)
         degrees = temperature(linear[chosen], labels)
-        self._set(solutions[chosen], degrees)
+        self._set_output_layer(solutions[chosen], degrees)
         train, _ = yield from self._scored(self.train, "training")
         validation, self.probabilities = yield from self._scored(self.validation, "validation")
         if self.held_out is not None:
-            yield from self._add(equations, self.held_out, self.train.count)
-            self._set(equations.solution(ridge), degrees)
+            yield from self._add_to(equations, self.held_out, self.train.count)
+            self._set_output_layer(equations.solution(ridge), degrees)
         held_out = [{"ridge": each, "accuracy": accuracy} for each, accuracy in ridges] if self.held_out else []
         self._results["closed_form"] = {
             "ridge": ridge,
@@ -192,11 +192,12 @@ class ClosedForm(Trainer):
             confusion=tuple(tuple(row) for row in validation.confusion.tolist()),
         )
 
-    def _add(self, equations: NormalEquations, examples: Resident, before: int) -> Generator[None, None, None]:
-        """Add the examples to the equations; `before` images are already added."""
+    def _add_to(
+        self, equations: NormalEquations, examples: Resident, already_added: int
+    ) -> Generator[None, None, None]:
         for features, labels, done in self._blocks(examples):
             equations.add(features, labels)
-            self.on_step(before + done, self._images, "images", "solving: normal equations")
+            self.on_step(already_added + done, self._images, "images", "solving: normal equations")
             yield None
 
     def _linear_scores(
@@ -222,8 +223,7 @@ class ClosedForm(Trainer):
             values = layer(values, training=False)
         return tf.cast(tf.reshape(values, (-1, self._output.kernel.shape[0])), tf.float32)
 
-    def _set(self, solution: Solution, degrees: float) -> None:
-        """Set the output layer's weights and biases to a solution, divided by the temperature."""
+    def _set_output_layer(self, solution: Solution, degrees: float) -> None:
         tempered = (solution / degrees).astype(np.float32)
         self._output.set_weights([tempered[:-1], tempered[-1]])
 

@@ -236,7 +236,6 @@ class TrainingJob:
             self._orders.settle_commands(commands)
 
     def _checkpoint_if_requested(self) -> bool:
-        """Write a checkpoint if it was requested; return whether it was."""
         if requests := self._orders.checkpoints():
             self._checkpoints.save()
             self._orders.settle_commands(requests)

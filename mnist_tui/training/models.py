@@ -35,7 +35,7 @@ def build(experiment: Experiment) -> Any:
     seed, precision = experiment.training.seed, experiment.training.precision
     layers: list[Any] = [keras.Input(experiment.input_shape, dtype="float32", name="input")]
     for position, (name, layer) in enumerate(named_layers(experiment)):
-        layers.append(_layer(layer, name, seed, position, "float32" if name == "output" else precision))
+        layers.append(_keras_layer(layer, name, seed, position, "float32" if name == "output" else precision))
     return keras.Sequential(layers, name="mnist_tui")
 
 
@@ -67,8 +67,8 @@ def trained(folder: RunFolder, source: WeightsSource) -> tuple[Any, int | None]:
     return model, snapshot.position.epoch
 
 
-def _layer(layer: Layer, name: str, seed: int, position: int, precision: str) -> Any:
-    """Return the Keras layer with the same class name and the same names of arguments."""
+def _keras_layer(layer: Layer, name: str, seed: int, position: int, precision: str) -> Any:
+    # Keras' class has the same name, and its arguments have the names of our fields
     arguments = {key: getattr(layer, key) for key in type(layer).model_fields if key != "kind"}
     for key, use in (("kernel_initializer", KERNEL), ("bias_initializer", BIAS)):
         if key in arguments:
