@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,6 +12,7 @@ from xml.etree import ElementTree
 import docx
 import html5lib
 import pypdf
+import pytest
 from markdown_it import MarkdownIt
 
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -49,3 +52,19 @@ READ: dict[str, Callable[[Path], str]] = {
     ".pdf": pdf_text,
     ".docx": docx_text,
 }
+
+
+def compile_latex(source: Path, job: str) -> str:
+    """Compile a document twice with pdfLaTeX and return the log; skip the test where pdfLaTeX is not installed."""
+    if shutil.which("pdflatex") is None:
+        pytest.skip("pdflatex is not installed (Debian: texlive-latex-recommended, texlive-fonts-recommended)")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", f"-jobname={job}", source.name]
+    for _ in range(2):
+        ended = subprocess.run(command, cwd=source.parent, capture_output=True, check=False)
+        assert ended.returncode == 0, ended.stdout.decode("utf-8", "replace")[-2000:]
+    return source.with_name(f"{job}.log").read_text(encoding="latin-1")
+
+
+def too_wide(log: str) -> float:
+    """The largest width, in points, by which a line leaves the page of a compiled document."""
+    return max(map(float, re.findall(r"Overfull \\hbox \((.+?)pt too wide", log)), default=0.0)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from mnist_tui.report.complexity.comparison import (
 from mnist_tui.report.tabular import SYMBOLS, tex_escaped
 from mnist_tui.runs.collection.seed_groups import summary
 from tests.experiment.texts import with_text
+from tests.report.reading import compile_latex
 
 
 def model(preset: str, accuracy: float | None = None, *, hidden: str = "", name: str = "") -> ComparedModel:
@@ -131,7 +130,6 @@ def test_models_beyond_a_pages_width_are_in_further_latex_tables() -> None:
 LETTERS = [chr(code) for span in ((0xA0, 0x180), (0x370, 0x400), (0x2010, 0x2030)) for code in range(*span)]
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_any_letter_compiles_in_plain_latex(tmp_path: Path) -> None:
     titles = ["Modèle α ≤ 中 e\u0301 🙂 ﬁ \x07", *LETTERS, *SYMBOLS, "²³ x₁"]
     source = [
@@ -144,7 +142,6 @@ def test_any_letter_compiles_in_plain_latex(tmp_path: Path) -> None:
     compiled(tmp_path, source)
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_the_tables_compile_in_plain_latex_and_fit_the_page(tmp_path: Path) -> None:
     title = "50% \\alpha & <b>x</b> $1 #_{}~^"
     tables = [breakdown.complexity_in_format(one.experiment, "tex", title=title) for one in STARTING]
@@ -159,15 +156,6 @@ def test_the_tables_compile_in_plain_latex_and_fit_the_page(tmp_path: Path) -> N
 
 
 def compiled(folder: Path, source: list[str]) -> str:
-    """Compile a document with pdfLaTeX and return the messages."""
+    """Compile the lines of a LaTeX document and return the log."""
     (folder / "a.tex").write_text("\n".join(source), encoding="utf-8")
-    ended = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout[-2000:]
-    return ended.stdout
+    return compile_latex(folder / "a.tex", "a")

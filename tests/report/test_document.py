@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -18,7 +16,7 @@ from mnist_tui.report.export import ExistsError, ExportError
 from mnist_tui.report.formats import writers
 from mnist_tui.runs.folder import Label, RunFolder, write_label
 from tests.report.furnished import changed, furnished_run, seed_runs
-from tests.report.reading import READ, dense, pdf_text
+from tests.report.reading import READ, compile_latex, dense, pdf_text, too_wide
 from tests.report.recorded import recorded_run
 from tests.report.sample_report import HARD, TITLE
 
@@ -65,19 +63,12 @@ def test_progress_is_reported_before_each_piece_of_the_work(run: RunFolder, tmp_
 
 
 def test_a_report_over_runs_compiles_with_pdflatex(tmp_path: Path) -> None:
-    if shutil.which("pdflatex") is None:
-        pytest.skip("pdflatex is not installed (Debian: texlive-latex-recommended, texlive-fonts-recommended)")
     preset = changed("cnn", schedule="exp:15:0.05", lr="0.00001", optimizer="adamw")
     runs = [furnished_run(tmp_path / "runs", preset), *seed_runs(tmp_path / "runs", range(3))]
     write_report(runs, [tmp_path / "report.tex"], title=TITLE, author="A. Student", timestamp=WHEN)
-    for _ in range(2):
-        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "report.tex"]
-        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
-        assert ended.returncode == 0, ended.stdout.decode("utf-8", "replace")[-2000:]
-    log = (tmp_path / "report.log").read_text(encoding="latin-1")
+    log = compile_latex(tmp_path / "report.tex", "report")
     assert "undefined references" not in log
-    too_wide = [float(width) for width in re.findall(r"Overfull \\hbox \((.+?)pt too wide", log)]
-    assert max(too_wide, default=0.0) < 4
+    assert too_wide(log) < 4
     text = pdf_text(tmp_path / "report.pdf").replace("ˆ", "^")
     assert dense(TITLE) in text
     assert "U+" not in text

@@ -26,7 +26,7 @@ from mnist_tui.report.figures.drawing import save
 from mnist_tui.report.formats.tree import PAGE, breakable, lines_of, slugs
 from mnist_tui.report.formats.writers import PreparedReport, clean_report, latex_of, prepare_report
 from mnist_tui.report.markdown import Report, escaped
-from tests.report.reading import READ, READER, dense, pdf_text
+from tests.report.reading import READ, READER, compile_latex, dense, pdf_text, too_wide
 from tests.report.sample_report import CLASSES, HARD, SHA, TITLE, TOML, sample
 
 HTML = "{http://www.w3.org/1999/xhtml}"
@@ -70,12 +70,7 @@ def page(written: Written) -> ElementTree.Element:
 @pytest.fixture(scope="module")
 def compiled(written: Written) -> Path:
     """The LaTeX document as a PDF."""
-    if shutil.which("pdflatex") is None:
-        pytest.skip("pdflatex is not installed (Debian: texlive-latex-recommended, texlive-fonts-recommended)")
-    for _ in range(2):
-        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-jobname=compiled", "report.tex"]
-        ended = subprocess.run(command, cwd=written.folder, capture_output=True, check=False)
-        assert ended.returncode == 0, ended.stdout.decode("utf-8", "replace")[-2000:]
+    compile_latex(written.path(".tex"), "compiled")
     return written.folder / "compiled.pdf"
 
 
@@ -116,9 +111,7 @@ def test_latex_compiles_and_shows_the_same_text(compiled: Path) -> None:
     assert text.count(dense(TITLE)) >= 6
     assert dense(HARD) in text
     assert "U+4E2D" in text
-    log = (compiled.parent / "compiled.log").read_text(encoding="latin-1")
-    too_wide = [float(width) for width in re.findall(r"Overfull \\hbox \((.+?)pt too wide", log)]
-    assert max(too_wide, default=0.0) < 4
+    assert too_wide((compiled.parent / "compiled.log").read_text(encoding="latin-1")) < 4
 
 
 def test_titles_and_authors_are_in_the_documents_properties(written: Written, page: ElementTree.Element) -> None:
