@@ -87,14 +87,11 @@ class PendingTrial:
         return TrialNews(self.run, kind, self.worker, self.mirror.attempts, event, reason)
 
 
-Handler = Callable[[PendingTrial], Iterable[TrialNews]]
-
-
 class Cluster(AbstractContextManager["Cluster"]):
     """Workers that train a study's runs, each worker one run at a time.
 
     Args:
-        folder: the study's; its settings say where the trials are trained.
+        folder: the study's folder, whose settings say where the trials are trained.
         log: called with sentences for the study's log.
 
     Attributes:
@@ -111,7 +108,7 @@ class Cluster(AbstractContextManager["Cluster"]):
         self.threads = study.threads or replayed(folder.events_file).threads or None
         self._remote = study.scheduler is not None
         self._trials: dict[str, PendingTrial] = {}
-        self._mail: queue.SimpleQueue[tuple[str, Handler]] = queue.SimpleQueue()
+        self._mail = queue.SimpleQueue[tuple[str, Callable[[PendingTrial], Iterable[TrialNews]]]]()
         self._lost_reason = ""
         self._parts: list[Any] = []
         try:
@@ -267,7 +264,7 @@ class Cluster(AbstractContextManager["Cluster"]):
             yield trial.news("event", event=event)
 
     def _finish(self, trial: PendingTrial) -> Iterator[TrialNews]:
-        """Receive the files of a task that has ended, or lose the run where there are none."""
+        """Receive the files of a task that has ended; without files the run counts as lost."""
         from distributed import KilledWorker
 
         future = trial.future
@@ -329,7 +326,7 @@ class Cluster(AbstractContextManager["Cluster"]):
 
     @contextmanager
     def _losing_on_error(self, trial: PendingTrial, news: list[TrialNews]) -> Generator[None]:
-        """Lose this run, and no other, where its folder cannot be written or its files arrive damaged."""
+        """Count this run alone as lost where its folder cannot be written or its files arrive damaged."""
         try:
             yield
         except (OSError, RequestError) as error:

@@ -42,7 +42,7 @@ NO_WORKER_SECONDS = 10.0
 
 
 class Coordinator:
-    """The process of one study: it has the missing trials trained on a cluster, and logs what happens.
+    """Controls one study: has its missing trials trained on a cluster, and logs what happens.
 
     Args:
         stops: returns how many signals to stop the process has received. These and the commands in the study's folder
@@ -84,7 +84,7 @@ class Coordinator:
             How the study ended (finished or stopped), and a summary in one line.
 
         Raises:
-            RequestError: the cluster has no workers any more.
+            RequestError: the cluster is lost, and no trial can be submitted any more.
         """
         self._begin()
         while self._count_stops() < 2:

@@ -5,7 +5,8 @@ It lies in `<runs>/studies`, and the runs of the study's trials lie in `<runs>`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mnist_tui.errors import RequestError, RunError
@@ -17,7 +18,7 @@ from mnist_tui.runs.deletion import delete_run, remove_folder
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import absolute
 from mnist_tui.runs.naming import ambiguous, is_file, matching, newest_first
-from mnist_tui.runs.process_folder import Inside, Lock, ProcessFolder
+from mnist_tui.runs.process_folder import HEARTBEAT_SECONDS, Inside, Lock, ProcessFolder, this_process
 from mnist_tui.runs.records import is_name
 from mnist_tui.studies import spec
 from mnist_tui.studies.spec import Study
@@ -74,6 +75,20 @@ class StudyFolder(ProcessFolder):
         """Return the presets that the trials start from, by name. Raises PresetError where one cannot be read."""
         names = (base.preset for base in self.study().bases)
         return {name: load_preset(self.presets / f"{name}.toml", follow_links=False) for name in names}
+
+
+class StatusWriter:
+    """A callable that writes `status.json` when the state has changed or a heartbeat is due."""
+
+    def __init__(self, folder: ProcessFolder) -> None:
+        self._folder = folder
+        self.state, self._written = "", 0.0
+
+    def __call__(self, state: str, reason: str = "") -> None:
+        now = time.monotonic()
+        if state != self.state or now - self._written >= HEARTBEAT_SECONDS:
+            self.state, self._written = state, now
+            self._folder.write_status(replace(this_process(state), reason=reason))
 
 
 def study_folders(runs_dir: Path) -> list[StudyFolder]:

@@ -15,7 +15,6 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,10 +23,10 @@ from mnist_tui.errors import RequestError
 from mnist_tui.files import FULL, why_unwritten
 from mnist_tui.runs import control
 from mnist_tui.runs.event_log import EventLog
-from mnist_tui.runs.process_folder import HEARTBEAT_SECONDS, Lock, this_process
+from mnist_tui.runs.process_folder import Lock
 from mnist_tui.studies.coordinator import Coordinator
 from mnist_tui.studies.events import StudyEnded
-from mnist_tui.studies.folder import StudyFolder
+from mnist_tui.studies.folder import StatusWriter, StudyFolder
 from mnist_tui.studies.start import lock_study
 from mnist_tui.studies.state import replayed
 
@@ -77,20 +76,6 @@ def main(argv: list[str] | None = None) -> int:
     finally:
         say(f"study {folder.id} is {beat.state}")
         lock.release()
-
-
-class StatusWriter:
-    """A function that writes `status.json` when the study's state changes, and else as a heartbeat."""
-
-    def __init__(self, folder: StudyFolder) -> None:
-        self._folder = folder
-        self.state, self._last = "", 0.0
-
-    def __call__(self, state: str, reason: str = "") -> None:
-        now = time.monotonic()
-        if state != self.state or now - self._last >= HEARTBEAT_SECONDS:
-            self.state, self._last = state, now
-            self._folder.write_status(replace(this_process(state), reason=reason))
 
 
 def say(text: str) -> None:

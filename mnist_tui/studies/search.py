@@ -98,7 +98,7 @@ def next_values(study: Study, points: Sequence[SampledPoint], fits: Callable[[Va
 
 
 def _untried(study: Study, tried: set[Values], fits: Callable[[Values], bool], position: int) -> Values | None:
-    """Return an untried point of a space that is small enough to be listed; None where there is none."""
+    """Return an untried point of a space that is small enough to be listed; None if the space is larger or used up."""
     size = count_points(study.axes)
     if size is None or size > ENUMERABLE:
         return None
@@ -150,7 +150,7 @@ def _distribution(axis: SweepAxis) -> BaseDistribution:
 
 
 def _number(text: str, axis: SweepAxis) -> Any:
-    """Return the value that Optuna knows under a text: a number of the axis's range, or the text of a listed value."""
+    """Return a value of an axis as Optuna has it: a number within a range, or the text of a listed value."""
     limits = axis.range
     if limits is None:
         return text
@@ -250,7 +250,7 @@ class Pruner:
             self.add_finished(row)
 
     def add_finished(self, row: TrialRow) -> None:
-        """Add a trial that has ended to the trials that others are compared with, if it finished."""
+        """Compare later trials with this one too, if it has finished."""
         if row.state == "finished" and row.curve:
             self._finished.append(dict(row.curve))
 

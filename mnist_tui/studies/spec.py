@@ -1,4 +1,4 @@
-"""The settings of a study, frozen, as `study.toml` holds them: which experiments it trains, and how it chooses them."""
+"""The settings of a study, as in its file `study.toml`: which experiments it trains, and how it chooses them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from mnist_tui.experiment.layers import ExperimentPart
 from mnist_tui.experiment.spec import SpecError, problems_of
@@ -84,14 +84,14 @@ class SweepAxis(ExperimentPart):
 
 
 class SearchSettings(ExperimentPart):
-    """How a study chooses combinations of its axes' values, and how it compares trials.
+    """The method by which a study chooses combinations of its axes' values, and compares trials.
 
     Attributes:
         kind: grid (every combination), random, or tpe (a tree-structured Parzen estimator proposes each combination
             from the results before; Bergstra et al., 2011).
         trials: points to sample; None for SEARCH_TRIALS. Not for a grid, which trains every combination.
         seed: of the sampling.
-        prune: whether trials are stopped early whose scores are worse than the median of the others.
+        prune: whether a trial is stopped early if its scores are worse than the median of the others.
         metric: the score by which trials are compared.
     """
 
@@ -146,16 +146,11 @@ class Study(ExperimentPart):
     created: float
     command: str = ""
 
-    @field_validator("axes")
-    @classmethod
-    def _check_names(cls, axes: tuple[SweepAxis, ...]) -> tuple[SweepAxis, ...]:
-        names = [axis.name for axis in axes]
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise ValueError(f"{twice[0]} is given twice; put all its values into one list")
-        return axes
-
     @model_validator(mode="after")
     def _check_together(self) -> Study:
+        names = [axis.name for axis in self.axes]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"{twice[0]} is given twice; put all its values into one list")
         ranges = [axis for axis in self.axes if axis.range is not None]
         if ranges and self.search.kind == "grid":
             raise ValueError(

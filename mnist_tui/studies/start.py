@@ -252,14 +252,10 @@ def _check_resumable(folder: StudyFolder) -> None:
 def lock_study(
     folder: StudyFolder, is_taken: Callable[[], bool] = lambda: False, patience: float = PATIENCE_SECONDS
 ) -> Lock:
-    """Acquire the lock of a study.
+    """Acquire the lock of a study. Raises StudyError where another process keeps it.
 
-    Args:
-        is_taken: returns whether another process trains the study, so that it is no use to wait for the lock.
-        patience: how many seconds to wait for the study's last process, which may be ending just now.
-
-    Raises:
-        StudyError: another process has the lock.
+    The study's last process may be ending just now. This function waits for it up to `patience` seconds, unless
+    `is_taken` returns that another process trains the study.
     """
     end = time.monotonic() + patience
     while True:
@@ -289,8 +285,8 @@ def check_scheduler(address: str) -> None:
     """
     host, port = parse_scheduler_address(address)
     reached: queue.SimpleQueue[str] = queue.SimpleQueue()
-    greets = address.startswith("tcp")
     # in a thread that nobody waits for, because a name server that is silent cannot be given a limit
+    greets = address.startswith("tcp")
     threading.Thread(target=lambda: reached.put(_why_unreachable(host, port, greets=greets)), daemon=True).start()
     try:
         why = reached.get(timeout=2 * REACH_SECONDS + 1)
@@ -314,7 +310,7 @@ def parse_scheduler_address(address: str) -> tuple[str, int]:
 
 
 def _why_unreachable(host: str, port: int, *, greets: bool) -> str:
-    """Return why no Dask server can be reached; empty if one can. With TLS its greeting cannot be read (`greets`)."""
+    """Return why no Dask server can be reached; empty if one can. With TLS (not `greets`) its greeting is not read."""
     try:
         with socket.create_connection((host, port), timeout=REACH_SECONDS) as connection:
             greeting = connection.recv(8, socket.MSG_WAITALL) if greets else bytes(8)

@@ -250,8 +250,8 @@ class Reducer:
             case events.TrialEpoch() if event.number in self.rows:
                 row = self.rows[event.number]
                 if row.state == "running" and event.epoch > row.epoch:
-                    changes = {name: getattr(event, name) for name in ("epoch", "val_loss", "val_accuracy")}
-                    self.rows[event.number] = replace(row, **changes, curve=self._curve(row, event))
+                    scores = {"val_loss": event.val_loss, "val_accuracy": event.val_accuracy}
+                    self.rows[event.number] = replace(row, epoch=event.epoch, **scores, curve=self._curve(row, event))
             case events.TrialPlanned() if event.number not in self.rows:
                 self.rows[event.number] = TrialRow(
                     event.number, event.base, event.values, event.seed, epochs=event.epochs, parameters=event.parameters

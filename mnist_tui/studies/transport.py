@@ -27,8 +27,9 @@ from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import EventLog, decode, encode, write_whole
 from mnist_tui.runs.events import Ended, Event, Extended, Resumed
 from mnist_tui.runs.folder import POINTER, RunFolder
-from mnist_tui.runs.process_folder import HEARTBEAT_SECONDS, Lock, Status, this_process, with_heartbeat
+from mnist_tui.runs.process_folder import Lock, Status
 from mnist_tui.runs.state import LIVE, RunState, reduce
+from mnist_tui.studies.folder import StatusWriter
 from mnist_tui.wording import counted
 
 MOST_BYTES = 2**31
@@ -219,9 +220,8 @@ class RunMirror:
         self._state = RunState()
         EventLog(folder.events_file).close()  # completes the last line
         self._log = open_append(folder.events_file)
-        self._status = this_process("starting")
-        folder.write_status(self._status)
-        self._written = time.monotonic()
+        self._write_status = StatusWriter(folder)
+        self._write_status("starting")
 
     def start_attempt(self, attempt_id: str) -> list[Event]:
         """Begin a new attempt; if the log has events already, append and return an event that makes them void."""
@@ -280,11 +280,7 @@ class RunMirror:
 
     def beat(self) -> None:
         """Write the run's status if the state has changed or a heartbeat is due."""
-        state = self._state.state if self._state.state in LIVE else "running"
-        now = time.monotonic()
-        if state != self._status.state or now - self._written >= HEARTBEAT_SECONDS:
-            self._status, self._written = replace(with_heartbeat(self._status), state=state), now
-            self.folder.write_status(self._status)
+        self._write_status(self._state.state if self._state.state in LIVE else "running")
 
     def release(self) -> None:
         """Close the log and release the run's lock."""

@@ -114,7 +114,7 @@ class TrialWorker:
         self._idle: threading.Timer | None = None
 
     def train(self, request: TrialRequest, task: str) -> TrialFiles:
-        """Train a run, as the Dask task of a dataset. Raises TrialCancelledError where it is no longer wanted here."""
+        """Train a run for the Dask task of that key. Raises TrialCancelledError where it is no longer wanted here."""
         with self._busy:
             if self._idle is not None:
                 self._idle.cancel()
@@ -174,8 +174,10 @@ class TrialWorker:
             launch["threads"] = launch.get("threads") or self.worker.state.nthreads
             if not Path(launch.get("data_dir") or "").is_dir():
                 launch["data_dir"] = None
-        own_name = ""
-        if dataset is not None and not _has(dataset, launch.get("data_dir")):
+        own_name, data_dir, location = "", launch.get("data_dir"), None
+        if dataset is not None and dataset.known:  # other names may mean other data on this machine
+            location = find(dataset.name, Path(data_dir) if data_dir else None)
+        if dataset is not None and (location is None or location.missing):
             stored = self._request_dataset(dataset, attempt)
             if dataset.known:
                 launch["data_dir"] = str(stored)
@@ -221,14 +223,6 @@ class TrialWorker:
         if self._server is not None:
             self._server.close()
             self._server = None
-
-
-def _has(dataset: DatasetBundle, data_dir: str | None) -> bool:
-    """Return whether this machine has the dataset; a name outside the catalogue means other data on each machine."""
-    if not dataset.known:
-        return False
-    location = find(dataset.name, Path(data_dir) if data_dir else None)
-    return location is not None and not location.missing
 
 
 def _rename_dataset(folder: RunFolder, name: str) -> None:
@@ -301,7 +295,7 @@ def deliver_command(study: str, run: str, command: Command) -> None:
 
 
 def receive_dataset(study: str, dataset: DatasetBundle, files: DatasetFiles) -> None:
-    """Store the dataset that the current run has asked for."""
+    """Store the dataset that the current run has requested."""
     if (trial_worker := _trial_workers.get(study)) is not None:
         store_dataset(dataset, files, trial_worker.datasets)
         trial_worker.dataset_came.set()

@@ -72,7 +72,6 @@ class StudyWatch(FolderWatch[StudySnapshot]):
         self._logged = self.study
         self._folder_seen: tuple[object, ...] = ()
         self._requested: Study | None = None
-        self._unreadable = ""
         self._summaries: tuple[int, Mapping[str, SeedStatistics]] = (0, {})
 
     def read(self, limit: int = MAX_READ) -> bool:
@@ -132,12 +131,13 @@ class StudyWatch(FolderWatch[StudySnapshot]):
         )
 
     def _snapshot(self) -> StudySnapshot:
+        unreadable = ""
         try:
             if self._requested is None:
                 try:
-                    self._requested, self._unreadable = self.folder.study(), ""
+                    self._requested = self.folder.study()
                 except RequestError as error:
-                    self._unreadable = str(error)
+                    unreadable = str(error)
             for _ in range(CHUNKS):
                 if not self.read(CHUNK):
                     break
@@ -149,7 +149,7 @@ class StudyWatch(FolderWatch[StudySnapshot]):
         reason = study.reason
         if study.state == "crashed":
             reason = f"{reason or f'the process {self.folder.known_end() or UNKNOWN_END}'}; what has ended is kept"
-        return StudySnapshot(self.folder, study, self._requested, self._unreadable or reason, log, self._summarize())
+        return StudySnapshot(self.folder, study, self._requested, unreadable or reason, log, self._summarize())
 
     def _summarize(self) -> Mapping[str, SeedStatistics]:
         """Return the statistics over the seeds; here, in the reading thread, because this imports SciPy."""

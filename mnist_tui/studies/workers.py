@@ -121,7 +121,7 @@ class WorkerPool:
 
 
 def why_unfit(address: str, answer: WorkerFacts | Exception) -> str:
-    """Return a sentence that says what a worker lacks in order to train; empty where it lacks nothing."""
+    """Return why a worker cannot train, in a sentence; empty where it can."""
     version, python = mnist_tui.__version__, ".".join(platform.python_version_tuple()[:2])
     if isinstance(answer, Exception):
         missing = ("ModuleNotFoundError", "ImportError", "AttributeError")
@@ -152,13 +152,13 @@ class WorkerPlan:
 def plan_workers(
     *, cores: int, memory: int, visible: tuple[str, ...], device: str, workers: int | None, threads: int | None
 ) -> WorkerPlan:
-    """Plan one worker for each GPU, else one for each core as far as memory goes, and share the cores among them.
+    """Plan one worker for each GPU; without GPUs one for each core, as many as fit in memory. They share the cores.
 
     Args:
         memory: free, in bytes.
         visible: the GPUs that there are, as `CUDA_VISIBLE_DEVICES` names them.
         device: auto, cpu or gpu[:N].
-        workers, threads: as the user chose; None for as many as fit.
+        workers, threads: the numbers that the user chose; None for as many as fit.
     """
     names: tuple[str | None, ...] = () if device == "cpu" else visible
     if ":" in device:
@@ -285,7 +285,7 @@ class DaskClient:
             thread.put(None)
 
     def call(self, worker: str, function: Callable[..., Any], *arguments: object) -> Any:
-        """Call a function on a worker, in that worker's thread. Returns its result, or what it or Dask raised."""
+        """Call a function on a worker, in that worker's thread; return its result, or the exception that was raised."""
         try:
             return self.client.run(function, *arguments, workers=[worker], on_error="return")[worker]
         except Exception as error:  # whatever Dask raises where the worker goes just now

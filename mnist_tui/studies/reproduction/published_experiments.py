@@ -89,7 +89,7 @@ def sources() -> tuple[PublishedSource, ...]:
 
 
 def pooled(presets: Iterable[Preset]) -> tuple[PublishedExperiment, ...]:
-    """Return the experiments of a source; presets that are the same training, over as many seeds, are one of them."""
+    """Return the experiments of a source's presets. Presets of the same training with as many seeds are one."""
     groups: dict[tuple[Experiment, int], list[Preset]] = {}
     for preset in presets:
         seeds = preset.reference.seeds if preset.reference else 1
@@ -131,9 +131,6 @@ def _mean(field: str, references: Iterable[Reference]) -> float | None:
     return fmean(values) if values else None
 
 
-Kind = Literal["one", "several", "linear", "machine"]
-Word = Literal["agrees", "misses", "not comparable", "not run"]
-
 LEAST_MARGIN = 0.005
 """The least margin for one published training: 0.5 points."""
 DEVIATIONS = 2
@@ -154,11 +151,11 @@ class AgreementRule:
         seeds: the number of our seeds that the rule needs, from seed 0 on.
     """
 
-    kind: Kind
+    kind: Literal["one", "several", "linear", "machine"]
     seeds: int
 
     def margin(self, ours: SeedStatistics) -> float | None:
-        """Return the largest difference that agrees, from 0 to 1; None where ours may be any higher, but not lower."""
+        """Return the largest difference that agrees, from 0 to 1; None if ours may be higher by any amount."""
         if self.kind == "one":
             return max(LEAST_MARGIN, DEVIATIONS * (ours.std or 0.0))
         return {"several": MEANS_MARGIN, "linear": LINEAR_MARGIN}.get(self.kind)
@@ -174,7 +171,7 @@ class Verdict:
         margin: the largest difference that agrees; None where any higher accuracy agrees.
     """
 
-    word: Word
+    word: Literal["agrees", "misses", "not comparable", "not run"]
     provisional: bool = False
     difference: float | None = None
     margin: float | None = None

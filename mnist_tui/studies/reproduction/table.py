@@ -76,17 +76,8 @@ class FinishedRun:
     created: float
 
 
-@dataclass(frozen=True)
-class FoundRuns:
-    """The runs of some experiments, by experiment without its seed.
-
-    Attributes:
-        finished: the newest run that counts, for each experiment and seed.
-        diverged: the seeds whose training diverged on the published data, and would diverge again.
-    """
-
-    finished: Mapping[Experiment, Mapping[int, FinishedRun]]
-    diverged: Mapping[Experiment, Collection[int]]
+FoundRuns = Mapping[Experiment, Mapping[int, FinishedRun | None]]
+"""For each experiment (without its seed) and seed the newest run that counts; None if all its runs diverged."""
 
 
 def find_runs(runs_dir: Path, experiments: Collection[Experiment]) -> FoundRuns:
@@ -96,8 +87,7 @@ def find_runs(runs_dir: Path, experiments: Collection[Experiment]) -> FoundRuns:
         experiments: without their seeds, as `presets.mathematics` returns them.
     """
     wanted = set(experiments)
-    finished: dict[Experiment, dict[int, FinishedRun]] = {}
-    diverged: dict[Experiment, set[int]] = {}
+    found: dict[Experiment, dict[int, FinishedRun | None]] = {}
     for folder in run_folders(runs_dir):
         try:
             state = folder.state()
@@ -109,15 +99,15 @@ def find_runs(runs_dir: Path, experiments: Collection[Experiment]) -> FoundRuns:
             published = known is not None and not data.get("sample") and data.get("sha256") == dict(known.sha256)
             if experiment not in wanted or not published:
                 continue
+            seeds = found.setdefault(experiment, {})
             if state == "diverged":
-                diverged.setdefault(experiment, set()).add(seed)
+                seeds.setdefault(seed)
             elif results.get("state", "finished") == "finished" and results.get("test"):
                 run = _finished_run(folder, seed, results)
-                seeds = finished.setdefault(experiment, {})
-                seeds[seed] = max(run, seeds.get(seed, run), key=lambda run: (run.created, run.run))
+                seeds[seed] = max(run, seeds.get(seed) or run, key=lambda run: (run.created, run.run))
         except (RunError, PresetError, TypeError, ValueError, KeyError):
             continue
-    return FoundRuns(finished, diverged)
+    return found
 
 
 def _finished_run(folder: RunFolder, seed: int, results: Mapping[str, Any]) -> FinishedRun:
@@ -242,9 +232,9 @@ def build_table(
     """Return the table of some sources' experiments.
 
     Args:
-        sources: with the experiments that get a row.
+        sources: the sources whose experiments get a row.
         found: our runs of all experiments in `among`.
-        among: all sources; times are estimated from the runs of their experiments.
+        among: all sources; the times of runs are estimated from the runs of all their experiments.
         seeds: the number of seeds that count, from 0 on; None for the number that each experiment's rule needs.
         explanations: of misses, by id.
     """
@@ -252,15 +242,14 @@ def build_table(
 
     def row(published: PublishedExperiment) -> ReproductionRow:
         wanted = seeds or published.rule.seeds
-        runs = {seed: run for seed, run in found.finished.get(published.mathematics, {}).items() if seed < wanted}
-        diverged = (seed for seed in found.diverged.get(published.mathematics, ()) if seed < wanted)
+        runs = {seed: run for seed, run in sorted(found.get(published.mathematics, {}).items()) if seed < wanted}
         return ReproductionRow(
             published,
-            tuple(runs[seed] for seed in sorted(runs)),
+            tuple(run for run in runs.values() if run is not None),
             wanted,
             estimate_time(published, found, known),
             " ".join(text for name in published.ids if (text := (explanations or {}).get(name))),
-            tuple(sorted(seed for seed in diverged if seed not in runs)),
+            tuple(seed for seed, run in runs.items() if run is None),
         )
 
     return ReproductionTable(tuple(SourceRows(source, tuple(map(row, source.experiments))) for source in sources))
@@ -286,20 +275,20 @@ def estimate_time(
 ) -> Estimate | None:
     """Estimate the time of a run from runs of the same experiment, else of the most similar one; None without any."""
     experiment = published.mathematics
-    if own := found.finished.get(experiment):
-        return Estimate(median(run.seconds for run in own.values()), at_most=False, like=published.ids[0])
+    runs = {experiment: list(filter(None, seeds.values())) for experiment, seeds in found.items()}
+    if own := runs.get(experiment):
+        return Estimate(median(run.seconds for run in own), at_most=False, like=published.ids[0])
     ratios = [
         (of(experiment).macs / of(other.mathematics).macs, other)
         for other in known
-        if other.mathematics in found.finished and _family(other.mathematics) == _family(experiment)
+        if runs.get(other.mathematics) and _family(other.mathematics) == _family(experiment)
     ]
     similar = [(ratio, other) for ratio, other in ratios if 1 / ALIKE <= ratio <= ALIKE]
     if not similar:
         return None
     ratio, nearest = min(similar, key=lambda pair: (max(pair[0], 1 / pair[0]), pair[1].ids))
-    runs = found.finished[nearest.mathematics].values()
-    per_epoch = ratio * median(run.training / max(1, run.epochs) for run in runs)
-    other_work = median(run.seconds - run.training for run in runs)
+    per_epoch = ratio * median(run.training / max(1, run.epochs) for run in runs[nearest.mathematics])
+    other_work = median(run.seconds - run.training for run in runs[nearest.mathematics])
     training = experiment.training
     return Estimate(other_work + training.epochs * per_epoch, training.early_stopping is not None, nearest.ids[0])
 
