@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -27,7 +27,7 @@ from mnist_tui.studies import events, trials
 from mnist_tui.studies.events import StudyEvent, TrialEnded, Worker, is_logged
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.search import Pruner, TrialQueue
-from mnist_tui.studies.state import Reducer, StudyState, TrialRow, by_point
+from mnist_tui.studies.state import Reducer, StudyState, by_point
 from mnist_tui.studies.trial_table import counts
 from mnist_tui.studies.trials import Trial
 from mnist_tui.wording import counted
@@ -55,9 +55,7 @@ class Coordinator:
     ) -> None:
         self._folder, self._cluster, self._stops, self._beat = folder, cluster, stops, beat
         self._study, self._bases = folder.study(), folder.bases()
-        self._reducer = Reducer(StudyState(id=folder.id))
-        for event in events.StudyTail(folder.events_file).read_all():
-            self._reducer.add(event)
+        self._reducer = Reducer(StudyState(id=folder.id), events.StudyTail(folder.events_file).read_all())
         before = self._reducer.state()
         self._clock = SteadyClock(before.updated or 0.0, wall=clocks.now)
         self._queue = TrialQueue(self._study, self._bases, before)
@@ -123,8 +121,7 @@ class Coordinator:
         for run in self._unlogged_runs:  # the process was killed between making a run and logging it
             self._remove_run(run)
         self._adopt_finished_runs()
-        for text in self._cautions():
-            self._add(events.StudyNoted(text=text))
+        self._add_cautions()
         if study.prunes:
             self._pruner = Pruner(study.search.metric, self._reducer.state().rows)
 
@@ -177,16 +174,18 @@ class Coordinator:
         val_loss, val_accuracy = row.val_loss, row.val_accuracy
         self._add(events.TrialEpoch(number=number, epoch=row.epoch, val_loss=val_loss, val_accuracy=val_accuracy))
 
-    def _cautions(self) -> Iterator[str]:
+    def _add_cautions(self) -> None:
         study = self._study
         if study.compares and any(base.experiment.dataset.validation == "test" for base in self._bases.values()):
-            yield (
+            text = (
                 "trials are compared on the test set, so the best trial's test accuracy is chosen by it and reads too "
                 "well; --validation 0.2 holds training images out instead"
             )
+            self._add(events.StudyNoted(text=text))
         possible, requested = trials.count_trials(study), study.search.points * study.bases[0].seeds
         if study.search.kind != "grid" and possible < requested:
-            yield f"{counted(requested, 'trial')} were asked for, but there are only {possible} different ones"
+            text = f"{counted(requested, 'trial')} were asked for, but there are only {possible} different ones"
+            self._add(events.StudyNoted(text=text))
 
     def _count_stops(self) -> int:
         """Read the study's commands; return how many commands and signals to stop there were so far."""
@@ -284,10 +283,9 @@ class Coordinator:
                 delete_run(run)
 
     def _is_own(self, run: RunFolder) -> bool:
-        try:
+        with suppress(RunError, TypeError):
             return run.launch().study == self._folder.id
-        except (RunError, TypeError):
-            return False
+        return False
 
     def _handle_news(self, number: int, news: TrialNews) -> None:
         match news.kind:
@@ -331,14 +329,12 @@ class Coordinator:
         row = self._reducer.rows[event.number]
         if self._pruner is not None:
             self._pruner.add_finished(row)
-        if row.state == "pruned":
-            self._prune_other_seeds(row)
-
-    def _prune_other_seeds(self, pruned: TrialRow) -> None:
-        why = f"not trained: trial {pruned.number} of the same values was pruned after epoch {pruned.epoch}"
-        for row in by_point(self._reducer.state().rows)[pruned.point]:
-            if row.state == "waiting" and row.number not in self._running.values():
-                self._add(TrialEnded(number=row.number, run="", state="pruned", reason=why))
+        if row.state != "pruned":
+            return
+        why = f"not trained: trial {row.number} of the same values was pruned after epoch {row.epoch}"
+        for other in by_point(self._reducer.state().rows)[row.point]:
+            if other.state == "waiting" and other.number not in self._running.values():
+                self._add(TrialEnded(number=other.number, run="", state="pruned", reason=why))
 
     def _seconds_of(self, number: int) -> float:
         began = self._reducer.rows[number].began

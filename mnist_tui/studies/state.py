@@ -45,7 +45,6 @@ class TrialRow(TrialScores):
         curve: pairs of an epoch and the study's metric after it; not every epoch.
         parameters: the number of parameters of the network.
         seconds: from the beginning on a worker to the arrival of the run's files; None before.
-        deleted: whether its run was deleted.
     """
 
     number: int
@@ -213,10 +212,7 @@ def best_of(rows: Iterable[TrialRow], metric: str) -> int | None:
 
 def reduced(state: StudyState, new: Iterable[StudyEvent]) -> StudyState:
     """Return the state after more events of the log."""
-    reducer = Reducer(state)
-    for event in new:
-        reducer.add(event)
-    return reducer.state()
+    return Reducer(state, new).state()
 
 
 def replayed(path: Path) -> StudyState:
@@ -227,10 +223,12 @@ def replayed(path: Path) -> StudyState:
 class Reducer:
     """A study's state, with its rows by number, to which events are added; their cost does not grow with the rows."""
 
-    def __init__(self, state: StudyState) -> None:
+    def __init__(self, state: StudyState, new: Iterable[StudyEvent] = ()) -> None:
         self._state = state
         self.rows = {row.number: row for row in state.rows}
         self._updated = state.updated
+        for event in new:
+            self.add(event)
 
     def state(self) -> StudyState:
         rows = tuple(self.rows[number] for number in sorted(self.rows))

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
+from mnist_tui.studies.events import TrialScores
 from mnist_tui.studies.state import StudyState, TrialRow, by_point, ranked
 from mnist_tui.wording import DASH, counted, listed, loss, percent, percent_plus_minus, plus_minus
 
 METRIC_NAMES = {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}
 STATE_ORDER = ("running", "pruned", "stopped", "diverged", "failed", "waiting")
 """The order of trials that did not finish, after those that did."""
-AVERAGED = ("score", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "macro_f1")
-"""Fields of a trial's row that are averaged over the seeds of a point."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def _mean(rows: Sequence[TrialRow]) -> TrialRow:
     finished = [row for row in rows if row.state == "finished"]
     states = [row.state for row in rows]
     continues = "running" in states or (finished and "waiting" in states)
-    means = {field: known_values(finished, field) for field in AVERAGED}
+    means = {field.name: known_values(finished, field.name) for field in fields(TrialScores)}
     return replace(
         rows[0],
         state="running" if continues else "finished" if finished else states[0],

@@ -146,15 +146,15 @@ class TrialWorker:
             folder.control.mkdir(parents=True)
             self.current = folder
             attempt.send("began")
-            own_name = self._fill_folder(request, attempt)
+            self._fill_folder(request, attempt)
             code = self._server_for(folder).run(folder, attempt.tick)
             status = folder.status()
             state, reason = status.state, status.reason
             if state in LIVE:
                 printed = informative_text(folder.last_log_lines(3))
                 state, reason = "", f"the worker refused run {folder.id} (code {code}): {printed}"
-            if own_name:
-                _rename_dataset(folder, own_name)
+            if request.dataset is not None and not request.dataset.known:  # it had another name here
+                _rename_dataset(folder, request.dataset.name)
         except (RequestError, DataError) as error:
             reason = str(error)
             if self._server is not None and not self._server.alive:
@@ -164,8 +164,7 @@ class TrialWorker:
         attempt.send_events()
         return TrialFiles(attempt.id, state, reason, pack(folder.path))
 
-    def _fill_folder(self, request: TrialRequest, attempt: Attempt) -> str:
-        """Write the run's files. Returns the dataset's name on the study's machine if it has another name here."""
+    def _fill_folder(self, request: TrialRequest, attempt: Attempt) -> None:
         folder, dataset = attempt.folder, request.dataset
         folder.experiment_file.write_bytes(request.experiment)
         launch = json.loads(request.launch)
@@ -174,7 +173,7 @@ class TrialWorker:
             launch["threads"] = launch.get("threads") or self.worker.state.nthreads
             if not Path(launch.get("data_dir") or "").is_dir():
                 launch["data_dir"] = None
-        own_name, data_dir, location = "", launch.get("data_dir"), None
+        data_dir, location = launch.get("data_dir"), None
         if dataset is not None and dataset.known:  # other names may mean other data on this machine
             location = find(dataset.name, Path(data_dir) if data_dir else None)
         if dataset is not None and (location is None or location.missing):
@@ -182,11 +181,9 @@ class TrialWorker:
             if dataset.known:
                 launch["data_dir"] = str(stored)
             else:
-                own_name = dataset.name
                 _rename_dataset(folder, str(stored / dataset.folder))
         write_text(folder.launch_file, json.dumps(launch))
         folder.write_status(status_of_new_folder())
-        return own_name
 
     def _request_dataset(self, dataset: DatasetBundle, attempt: Attempt) -> Path:
         """Return the folder of a dataset that the study sends; ask for it and wait where it is not stored yet."""

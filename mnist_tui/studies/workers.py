@@ -182,15 +182,12 @@ def plan_for_this_machine(device: str, workers: int | None, threads: int | None)
 
 
 def start_local_cluster(plan: WorkerPlan, scratch: Path, data_dir: Path | None, most_attempts: int) -> Any:
-    """Start workers on this machine and a scheduler in this process; the workers end with this process.
+    """Start a `distributed.SpecCluster`: a scheduler in this process, and workers on this machine that end with it.
 
     Args:
         scratch: a folder for the workers; emptied first.
         data_dir: where they look for data first.
         most_attempts: after how many dead workers Dask gives up a task.
-
-    Returns:
-        A `distributed.SpecCluster`.
 
     Raises:
         RunError: the workers cannot be started.

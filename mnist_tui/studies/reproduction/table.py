@@ -53,11 +53,9 @@ class FinishedRun:
     """A run that counts for a published experiment.
 
     Attributes:
-        run: its id.
         accuracy, loss: on the test set.
         seconds: from the reading of the data to the end of the evaluation.
         training: the part of these seconds that the epochs took.
-        epochs: the number of epochs that were trained.
         device: the name of the GPU; without a GPU TensorFlow's name for the kind of device.
         threads: None where they were not recorded.
         created: seconds since the Unix epoch.
@@ -112,6 +110,15 @@ def find_runs(runs_dir: Path, experiments: Collection[Experiment]) -> FoundRuns:
 
 def _finished_run(folder: RunFolder, seed: int, results: Mapping[str, Any]) -> FinishedRun:
     test, timings, platform = results["test"], results["timings"], results["platform"]
+    versions = platform.get("versions") or {}
+    machine = Machine(
+        cpu=str(platform.get("cpu") or "unknown processor"),
+        cores=int(platform.get("cores") or 0),
+        memory=round(int(platform.get("memory") or 0) / 1e9),
+        os=str(platform.get("os") or "").partition(" (Linux ")[0],
+        python=str(platform.get("python") or ""),
+        versions=tuple((name, str(versions[name])) for name in PACKAGES if name in versions),
+    )
     kind = str(platform.get("device", "")).partition(":")[0]
     return FinishedRun(
         run=folder.id,
@@ -123,20 +130,8 @@ def _finished_run(folder: RunFolder, seed: int, results: Mapping[str, Any]) -> F
         epochs=int(results["epochs_run"]),
         device=str(platform.get("device_name") or kind) if kind == "GPU" else kind,
         threads=platform.get("threads") or None,
-        machine=_machine(platform),
+        machine=machine,
         created=folder.launch().created,
-    )
-
-
-def _machine(platform: Mapping[str, Any]) -> Machine:
-    versions = platform.get("versions") or {}
-    return Machine(
-        cpu=str(platform.get("cpu") or "unknown processor"),
-        cores=int(platform.get("cores") or 0),
-        memory=round(int(platform.get("memory") or 0) / 1e9),
-        os=str(platform.get("os") or "").partition(" (Linux ")[0],
-        python=str(platform.get("python") or ""),
-        versions=tuple((name, str(versions[name])) for name in PACKAGES if name in versions),
     )
 
 
