@@ -45,10 +45,6 @@ IDLE_SECONDS = 120.0
 CLOSE_SECONDS = 10.0
 
 
-class TrialCancelledError(Exception):
-    """The trial is no longer wanted on this worker."""
-
-
 class Attempt:
     """The training of one run on this worker. It sends messages to the study's process, which arrive in order.
 
@@ -78,11 +74,13 @@ class Attempt:
                 self._offset += len(lines) + 1
 
     def tick(self) -> None:
-        """Send new events. Raises TrialCancelledError where Dask, the study or the worker wants the trial no more."""
+        """Send new events. Raises Reschedule where Dask, the study or the worker no longer wants the trial here."""
+        from distributed import Reschedule
+
         state = self._worker.state.tasks.get(self._task)
         wanted = state is not None and state.state in ("executing", "long-running")
         if not wanted or self._trial_worker.closing or self._worker.status.name not in ("running", "paused"):
-            raise TrialCancelledError
+            raise Reschedule
         self.send_events()
 
 
@@ -114,14 +112,16 @@ class TrialWorker:
         self._idle: threading.Timer | None = None
 
     def train(self, request: TrialRequest, task: str) -> TrialFiles:
-        """Train a run for the Dask task of that key. Raises TrialCancelledError where it is no longer wanted here."""
+        """Train a run for the Dask task of that key. Raises Reschedule where the run is no longer wanted here."""
+        from distributed import Reschedule
+
         with self._busy:
             if self._idle is not None:
                 self._idle.cancel()
             folder = RunFolder(self._root / secrets.token_hex(4) / request.run)
             try:
                 return self._train(request, Attempt(self, task, folder))
-            except TrialCancelledError:
+            except Reschedule:
                 self._end_server()
                 raise
             finally:
@@ -300,14 +300,11 @@ def receive_dataset(study: str, dataset: DatasetBundle, files: DatasetFiles) -> 
 
 def train(request: TrialRequest) -> TrialFiles:
     """Train a run to its end. Where the run is no longer wanted here, Dask gives it to another worker."""
-    from distributed import Reschedule, get_worker
+    from distributed import get_worker
 
     worker, study = get_worker(), request.study
     trial_worker = _trial_workers.get(study) or _trial_workers.setdefault(study, TrialWorker(study, worker))
-    try:
-        return trial_worker.train(request, str(worker.get_current_task()))
-    except TrialCancelledError:
-        raise Reschedule from None
+    return trial_worker.train(request, str(worker.get_current_task()))
 
 
 def topic(study: str) -> str:
