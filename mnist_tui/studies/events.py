@@ -6,7 +6,7 @@ The details of a trial are in its run's log; the study's log has only the data f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import ClassVar
 
 from mnist_tui.runs.event_log import Tail, as_object, finite
@@ -199,8 +199,5 @@ def decode(line: bytes) -> StudyEvent | None:
         return None
 
 
-class StudyTail(Tail[StudyEvent]):
-    """Reads a study's log while another process writes it. An incomplete last line is read once it is complete."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, decode)
+StudyTail = partial(Tail[StudyEvent], decode=decode)
+"""Reads a study's log, given its path, while another process writes it; an incomplete last line is read later."""

@@ -104,7 +104,7 @@ def _untried(study: Study, tried: set[Values], fits: Callable[[Values], bool], p
         return None
     pairs = [[(axis.name, str(value)) for value in axis.options or ()] for axis in study.axes]
     left = [values for values in itertools.product(*pairs) if values not in tried]
-    _random(study, position, ATTEMPTS).shuffle(left)
+    random.Random(f"{study.search.seed}:{position}:{ATTEMPTS}").shuffle(left)
     return next(filter(fits, left), None)
 
 
@@ -116,7 +116,7 @@ def _propose(study: Study, points: Sequence[SampledPoint], attempt: int) -> Valu
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     distributions = {axis.name: _distribution(axis) for axis in study.axes}
     states = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "running": TrialState.RUNNING}
-    seed = _random(study, len(points), attempt).getrandbits(32)
+    seed = random.Random(f"{study.search.seed}:{len(points)}:{attempt}").getrandbits(32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler: BaseSampler = RandomSampler(seed=seed)
@@ -135,7 +135,8 @@ def _propose(study: Study, points: Sequence[SampledPoint], attempt: int) -> Valu
             )
             earlier.add_trial(trial)
         params = earlier.ask(distributions).params
-    return tuple((axis.name, _text(params[axis.name], axis)) for axis in study.axes)
+    texts = {name: f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value) for name, value in params.items()}
+    return tuple((axis.name, texts[axis.name]) for axis in study.axes)
 
 
 def _distribution(axis: SweepAxis) -> BaseDistribution:
@@ -155,14 +156,6 @@ def _number(text: str, axis: SweepAxis) -> Any:
     if limits is None:
         return text
     return int(text) if limits.whole else min(max(float(text), limits.low), limits.high)
-
-
-def _text(value: Any, axis: SweepAxis) -> str:
-    return f"{value:.{DIGITS}g}" if axis.range and not axis.range.whole else str(value)
-
-
-def _random(study: Study, position: int, attempt: int) -> random.Random:
-    return random.Random(f"{study.search.seed}:{position}:{attempt}")
 
 
 class TrialQueue:

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 
 from mnist_tui import clocks
 from mnist_tui.data.catalogue import KNOWN, find
-from mnist_tui.errors import RequestError
+from mnist_tui.errors import RunError
 from mnist_tui.files import TEMPORARY, move, open_append, replacing_folder, temporary_prefix
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
@@ -42,10 +42,6 @@ MOVED_LAST = ("results.json", POINTER)
 COMPRESSED = frozenset({".jsonl", ".json", ".toml", ".log"})
 CLASSES_FILE = "classes.txt"
 DatasetFiles = tuple[tuple[str, bytes], ...]
-
-
-class TransportError(RequestError):
-    """Data that arrived from a worker are damaged, too large or of the wrong kind."""
 
 
 @dataclass(frozen=True)
@@ -129,28 +125,28 @@ def unpack(packed: bytes, into: Path, most_bytes: int = MOST_BYTES) -> list[Pure
     """Write the files of a packed folder into an empty folder, and return their names, relative to `into`.
 
     Raises:
-        TransportError: `packed` is damaged or too large, or holds anything but files that belong below `into`.
+        RunError: `packed` is damaged or too large, or holds anything but files that belong below `into`.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             entries = archive.infolist()
             if len(entries) > MOST_FILES or sum(entry.file_size for entry in entries) > most_bytes:
                 limit = counted(most_bytes, "byte")
-                raise TransportError(f"the run folder that the worker sent is larger than {limit}")
+                raise RunError(f"the run folder that the worker sent is larger than {limit}")
             names = [PurePosixPath(entry.filename) for entry in entries]
             for entry, name in zip(entries, names, strict=True):
                 kind = stat.S_IFMT(entry.external_attr >> 16)
                 inside = name.parts and not name.is_absolute() and ".." not in name.parts and "\\" not in entry.filename
                 if not inside or kind not in (0, stat.S_IFREG) or entry.is_dir() or name.parts[0] in NOT_PACKED:
                     what = f"{entry.filename!r}, which does not belong there"
-                    raise TransportError(f"the run folder that the worker sent holds {what}")
+                    raise RunError(f"the run folder that the worker sent holds {what}")
             for entry, name in zip(entries, names, strict=True):
                 target = into / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with target.open("xb") as file:
                     file.write(archive.read(entry))
     except (zipfile.BadZipFile, EOFError, FileExistsError, NotImplementedError, RuntimeError) as error:
-        raise TransportError(f"the run folder that the worker sent is damaged: {error}") from None
+        raise RunError(f"the run folder that the worker sent is damaged: {error}") from None
     return names
 
 
@@ -253,7 +249,7 @@ class RunMirror:
         """Move in the files of a run that has ended, append and return its remaining events, and write its status.
 
         Raises:
-            TransportError: the files are damaged.
+            RunError: the files are damaged.
             OSError: the run's folder cannot be written.
         """
         events = [] if files.attempt_id == self._attempt_id else self.start_attempt(files.attempt_id)

@@ -36,6 +36,8 @@ from mnist_tui.studies.transport import DatasetBundle, DatasetFiles, TrialFiles,
 
 RESOURCE = "mnist-tui"
 """A Dask resource. Each worker has 1 and each trial takes 1, so that a worker trains one trial at a time."""
+TOPIC = "mnist-tui-{}"
+"""The Dask topic, filled in with a study, on which workers send messages to the study's process."""
 MOST_SENT = 1_000_000
 """Bytes of events in one message."""
 DATA_SECONDS = 300.0
@@ -100,7 +102,7 @@ class TrialWorker:
     """
 
     def __init__(self, study: str, worker: Any) -> None:
-        self.worker, self.topic = worker, topic(study)
+        self.worker, self.topic = worker, TOPIC.format(study)
         root = Path(worker.local_directory) / "mnist-tui"
         self._root, self.datasets = root / study, root / "data"
         self.dataset_came = threading.Event()
@@ -305,8 +307,3 @@ def train(request: TrialRequest) -> TrialFiles:
     worker, study = get_worker(), request.study
     trial_worker = _trial_workers.get(study) or _trial_workers.setdefault(study, TrialWorker(study, worker))
     return trial_worker.train(request, str(worker.get_current_task()))
-
-
-def topic(study: str) -> str:
-    """Return the Dask topic on which a study's workers send their messages."""
-    return f"{RESOURCE}-{study}"

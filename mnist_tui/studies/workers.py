@@ -246,7 +246,7 @@ class DaskClient:
         except (OSError, ValueError) as error:
             why = first_line(error)
             raise RunError(f"no Dask scheduler answers at {address} ({why}); {SCHEDULER_HINT}") from None
-        self.client.subscribe_topic(trial_worker.topic(study), lambda event: on_message(event[1]))
+        self.client.subscribe_topic(trial_worker.TOPIC.format(study), lambda event: on_message(event[1]))
 
     @property
     def connected(self) -> bool:

@@ -20,7 +20,7 @@ from mnist_tui.runs.process_folder import Lock
 from mnist_tui.runs.state import RunState, reduce
 from mnist_tui.studies import transport
 from mnist_tui.studies.cluster import Cluster
-from mnist_tui.studies.transport import RunMirror, TransportError, TrialFiles, pack, unpack
+from mnist_tui.studies.transport import RunMirror, TrialFiles, pack, unpack
 from mnist_tui.studies.trial_worker import WorkerFacts
 from mnist_tui.studies.workers import TRIAL_BYTES, plan_workers, why_unfit
 from tests.present import present
@@ -103,7 +103,7 @@ def archive(name, content=b"x", mode=stat.S_IFREG | 0o644):
 def test_what_does_not_belong_into_a_runs_folder_is_refused(tmp_path, packed):
     inside = tmp_path / "inside"
     inside.mkdir()
-    with pytest.raises(TransportError, match="worker sent"):
+    with pytest.raises(RunError, match="worker sent"):
         unpack(packed, inside, most_bytes=1000)
     assert [path.name for path in tmp_path.rglob("*")] == ["inside"]
 
@@ -189,7 +189,7 @@ def test_a_lost_run_has_failed_and_keeps_its_log(tmp_path):
 def test_a_damaged_result_leaves_nothing_at_home(tmp_path):
     run = new_run(tmp_path / "runs", experiment())
     mirror, before = RunMirror(run), sorted(run.path.iterdir())
-    with pytest.raises(TransportError):
+    with pytest.raises(RunError):
         mirror.receive_files(TrialFiles("a", "finished", "", archive("../outside")))
     assert sorted(run.path.iterdir()) == before
     mirror.give_up("damaged")
