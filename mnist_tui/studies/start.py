@@ -324,27 +324,26 @@ def _why_unreachable(host: str, port: int, *, greets: bool) -> str:
 
 def _server_kind(address: str) -> str:
     """Return the kind of server at an address: Dask's word for a scheduler, else a description."""
+    from distributed.comm.core import connect  # before the time is measured: this takes seconds on a busy machine
+    from distributed.security import Security
+
+    async def read_identity() -> Any:
+        security: Any = Security()
+        comm: Any = await connect(address, timeout=REACH_SECONDS, **security.get_connection_args("client"))
+        try:
+            await comm.write({"op": "identity", "reply": True})
+            return await comm.read()
+        finally:
+            comm.abort()
+
     try:
-        identity = asyncio.run(asyncio.wait_for(_read_identity(address), REACH_SECONDS))
+        identity = asyncio.run(asyncio.wait_for(read_identity(), REACH_SECONDS))
     except TimeoutError:
         return f"something that does not answer within {REACH_SECONDS:g} s"
     except Exception as error:  # whatever Dask raises at an answer that is none of its protocol's
         return f"something else ({first_line(error)})"
     kind = identity.get("type") if isinstance(identity, dict) else None
     return kind if kind == "Scheduler" else f"a Dask {kind.lower()}" if isinstance(kind, str) else "something else"
-
-
-async def _read_identity(address: str) -> Any:
-    from distributed.comm.core import connect
-    from distributed.security import Security
-
-    security: Any = Security()
-    comm: Any = await connect(address, timeout=REACH_SECONDS, **security.get_connection_args("client"))
-    try:
-        await comm.write({"op": "identity", "reply": True})
-        return await comm.read()
-    finally:
-        comm.abort()
 
 
 def first_line(error: Exception) -> str:
