@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from mnist_tui.runs.folder import RunFolder
     from mnist_tui.studies.folder import StudyFolder
 
-WRITING = "An export is being written. Leave again: the file it is at is finished first, the rest is left out."
-
 
 class LeaveQuestion(Question):
     """The question whether to detach from live trainings (the default), to stop and save them, or to stay."""
@@ -83,7 +81,7 @@ async def leave_without_edits(bench: Bench) -> None:
     writing = bench.running_exports
     if writing - bench.announced_exports:
         bench.announced_exports |= writing
-        bench.warn(WRITING)
+        bench.warn("An export is being written. Leave again: this file is finished first, the others are left out.")
         return
     studies = [feed.folder for feed in bench.studies.followed if feed.snapshot.live]
     live = await asyncio.to_thread(_live_runs, bench, {study.id for study in studies})

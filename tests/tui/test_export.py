@@ -393,7 +393,7 @@ async def test_leaving_the_app_while_it_writes_asks_once_then_leaves_the_rest_ou
     async with bench(tmp_path / "none").run_test(size=(100, 30)) as pilot, HeldBack(run) as back:
         await writing(pilot, run, tmp_path / "out", shows)
         await pilot.press("ctrl+q")
-        await until(pilot, lambda: noticed(pilot, "the file it is at is finished first, the rest is left out"))
+        await until(pilot, lambda: noticed(pilot, "this file is finished first, the others are left out"))
         assert pilot.app.is_running
         await pilot.press("ctrl+q")
         await until(pilot, lambda: not pilot.app.is_running or pilot.app._exit)  # pyright: ignore[reportPrivateUsage]

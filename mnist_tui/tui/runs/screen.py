@@ -333,7 +333,7 @@ class RunsScreen(BenchScreen[None]):
         """Open the chosen run; compare the runs of a group."""
         chosen = self.chosen
         if len(chosen) > 1:
-            self._compare(_by_age(chosen))
+            self.app.show(Route("compare", summaries=_by_age(chosen)))
         elif chosen and chosen[0].state == DAMAGED:
             self._refuse("cannot be opened", chosen[0].damaged)
         elif chosen:
@@ -347,10 +347,7 @@ class RunsScreen(BenchScreen[None]):
         if len(runs) < 2:
             self.notify("Mark two runs or more with Space, then o compares them.", title="Nothing to compare with")
         else:
-            self._compare(runs)
-
-    def _compare(self, runs: Sequence[RunSummary]) -> None:
-        self.app.show(Route("compare", summaries=runs))
+            self.app.show(Route("compare", summaries=runs))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if not self.is_mounted:

@@ -155,13 +155,9 @@ class StudyScreen(FeedScreen[StudyFeed]):
             self.table.choose(listed.key_of(wanted.number))
 
     def _draw_plot(self, shape: TableShape) -> None:
-        study = self.snapshot.study
-        best = self._listed.key_of(study.best)
-        self.plots.show(self._plot, study, self._listed.trials, shape, chosen=self._key, best=best)
-
-    @property
-    def _plot(self) -> str:
-        return plot_of(self.snapshot.study, self.feed.view.plot)
+        study, chosen = self.snapshot.study, self.table.chosen or ""
+        plot, best = plot_of(study, self.feed.view.plot), self._listed.key_of(study.best)
+        self.plots.show(plot, study, self._listed.trials, shape, chosen=chosen, best=best)
 
     def _show_trial(self) -> None:
         chosen = self.chosen
@@ -183,12 +179,8 @@ class StudyScreen(FeedScreen[StudyFeed]):
         return self.feed.snapshot
 
     @property
-    def _key(self) -> str:
-        return self.table.chosen or ""
-
-    @property
     def _chosen_rows(self) -> Sequence[TrialRow]:
-        return self._listed.trials_of(self._key)
+        return self._listed.trials_of(self.table.chosen or "")
 
     @property
     def chosen(self) -> TrialRow | None:
@@ -231,7 +223,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
 
     @on(RowTable.CursorMoved)
     def _moved(self) -> None:
-        self.feed.view = replace(self.feed.view, chosen=self._key)
+        self.feed.view = replace(self.feed.view, chosen=self.table.chosen or "")
         if self._listed.rows:
             self._show_trial()
             if not self._plot_due:
@@ -313,7 +305,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
         if self._shows_all_parts or self.feed.view.shown == "table":
             self.table.focus()
         elif self.feed.view.shown == "plot":
-            self.plots.focus_plot(self._plot)
+            self.plots.focus_plot(plot_of(self.snapshot.study, self.feed.view.plot))
         else:
             self.panel.focus()
 

@@ -43,7 +43,6 @@ LOOKALIKES = {
     for look in looks
 }
 BRAILLE_BLANK, BRAILLE_LAST = 0x2800, 0x28FF
-UNKNOWN = "?"
 
 
 class AsciiText(LineFilter):
@@ -63,7 +62,7 @@ def ascii_of(char: str) -> str:
     if BRAILLE_BLANK <= ord(char) <= BRAILLE_LAST:
         return " " if ord(char) == BRAILLE_BLANK else "*"
     without_accents = (part for part in unicodedata.normalize("NFKD", char) if part.isascii())
-    return (LOOKALIKES.get(char) or next(without_accents, UNKNOWN)) * cell_len(char)
+    return (LOOKALIKES.get(char) or next(without_accents, "?")) * cell_len(char)
 
 
 FILLING = " ─━═▔▁"

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 SAVE_TITLE, RESTORE_TITLE = "\x1b[22;0t", "\x1b[23;0t"
 """The terminal's stack of titles (XTWINOPS)."""
-WITHOUT_TITLE = ("linux",)
-"""Terminals that have no window, and may print a title as text."""
 QUESTION = "\x1b[?2026$p"
 """The query whether the terminal knows synchronized output (DECRQM). Textual reports every answer to it."""
 CHECK_SECONDS = 1.0
@@ -76,7 +74,7 @@ class Window:
 
     def set_title(self, title: str) -> None:
         """Set the window's title; the terminal stores the previous one for `restore_title`."""
-        if os.environ.get("TERM") in WITHOUT_TITLE or title == self._title:
+        if os.environ.get("TERM") == "linux" or title == self._title:  # the console might print a title as text
             return
         self.write(f"{SAVE_TITLE if self._title is None else ''}\x1b]2;{visible_line(title)}\x1b\\")
         self._title = title

@@ -373,10 +373,10 @@ class DeviceReading:
 
 
 def _gpu_readings(gpu: Gpu, loads: Sequence[DeviceLoad]) -> list[DeviceReading]:
-    found = [next((each for each in load.gpus if each.index == gpu.index), None) for load in loads]
+    same = [next((each for each in load.gpus if each.index == gpu.index), None) for load in loads]
 
     def history(field: str) -> list[float | None]:
-        return [each and getattr(each, field) for each in found]
+        return [each and getattr(each, field) for each in same]
 
     readings: list[DeviceReading] = []
     if gpu.utilization is not None:
