@@ -296,11 +296,6 @@ class HogDrawings:
         return bool(pictures)
 
 
-def epoch_words(epoch: int | None) -> str:
-    """Return ``after epoch 7``, or ``final evaluation`` for None."""
-    return f"after epoch {epoch}" if epoch is not None else "final evaluation"
-
-
 def validation_images(folder: RunFolder, data: DataReady, data_dir: Path | None = None) -> Images:
     """Return the validation images of a run, in the order of its predictions.
 

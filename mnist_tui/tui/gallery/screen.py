@@ -22,7 +22,6 @@ from mnist_tui.tui.gallery.predictions import (
     ImageOrder,
     ImagePredictions,
     Images,
-    epoch_words,
     picked,
     predictions_of,
 )
@@ -179,25 +178,20 @@ class GalleryScreen(RunScreen):
     @on(PictureGrid.PictureSelected)
     def _draw_head(self) -> None:
         """Update all texts, and draw the HOG pictures of the page that have not been drawn yet."""
-        predictions = self.predictions
-        self.missing.say(predictions.missing if predictions is not None else "")
+        predictions, detail, lines = self.predictions, "", list[str]()
         self.status.show(self.snapshot.state, f"images, {self._epoch_words()}")
-        if predictions is None:
-            self.head.say(self._failure or self._waiting())
-            self.detail.say("")
-            self.bars.say("")
-            return
-        self.head.say(self._heading(predictions))
-        if self.indices:
-            index = self.indices[self.grid.selected]
-            lines = predictions.probability_lines(index, self.names, self.app.settings.glyphs)
-            self.detail.say(predictions.sentence(index, self.names))
-            self.bars.say("\n".join(["probability of each class", *lines] if lines else []))
-            self.bars.set_class(not lines, "-empty")
-        else:
-            self.detail.say("x shows all images")
-            self.bars.say("")
-        if self._hog and self._drawings is not None:
+        if predictions is not None:
+            detail = "x shows all images"
+            if self.indices:
+                index = self.indices[self.grid.selected]
+                lines = predictions.probability_lines(index, self.names, self.app.settings.glyphs)
+                detail = predictions.sentence(index, self.names)
+                self.bars.set_class(not lines, "-empty")
+        self.missing.say(predictions.missing if predictions else "")
+        self.head.say(self._heading(predictions) if predictions else self._failure or self._waiting())
+        self.detail.say(detail)
+        self.bars.say("\n".join(["probability of each class", *lines] if lines else []))
+        if predictions is not None and self._hog and self._drawings is not None:
             self._draw_hog(self._drawings, predictions.images, [self.indices[at] for at in self.grid.shown])
 
     def _waiting(self) -> str:
@@ -206,9 +200,8 @@ class GalleryScreen(RunScreen):
         return "reading the images …" if self.feed.epoch or self.final else "no epoch has ended yet"
 
     def _epoch_words(self) -> str:
-        if self.predictions is not None:
-            return epoch_words(self.predictions.epoch)
-        return epoch_words(None if self.final else self.feed.epoch)
+        epoch = self.predictions.epoch if self.predictions else None if self.final else self.feed.epoch
+        return f"after epoch {epoch}" if epoch is not None else "final evaluation"
 
     def _heading(self, predictions: ImagePredictions) -> str:
         count, grid = len(self.indices), self.grid

@@ -73,9 +73,9 @@ class MatrixScreen(RunScreen):
         bind("matrix.final", "u", "final", "Final", "The final evaluation, or the epochs again"),
         bind("matrix.base", "b", "base", "Base", "Compare other epochs with this one"),
         bind("matrix.other", "o", "other", "Other run", "Compare with another run"),
-        bind("matrix.no-base", "x", "no_base", "No base", "End the comparison"),
+        bind("matrix.no-base", "x", "compare(None)", "No base", "End the comparison"),
         bind("matrix.worst", "n", "next_worst", "Worst", "Select the next of the worst confusions"),
-        bind("matrix.gallery", "g", "gallery", "All images", "All wrong images", hidden=True),
+        bind("matrix.gallery", "g", "open", "All images", "All wrong images", hidden=True),
         bind("matrix.back", "escape", "dismiss", "Back", "Back to where you were"),
     ]
 
@@ -166,7 +166,7 @@ class MatrixScreen(RunScreen):
     @on(ConfusionView.CellChosen)
     def _open_cell(self, message: ConfusionView.CellChosen) -> None:
         self.matrix.look_at((message.true, message.predicted))
-        self._open((message.true, message.predicted))
+        self.action_open((message.true, message.predicted))
 
     @on(WorstConfusions.ConfusionChosen)
     def _look_at_worst(self, message: WorstConfusions.ConfusionChosen) -> None:
@@ -174,7 +174,7 @@ class MatrixScreen(RunScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         match action:
-            case "no_base":
+            case "compare":
                 return self.base is not None
             case "final":
                 return self._final is not None
@@ -192,14 +192,11 @@ class MatrixScreen(RunScreen):
     def action_base(self) -> None:
         """Make the matrix that is shown the base; if it is the base already, end the comparison."""
         shown = self.shown()
-        self._compare(None if shown == self.base else shown)
+        self.action_compare(None if shown == self.base else shown)
         if self.base is not None:
             self.notify(f"compared with {self.base.words}; , and . show other epochs, x ends it", timeout=4)
 
-    def action_no_base(self) -> None:
-        self._compare(None)
-
-    def _compare(self, base: NamedMatrix | None) -> None:
+    def action_compare(self, base: NamedMatrix | None) -> None:
         self.base = base
         self.refresh_bindings()
         self.draw()
@@ -214,10 +211,7 @@ class MatrixScreen(RunScreen):
             at = pairs.index(self.matrix.cell) + 1 if self.matrix.cell in pairs else 0
             self.matrix.look_at(pairs[at % len(pairs)])
 
-    def action_gallery(self) -> None:
-        self._open(None)
-
-    def _open(self, cell: tuple[int, int] | None) -> None:
+    def action_open(self, cell: tuple[int, int] | None = None) -> None:
         self.app.show(Route("gallery", run=self.feed.folder, cell=cell, final=self.final))
 
     @work(exclusive=True, group=TAKES_KEYBOARD, exit_on_error=False)
@@ -245,7 +239,7 @@ class MatrixScreen(RunScreen):
         if base is None:
             self.notify(f"{folder.id} has no matrix", severity="warning")
         else:
-            self._compare(base)
+            self.action_compare(base)
 
     @work(exclusive=True, group="final", exit_on_error=False)
     async def _read_final(self) -> None:

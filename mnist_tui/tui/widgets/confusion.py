@@ -117,13 +117,7 @@ HEIGHTS = (HEIGHT_DOUBLED, 33, 43)
 
 @dataclass(frozen=True)
 class Sizes:
-    """The layout of a matrix, in characters.
-
-    Attributes:
-        head: the width of the rows' heads, including the space after them.
-        cell, lines: the width of a cell, and its height.
-        margins: whether there is room for recall and precision.
-    """
+    """The width of the rows' heads (with a space) and of a cell, the height of a row, and whether margins have room."""
 
     head: int
     cell: int

@@ -108,11 +108,7 @@ class KeyFooter(Footer):
 
 
 class KeyedCheckbox(Checkbox):
-    """A checkbox that shows an X or nothing; the two states of Textual's checkbox differ only in colour.
-
-    Args:
-        key: the value that a person chooses with it.
-    """
+    """A checkbox for the value `key` that shows an X or nothing; Textual's states of it differ only in colour."""
 
     def __init__(self, label: str, key: str, value: bool) -> None:
         super().__init__(label, value, compact=True)

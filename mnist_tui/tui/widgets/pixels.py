@@ -39,12 +39,7 @@ EDGE_CONTRAST = 96
 
 @dataclass(frozen=True)
 class Ink:
-    """The colours and glyphs of pictures.
-
-    Attributes:
-        paper, ink: the colours of the brightness 0 and 255; None for glyphs that need no colours.
-        glyphs: the user's glyph set.
-    """
+    """The colours of the brightness 0 (paper) and 255 (ink), None for glyphs without colours, and the glyph set."""
 
     paper: Color | None = None
     ink: Color | None = None
@@ -163,12 +158,7 @@ PLENTY = 9
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """One or more pictures beside each other, with a caption.
-
-    Attributes:
-        pictures: arrays ``(28, 28)``; None for a picture that is missing, whose place is left blank.
-        caption: CAPTION_LINES lines.
-    """
+    """Pictures ``(28, 28)`` side by side, None for one that is missing, with a caption of CAPTION_LINES lines."""
 
     pictures: tuple[NDArray[np.uint8] | None, ...]
     caption: tuple[str, ...]
@@ -176,13 +166,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class GridLayout:
-    """The layout of a page of tiles.
-
-    Attributes:
-        edge: pixels along each side of a picture.
-        columns, rows: tiles side by side and below each other.
-        width, height: characters of a tile.
-    """
+    """Pixels along each side of a picture, columns and rows of tiles on a page, and characters of a tile."""
 
     edge: int
     columns: int

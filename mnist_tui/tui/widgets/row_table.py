@@ -39,11 +39,7 @@ RowT = TypeVar("RowT")
 
 @dataclass(frozen=True)
 class RowColumn:
-    """A column of a `RowTable`; `right`, `need` and `least` are those of `mnist_tui.columns.Column`.
-
-    Attributes:
-        toned: whether its cells have the row's tone.
-    """
+    """A column of a `RowTable`, like `mnist_tui.columns.Column`; the cells of a toned column have their row's tone."""
 
     key: str
     title: str
@@ -84,11 +80,7 @@ def tone(state: str) -> str:
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row of a `RowTable`, with one text for each column.
-
-    Attributes:
-        tone: a component class of the table, such as ``row-table--good``, for its toned columns.
-    """
+    """A row of a `RowTable`: a text for each column; its tone is a component class such as ``row-table--good``."""
 
     key: str
     cells: tuple[str, ...]

@@ -139,9 +139,6 @@ class DrawnWidget(Widget):
     """A widget that draws all its lines at once and sends only the characters that have changed.
 
     A subclass returns its lines from `strips` and calls `draw` after a change. Nothing is drawn while it is hidden.
-
-    Attributes:
-        redraws: how often the lines were drawn.
     """
 
     ALLOW_SELECT = False
@@ -202,7 +199,7 @@ def changed(before: Strip, after: Strip) -> tuple[int, int] | None:
     return (places[0], places[-1] + 1) if places else None
 
 
-class Bar(Widget):
+class Bar(DrawnWidget):
     """Show a share from 0 to 1 as a bar of one line."""
 
     COMPONENT_CLASSES = {"bar--full", "bar--rest"}
@@ -215,29 +212,14 @@ class Bar(Widget):
     }
     """
 
-    if TYPE_CHECKING:
-        app = getters.app(Bench)
-
     share = 0.0
-
-    @property
-    def full(self) -> int:
-        return round(self.share * self.size.width)
 
     def show(self, share: float) -> None:
         """Fill the bar up to a share."""
-        before = self.full
         self.share = max(0.0, min(1.0, share))
-        if before != self.full:
-            first, last = sorted((before, self.full))
-            self.refresh(Region(first, 0, last - first, 1))
+        self.draw()
 
-    def render_line(self, y: int) -> Strip:
-        glyphs = self.app.settings.glyphs
-        rest = self.size.width - self.full
-        return Strip(
-            [
-                Segment(BAR_FULL[glyphs] * self.full, self.get_component_rich_style("bar--full")),
-                Segment(BAR_REST[glyphs] * rest, self.get_component_rich_style("bar--rest")),
-            ]
-        )
+    def strips(self) -> list[Strip]:
+        full, glyphs = round(self.share * self.size.width), self.app.settings.glyphs
+        texts = {"full": BAR_FULL[glyphs] * full, "rest": BAR_REST[glyphs] * (self.size.width - full)}
+        return [Strip([Segment(text, self.get_component_rich_style(f"bar--{part}")) for part, text in texts.items()])]

@@ -19,12 +19,7 @@ NARROWEST = 1.0
 
 @dataclass(frozen=True)
 class EpochAxis:
-    """The epoch axis of a run at one moment.
-
-    Attributes:
-        end: the last epoch on the axis.
-        newest: the epoch that is being trained, or the last one if the run has ended.
-    """
+    """The last epoch on a run's epoch axis (`end`), and the epoch that is being trained, or was the last (`newest`)."""
 
     end: float
     newest: float
@@ -32,12 +27,7 @@ class EpochAxis:
 
 @dataclass(frozen=True)
 class EpochWindow:
-    """The epochs that a plot shows.
-
-    Attributes:
-        span: the first and the last epoch in view; None for all epochs.
-        follows: whether the view moves with the newest epoch and keeps its width.
-    """
+    """The first and the last epoch in view, or None for all; a view that follows moves with the newest epoch."""
 
     span: Span | None = None
     follows: bool = False
@@ -166,13 +156,7 @@ AXIS_COLUMNS = 8
 
 @dataclass(frozen=True)
 class Plane:
-    """The area inside the axes.
-
-    Attributes:
-        x, y: the values at the ends of the axes.
-        columns, rows: the size in characters.
-        dots: the numbers of columns and rows of dots in a character.
-    """
+    """The area inside the axes: the values at their ends, its size in characters, and dots (x, y) of a character."""
 
     x: Span
     y: Span

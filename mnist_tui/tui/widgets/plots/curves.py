@@ -33,12 +33,7 @@ SHORT = ("train", "val", "no dropout")
 
 @dataclass(frozen=True)
 class Legend:
-    """The texts above and below a curve.
-
-    Attributes:
-        cursor: the selected epoch; None for the newest.
-        span: a text about the epochs in view; empty for all epochs.
-    """
+    """The texts above and below a curve; the cursor is the selected epoch, the span a text about the epochs in view."""
 
     run: RunState
     measure: Measure
@@ -158,12 +153,7 @@ def curve_strokes(curves: Curves, plane: Plane, marks: Marks) -> tuple[Stroke, .
 
 
 class Curve(Plot):
-    """Show one measure of a run over its epochs.
-
-    Attributes:
-        window: the epochs in view.
-        logarithmic: whether the axis is logarithmic, if the measure can have such an axis.
-    """
+    """Show one measure of a run over its epochs; the axis may be logarithmic if the measure allows it."""
 
     HELP = CURVE_HELP
     DEFAULT_CSS = "Curve.-other { display: none; }"

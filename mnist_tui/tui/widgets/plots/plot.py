@@ -45,11 +45,10 @@ PAN = 0.15
 
 
 class Plot(DrawnWidget):
-    """A widget that shows lines of characters with tones; a subclass makes them in `lines`.
+    """A widget that shows lines of characters with tones, which a subclass makes in `lines`.
 
     Attributes:
-        plane: the area inside the axes, if a person can point at epochs there.
-        margin: columns left of that area.
+        plane, margin: the area in which a person can point at epochs, and the number of columns left of it.
         painted: the picture that was painted last, with the marks used and its lines.
     """
 
@@ -180,12 +179,7 @@ def view_keys(section: str, action: str, shown: Sequence[str] = ()) -> list[Bind
 
 
 class EpochView:
-    """A mixin for widgets that show curves over epochs: keys and the mouse choose the epochs in view.
-
-    Attributes:
-        window: the epochs in view.
-        logarithmic: whether the axis is logarithmic, where the measure has such an axis.
-    """
+    """A mixin for widgets that show curves over epochs: keys and the mouse choose the epochs in view and the scale."""
 
     window = EpochWindow()
     logarithmic = False

@@ -18,11 +18,7 @@ from mnist_tui.tui.widgets.plots.raster import Dot, Marks, PlotCanvas, Row, Stro
 
 
 class TrialPlot(Plot):
-    """A plot of trials, one of which is chosen with the keys or the mouse.
-
-    Attributes:
-        chosen: the key of the chosen trial; empty for none.
-    """
+    """A plot of trials, one of which is chosen with the keys or the mouse; `chosen` is its key, empty for none."""
 
     can_focus = True
     DEFAULT_CSS = "TrialPlot:focus { background: $surface; }"
@@ -76,13 +72,7 @@ GAP = 2
 
 @dataclass(frozen=True)
 class Panel:
-    """The content of a trial's small plot.
-
-    Attributes:
-        title: the trial's number and score.
-        about: the trial's parameters, which are shown if there is room.
-        points: epochs in rising order, each with its value on the axis.
-    """
+    """A trial's small plot: number and score as its title, a text about its parameters, and its value by epoch."""
 
     key: str
     title: str
@@ -214,11 +204,7 @@ LEAST_PARALLEL_COLUMNS, LEAST_PARALLEL_ROWS = 24, 7
 
 @dataclass(frozen=True)
 class ParallelAxis:
-    """One axis of the parallel coordinates.
-
-    Attributes:
-        ticks: the heights of labels, from 0 at the bottom to 1 at the top, each with its label.
-    """
+    """An axis of parallel coordinates, with the heights (0 at the bottom, 1 at the top) and labels of its ticks."""
 
     title: str
     ticks: tuple[tuple[float, str], ...]
