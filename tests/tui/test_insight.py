@@ -31,8 +31,7 @@ from mnist_tui.tui.weights.distributions import (
     shares,
     value_axis,
 )
-from mnist_tui.tui.weights.pictures import WeightPictures, resampled, sign_of, sizes_of
-from mnist_tui.tui.weights.screen import WeightsScreen
+from mnist_tui.tui.weights.screen import WeightPictures, WeightsScreen, resampled, sign_of, sizes_of
 from tests.tui.conftest import screen_text
 from tests.tui.sizes import at_sizes
 
