@@ -81,11 +81,7 @@ class ImagePredictions:
         return f"{100 * float(self.probabilities[index]):.{0 if self.distributions is None else 1}f} %"
 
     def caption(self, index: int, names: tuple[str, ...], width: int, glyphs: Glyphs) -> tuple[str, str]:
-        """Return two lines for an image: a mark (right or wrong), true and predicted class; probability and number.
-
-        Args:
-            width: the most characters of a line; names of classes are cut to it.
-        """
+        """Return two lines, cut to `width`: a mark for right or wrong, and both classes; probability and number."""
         true, predicted = int(self.images.labels[index]), int(self.classes[index])
         right, wrong, arrow = ("=", "x", ">") if glyphs == "ascii" else ("✓", "✗", "→")
         line = f"{right if true == predicted else wrong} {names[true]} read as {names[predicted]}"
@@ -128,11 +124,7 @@ class RunPredictions:
         self._final: tuple[float, Predictions] | None = None
 
     def of_epoch(self, epoch: int, data: DataReady) -> ImagePredictions | Failure:
-        """Return the predictions for the validation images after an epoch, or else after the nearest recorded epoch.
-
-        Returns:
-            The predictions, or a sentence that says why there are none.
-        """
+        """Return the predictions for the validation images after the nearest recorded epoch, or why there are none."""
         kept = self._file.epochs()
         if not kept:
             return "this run keeps no predictions of single epochs"
@@ -227,11 +219,7 @@ class ImageFilter:
     errors: bool = False
 
     def words(self, names: tuple[str, ...]) -> str:
-        """Describe the selected images, for example ``4 read as 9``, ``wrong images read as Shirt`` or ``all images``.
-
-        Args:
-            names: the names of the classes.
-        """
+        """Describe the images by names of classes, for example ``4 read as 9`` or ``wrong images read as Shirt``."""
         if self.true is not None and self.predicted is not None:
             return f"{names[self.true]} read as {names[self.predicted]}"
         what = "wrong images" if self.errors else "all images" if self == ImageFilter() else "images"

@@ -1,7 +1,4 @@
-"""The distribution of a layer's weights or biases over the epochs, and a table of all layers with their statistics.
-
-Epochs go to the right and values upwards; denser glyphs stand for more values, so that no colour is needed.
-"""
+"""The distribution of a layer's weights or biases over the epochs, and a table of all layers with their statistics."""
 
 from __future__ import annotations
 
@@ -132,7 +129,7 @@ def epoch_columns(first: int, last: int, width: int) -> list[int]:
 
 
 class DistributionView(DrawnWidget):
-    """Show the distribution of a layer's weights or biases over all epochs, and that of one epoch as bars."""
+    """The distribution of a layer's weights or biases over all epochs, and that of one epoch as bars."""
 
     HELP = """
     **Distribution.** Each column is an epoch, each line a range of values; the denser the sign, the more of the values
@@ -164,11 +161,7 @@ class DistributionView(DrawnWidget):
         return self.app.settings.glyphs
 
     def show(self, spreads: Sequence[EpochSpread], epoch: int, nothing: str = "") -> None:
-        """Draw distributions, which are in the order of their epochs, and the one at `epoch` as bars.
-
-        Args:
-            nothing: the text that is shown if there are no distributions.
-        """
+        """Draw distributions in the order of their epochs, and the one at `epoch` as bars; or the text `nothing`."""
         shown = (drawable_spreads(spreads), epoch, nothing)
         if shown != (self._spreads, self._epoch, self._nothing):
             self._spreads, self._epoch, self._nothing = shown
@@ -350,7 +343,7 @@ def dead_units(layer: LayerWeights, units: int | None) -> str:
 
 
 class LayerTable(TableView):
-    """Show statistics of each layer's weights or biases; columns are left out if there is no room."""
+    """Statistics of each layer's weights or biases; columns are left out if there is no room."""
 
     HELP = """
     **Layers.** Number, mean, standard deviation and range of a layer's weights or biases at the epoch that is looked

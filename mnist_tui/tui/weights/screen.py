@@ -86,7 +86,7 @@ def sizes_of(edge: int) -> list[tuple[int, int]]:
 
 
 class WeightPictures(DrawnWidget):
-    """Show a page of pictures of weights: as many as fit, from the unit with the index `first` on."""
+    """A page of pictures of weights: as many as fit, from the unit with the index `first` on."""
 
     HELP = """
     **First-layer weights.** One picture a neuron or filter, its weights where the pixels are that they weigh. One

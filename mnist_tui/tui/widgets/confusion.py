@@ -117,7 +117,7 @@ HEIGHTS = (HEIGHT_DOUBLED, 33, 43)
 
 @dataclass(frozen=True)
 class Sizes:
-    """The width of the rows' heads (with a space) and of a cell, the height of a row, and whether margins have room."""
+    """The layout of a matrix: width of row heads and cells, height of a row, and whether recall and precision fit."""
 
     head: int
     cell: int
@@ -201,7 +201,7 @@ class Shown:
 
 
 class ConfusionView(DrawnWidget):
-    """Show a confusion matrix and the number of its images. A click on a cell posts `CellChosen`."""
+    """A confusion matrix and the number of its images. A click on a cell posts `CellChosen`."""
 
     HELP = """
     **Confusion matrix.** Each row is a true class, each column what the network said; the diagonal is right.
@@ -243,11 +243,7 @@ class ConfusionView(DrawnWidget):
         view: View = "counts",
         base: Matrix | None = None,
     ) -> None:
-        """Show a matrix, or its difference from `base`.
-
-        Args:
-            caption: the words after the number of images, such as ``evaluated after epoch 7``.
-        """
+        """Show a matrix, or its change from `base`; the caption (``evaluated after epoch 7``) follows the count."""
         shown = Shown(matrix, tuple(names), caption if matrix else NOTHING, view, base)
         if shown != self.shown:
             self.shown = shown

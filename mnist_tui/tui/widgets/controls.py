@@ -108,7 +108,7 @@ class KeyFooter(Footer):
 
 
 class KeyedCheckbox(Checkbox):
-    """A checkbox for the value `key` that shows an X or nothing; Textual's states of it differ only in colour."""
+    """A checkbox for the value `key` that shows X or nothing; the states of Textual's own differ only in colour."""
 
     def __init__(self, label: str, key: str, value: bool) -> None:
         super().__init__(label, value, compact=True)

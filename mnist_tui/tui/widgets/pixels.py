@@ -103,7 +103,7 @@ def colours_of(widget: Widget) -> tuple[Color, Color] | None:
 
 
 class PixelView(Widget):
-    """Show a square picture (uint8) in the theme's colours; doubled, each pixel is drawn as four."""
+    """A square picture (uint8) in the theme's colours; doubled, each pixel is drawn as four."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = "PixelView { background: $surface; color: $foreground; }"
@@ -166,7 +166,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class GridLayout:
-    """Pixels along each side of a picture, columns and rows of tiles on a page, and characters of a tile."""
+    """The layout of a page: pixels along a picture's edge, columns and rows of tiles, size of a tile in characters."""
 
     edge: int
     columns: int
@@ -200,7 +200,7 @@ def _plan(width: int, height: int, pictures: int, edge: int) -> GridLayout:
 
 
 class PictureGrid(DrawnWidget, can_focus=True):
-    """Show a page of pictures, one of which is selected. Selecting another one posts `PictureSelected`."""
+    """A page of pictures, one of which is selected. Selecting another one posts `PictureSelected`."""
 
     HELP = """
     **Pictures.** The arrow keys select another picture, Page up and down turn the page, Home and End go to the first

@@ -18,7 +18,7 @@ def sample_line(sample: bool) -> str:
 
 
 class StatusLine(Horizontal):
-    """Show the state, name and id of a run in one line."""
+    """The state, name and id of a run in one line."""
 
     DEFAULT_CSS = """
     StatusLine {
@@ -89,11 +89,7 @@ PHASES = {
 
 
 def elapsed(run: RunState, now: float, live: bool) -> float | None:
-    """Return the seconds since a run's start, without pauses; None if it has not started.
-
-    Args:
-        now: seconds since 1970; used for a live run, others are measured up to their last event.
-    """
+    """Return the seconds from a run's start to `now` (since 1970) or, if it is not live, to its end, without pauses."""
     if run.started is None:
         return None
     end = now if live else (run.updated or run.started)
@@ -127,12 +123,7 @@ def in_training(run: RunState) -> bool:
 
 
 def pace_text(run: RunState, state: str, now: float) -> str:
-    """Return a line with phase, learning rate, images per second, time left and elapsed time, as far as known.
-
-    Args:
-        state: the run's state.
-        now: seconds since 1970.
-    """
+    """Return phase, learning rate, images/s, time left and elapsed time at `now` (seconds since 1970), if known."""
     live = state in {"starting", "running", "paused"}
     parts = [] if in_training(run) or not live else [phase_text(run.phase)]
     progress, last = run.progress, run.history[-1] if run.history else None
@@ -150,7 +141,7 @@ def pace_text(run: RunState, state: str, now: float) -> str:
 
 
 class Meter(Horizontal):
-    """Show a name, a bar, and a text with the numbers of the bar."""
+    """A name, a bar, and a text with the numbers of the bar."""
 
     DEFAULT_CSS = """
     Meter {
@@ -180,7 +171,7 @@ class Meter(Horizontal):
 
 
 class RunProgress(Vertical):
-    """Show the progress of a run: bars for the epochs and for the batches of the present epoch, pace and times."""
+    """The progress of a run: bars for the epochs and for the batches of the present epoch, pace and times."""
 
     HELP = """
     **Progress.** Epochs of those planned, steps (batches) of the present epoch, pace, time. ETA is the time to the last
@@ -197,12 +188,7 @@ class RunProgress(Vertical):
         yield Line(id="pace")
 
     def show(self, run: RunState, state: str, now: float, planned: int) -> None:
-        """Show a run at one moment.
-
-        Args:
-            now: seconds since 1970.
-            planned: the number of epochs to assume until the run's events tell it.
-        """
+        """Show a run at `now` (seconds since 1970); `planned` epochs are assumed until its events tell their number."""
         done, planned = len(run.history), run.epochs or planned
         progress = run.progress
         partial = progress.step / progress.steps if progress and progress.epoch == done + 1 else 0.0

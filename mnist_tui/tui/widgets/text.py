@@ -53,7 +53,7 @@ class Line(Static):
 
 
 class FactGrid(Grid):
-    """Show named facts; a name without a value is hidden."""
+    """Named facts; a name without a value is hidden."""
 
     DEFAULT_CSS = """
     FactGrid {
@@ -84,7 +84,7 @@ class FactGrid(Grid):
 
 
 class TableView(Widget):
-    """Show rows of text below a header; columns are left out if there is no room.
+    """Rows of text below a header; columns are left out if there is no room.
 
     Args:
         total: whether the last row is a total, in bold type.
@@ -200,7 +200,7 @@ def changed(before: Strip, after: Strip) -> tuple[int, int] | None:
 
 
 class Bar(DrawnWidget):
-    """Show a share from 0 to 1 as a bar of one line."""
+    """A share from 0 to 1 as a bar of one line."""
 
     COMPONENT_CLASSES = {"bar--full", "bar--rest"}
     DEFAULT_CSS = """

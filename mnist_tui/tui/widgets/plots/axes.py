@@ -156,7 +156,7 @@ AXIS_COLUMNS = 8
 
 @dataclass(frozen=True)
 class Plane:
-    """The area inside the axes: the values at their ends, its size in characters, and dots (x, y) of a character."""
+    """The area inside the axes: the values at their ends, the size in characters, and the dots in a character."""
 
     x: Span
     y: Span

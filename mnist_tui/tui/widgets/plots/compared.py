@@ -118,7 +118,7 @@ def _heights_by_column(plane: Plane, parts: Sequence[Stretch]) -> dict[int, int]
 
 
 class OverlaidCurves(Plot, EpochView):
-    """Show one validation measure of several runs over the epochs."""
+    """One validation measure of several runs over the epochs."""
 
     HELP = """
     **Runs laid over each other.** Each run has a mark and a colour; the legend below names them with the newest value.
@@ -136,11 +136,7 @@ class OverlaidCurves(Plot, EpochView):
         self.metric: Metric = metric
 
     def show(self, series: Sequence[OverlaidSeries], cursor: float | None = None) -> None:
-        """Draw the first MOST_SERIES of these series.
-
-        Args:
-            cursor: the epoch whose values the legend shows; None for the newest value of each series.
-        """
+        """Draw the first MOST_SERIES series; the legend has their values at the epoch `cursor`, or the newest."""
         if (tuple(series), cursor) != (self._series, self._cursor):
             self._series, self._cursor = tuple(series), cursor
             self.draw()
@@ -272,7 +268,7 @@ def _short(value: float) -> str:
 
 
 class Scatter(Plot):
-    """Show the test accuracies of runs against their numbers of parameters."""
+    """The test accuracies of runs against their numbers of parameters."""
 
     HELP = """
     **Accuracy against size.** Each run is a mark at its number of parameters and its accuracy on the test set; the mark
@@ -359,7 +355,7 @@ def _seed_labels_that_fit(plane: Plane, places: dict[int, int]) -> tuple[Tick, .
 
 
 class SeedPlot(Plot):
-    """Show the test accuracies of groups of runs, seed by seed."""
+    """The test accuracies of groups of runs, seed by seed."""
 
     HELP = """
     **Accuracy by seed.** Each mark is one run on the test set; groups that are compared stand side by side at each

@@ -153,7 +153,7 @@ def curve_strokes(curves: Curves, plane: Plane, marks: Marks) -> tuple[Stroke, .
 
 
 class Curve(Plot):
-    """Show one measure of a run over its epochs; the axis may be logarithmic if the measure allows it."""
+    """One measure of a run over its epochs; the axis may be logarithmic if the measure allows it."""
 
     HELP = CURVE_HELP
     DEFAULT_CSS = "Curve.-other { display: none; }"
@@ -172,11 +172,7 @@ class Curve(Plot):
         self._history = History(metric)
 
     def show(self, run: RunState, cursor: int | None = None) -> None:
-        """Draw the run as it is now, unless this curve has not changed.
-
-        Args:
-            cursor: the selected epoch, where a vertical line is drawn; None for the newest, without a line.
-        """
+        """Draw the run, unless nothing has changed; a line marks the selected epoch (None: the newest, no line)."""
         before, self._run = self._run, run
         first, self._read = not self._read, True
         moved, self._cursor = cursor != self._cursor, cursor
@@ -274,7 +270,7 @@ CURVE_KEYS = [
 
 
 class CurvePlots(Vertical, EpochView):
-    """Show two curves of a run at a time, with the same epochs in view."""
+    """Two curves of a run at a time, with the same epochs in view."""
 
     DEFAULT_CSS = "CurvePlots { width: 1fr; height: 1fr; }"
 

@@ -139,7 +139,7 @@ def panel_lines(panel: Panel, frame: Frame, size: tuple[int, int], marks: Marks,
 
 
 class MultiplesPlot(TrialPlot):
-    """Show the validation curves of a study's trials, one panel for each."""
+    """The validation curves of a study's trials, one panel for each."""
 
     HELP = """
     **Small multiples.** Each panel is a trial's validation curve; all have the same axes, which the heading names. `>`
@@ -324,7 +324,7 @@ def title_row(axes: Sequence[ParallelAxis], layout: Layout) -> Row:
 
 
 class ParallelPlot(TrialPlot):
-    """Show a study's trials in parallel coordinates."""
+    """A study's trials in parallel coordinates."""
 
     HELP = """
     **Parallel coordinates.** Each line is a trial: it crosses every parameter's axis at its value and ends at its
@@ -339,12 +339,7 @@ class ParallelPlot(TrialPlot):
     _behind: tuple[tuple[TrialLine, ...], Layout, dict[Dot, str]] | None = None
 
     def show(self, axes: Sequence[ParallelAxis], strands: Sequence[TrialLine], chosen: str, best: str) -> None:
-        """Draw the first MOST_LINES of these trials, and always the chosen and the best one.
-
-        Args:
-            strands: the lines of the trials, best first.
-            chosen, best: the keys of the two trials; empty for none.
-        """
+        """Draw the first MOST_LINES trials, best first, and always those with the keys `chosen` and `best`."""
         kept = [strand for at, strand in enumerate(strands) if at < MOST_LINES or strand.key in {chosen, best}]
         new = (tuple(axes), tuple(kept), chosen, best, len(strands))
         if new != (self._axes, self._strands, self.chosen, self._best, self._all):
