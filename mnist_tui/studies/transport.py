@@ -75,7 +75,7 @@ class TrialRequest:
     """Everything that a worker needs in order to train a run.
 
     Attributes:
-        study: tells this study's trials from those of others on the same workers.
+        study: an id that separates this study's trials from those of other studies on the same workers.
         experiment: the bytes of `experiment.toml`.
         launch: the bytes of `launch.json`.
         remote: whether the worker may be on another machine, where the paths of the study's machine do not exist.

@@ -90,7 +90,7 @@ class TrialWorker:
     """One study's trial server and scratch folder on one Dask worker.
 
     Args:
-        study: tells this study from others on the same worker.
+        study: an id that separates this study from other studies on the same worker.
         worker: the `distributed.Worker`.
 
     Attributes:

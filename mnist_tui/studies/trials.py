@@ -167,20 +167,20 @@ def preset_options(preset: Preset, base: str, values: Mapping[str, str] | None =
         values: by parameter or TOML key; they become options even where `base` has the same values.
     """
     try:
-        known = find_preset(base).experiment
+        unchanged = find_preset(base).experiment
     except PresetError:
         return []
     wanted, values = preset.experiment, values or {}
-    apart = {one.name: text for one in PARAMETERS if (text := one.read(wanted)) and text != one.read(known)}
+    changed = {each.name: text for each in PARAMETERS if (text := each.read(wanted)) and text != each.read(unchanged)}
     typed = {name: value for name, value in values.items() if name in NAMES}
     sets = [f"{name}={value}" for name, value in values.items() if name not in NAMES]
-    seed = {name: text for name, text in apart.items() if name == "seed"}
-    for given in (typed | seed, apart | typed):
+    seed = {name: text for name, text in changed.items() if name == "seed"}
+    for given in (typed | seed, changed | typed):
         try:
-            same = apply_texts(known, given, sets) == wanted
+            equal = apply_texts(unchanged, given, sets) == wanted
         except RequestError:
             continue
-        if same:
+        if equal:
             options = [(f"--{name}", given[name]) for name in NAMES if name in given.keys() - seed.keys()]
             last = [("--seed", text) for text in seed.values()]
             return [base, *itertools.chain(*options, *(("--set", text) for text in sets), *last)]
@@ -200,8 +200,8 @@ def _check_name(name: str, text: str) -> None:
         )
     if name in NAMES or "." in name:
         return
-    known = [*NAMES, *to_mapping(Experiment())]
-    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    names = [*NAMES, *to_mapping(Experiment())]
+    near = get_close_matches(name, names, n=3, cutoff=0.5)
     offer = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(NAMES)}"
     raise RequestError(
         f"--over {text}: there is no parameter {name!r}; {offer} "

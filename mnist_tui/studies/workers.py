@@ -229,7 +229,7 @@ class DaskClient:
     """A connection (`client`) to a Dask scheduler, for one study. To be closed.
 
     Args:
-        study: tells this study's trials from those of others on the same workers.
+        study: an id that separates this study's trials from those of other studies on the same workers.
         on_message: called with each message of a worker, in a thread of Dask.
 
     Raises:

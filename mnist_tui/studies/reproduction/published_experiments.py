@@ -106,7 +106,7 @@ def choose(words: Sequence[str], among: Sequence[PublishedSource]) -> tuple[Publ
     Raises:
         RequestError: a word names no experiment; the error suggests similar words.
     """
-    ids_of = {source.name: {name for one in source.experiments for name in one.ids} for source in among}
+    ids_of = {source.name: {name for member in source.experiments for name in member.ids} for source in among}
     ids = set[str]().union(*ids_of.values())
     named = {ALL: ids, **{source.title.lower(): ids_of[source.name] for source in among}}
     named |= {name.lower(): members for name, members in ids_of.items()} | {name: {name} for name in ids}
@@ -120,7 +120,7 @@ def choose(words: Sequence[str], among: Sequence[PublishedSource]) -> tuple[Publ
             )
         wanted |= named[low]
     parts = (
-        replace(source, experiments=tuple(one for one in source.experiments if wanted.intersection(one.ids)))
+        replace(source, experiments=tuple(each for each in source.experiments if wanted.intersection(each.ids)))
         for source in among
     )
     return tuple(source for source in parts if source.experiments)

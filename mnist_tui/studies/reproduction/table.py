@@ -93,8 +93,8 @@ def find_runs(runs_dir: Path, experiments: Collection[Experiment]) -> FoundRuns:
                 continue
             results, preset = folder.results() or {}, folder.preset()
             experiment, seed = mathematics(preset.experiment), preset.experiment.training.seed
-            known, data = KNOWN.get(experiment.dataset.name), results.get("dataset") or {}
-            published = known is not None and not data.get("sample") and data.get("sha256") == dict(known.sha256)
+            entry, data = KNOWN.get(experiment.dataset.name), results.get("dataset") or {}
+            published = entry is not None and not data.get("sample") and data.get("sha256") == dict(entry.sha256)
             if experiment not in wanted or not published:
                 continue
             seeds = found.setdefault(experiment, {})
@@ -233,7 +233,8 @@ def build_table(
         seeds: the number of seeds that count, from 0 on; None for the number that each experiment's rule needs.
         explanations: of misses, by id.
     """
-    known = list({one.mathematics: one for source in among for one in source.experiments}.values())
+    every = (published for source in among for published in source.experiments)
+    others = list({published.mathematics: published for published in every}.values())
 
     def row(published: PublishedExperiment) -> ReproductionRow:
         wanted = seeds or published.rule.seeds
@@ -242,7 +243,7 @@ def build_table(
             published,
             tuple(run for run in runs.values() if run is not None),
             wanted,
-            estimate_time(published, found, known),
+            estimate_time(published, found, others),
             " ".join(text for name in published.ids if (text := (explanations or {}).get(name))),
             tuple(seed for seed, run in runs.items() if run is None),
         )
@@ -266,7 +267,7 @@ class Estimate:
 
 
 def estimate_time(
-    published: PublishedExperiment, found: FoundRuns, known: Sequence[PublishedExperiment]
+    published: PublishedExperiment, found: FoundRuns, others: Sequence[PublishedExperiment]
 ) -> Estimate | None:
     """Estimate the time of a run from runs of the same experiment, else of the most similar one; None without any."""
     experiment = published.mathematics
@@ -275,7 +276,7 @@ def estimate_time(
         return Estimate(median(run.seconds for run in own), at_most=False, like=published.ids[0])
     ratios = [
         (of(experiment).macs / of(other.mathematics).macs, other)
-        for other in known
+        for other in others
         if runs.get(other.mathematics) and _family(other.mathematics) == _family(experiment)
     ]
     similar = [(ratio, other) for ratio, other in ratios if 1 / ALIKE <= ratio <= ALIKE]
