@@ -48,7 +48,6 @@ from mnist_tui.wording import counted
 if TYPE_CHECKING:
     from mnist_tui.studies.cluster import Cluster, TrialNews
 
-
 DONE, FAILED, REFUSED = 0, 1, 2
 PATIENCE_SECONDS = 10.0
 LOOK_SECONDS = 0.1
@@ -321,7 +320,6 @@ class Coordinator:
                 self._end_trial(TrialEnded(number=trial.number, run=folder.id, state="failed", reason=str(error)))
 
     def _next_trial(self) -> Trial | None:
-        """Return the trial to begin next; a search may sample it now. None where there is none."""
         running = set(self._running.values())
         trial = self._queue.first_waiting(self._reducer.rows, running)
         if trial is None and self._queue.sample(self._reducer.state()):

@@ -27,7 +27,6 @@ from mnist_tui.studies.trials import Trial, count_points, plan_point, plan_trial
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-
 ATTEMPTS = 50
 """How often another point is sampled where a point was tried before or makes no valid experiment."""
 ENUMERABLE = 20_000
@@ -192,11 +191,10 @@ class TrialQueue:
             return False
         points = [sampled_point(values, rows) for (_, values), rows in by_point(state.rows).items()]
         values = next_values(self._study, points, self._fits)
-        if values is None:
-            self._complete = True
-            return False
-        self._add(values, len(state.rows) + 1)
-        return True
+        self._complete = values is None
+        if values is not None:
+            self._add(values, len(state.rows) + 1)
+        return values is not None
 
     def new_rows(self, state: StudyState) -> list[TrialPlanned]:
         """Return the events that give a row to each trial without one."""

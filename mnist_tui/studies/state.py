@@ -254,9 +254,9 @@ class Reducer:
                 self.rows[event.number] = TrialRow(
                     event.number, event.base, event.values, event.seed, epochs=event.epochs, parameters=event.parameters
                 )
-            case events.TrialSubmitted() if self._is_open(event.number):
+            case events.TrialSubmitted() if self._may_change(event.number):
                 self.rows[event.number] = replace(_as_planned(self.rows[event.number]), run=event.run)
-            case events.TrialBegan() if self._is_open(event.number):
+            case events.TrialBegan() if self._may_change(event.number):
                 self.rows[event.number] = replace(
                     _as_planned(self.rows[event.number]),
                     run=event.run,
@@ -265,7 +265,7 @@ class Reducer:
                     worker=event.worker,
                     began=event.time,
                 )
-            case events.TrialEnded() if event.state in ENDED and self._is_open(event.number):
+            case events.TrialEnded() if event.state in ENDED and self._may_change(event.number):
                 row = self.rows[event.number]
                 self.rows[event.number] = replace(
                     row,
@@ -297,8 +297,7 @@ class Reducer:
             case _:
                 pass
 
-    def _is_open(self, number: int) -> bool:
-        """Return whether a trial has a row that may still change."""
+    def _may_change(self, number: int) -> bool:
         return number in self.rows and not self.rows[number].settled
 
     def _curve(self, row: TrialRow, event: TrialEpoch | events.TrialEnded) -> tuple[tuple[int, float], ...]:
