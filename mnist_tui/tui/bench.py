@@ -1,6 +1,6 @@
-"""The app without its screens: options, settings, keys, and the runs and studies that are followed.
+"""The app as its screens know it: options, settings, keys, the runs and studies that are followed, and `show`.
 
-Nothing heavy may be imported here: the first frame waits for it.
+Only `routes` knows the screens. Nothing heavy may be imported here: the first frame waits for it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from traceback import walk_tb
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from weakref import WeakValueDictionary
 
 from textual import events, getters, work
@@ -30,7 +30,7 @@ from mnist_tui.settings import REFRESH_SECONDS, Refresh, load_settings, save_set
 from mnist_tui.shown_text import visible, visible_line
 from mnist_tui.tui.feed import FolderFeed, Followed, RunFeed, end_of
 from mnist_tui.tui.terminal.keyboard import Keyboard, focus_within
-from mnist_tui.tui.terminal.keymap import Entry, key_of, keymap, problems
+from mnist_tui.tui.terminal.keymap import Entry, entries, key_of, keymap, problems
 from mnist_tui.tui.terminal.text_filters import AsciiText, SafeText
 from mnist_tui.tui.terminal.window import CHECK_SECONDS, Window, title_of
 
@@ -81,7 +81,7 @@ class Route:
     """A screen to show, and the data that it shows.
 
     Attributes:
-        name: a key of `app.SCREENS`.
+        name: a key of `routes.SCREENS`.
         study: the study that the screen shows, or to which the run's screen leads back.
         runs: the runs to export.
         summaries: the runs to compare.
@@ -99,8 +99,20 @@ class Route:
     final: bool = False
 
 
+class Routes(Protocol):
+    """The module `routes`, which knows the screens."""
+
+    def show(self, bench: Bench, route: Route, /) -> None: ...
+
+    def classes_with_keys(self) -> tuple[type[DOMNode], ...]: ...
+
+
 class Bench(App[None]):
-    """The app as its screens see it; `BenchApp` adds the screens.
+    """The app as its screens know it.
+
+    Args:
+        options: the options with which it is started.
+        routes: the module that knows the screens.
 
     Attributes:
         settings: changed by `change_settings` only.
@@ -112,9 +124,9 @@ class Bench(App[None]):
         announced_exports: unfinished exports of which the user has been warned when leaving.
     """
 
-    def __init__(self, options: AppOptions) -> None:
+    def __init__(self, options: AppOptions, routes: Routes) -> None:
         super().__init__()
-        self.options = options
+        self.options, self._routes = options, routes
         self.keyboard = Keyboard(self)
         self.settings, self._problems = load_settings()
         if options.refresh is not None:
@@ -147,8 +159,8 @@ class Bench(App[None]):
         return Followed(self, StudyFeed, {})
 
     def show(self, route: Route) -> None:
-        """Show a screen over the present ones or in their place, as its entry in `app.SCREENS` says."""
-        raise NotImplementedError
+        """Show a screen over the present ones or in their place, as its entry in `routes.SCREENS` says."""
+        self._routes.show(self, route)
 
     @property
     def can_go_back(self) -> bool:
@@ -243,7 +255,7 @@ class Bench(App[None]):
 
     def key_entries(self) -> tuple[Entry, ...]:
         """Return every action that has a key. Imports every screen: call it in a thread the first time."""
-        raise NotImplementedError
+        return entries(self._routes.classes_with_keys())
 
     @work(thread=True, group="keys", exclusive=True, exit_on_error=False)
     def _complete_keymap(self) -> None:

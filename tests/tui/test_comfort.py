@@ -19,9 +19,10 @@ from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.watch import RunSnapshot
 from mnist_tui.settings import save_settings, settings_file
-from mnist_tui.tui.app import AppOptions, BenchApp, classes_with_keys
+from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.help.screens import TOUR_KEYS, HelpScreen, TourScreen, keys_of
 from mnist_tui.tui.results.screen import ResultsScreen
+from mnist_tui.tui.routes import classes_with_keys
 from mnist_tui.tui.terminal.desktop import MOST, copy, sequence, through_tmux
 from mnist_tui.tui.terminal.keymap import entries, shown
 from mnist_tui.tui.terminal.window import KEPT_SECONDS, SLOW_ANSWER_SECONDS, WAITING_CHECKS, Pace, title_of

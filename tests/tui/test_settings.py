@@ -17,7 +17,8 @@ from mnist_tui.cli import doctor
 from mnist_tui.cli.open_app import usual_runs_dir
 from mnist_tui.runs.events import Paused
 from mnist_tui.settings import Settings, load_settings, save_settings, settings_file
-from mnist_tui.tui.app import AppOptions, BenchApp, classes_with_keys
+from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.routes import classes_with_keys
 from mnist_tui.tui.settings.screen import PressKeyScreen, SettingsScreen
 from mnist_tui.tui.terminal.keymap import entries, keymap, problems, split, taken
 from mnist_tui.tui.training.screen import TrainingScreen
