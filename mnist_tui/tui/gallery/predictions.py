@@ -109,11 +109,7 @@ class ImagePredictions:
 
 
 class RunPredictions:
-    """Reads the predictions and images of a run, and keeps what was read. Only one thread at a time may call it.
-
-    Args:
-        data_dir: the data folder to search after the run's own; None for the usual places.
-    """
+    """Reads the predictions and images of a run, and keeps what was read. Only one thread at a time may call it."""
 
     def __init__(self, folder: RunFolder, data_dir: Path | None = None) -> None:
         self.folder = folder

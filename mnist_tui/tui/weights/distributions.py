@@ -267,10 +267,7 @@ class DistributionView(DrawnWidget):
 
 
 def _tone(share: float, most: float) -> int:
-    """Return the tone of a share, which grows with its square root, so that the tails of a distribution are seen.
-
-    A share above 0 is never blank.
-    """
+    """Return the tone of a share, by its square root, so that tails can be seen; a share above 0 is never blank."""
     return 0 if share <= 0 else max(1, min(TONES - 1, round((share / most) ** 0.5 * (TONES - 1))))
 
 

@@ -68,10 +68,7 @@ def _lines(ink: Ink, pixels: bytes, width: int) -> tuple[list[Segment], ...]:
 
 
 def shrunk(picture: NDArray[np.uint8], edge: int) -> NDArray[np.uint8]:
-    """Return a square picture shrunk to `edge` pixels a side, each the mean of the area that it covers.
-
-    The brightness is scaled so that the brightest pixel is as bright as before.
-    """
+    """Return a square picture shrunk to `edge` pixels a side: means of areas, scaled to the greatest brightness."""
     if edge == len(picture):
         return picture
     bounds = np.linspace(0, len(picture), edge + 1)

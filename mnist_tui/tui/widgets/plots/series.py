@@ -264,7 +264,6 @@ def curves_of(
     Args:
         span: the epochs in view; None for all.
         log: whether the axis is logarithmic; values that are not above 0 are gaps there.
-        cursor: the selected epoch, if there is one.
         history: the history that was passed to the last call for this run, so that only new rows are read.
     """
     measure = MEASURES[metric]
@@ -354,12 +353,8 @@ def _round_up(value: float) -> int:
 def y_limits(values: list[float], top: float = math.inf, log: bool = False) -> Span:
     """Return the ends of an axis: round numbers around the values, which seldom change when values are added.
 
-    After a change of an end the whole plot is sent to the terminal again. The axis does not go beyond 0 and `top` if no
-    value does.
-
-    Args:
-        top: the largest possible value.
-        log: whether the values are logarithms to the base 10.
+    After a change of an end the whole plot is sent to the terminal again. The axis does not go beyond 0 and `top` (the
+    largest possible value) if no value does; with `log`, the values are logarithms to the base 10.
     """
     if not values:
         return (-1.0, 0.0) if log else (0.0, 1.0 if math.isinf(top) else top)
