@@ -19,7 +19,7 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.paths import typed_path
 from mnist_tui.runs.folder import RunFolder, unwritable
-from mnist_tui.runs.library import default_runs_dir
+from mnist_tui.runs.library import any_running_here, default_runs_dir
 from mnist_tui.settings import load_settings
 
 if TYPE_CHECKING:
@@ -63,6 +63,12 @@ def open_app(
     study = begin() if begin else None
     action = "watch" if run else "study" if study else "browse" if preset is None else "edit" if edit else "train"
 
+    standby = None
+    if action == "train" and not any_running_here(runs_dir):
+        from mnist_tui.runs.start import Standby
+
+        standby = Standby()  # it imports TensorFlow while this process imports the app
+
     from mnist_tui.tui.app import AppOptions, BenchApp
 
     bench = BenchApp(
@@ -74,6 +80,7 @@ def open_app(
             runs_dir=runs_dir,
             data_dir=data_dir,
             device=device,
+            standby=standby,
             refresh=refresh,
         )
     )

@@ -12,11 +12,13 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 from textual.timer import Timer
 
+from mnist_tui.clocks import since_boot
 from mnist_tui.tui import leaving, routes, run_commands
 from mnist_tui.tui.bench import AppOptions, Bench, BenchScreen, Route
 from mnist_tui.tui.terminal.keymap import commands_of
@@ -26,6 +28,9 @@ STANDBY_AFTER_SECONDS = 0.3
 """The time between the first frame, which must not wait for TensorFlow's import, and the start of the worker."""
 STANDBY_RETRY_SECONDS = 3.0
 """The time between two checks whether the training that uses the cores has ended."""
+STANDBY_SECONDS = 300.0
+"""The time without a key or a click on the presets or in the editor after which the worker, 700 MB of memory, ends."""
+STANDBY_CHECK_SECONDS = 10.0
 
 
 class BenchApp(Bench):
@@ -50,6 +55,8 @@ class BenchApp(Bench):
     def __init__(self, options: AppOptions) -> None:
         super().__init__(options, routes)
         self._retry: Timer | None = None
+        self._used = since_boot()
+        self._idle = False
 
     def on_mount(self) -> None:
         self._show_first()
@@ -58,6 +65,7 @@ class BenchApp(Bench):
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave)
         if self.options.action not in {"watch", "study"}:
             self.call_after_refresh(self.set_timer, STANDBY_AFTER_SECONDS, self._prepare_standby)
+        self.set_interval(STANDBY_CHECK_SECONDS, self._end_idle_standby)
         if self.options.action == "browse" and not self.settings.toured:
             self.call_after_refresh(self.show, Route("tour"))
 
@@ -107,6 +115,7 @@ class BenchApp(Bench):
 
     def _prepare_standby(self) -> None:
         """Start a worker that waits for a run, but not for a web page, which may have many visitors."""
+        self._idle, self._used = False, since_boot()
         if not self.is_web:
             self.run_worker(self._standby, thread=True, group="standby", exclusive=True, exit_on_error=False)
 
@@ -120,5 +129,18 @@ class BenchApp(Bench):
             self._retry.stop()
         self._retry = self.set_timer(STANDBY_RETRY_SECONDS, self._prepare_standby)
 
+    async def on_event(self, event: events.Event) -> None:
+        is_input = isinstance(event, (events.InputEvent, events.Paste)) and bool(self.screen_stack)
+        if is_input and isinstance(self.screen, BenchScreen) and self.screen.STARTS_RUNS:
+            self._used = since_boot()
+            if self._idle:
+                self._prepare_standby()
+        await super().on_event(event)
+
+    def _end_idle_standby(self) -> None:
+        if not self._idle and since_boot() - self._used > STANDBY_SECONDS:
+            self._idle = True
+            self.starter.dismiss(for_good=False)
+
     def on_unmount(self) -> None:
-        self.starter.dismiss()
+        self.starter.dismiss(for_good=True)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from mnist_tui.experiment.presets import Preset
     from mnist_tui.runs.collection.summaries import RunSummary
     from mnist_tui.runs.folder import RunFolder
+    from mnist_tui.runs.start import Standby
     from mnist_tui.studies.folder import StudyFolder
     from mnist_tui.tui.editor.draft import Draft
     from mnist_tui.tui.starting import Starter
@@ -63,6 +64,7 @@ class AppOptions:
         run: the run to watch.
         study: the study to show.
         device: auto, cpu or gpu[:N].
+        standby: a worker that imports TensorFlow already, for the run that starts with the app.
         refresh: how often live screens are redrawn; None for the interval of the settings.
     """
 
@@ -73,6 +75,7 @@ class AppOptions:
     runs_dir: Path
     data_dir: Path | None = None
     device: str = "auto"
+    standby: Standby | None = None
     refresh: Refresh | None = None
 
 
@@ -383,9 +386,11 @@ class BenchScreen(Screen[ScreenResultType]):
 
     Attributes:
         LEADS_TO_RUNS: whether the screen stays open below the screens of runs that are opened from it.
+        STARTS_RUNS: whether a run can be started from the screen, so that a worker is kept on standby for it.
     """
 
     LEADS_TO_RUNS = False
+    STARTS_RUNS = False
     app = getters.app(Bench)
 
     @property

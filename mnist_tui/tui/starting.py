@@ -30,7 +30,7 @@ class Starter:
 
     def __init__(self, options: AppOptions) -> None:
         self._options = options
-        self._standby: start.Standby | None = None
+        self._standby = options.standby
         self._lock = threading.Lock()
         self._dismissed = False
 
@@ -80,10 +80,10 @@ class Starter:
                 self._standby = start.Standby()
         return True
 
-    def dismiss(self) -> None:
-        """End the worker on standby; none is started afterwards."""
+    def dismiss(self, *, for_good: bool) -> None:
+        """End the worker on standby; `prepare` may start another one, unless this was for good."""
         with self._lock:
-            self._dismissed = True
+            self._dismissed = for_good
             if self._standby is not None:
                 self._standby.dismiss()
                 self._standby = None

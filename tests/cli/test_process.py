@@ -173,3 +173,39 @@ def test_completion_knows_presets_and_runs(tmp_path: Path) -> None:
         )
         ended = subprocess.run(command(), env=asked, capture_output=True, text=True, check=False)
         assert ended.stdout.split() == [expected]
+
+
+QUICK_LAUNCH = """
+import sys, types
+
+class Bench:
+    return_code = 0
+
+    def __init__(self, options):
+        assert "textual" not in sys.modules
+        self.standby = options.standby
+
+    def run(self):
+        print(self.standby.waiting if self.standby else None)
+        if self.standby:
+            self.standby.dismiss()
+
+sys.modules["mnist_tui.tui.app"] = types.SimpleNamespace(BenchApp=Bench, AppOptions=types.SimpleNamespace)
+sys.argv = ["mnist-tui", *sys.argv[1:]]
+from mnist_tui.cli.entry import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("options", "standby"), [(["--ppc", "7"], "True"), (["--ppc", "7", "--edit"], "None")])
+def test_a_quick_launch_starts_its_worker_before_the_app_is_imported(
+    options: list[str], standby: str, tmp_path: Path
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", QUICK_LAUNCH, "--preset", "hog", *options],
+        env=environment(tmp_path, TEXTUAL_DRIVER="none"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.stdout.strip(), ended.returncode) == (standby, 0), ended.stderr

@@ -253,6 +253,22 @@ async def test_a_worker_on_standby_is_started_after_the_first_frame_given_the_ru
     assert not standby.made[1].waiting
 
 
+async def test_a_worker_on_standby_ends_when_nobody_uses_the_presets_and_comes_back_with_the_next_key(
+    tmp_path: Path, standby: type[FakeStandby], monkeypatch: pytest.MonkeyPatch, until: Any
+) -> None:
+    monkeypatch.setattr("mnist_tui.tui.app.STANDBY_SECONDS", 0.5)
+    monkeypatch.setattr("mnist_tui.tui.app.STANDBY_CHECK_SECONDS", 0.05)
+    app = BenchApp(AppOptions(runs_dir=tmp_path / "runs"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(standby.made) == 1)
+        await until(pilot, lambda: not standby.made[0].waiting)
+        app.action_go("settings")
+        await pilot.press("down")
+        assert len(standby.made) == 1, "a key on another screen starts no worker"
+        await pilot.press("escape", "down")
+        await until(pilot, lambda: len(standby.made) == 2 and standby.made[1].waiting)
+
+
 async def test_no_worker_is_put_on_standby_while_a_training_runs_here_or_one_only_watches(
     *,
     tmp_path: Path,

@@ -54,6 +54,7 @@ class EditorScreen(BenchScreen[None]):
     with the reason below it; until it is corrected, the experiment can be neither trained nor saved. The preset itself
     is never changed.
     """
+    STARTS_RUNS = True
     BINDINGS = [
         bind("editor.train", "ctrl+t", "train", "Train", "Train the edited experiment"),
         bind("editor.save", "ctrl+s", "save", "Save", "Save as a preset of your own"),

@@ -171,6 +171,7 @@ class PresetsScreen(BenchScreen[None]):
     GUIDE = "presets"
     TITLE = "Presets"
     AUTO_FOCUS = "PresetList"
+    STARTS_RUNS = True
     BINDINGS = [
         bind("presets.train", "t", "train", "Train", "Train the chosen preset as it is", display="⏎/t"),
         bind("presets.edit", "e", "open('editor')", "Edit", "Open the chosen preset in the editor"),
