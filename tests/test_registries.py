@@ -171,7 +171,7 @@ def example(kind: type[Schedule]) -> Schedule:
 def stepped(experiment: Experiment) -> list[np.ndarray]:
     """The weights after one step of our engine."""
     from mnist_tui.training import models
-    from mnist_tui.training.backend import Resident
+    from mnist_tui.training.device import Resident
     from mnist_tui.training.programs import GRAPH, LoopProgram, Sums
 
     data = digits()

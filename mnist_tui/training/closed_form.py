@@ -17,10 +17,11 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.runs.events import EpochEnded, Progress
-from mnist_tui.training.backend import Resident, tf
+from mnist_tui.training.backend import tf
 from mnist_tui.training.checkpoint import Position
-from mnist_tui.training.engine import Trainer, TrainingOutcome
+from mnist_tui.training.device import Resident
 from mnist_tui.training.evaluation import Scores
+from mnist_tui.training.trainer import Trainer, TrainingOutcome
 from mnist_tui.wording import counted
 
 Solution = NDArray[np.float64]

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.files import replacing
 from mnist_tui.runs.scores import precisions, recalls
-from mnist_tui.training.backend import Resident, keras, tf
+from mnist_tui.training.backend import keras, tf
+from mnist_tui.training.device import Resident
 
 ACTIVATION_BYTES = 64_000_000
 MOST_ROWS = 10_000

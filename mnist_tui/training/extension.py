@@ -19,7 +19,7 @@ from mnist_tui.training.reporter import Reporter
 from mnist_tui.wording import counted
 
 if TYPE_CHECKING:
-    from mnist_tui.training.engine import Trainer
+    from mnist_tui.training.trainer import Trainer
 
 
 def extend(folder: RunFolder, training: Trainer, reporter: Reporter, commands: Sequence[Command]) -> None:

@@ -14,11 +14,11 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import cautions
 from mnist_tui.files import replacing, why_unwritten, write_json
 from mnist_tui.runs.events import Ended, EpochEnded, ModelBuilt, Paused, Progress, Resumed, Warned
-from mnist_tui.training import backend, models
-from mnist_tui.training.backend import Resident
+from mnist_tui.training import device, models
 from mnist_tui.training.checkpoint import CheckpointWriter, Spent, TrainingSnapshot
 from mnist_tui.training.closed_form import ClosedForm
-from mnist_tui.training.engine import Trainer, Training, TrainingOutcome
+from mnist_tui.training.device import Resident
+from mnist_tui.training.engine import Training
 from mnist_tui.training.evaluation import Evaluation, Scorer, evaluate, finite, save_predictions
 from mnist_tui.training.extension import extend
 from mnist_tui.training.inputs import Examples, Inputs
@@ -26,6 +26,7 @@ from mnist_tui.training.machine import cpu_features
 from mnist_tui.training.measures import DEAD_UNIT_IMAGES, Measures, plain_count, spread
 from mnist_tui.training.programs import Network, kind_for, network_of
 from mnist_tui.training.session import Session
+from mnist_tui.training.trainer import Trainer, TrainingOutcome
 from mnist_tui.wording import counted
 
 PAUSE_POLL_SECONDS = 0.2
@@ -80,8 +81,8 @@ class TrainingJob:
         experiment, inputs = self._experiment, self._inputs
         self._reporter.phase("building")
         launch = self._session.launch
-        self._device = backend.choose(launch.device, launch.threads)
-        backend.set_determinism(self._device, experiment.training.deterministic)
+        self._device = device.choose(launch.device, launch.threads)
+        device.set_determinism(self._device, experiment.training.deterministic)
         network = network_of(experiment, self._session.cache)
         self._model = network.model
         self._counted = models.check_counts(self._model, experiment)
@@ -105,10 +106,10 @@ class TrainingJob:
             keras=versions.get("keras", ""),
             tensorflow=versions.get("tensorflow", ""),
             precision=experiment.training.precision,
-            threads=backend.threads(),
+            threads=device.threads(),
             cpu_features=cpu_features(),
-            tf32=backend.tf32(self._device),
-            deterministic=backend.deterministic(self._device),
+            tf32=device.tf32(self._device),
+            deterministic=device.deterministic(self._device),
         )
         self._reporter.emit(self._built)
 
@@ -117,7 +118,7 @@ class TrainingJob:
         model, optimizer, validation = network.model, network.optimizer, held_out or self._test_set
         common = experiment, model, optimizer, scorer, validation, self._stopwatch
         if not experiment.trains_in_epochs:
-            return ClosedForm(*common, train, held_out, backend.threads(), partial(self._reporter.phase, "solving"))
+            return ClosedForm(*common, train, held_out, device.threads(), partial(self._reporter.phase, "solving"))
         plain, settings = None, experiment.training
         if settings.plain_loss:
             plain = self._part_of(self._inputs.train, plain_count(train.count, validation.count))

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from mnist_tui.runs import epoch_predictions
 from mnist_tui.runs.events import Distribution, EpochEnded, LayerWeights, Warned, WeightsSeen
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.training.backend import Resident, keras, tf
+from mnist_tui.training.backend import keras, tf
 from mnist_tui.training.checkpoint import Position
+from mnist_tui.training.device import Resident
 from mnist_tui.training.reporter import Reporter
 
 BINS = 32

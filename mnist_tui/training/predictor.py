@@ -84,10 +84,10 @@ def _loaded(folder: RunFolder) -> tuple[Predict, str, int | None]:
     """Return the model as a traced function on the CPU, already called once, with its source and epoch."""
     experiment = folder.preset().experiment
     source = newest_weights(folder)
-    from mnist_tui.training import backend, models
+    from mnist_tui.training import device, models
     from mnist_tui.training.backend import tf
 
-    backend.choose("cpu")
+    device.choose("cpu")
     model, epoch = models.trained(folder, source)
     signature = tf.TensorSpec((None, *experiment.input_shape), tf.float32)
     forward = tf.function(lambda inputs: model(inputs, training=False), autograph=False)

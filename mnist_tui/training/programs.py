@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 from mnist_tui.experiment.layers import Conv2D, Dense, Dropout, Flatten
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.training import models
-from mnist_tui.training.backend import Resident, keras, tf
+from mnist_tui.training.backend import keras, tf
+from mnist_tui.training.device import Resident
 from mnist_tui.training.evaluation import Scorer
 from mnist_tui.training.inputs import DatasetCache
 from mnist_tui.training.models import NOISE

@@ -169,13 +169,13 @@ def bare(file: Path, seeds: list[int]) -> None:
 def determinism() -> dict[str, Ratio]:
     """An epoch's seconds with TensorFlow's determinism ÷ without, turn about, of an XLA and a graph program."""
     from mnist_tui.experiment.presets import find_preset
-    from mnist_tui.training import backend, models
-    from mnist_tui.training.backend import Resident
+    from mnist_tui.training import device, models
+    from mnist_tui.training.device import Resident
     from mnist_tui.training.programs import LoopProgram, Sums, kind_for
 
     images = np.random.default_rng(0).integers(0, 256, (12_800, 28, 28), np.uint8)
     examples = Resident(images, np.arange(len(images)) % 10)
-    switches = {True: backend._determinism.enable_op_determinism, False: backend._determinism.disable_op_determinism}
+    switches = {True: device._determinism.enable_op_determinism, False: device._determinism.disable_op_determinism}
 
     def program(experiment: Experiment) -> LoopProgram:
         model, optimizer = models.build(experiment), models.optimizer(experiment)

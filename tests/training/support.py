@@ -45,7 +45,7 @@ def digits() -> Dataset:
 def training(of: Experiment) -> Any:
     """The engine, ready to train on the digits' first images; test images validate."""
     from mnist_tui.training import models
-    from mnist_tui.training.backend import Resident
+    from mnist_tui.training.device import Resident
     from mnist_tui.training.engine import Training
     from mnist_tui.training.evaluation import Scorer
     from mnist_tui.training.programs import LoopProgram, kind_for

@@ -53,8 +53,8 @@ class Solved:
     """A closed form run to its end in this process, on the digits."""
 
     def __init__(self, of):
-        from mnist_tui.training.backend import Resident
         from mnist_tui.training.closed_form import ClosedForm
+        from mnist_tui.training.device import Resident
         from mnist_tui.training.evaluation import Scorer
         from mnist_tui.training.programs import network_of
 

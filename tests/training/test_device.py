@@ -34,7 +34,7 @@ def gpus(monkeypatch):
 
 
 def test_auto_takes_the_first_gpu_hides_the_others_and_lets_its_memory_grow(gpus):
-    from mnist_tui.training.backend import Device, choose
+    from mnist_tui.training.device import Device, choose
 
     first, _ = gpus.are("NVIDIA A", "NVIDIA B")
     assert choose("auto") == Device("GPU:0", "NVIDIA A")
@@ -42,7 +42,7 @@ def test_auto_takes_the_first_gpu_hides_the_others_and_lets_its_memory_grow(gpus
 
 
 def test_a_gpu_is_taken_by_its_number_and_named_by_it(gpus):
-    from mnist_tui.training.backend import Device, choose
+    from mnist_tui.training.device import Device, choose
 
     _, second = gpus.are("NVIDIA A", "NVIDIA B")
     chosen = choose("gpu:1")
@@ -52,7 +52,7 @@ def test_a_gpu_is_taken_by_its_number_and_named_by_it(gpus):
 
 
 def test_cpu_hides_every_gpu(gpus):
-    from mnist_tui.training.backend import Device, choose
+    from mnist_tui.training.device import Device, choose
 
     gpus.are("NVIDIA A")
     assert choose("cpu") == Device("CPU:0", machine.cpu_name())
@@ -69,7 +69,7 @@ def test_cpu_hides_every_gpu(gpus):
     ],
 )
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(gpus, names, asked, said):
-    from mnist_tui.training.backend import DeviceError, choose
+    from mnist_tui.training.device import DeviceError, choose
 
     gpus.are(*names)
     with pytest.raises(DeviceError, match=re.escape(said)):
@@ -77,21 +77,21 @@ def test_a_device_that_is_not_there_is_refused_with_those_that_are(gpus, names, 
 
 
 def test_tf32_is_tensorflows_setting_on_a_gpu_and_nothing_on_a_cpu():
-    from mnist_tui.training import backend
+    from mnist_tui.training import backend, device
 
     here = backend.tf.config.experimental
     usual = here.tensor_float_32_execution_enabled()
     try:
         for setting in (True, False):
             here.enable_tensor_float_32_execution(setting)
-            assert backend.tf32(backend.Device("GPU:0", "NVIDIA A")) is setting
-            assert backend.tf32(backend.Device("CPU:0", "a CPU")) is None
+            assert device.tf32(device.Device("GPU:0", "NVIDIA A")) is setting
+            assert device.tf32(device.Device("CPU:0", "a CPU")) is None
     finally:
         here.enable_tensor_float_32_execution(usual)
 
 
 def test_determinism_is_a_gpus_alone():
-    from mnist_tui.training.backend import Device, deterministic, set_determinism
+    from mnist_tui.training.device import Device, deterministic, set_determinism
 
     gpu, cpu = Device("GPU:0", "NVIDIA A"), Device("CPU:0", "a CPU")
     try:
@@ -106,12 +106,12 @@ def test_determinism_is_a_gpus_alone():
 
 
 def test_threads_are_those_set_from_outside_else_the_cores_one_may_use(monkeypatch):
-    from mnist_tui.training import backend
+    from mnist_tui.training import device
 
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
-    assert backend.threads() == usable_cores()
+    assert device.threads() == usable_cores()
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "3")
-    assert backend.threads() == 3
+    assert device.threads() == 3
 
 
 def test_cpu_features_are_among_those_that_the_kernel_lists():

@@ -101,7 +101,7 @@ def test_confusion_counts_every_validation_image_once_and_agrees_with_the_accura
 
 def test_hog_features_train_too():
     from mnist_tui.data.hog import hog_batch
-    from mnist_tui.training.backend import Resident
+    from mnist_tui.training.device import Resident
 
     features = hog_batch(digits().test_images[:7])
     resident = Resident(features, digits().test_labels[:7])
@@ -109,7 +109,7 @@ def test_hog_features_train_too():
 
 
 def test_pixels_come_back_from_the_device_as_they_went_there():
-    from mnist_tui.training.backend import Resident
+    from mnist_tui.training.device import Resident
 
     resident = Resident(digits().test_images, digits().test_labels)
     expected = digits().test_images[..., None].astype(np.float32) / np.float32(255)

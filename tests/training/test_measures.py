@@ -174,7 +174,8 @@ STACK = [
 
 def test_dead_units_are_those_that_keras_too_sees_silent_for_every_image():
     from mnist_tui.training import models
-    from mnist_tui.training.backend import Resident, keras
+    from mnist_tui.training.backend import keras
+    from mnist_tui.training.device import Resident
     from mnist_tui.training.measures import DeadUnits
 
     of = experiment(layers=STACK)
@@ -199,7 +200,7 @@ def test_dead_units_are_those_that_keras_too_sees_silent_for_every_image():
 
 def test_weights_that_are_not_finite_are_told_of_as_none_and_say_nothing_of_dead_units():
     from mnist_tui.training import models
-    from mnist_tui.training.backend import Resident
+    from mnist_tui.training.device import Resident
     from mnist_tui.training.measures import DeadUnits, layers_of
 
     model = models.build(experiment(layers=[*LAYERS, {"kind": "dense", "units": 5}]))

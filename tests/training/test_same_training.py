@@ -45,7 +45,7 @@ def of(layers, optimizer="rmsprop"):
 def program(spec, kind, optimizer=None):
     """The program over the digits, and its model and optimizer."""
     from mnist_tui.training import models
-    from mnist_tui.training.backend import Resident
+    from mnist_tui.training.device import Resident
     from mnist_tui.training.programs import LoopProgram
 
     model, optimizer = models.build(spec), optimizer or models.optimizer(spec)
