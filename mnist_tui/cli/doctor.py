@@ -29,6 +29,7 @@ from mnist_tui.data.catalogue import download_cache
 from mnist_tui.experiment.presets import user_folder
 from mnist_tui.locks import why_unsupported
 from mnist_tui.paths import PathError, log_folder
+from mnist_tui.runs.processor import ONEDNN, cpu_features, onednn, onednn_choice
 from mnist_tui.settings import load_settings, settings_file_text
 from mnist_tui.wording import counted, size
 
@@ -101,6 +102,17 @@ def installation() -> Iterator[Check]:
             yield Check(package, "broken", "is not installed", f"python -m pip install --upgrade {PROGRAM}")
     cores, memory = counted(os.cpu_count() or 1, "core"), psutil.virtual_memory()
     yield Check("processor", "works", f"{cores}, {size(memory.total)} of memory, {size(memory.available)} free")
+    yield _kernels()
+
+
+def _kernels() -> Check:
+    """Say which kernels a new run takes on the CPU."""
+    features = cpu_features()
+    if set_by_user := os.environ.get(ONEDNN):
+        return Check("oneDNN", "works", f"{'on' if onednn() else 'off'}, because {ONEDNN} is {set_by_user}")
+    if onednn_choice(set(features.split()), None) is None:
+        return Check("oneDNN", "works", "left to TensorFlow, as the processor does not have both AVX2 and FMA")
+    return Check("oneDNN", "works", f"on: convolutions use its kernels (processor: {features})")
 
 
 def _version(package: str) -> str | None:

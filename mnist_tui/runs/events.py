@@ -95,6 +95,7 @@ class ModelBuilt(Event, type="model"):
         precision: the number format of the layers' computations, as in the experiment.
         threads: the number of threads for one TensorFlow operation; 0 where it was not recorded.
         cpu_features: the processor's vector instructions, on which TensorFlow's choice of kernels depends.
+        onednn: whether TensorFlow used oneDNN's kernels on the CPU; None in older runs and where TensorFlow chose.
         tf32: whether a GPU may multiply float32 in TensorFloat-32; None without a GPU.
         deterministic: whether a GPU computes the same bits each time; None without a GPU (a CPU always does).
     """
@@ -110,6 +111,7 @@ class ModelBuilt(Event, type="model"):
     precision: str = "float32"
     threads: int = 0
     cpu_features: str = ""
+    onednn: bool | None = None
     tf32: bool | None = None
     deterministic: bool | None = None
 
@@ -292,8 +294,10 @@ class Ended(Event, type="ended"):
 
 
 def computation(model: ModelBuilt) -> str:
-    """Describe how a run computes: ``xla program in float32, TF32 on, 8 threads``; unknown parts are left out."""
+    """Describe how a run computes: ``graph program in float32, oneDNN on, 8 threads``; unknown parts are left out."""
     parts = [f"{model.program} program in {model.precision}"]
+    if model.onednn is not None and model.device.startswith("CPU"):
+        parts.append(f"oneDNN {'on' if model.onednn else 'off'}")
     if model.tf32 is not None:
         parts.append(f"TF32 {'on' if model.tf32 else 'off'}")
     if model.deterministic is not None:

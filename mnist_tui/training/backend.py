@@ -13,11 +13,14 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-OPTIONAL = ("jax", "pandas", "scipy", "sklearn")
+from mnist_tui.runs.processor import choose_onednn
+
+OPTIONAL = ("jax", "matplotlib", "pandas", "scipy", "sklearn")
 """Packages that TensorFlow and Keras import if they are installed, for features that no run needs.
 
-Keras uses scikit-learn and pandas for wrappers of its models, TensorFlow's converter uses JAX, its older Keras SciPy.
-On two cores they take 2 of the import's 10 seconds, with JAX 3.5 of 11.3 and 180 MB.
+Keras uses scikit-learn and pandas for wrappers of its models, TensorFlow's converter uses JAX, its older Keras SciPy;
+Keras can draw images with matplotlib. On two cores scikit-learn, pandas and SciPy take 2 of the import's 10 seconds,
+with JAX 3.5 of 11.3 and 180 MB.
 """
 TURN_SECONDS = 0.0005
 """The interval for Python's lock. Reading releases the lock every few kilobytes; with the usual 5 ms to get it back,
@@ -63,6 +66,7 @@ def short_turns() -> Generator[None]:
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["KERAS_BACKEND"] = "tensorflow"
+choose_onednn()
 
 # neither library has usable types
 with Absent(OPTIONAL), short_turns():

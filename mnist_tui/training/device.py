@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.runs.devices import usable_cores
+from mnist_tui.runs.processor import cpu_name
 from mnist_tui.training.backend import tf
-from mnist_tui.training.machine import cpu_name
 
 # TensorFlow's public module can neither turn determinism off again nor report whether it is on
 _determinism: Any = import_module("tensorflow.python.framework.config")

@@ -14,6 +14,7 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import cautions
 from mnist_tui.files import replacing, why_unwritten, write_json
 from mnist_tui.runs.events import Ended, EpochEnded, ModelBuilt, Paused, Progress, Resumed, Warned
+from mnist_tui.runs.processor import cpu_features, onednn
 from mnist_tui.training import device, models
 from mnist_tui.training.checkpoint import CheckpointWriter, Spent, TrainingSnapshot
 from mnist_tui.training.closed_form import ClosedForm
@@ -22,7 +23,6 @@ from mnist_tui.training.engine import Training
 from mnist_tui.training.evaluation import Evaluation, Scorer, evaluate, finite, save_predictions
 from mnist_tui.training.extension import extend
 from mnist_tui.training.inputs import Examples, Inputs
-from mnist_tui.training.machine import cpu_features
 from mnist_tui.training.measures import DEAD_UNIT_IMAGES, Measures, plain_count, spread
 from mnist_tui.training.programs import Network, kind_for, network_of
 from mnist_tui.training.session import Session
@@ -32,7 +32,10 @@ from mnist_tui.wording import counted
 PAUSE_POLL_SECONDS = 0.2
 DATA = ("name", "title", "sha256", "source", "sample", "verified", "train", "validation", "test")
 """Fields of DataReady that a run's results repeat."""
-COMPUTATION = ("device", "device_name", "program", "precision", "threads", "cpu_features", "tf32", "deterministic")
+COMPUTATION = (
+    *("device", "device_name", "program", "precision", "threads"),
+    *("cpu_features", "onednn", "tf32", "deterministic"),
+)
 """Fields of ModelBuilt that a run's results repeat."""
 
 
@@ -108,6 +111,7 @@ class TrainingJob:
             precision=experiment.training.precision,
             threads=device.threads(),
             cpu_features=cpu_features(),
+            onednn=onednn(),
             tf32=device.tf32(self._device),
             deterministic=device.deterministic(self._device),
         )
@@ -321,6 +325,7 @@ DECISIVE = {
     "precision": "precision",
     "threads": "threads of an operation",
     "cpu_features": "CPU features",
+    "onednn": "oneDNN",
     "tf32": "TensorFloat-32",
     "deterministic": "determinism",
     "tensorflow": "TensorFlow",

@@ -10,20 +10,15 @@ import platform
 import socket
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import psutil
 
 from mnist_tui.runs import devices
 from mnist_tui.runs.events import DeviceLoad, Gpu
+from mnist_tui.runs.processor import cpu_name
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "scikit-image", "mnist-tui")
-VECTOR_INSTRUCTIONS = (
-    "avx avx2 fma avx512f avx_vnni avx512_vnni avx512_bf16 avx512_fp16 amx_tile amx_bf16 amx_int8 "
-    "asimd asimddp bf16 i8mm sve sve2"
-)
-"""Linux's names of vector instructions, on x86 and on ARM."""
 
 
 def facts() -> dict[str, Any]:
@@ -55,25 +50,6 @@ def operating_system() -> str:
     with suppress(OSError):
         return f"{platform.freedesktop_os_release()['PRETTY_NAME']} ({kernel})"
     return kernel
-
-
-def cpu_name() -> str:
-    """Return the processor's name, or its architecture if the system does not know the name."""
-    return _cpu_info("model name") or platform.processor() or platform.machine()
-
-
-def cpu_features() -> str:
-    """Return the processor's vector instructions that decide which kernels run (``avx2 avx512f fma``)."""
-    available = (_cpu_info("flags") or _cpu_info("Features")).split()
-    return " ".join(name for name in VECTOR_INSTRUCTIONS.split() if name in available)
-
-
-def _cpu_info(key: str) -> str:
-    with suppress(OSError):
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-        lines = (line.partition(":") for line in text.splitlines())
-        return next((value.strip() for name, _, value in lines if name.strip() == key), "")
-    return ""
 
 
 class LoadMeter:

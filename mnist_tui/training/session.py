@@ -21,6 +21,7 @@ from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.events import Ended, RunStarted
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.process_folder import Lock
+from mnist_tui.runs.processor import choose_onednn
 from mnist_tui.runs.start import continue_if_extended
 from mnist_tui.training import machine
 from mnist_tui.training.extension import recover
@@ -72,6 +73,8 @@ class Session:
             raise
         counted, epochs = complexity.of(self.experiment), self.experiment.training.epochs
         self.platform = machine.facts()
+        if importing:
+            choose_onednn(self.before.model)
         self.reporter.emit(
             RunStarted(
                 run=folder.id, epochs=epochs, total=counted.total, trainable=counted.trainable, platform=self.platform

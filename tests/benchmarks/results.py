@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.files import write_text
-from mnist_tui.training.machine import cpu_name, versions
+from mnist_tui.runs.processor import cpu_name
+from mnist_tui.training.machine import versions
 
 FILE = Path(__file__).with_name("RESULTS.md")
 HEAD = "# Benchmarks\n\nEach section is written by its script when it runs; ratios are of interleaved pairs.\n"

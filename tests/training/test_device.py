@@ -1,12 +1,17 @@
 """Which device a training takes, and what is said of it."""
 
+import os
 import re
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mnist_tui.runs import processor
 from mnist_tui.runs.devices import usable_cores
-from mnist_tui.training import machine
+from mnist_tui.runs.events import ModelBuilt
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +60,7 @@ def test_cpu_hides_every_gpu(gpus):
     from mnist_tui.training.device import Device, choose
 
     gpus.are("NVIDIA A")
-    assert choose("cpu") == Device("CPU:0", machine.cpu_name())
+    assert choose("cpu") == Device("CPU:0", processor.cpu_name())
     assert gpus.visible == []
 
 
@@ -119,6 +124,42 @@ def test_cpu_features_are_among_those_that_the_kernel_lists():
     if not info.exists():
         pytest.skip("this system lists no CPU features")
     listed = set(info.read_text(encoding="utf-8").split())
-    features = machine.cpu_features().split()
+    features = processor.cpu_features().split()
     assert set(features) <= listed
     assert ("avx2" in features) == ("avx2" in listed)
+
+
+BUILT = ModelBuilt(device="CPU:0", device_name="A CPU", program="graph", total=1, trainable=1, steps=1)
+AVX2, VNNI = {"avx", "avx2", "fma"}, {"avx", "avx2", "fma", "avx512f", "avx512_vnni"}
+
+
+@pytest.mark.parametrize(
+    ("features", "earlier", "choice"),
+    [
+        (AVX2, None, True),
+        (VNNI, None, True),
+        ({"avx"}, None, None),
+        ({"asimd"}, None, None),
+        (AVX2, BUILT, False),
+        (VNNI, BUILT, True),
+        (AVX2, replace(BUILT, onednn=True), True),
+        (VNNI, replace(BUILT, onednn=False), False),
+    ],
+)
+def test_onednn_is_on_where_it_helps_and_a_resumed_run_keeps_its_kernels(
+    features: set[str], earlier: ModelBuilt | None, choice: bool | None
+):
+    assert processor.onednn_choice(features, earlier) is choice
+
+
+@pytest.mark.parametrize(("users", "on"), [("0", False), ("1", True), (None, True)])
+def test_onednn_is_chosen_before_tensorflow_and_the_users_variable_comes_first(users: str | None, on: bool):
+    if not set(processor.cpu_features().split()) >= processor.NEEDED_BY_ONEDNN:
+        pytest.skip("this processor has no AVX2 or no FMA")
+    program = "from mnist_tui.training import backend; from mnist_tui.runs import processor; print(processor.onednn())"
+    variables = {name: value for name, value in os.environ.items() if name != processor.ONEDNN}
+    if users is not None:
+        variables[processor.ONEDNN] = users
+    done = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=False)
+    assert done.stdout == f"{on}\n", done.stderr
+    assert ("oneDNN custom operations are on" in done.stderr) == on

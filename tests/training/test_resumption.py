@@ -19,6 +19,7 @@ BUILT = ModelBuilt(
     tensorflow="2.21",
     threads=4,
     cpu_features="AVX2 FMA",
+    onednn=True,
 )
 
 
@@ -38,6 +39,7 @@ def test_the_same_circumstances_say_nothing():
         ({"device_name": "Another"}, "device A CPU then, Another now"),
         ({"threads": 8}, "threads of an operation 4 then, 8 now"),
         ({"cpu_features": "AVX512F"}, "CPU features AVX2 FMA then, AVX512F now"),
+        ({"onednn": False}, "oneDNN on then, off now"),
         ({"precision": "mixed_bfloat16"}, "precision float32 then, mixed_bfloat16 now"),
         ({"tensorflow": "2.22", "program": "graph"}, "program xla then, graph now; TensorFlow 2.21 then, 2.22 now"),
     ],
@@ -47,4 +49,4 @@ def test_what_differs_is_named(changes, words):
 
 
 def test_what_was_not_recorded_is_not_compared():
-    assert said(threads=0, cpu_features="", tf32=True) == ""
+    assert said(threads=0, cpu_features="", onednn=None, tf32=True) == ""
