@@ -162,7 +162,7 @@ def _parse_within_limits(parse: Callable[[Any], Any], text: str | bytes) -> Any:
             elif isinstance(value, list):
                 inner += cast(list[Any], value)
         if any(isinstance(value, int) and value.bit_length() > MAX_BITS for value in inner):
-            raise ValueError("it holds a number of thousands of digits")
+            raise ValueError("it holds a number with thousands of digits")
         if not inner:
             return doc
         level = [value for value in inner if isinstance(value, dict | list)]

@@ -233,7 +233,7 @@ def _with_dataset(experiment: Experiment, text: str) -> Experiment:
 
 
 def _with_optimizer(experiment: Experiment, text: str) -> Experiment:
-    """Change the optimizer, which brings its own defaults; ridge solves in one epoch and holds images out."""
+    """Change the optimizer and take its default settings; for ridge also set one epoch and a validation share."""
     name = chosen(text, tuple(OPTIMIZERS))
     if name == experiment.optimizer.name:
         return experiment

@@ -362,5 +362,5 @@ def _short(write: Callable[[Any], str], value: Any) -> str:
     try:
         text = write(value)
     except ValueError:  # Python writes no number of thousands of digits
-        return "a number of thousands of digits"
+        return "a number with thousands of digits"
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"

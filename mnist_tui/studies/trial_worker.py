@@ -114,7 +114,7 @@ class TrialWorker:
         self._idle: threading.Timer | None = None
 
     def train(self, request: TrialRequest, task: str) -> TrialFiles:
-        """Train a run for the Dask task of that key. Raises Reschedule where the run is no longer wanted here."""
+        """Train a run for the Dask task of that key. Raises Reschedule if this worker must give the run up."""
         from distributed import Reschedule
 
         with self._busy:
@@ -301,7 +301,7 @@ def receive_dataset(study: str, dataset: DatasetBundle, files: DatasetFiles) -> 
 
 
 def train(request: TrialRequest) -> TrialFiles:
-    """Train a run to its end. Where the run is no longer wanted here, Dask gives it to another worker."""
+    """Train a run to its end. If this worker must give the run up, Dask starts it on another worker."""
     from distributed import get_worker
 
     worker, study = get_worker(), request.study

@@ -127,7 +127,7 @@ def why_unfit(address: str, answer: WorkerFacts | Exception) -> str:
         missing = ("ModuleNotFoundError", "ImportError", "AttributeError")
         if any(name in repr(answer) for name in missing):
             return f"the worker {address} has no mnist-tui {version}; `pip install 'mnist-tui[study]'` adds it there"
-        return f"the worker {address} cannot be asked what it has: {type(answer).__name__}: {answer}"
+        return f"the worker {address} cannot report its hardware and packages: {type(answer).__name__}: {answer}"
     has = f"the worker {address} on {answer.host} has"
     if answer.python != python:
         return f"{has} Python {answer.python}, and this is Python {python}"

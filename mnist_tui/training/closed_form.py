@@ -150,7 +150,7 @@ class ClosedForm(Trainer):
         yield from self._add_to(equations, self.train, 0)
         solutions: list[Solution] = []
         for ridge in optimizer.ridges:
-            self.on_step(len(solutions), len(optimizer.ridges), "ridges", "solving: one solution for each ridge")
+            self.on_step(len(solutions), len(optimizer.ridges), "ridges", "solving: one solution for each penalty")
             solutions.append(equations.solution(ridge))
             yield None
         chooser = self.held_out or self.train

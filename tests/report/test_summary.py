@@ -63,7 +63,7 @@ def test_scores_classes_matrix_confusions_and_history_are_there(tmp_path: Path) 
     text = run_summary(recorded_run(tmp_path))
     rows = cells(text)
     assert ["test", "98.00 %", "0.0700", "98.00 %"] in rows
-    assert ["training (after training, without dropout)", "99.50 %", "0.0200", "–"] in rows
+    assert ["training images, measured after training, without dropout", "99.50 %", "0.0200", "–"] in rows
     assert ["7", "98.00 %", "98.00 %", "98.00 %", "1,000"] in rows
     assert ["9", "20", *["0"] * 8, "980"] in rows
     assert "9 read as 0: 20 of 1,000, 2.0 %" in text

@@ -262,7 +262,7 @@ def test_what_a_worker_lacks_is_said_in_a_sentence():
         (WorkerFacts("node", "0.0.1", good.python, True, None, 1), "on node has mnist-tui 0.0.1, and this is"),
         (WorkerFacts("node", good.version, "3.9", True, None, 1), "on node has Python 3.9, and this is Python"),
         (WorkerFacts("node", good.version, good.python, False, None, 1), "on node has no TensorFlow"),
-        (OSError("gone"), "cannot be asked what it has: OSError: gone"),
+        (OSError("gone"), "cannot report its hardware and packages: OSError: gone"),
     ]:
         assert words in why_unfit("tcp://a:1", answer)
         assert "tcp://a:1" in why_unfit("tcp://a:1", answer)

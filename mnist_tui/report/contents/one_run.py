@@ -185,7 +185,7 @@ def _score_table(evidence: Evidence) -> MarkdownTable | None:
     if test:
         rows.append(("test", percent(test["accuracy"]), loss(test["loss"]), percent(test["macro_f1"])))
     if train:
-        name = "training (after training, without dropout)"
+        name = "training images, measured after training, without dropout"
         rows.append((name, percent(train["accuracy"]), loss(train["loss"]), DASH))
     if not rows:
         return None

@@ -316,7 +316,7 @@ class _Entry:
     Attributes:
         preset: the stamp of its preset (`Presets.stamp`).
         file_state: the state in its status file.
-        settled: whether its files are old enough for their times to show every change.
+        settled: whether its files are so old that any later change would give them another time.
     """
 
     signature: Signature
