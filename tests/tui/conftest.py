@@ -304,10 +304,15 @@ def until() -> Callable[..., Any]:
 
 @pytest.fixture
 def shows() -> Callable[..., Any]:
-    """Waits until every given text is on the screen; the screen's text then."""
+    """Waits until every given text is on the screen, on one line or wrapped; the screen's text then."""
 
     async def wait(pilot: Pilot[Any], *texts: str) -> str:
-        await _until(pilot, lambda: all(text in screen_text(pilot.app) for text in texts))
+        def all_shown() -> bool:
+            screen = screen_text(pilot.app)
+            unwrapped = " ".join(screen.split())
+            return all(text in screen or text in unwrapped for text in texts)
+
+        await _until(pilot, all_shown)
         return screen_text(pilot.app)
 
     return wait
