@@ -110,8 +110,13 @@ def count_trials(study: Study) -> int:
 
 def count_points(axes: Iterable[SweepAxis]) -> int | None:
     """Return the number of combinations of the axes' values; None where an axis has a range of real numbers."""
-    options = [axis.options for axis in axes]
-    return None if None in options else math.prod(len(values) for values in options if values is not None)
+    count = 1
+    for options in (axis.options for axis in axes):
+        if options is None:
+            return None
+        # len() refuses ranges of 2**63 numbers and more
+        count *= options.stop - options.start if isinstance(options, range) else len(options)
+    return count
 
 
 def combinations(axes: Iterable[SweepAxis]) -> Iterator[Values]:

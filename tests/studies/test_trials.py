@@ -108,6 +108,7 @@ def test_a_search_has_no_more_trials_than_there_are_points(
 
 def test_the_space_counts_whole_numbers_and_no_others() -> None:
     assert count_points([parse_over("hidden=1..5"), parse_over("lr=1,2")]) == 10
+    assert count_points([parse_over(f"limit=1..{10**20}")]) == 10**20
     assert count_points([SweepAxis(name="lr", values=("0.1..0.5",))]) is None
 
 

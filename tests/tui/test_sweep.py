@@ -75,6 +75,8 @@ def test_the_networks_sizes_are_those_of_the_smallest_and_the_largest() -> None:
         (wish(("hidden", "150,")), "axis-0", "is not of the form NAME=VALUE,VALUE"),
         (wish(("lr", "0.1"), ("hidden", "150,0")), "axis-1", "is out of bounds"),
         (wish(("hiden", "150")), "axis-0", "did you mean hidden"),
+        (wish(("lr", "0.1"), ("hidden", "150,150")), "axis-1", "150 twice"),
+        (wish(("hidden", "150"), ("hidden", "250,")), "axis-1", "is not of the form NAME=VALUE,VALUE"),
         (wish(HIDDEN, seeds="none"), "seeds", "--seeds none is not a whole number"),
         (wish(HIDDEN, search="random", trials="0"), "trials", "--trials 0 is out of bounds"),
         (wish(HIDDEN, workers="2", scheduler="tcp://a:1"), "workers", "does not go with --scheduler"),

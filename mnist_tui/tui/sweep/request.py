@@ -17,7 +17,7 @@ from mnist_tui.experiment import complexity
 from mnist_tui.experiment.fields import whole
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.studies.folder import StudyFolder
-from mnist_tui.studies.spec import MANY_TRIALS, METRICS, SEARCH_TRIALS, Study
+from mnist_tui.studies.spec import MANY_TRIALS, METRICS, SEARCH_TRIALS, Study, SweepAxis
 from mnist_tui.studies.start import StudyRequest, begin_study, parse_scheduler_address, study_request
 from mnist_tui.studies.trials import (
     combinations,
@@ -114,7 +114,7 @@ def study_of(request: SweepRequest) -> StudyRequest:
         return study_request(
             request.preset,
             request.number("seeds") or 1,
-            [parse_over(f"{name}={values}") for name, values in request.axes],
+            [_axis(row, name, values) for row, (name, values) in enumerate(request.axes)],
             search=search if request.axes else {},
             device=request.device,
             threads=request.number("threads"),
@@ -127,8 +127,17 @@ def study_of(request: SweepRequest) -> StudyRequest:
         raise _at_field(error, request) from None
 
 
+def _axis(row: int, name: str, values: str) -> SweepAxis:
+    try:
+        return parse_over(f"{name}={values}")
+    except RequestError as error:
+        raise SweepRequestError(f"axis-{row}", str(error)) from None
+
+
 def _at_field(error: RequestError, request: SweepRequest) -> SweepRequestError:
     """Return an error with the field whose option its sentence begins with, as in ``--seeds 0 is out of bounds``."""
+    if isinstance(error, SweepRequestError):
+        return error
     option = re.match(r"--(\w+)(?: ([\w.\-]+)=)?", str(error))
     name = option[1] if option else ""
     if option and name == "over":
