@@ -10,7 +10,21 @@ from typing import Annotated
 import typer
 
 from mnist_tui import PROGRAM, __version__
-from mnist_tui.cli import data, doctor, export, predict, presets, runs, serve, start_studies, studies, train
+from mnist_tui.cli import (
+    compare,
+    complexity,
+    data,
+    doctor,
+    export,
+    predict,
+    presets,
+    reproduce,
+    runs,
+    serve,
+    studies,
+    sweep,
+    train,
+)
 from mnist_tui.cli.open_app import open_app
 from mnist_tui.cli.options import (
     BenchCommand,
@@ -132,8 +146,8 @@ def guide(topic: Topic = None) -> None:
 COMMANDS: dict[str, list[Callable[..., None] | typer.Typer]] = {
     "Train": [train.train, train.resume, train.extend, *train.CONTROLS],
     "Look at runs": [runs.runs, runs.show, runs.logs, runs.attach, predict.predict, runs.delete, runs.prune],
-    "Compare and vary": [runs.compare, start_studies.sweep, studies.app, start_studies.reproduce],
-    "Export": [export.report, export.export, export.complexity],
+    "Compare and vary": [compare.compare, sweep.sweep, studies.app, reproduce.reproduce],
+    "Export": [export.report, export.export, complexity.complexity],
     "Data and presets": [presets.app, data.app],
     "This machine and this program": [doctor.doctor, serve.serve, guide],
 }

@@ -1,4 +1,4 @@
-"""List, show, compare and delete runs: `runs`, `show`, `logs`, `attach`, `compare`, `delete` and `prune`."""
+"""List, show and delete runs: `runs`, `show`, `logs`, `attach`, `delete` and `prune`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from mnist_tui.cli.options import (
     RefreshOption,
     Run,
     RunOrStudy,
-    Runs,
     RunsDir,
     Yes,
     chosen_run,
@@ -25,15 +24,13 @@ from mnist_tui.cli.options import (
     option,
     run_or_study,
     runs_folder,
-    runs_of,
 )
-from mnist_tui.cli.output import TextTable, print_json, print_line, print_note, print_table, print_text, rendered
+from mnist_tui.cli.output import TextTable, print_json, print_note, print_table, print_text, rendered
 from mnist_tui.cli.train import score_lines
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.files import UnreadableFileError, open_regular
 from mnist_tui.report import result_words
-from mnist_tui.runs.collection.seed_groups import GroupPair, SeedGroup, differing, pairs, seed_groups
-from mnist_tui.runs.collection.summaries import RunSummary, list_runs, summary_of
+from mnist_tui.runs.collection.summaries import RunSummary, list_runs
 from mnist_tui.runs.deletion import Waste, delete_run, discard_run, find_waste, remove_waste
 from mnist_tui.runs.library import check_readable, skipped_entries
 from mnist_tui.runs.results import run_document
@@ -277,69 +274,3 @@ def _counted(waste: list[Waste]) -> str:
     numbers = ((runs, "run"), (len(waste) - runs, "temporary file"))
     parts = [counted(number, name) for number, name in numbers if number]
     return f"{listed(parts) or 'nothing'}, {size(sum(entry.size for entry in waste))}"
-
-
-OVER_SEEDS = (
-    ("test accuracy (%)", "test_accuracy", 100, 2),
-    ("macro F1 (%)", "macro_f1", 100, 2),
-    ("test loss", "test_loss", 1, 4),
-)
-FIGURES = ("n", "mean", "standard deviation", "95 % interval", "lowest", "highest")
-
-
-def compare(ctx: typer.Context, *, runs: Runs, as_json: Json = False, runs_dir: RunsDir = None) -> None:
-    """Compare runs, and groups of seeds: mean, deviation, 95 % interval, and the paired difference over seeds."""
-    folder = runs_folder(ctx, runs_dir)
-    folders = {run.id: run for text in runs for run in runs_of(folder, text)}
-    if len(folders) < 2:
-        raise RequestError("compare needs at least two different runs; `mnist-tui runs` lists them")
-    summaries = [summary_of(folder) for folder in folders.values()]
-    if as_json:
-        print_json(document(summaries))
-        return
-    names, figures = differing(summaries), figure_columns(summaries)
-    table = TextTable("run", "name", "state", *names, *figures, right=tuple(figures))
-    for at, run in enumerate(summaries):
-        own = (texts[at] or DASH for texts in names.values())
-        table.add_row(run.run, run.shown_name, run.state, *own, *(text_of(run) for text_of in figures.values()))
-    print_table(table)
-    if groups := seed_groups(summaries):
-        _print_groups(groups)
-
-
-def document(runs: list[RunSummary]) -> dict[str, Any]:
-    """Return the JSON document of a comparison: runs, differing parameters, groups of seeds, and pairs of groups."""
-    groups = seed_groups(runs)
-    names = result_words.distinct_names(groups)
-
-    def words(pair: GroupPair) -> str:
-        first, second = names[pair.first.group], names[pair.second.group]
-        return result_words.comparison_sentence(first, second, pair.paired("test_accuracy"))
-
-    return {
-        "runs": [run.to_document() for run in runs],
-        "differ": {name: list(texts) for name, texts in differing(runs).items()},
-        "groups": [
-            {**group.to_document(), "words": result_words.group_sentence(names[group.group], group)} for group in groups
-        ],
-        "paired": [{**pair.to_document(), "words": words(pair)} for pair in pairs(groups)],
-    }
-
-
-def _print_groups(groups: list[SeedGroup]) -> None:
-    names = result_words.distinct_names(groups)
-    table = TextTable("over seeds", "figure", *FIGURES, right=FIGURES)
-    for group in groups:
-        for heading, field, scale, digits in OVER_SEEDS:
-            if (summary := group.summary(field)) is not None:
-                mean, deviation, low, high = (
-                    DASH if value is None else f"{scale * value:.{digits}f}"
-                    for value in (summary.mean, summary.std, summary.minimum, summary.maximum)
-                )
-                interval = result_words.interval_in_words(summary, scale, digits)
-                table.add_row(names[group.group], heading, str(summary.n), mean, deviation, interval, low, high)
-    if table.table.row_count:
-        print_line()
-        print_table(table)
-    for sentence in result_words.seed_sentences(groups):
-        print_line(f"\n{sentence}")

@@ -14,6 +14,7 @@ import typer
 from mnist_tui import PROGRAM
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.follow import EventPrinter, StopSignals, follow, print_begun, wait_until_known
+from mnist_tui.cli.follow_study import follow_to_end
 from mnist_tui.cli.open_app import check_data
 from mnist_tui.cli.options import (
     DEVICES,
@@ -37,7 +38,6 @@ from mnist_tui.cli.options import (
 )
 from mnist_tui.cli.output import print_json, print_line, print_note
 from mnist_tui.cli.start_studies import begin, check_supply, requested_study, this_command
-from mnist_tui.cli.studies import follow_to_end
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import MAX_EPOCHS
 from mnist_tui.python_process import informative_text

@@ -12,7 +12,7 @@ import pytest
 
 import mnist_tui
 from mnist_tui.cli import output
-from mnist_tui.cli.studies import view
+from mnist_tui.cli.follow_study import view
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import to_mapping
 from mnist_tui.runs.folder import RunFolder

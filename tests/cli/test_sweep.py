@@ -16,8 +16,8 @@ from rich.console import Console
 from mnist_tui.cli import start_studies
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.follow import StopSignals
+from mnist_tui.cli.follow_study import StudyLines, check_outcome, follow, progress_line, view
 from mnist_tui.cli.output import fitted
-from mnist_tui.cli.studies import StudyLines, check_outcome, follow, progress_line, view
 from mnist_tui.cli.study_results import trial_columns
 from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.experiment.presets import find_preset

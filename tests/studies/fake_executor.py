@@ -14,9 +14,9 @@ from mnist_tui.runs.events import Ended, Event, RunStarted
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.process_folder import Status, this_process
 from mnist_tui.studies.cluster import TrialNews
+from mnist_tui.studies.coordinator import Coordinator
 from mnist_tui.studies.events import Worker
 from mnist_tui.studies.folder import StudyFolder
-from mnist_tui.studies.runner import Coordinator
 from mnist_tui.studies.trials import NAMES
 from tests.runs.sample_events import epoch
 

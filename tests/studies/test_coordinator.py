@@ -19,9 +19,9 @@ from mnist_tui.runs.events import Extended
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.process_folder import Status, this_process
+from mnist_tui.studies.coordinator import Coordinator
 from mnist_tui.studies.events import Worker
 from mnist_tui.studies.folder import StudyFolder
-from mnist_tui.studies.runner import Coordinator
 from mnist_tui.studies.state import StudyState
 from mnist_tui.studies.watch import read_study
 from tests.studies.fake_executor import FakeExecutor, coordinated

@@ -126,8 +126,8 @@ def test_the_command_line_asks_for_the_same_study(
         made.append(wanted)
         raise RequestError("enough")
 
-    monkeypatch.setattr("mnist_tui.cli.start_studies.begin", caught)
-    monkeypatch.setattr("mnist_tui.cli.start_studies.check_supply", lambda *_: None)
+    monkeypatch.setattr("mnist_tui.cli.sweep.begin", caught)
+    monkeypatch.setattr("mnist_tui.cli.sweep.check_supply", lambda *_: None)
     wanted = study_of(asked)
     study = wanted.study
     words = shlex.split(command_of(wanted, "FILE"))
