@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.files import write_text
-from mnist_tui.runs.processor import cpu_name
+from mnist_tui.runs.processor import cpu_features, cpu_name
 from mnist_tui.training.machine import versions
 
 FILE = Path(__file__).with_name("RESULTS.md")
@@ -38,12 +38,12 @@ def body(section: str, gpu: str = "") -> str:
 
 
 def machine(gpu: str = "") -> str:
-    """Processor, cores, GPU where one is used, Python, TensorFlow, date and the last minute's load, on one line.
+    """Processor, cores, vector instructions, GPU where one is used, Python, TensorFlow, date, last minute's load.
 
     The load tells a figure taken beside other work: the benchmarks themselves come to the number of cores or less.
     """
     facts = [
-        f"{cpu_name()}, {len(os.sched_getaffinity(0))} cores",
+        f"{cpu_name()}, {len(os.sched_getaffinity(0))} cores, {cpu_features()}",
         *([f"GPU {gpu}"] if gpu else []),
         f"Python {platform.python_version()}",
         f"TensorFlow {versions().get('tensorflow', 'not installed')}",
