@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.segment import Segment
+from textual.app import App, ComposeResult
+from textual.geometry import Region
+from textual.strip import Strip
 
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.runs.events import Phase
@@ -15,6 +20,8 @@ from mnist_tui.runs.state import RunState, reduce
 from mnist_tui.tui.training.screen import device_lines, gpu_line
 from mnist_tui.tui.widgets import run_status
 from mnist_tui.tui.widgets.confusion import heads, padded, sizes_for
+from mnist_tui.tui.widgets.text import Line, changed_regions
+from tests.tui.conftest import screen_text
 
 
 @given(st.lists(st.integers(0, 999), min_size=9, max_size=9), st.integers(0, 9), st.integers(0, 1999))
@@ -117,3 +124,56 @@ def _state(run: Any) -> RunState:
     from mnist_tui.runs.event_log import EventTail
 
     return reduce(RunState(), EventTail(run.folder.events_file).read_all())
+
+
+class TwoLines(App[None]):
+    """A line that is told one text after another, above one that was made with the last of them."""
+
+    CSS = "Line { width: 30; height: auto; }"
+
+    def __init__(self, texts: list[str], *, cut: bool) -> None:
+        super().__init__()
+        self.texts, self.cut = texts, cut
+
+    def compose(self) -> ComposeResult:
+        yield Line(self.texts[0], cut=self.cut, id="told")
+        yield Line(self.texts[-1], cut=self.cut, id="made")
+
+
+@pytest.mark.parametrize("cut", [True, False])
+async def test_a_line_shows_each_new_text_as_a_line_that_was_made_with_it(cut: bool) -> None:
+    drawn = random.Random(1)
+    words = [
+        "epoch",
+        "12",
+        "of",
+        "150",
+        "·",
+        "21,452",
+        "images/s",
+        "ETA",
+        "3 min",
+        "🎲",
+        "a-word-that-is-longer-than-a-line",
+    ]
+    texts = ["\n".join(" ".join(drawn.choices(words, k=drawn.randint(0, 6))) for _ in range(3)) for _ in range(30)]
+    for end in range(1, len(texts) + 1, 5):
+        app = TwoLines(texts[:end], cut=cut)
+        async with app.run_test(size=(40, 40)) as pilot:
+            for text in app.texts:
+                app.query_one("#told", Line).say(text)
+                await pilot.pause()
+            told, made = (app.query_one(f"#{name}", Line) for name in ("told", "made"))
+            shown = screen_text(app).splitlines()
+            assert told.size == made.size
+            assert shown[: told.size.height] == shown[told.size.height : 2 * told.size.height]
+
+
+def test_only_the_changed_part_of_a_line_is_sent() -> None:
+    before = [Strip([Segment("epoch 9 of 150")]), Strip([Segment("the same")])]
+    after = [Strip([Segment("epoch 10 of 150")]), Strip([Segment("the same")]), Strip([Segment("new")])]
+    assert changed_regions(before[:1] * 2, [before[0], after[0]]) == [Region(6, 1, 9, 1)]
+    assert changed_regions(before, after) == [Region(6, 0, 9, 1), Region(0, 2, 3, 1)]
+    assert changed_regions(before, before) == []
+    wide = [[Strip([Segment(text)])] for text in ("漢 9", "漢 10")]
+    assert changed_regions(*wide) == [Region(0, 0, 5, 1)]

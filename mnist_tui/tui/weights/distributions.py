@@ -188,7 +188,7 @@ class DistributionView(DrawnWidget):
     def strips(self) -> list[Strip]:
         selected = self.selected
         if selected is None:
-            return [Strip([Segment(self._nothing)])]
+            return [Strip([Segment(self._nothing, self.rich_style)])]
         columns = self._columns
         axis = value_axis(self._spreads, self.size.height - 2)
         cursor = _columns_of(columns, self._epoch)
@@ -204,10 +204,10 @@ class DistributionView(DrawnWidget):
             row = [(marked if begin <= at < end else pens)[tones[place][line]] for at, place in enumerate(places)]
             shaded = [Segment(glyph * len(list(run)), style) for (glyph, style), run in groupby(row)]
             lines.append([self._label(line, axis), *shaded, Segment(" " * GAP), *self._bar(bars, line, len(columns))])
-        return [Strip(line) for line in (*lines, self._epochs_line(columns, cursor))]
+        return [Strip(line).apply_style(self.rich_style) for line in (*lines, self._epochs_line(columns, cursor))]
 
     def _legend_line(self, columns: int, epoch: int, most: float) -> list[Segment]:
-        label = self.get_component_rich_style("spread--label")
+        label = self.component_style("spread--label")
         legend = f"{SHADES[self.glyphs][-1]} = {100 * most:.0f} % of the values"
         over = "value".rjust(LABEL - 2) + "  " + legend[:columns].ljust(columns + GAP)
         after = f"after epoch {epoch}" if epoch else "before training"
@@ -223,13 +223,13 @@ class DistributionView(DrawnWidget):
         elif line == axis.lines - 1:
             text = f"{'<' if axis.beyond[0] else ''}{axis.low:.2g}"
         text = f"{text[: LABEL - 2]:>{LABEL - 2}} {'|' if self.glyphs == 'ascii' else '│'}"
-        return Segment(text, self.get_component_rich_style("spread--label"))
+        return Segment(text, self.component_style("spread--label"))
 
     def _bar(self, bars: list[float], line: int, columns: int) -> list[Segment]:
         share, room = bars[line], self.size.width - LABEL - GAP - columns - PERCENT
         text = _bar_text(share, max(bars) or 1.0, room, self.glyphs)
         percentage = f" {100 * share:.1f} %"[:PERCENT] if share >= 0.0005 else ""
-        bar, label = (self.get_component_rich_style(f"spread--{name}") for name in ("bar", "label"))
+        bar, label = (self.component_style(f"spread--{name}") for name in ("bar", "label"))
         return [Segment(text, bar), Segment(percentage, label)]
 
     def _pens(self, *, marked: bool = False) -> list[Pen]:
@@ -262,7 +262,7 @@ class DistributionView(DrawnWidget):
             line[: len(first)] = first
         if self._epoch != columns[-1] and begin + len(text) < width - len(last):
             line[width - len(last) :] = last
-        label = self.get_component_rich_style("spread--label")
+        label = self.component_style("spread--label")
         return [Segment("epoch".rjust(LABEL - 2) + "  ", label), Segment("".join(line)[:width], label)]
 
 

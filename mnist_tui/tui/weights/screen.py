@@ -167,7 +167,7 @@ class WeightPictures(DrawnWidget):
 
     def strips(self) -> list[Strip]:
         if self._weights is None:
-            return [Strip([Segment(self._nothing)])]
+            return [Strip([Segment(self._nothing, self.rich_style)])]
         width, height = self.picture_size
         across = max(1, (self.size.width + GAP) // (width + GAP))
         numbers = range(self.first, min(self.count, self.first + self.shown))
@@ -176,8 +176,8 @@ class WeightPictures(DrawnWidget):
             row = numbers[begin : begin + across]
             lines += self._row([self._weights.pictures[number] for number in row], width, height)
             caption = "".join(f"{number + 1}".center(width + GAP) for number in row)
-            lines.append([Segment(caption, self.get_component_rich_style("picture--caption"))])
-        return list(map(Strip, lines))
+            lines.append([Segment(caption, self.component_style("picture--caption"))])
+        return [Strip(line).apply_style(self.rich_style) for line in lines]
 
     def _row(self, pictures: Iterable[NDArray[np.float32]], width: int, height: int) -> list[list[Segment]]:
         lines: list[list[Segment]] = [[] for _ in range(height)]

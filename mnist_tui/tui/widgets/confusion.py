@@ -336,7 +336,7 @@ class ConfusionView(DrawnWidget):
 
     @property
     def _muted(self) -> Style:
-        return self.get_component_rich_style("confusion--head")
+        return self.component_style("confusion--head")
 
 
 @lru_cache(256)

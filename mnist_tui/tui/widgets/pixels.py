@@ -316,7 +316,7 @@ class PictureGrid(DrawnWidget, can_focus=True):
             for parts in zip(*row, strict=True):
                 lines.append(Strip([segment for part in parts for segment in (*part, Segment(" " * GAP))]))
             lines.append(Strip([]))
-        return lines
+        return [line.apply_style(self.rich_style) for line in lines]
 
 
 def _tile_lines(tile: Tile, plan: GridLayout, ink: Ink, *, selected: bool) -> list[list[Segment]]:

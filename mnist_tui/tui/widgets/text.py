@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Grid
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.strip import Strip
+from textual.visual import Visual
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -24,13 +26,17 @@ if TYPE_CHECKING:
 
 
 class Line(Static):
-    """Plain text without markup; a new text causes a new layout only if it needs another size.
+    """Plain text without markup.
+
+    Of a new text only the characters that have changed are sent, and it causes a new layout only if it needs another
+    size.
 
     Args:
         cut: whether a line that is too long ends in an ellipsis; else it is wrapped at words.
     """
 
     def __init__(self, text: str = "", *, cut: bool = False, id: str | None = None, classes: str | None = None) -> None:
+        self._changed: list[Region] = []
         super().__init__(text, id=id, classes=classes, markup=False)
         self.text = text
         if cut:
@@ -41,10 +47,21 @@ class Line(Static):
         if text == self.text:
             return
         self.text = text
-        before = self._needed_size() if self.size else None
+        if not self.size:
+            self.update(text)
+            return
+        before = self._needed_size()
+        self._changed = changed_regions(self._drawn(self.visual), self._drawn(Content(text)))
         self.update(text, layout=False)
-        if before is None or self._needed_size() != before:
+        self._changed = []
+        if self._needed_size() != before:
             self.refresh(layout=True)
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        return super().refresh(*(regions or self._changed), repaint=repaint, layout=layout, recompose=recompose)
+
+    def _drawn(self, text: Visual) -> list[Strip]:
+        return Visual.to_strips(self, text, *self.content_size, self.visual_style, pad=True)
 
     def _needed_size(self) -> tuple[int, int]:
         size, width = self.container_size, self.styles.width
@@ -138,13 +155,18 @@ class TableView(Widget):
 class DrawnWidget(Widget):
     """A widget that draws all its lines at once and sends only the characters that have changed.
 
-    A subclass returns its lines from `strips` and calls `draw` after a change. Nothing is drawn while it is hidden.
+    A subclass returns its lines from `strips`, with their background, and calls `draw` after a change. Nothing is drawn
+    while it is hidden.
     """
 
     ALLOW_SELECT = False
     redraws = 0
     _strips: Sequence[Strip] | None = None
     _visible = True
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._looked_up: dict[str, Style] = {}
 
     if TYPE_CHECKING:
         app = getters.app(Bench)
@@ -162,16 +184,21 @@ class DrawnWidget(Widget):
         if len(before) != len(self._strips):
             self.refresh()
             return
-        spans = (changed(old, new) for old, new in zip(before, self._strips, strict=True))
-        regions = [Region(span[0], y, span[1] - span[0], 1) for y, span in enumerate(spans) if span is not None]
-        if regions:
+        if regions := changed_regions(before, self._strips):
             self.refresh(*regions)
+
+    def component_style(self, name: str) -> Style:
+        """Return the style of a component class; Textual would look it up anew each time."""
+        if name not in self._looked_up:
+            self._looked_up[name] = self.get_component_rich_style(name)
+        return self._looked_up[name]
 
     def render_line(self, y: int) -> Strip:
         if self._strips is None:
             self._strips = self.strips()
         strip = self._strips[y] if y < len(self._strips) else Strip([])
-        return strip.adjust_cell_length(self.size.width, self.rich_style).apply_style(self.rich_style)
+        width = self.size.width
+        return strip if strip.cell_length == width else strip.adjust_cell_length(width, self.rich_style)
 
     def on_resize(self) -> None:
         self.draw()
@@ -186,14 +213,26 @@ class DrawnWidget(Widget):
     def notify_style_update(self) -> None:
         """Draw all lines again when they are next shown: colours may have changed with the theme."""
         super().notify_style_update()
+        self._looked_up = {}
         self._strips = None
         self.refresh()
 
 
+def changed_regions(before: Sequence[Strip], after: Sequence[Strip]) -> list[Region]:
+    """Return the parts of a widget whose characters or styles differ, one for each line that has changed."""
+    spans = (changed(old, new) for old, new in zip_longest(before, after, fillvalue=Strip([])))
+    return [Region(span[0], y, span[1] - span[0], 1) for y, span in enumerate(spans) if span is not None]
+
+
 def changed(before: Strip, after: Strip) -> tuple[int, int] | None:
-    """Return the first place where two lines differ in character or style, and the one after the last; None if none."""
+    """Return the first column where two lines differ in character or style, and the one after the last; None if none.
+
+    Lines with characters of two columns (Chinese, emoji) count as changed as a whole.
+    """
     if before == after:
         return None
+    if any(strip.cell_length != len(strip.text) for strip in (before, after)):
+        return 0, max(before.cell_length, after.cell_length)
     old, new = ([(part.style, letter) for part in strip for letter in part.text] for strip in (before, after))
     places = [at for at, (one, other) in enumerate(zip_longest(old, new)) if one != other]
     return (places[0], places[-1] + 1) if places else None
@@ -222,4 +261,4 @@ class Bar(DrawnWidget):
     def strips(self) -> list[Strip]:
         full, glyphs = round(self.share * self.size.width), self.app.settings.glyphs
         texts = {"full": BAR_FULL[glyphs] * full, "rest": BAR_REST[glyphs] * (self.size.width - full)}
-        return [Strip([Segment(text, self.get_component_rich_style(f"bar--{part}")) for part, text in texts.items()])]
+        return [Strip([Segment(text, self.component_style(f"bar--{part}")) for part, text in texts.items()])]

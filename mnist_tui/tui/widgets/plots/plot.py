@@ -85,7 +85,7 @@ class Plot(DrawnWidget):
         raise NotImplementedError
 
     def strips(self) -> list[Strip]:
-        styles = {tone: self.get_component_rich_style(f"plot--{tone}") for tone in TONES}
+        styles = {tone: self.component_style(f"plot--{tone}") for tone in TONES}
         return [
             Strip([Segment(text, styles[tone]) for tone, text in row]).adjust_cell_length(
                 self.size.width, styles["text"]
