@@ -1,4 +1,7 @@
-"""`doctor`: check this machine and say what to do about each problem. No check changes anything."""
+"""`doctor`: check this machine and say what to do about each problem. No check changes anything.
+
+With ``--train`` it compares the training on a device with plain Keras instead; see `self_check`.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +26,21 @@ import typer
 
 from mnist_tui import PROGRAM, __version__, python_process
 from mnist_tui.cli.errors import FAILED
-from mnist_tui.cli.options import DataDir, Json, RunsDir, data_folder, option, runs_folder
+from mnist_tui.cli.options import (
+    DEVICES,
+    DataDir,
+    Json,
+    RunsDir,
+    checked_device,
+    complete_device,
+    data_folder,
+    option,
+    runs_folder,
+)
 from mnist_tui.cli.output import PLAIN_TERMINALS, print_json, print_line
+from mnist_tui.cli.self_check import self_check
 from mnist_tui.data.catalogue import download_cache
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import user_folder
 from mnist_tui.locks import why_unsupported
 from mnist_tui.paths import PathError, log_folder
@@ -57,14 +72,31 @@ class Check:
     advice: str = ""
 
 
+TRAIN_HELP = "Instead, train each starter for some steps and compare with plain Keras; about a minute."
+DEVICE_HELP = "With --train: the device to check."
+
+
 def doctor(
     ctx: typer.Context,
+    *,
     as_json: Json = False,
     quick: Annotated[bool, option("--quick", None, "Do not start TensorFlow to ask for its devices.")] = False,
+    train: Annotated[bool, option("--train", None, TRAIN_HELP)] = False,
+    device: Annotated[str | None, option("--device", DEVICES, DEVICE_HELP, complete=complete_device)] = None,
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Check Python, TensorFlow, devices, terminal, folders, data and logout, and say what to do."""
+    """Check Python, TensorFlow, devices, terminal, folders, data and logout, and say what to do.
+
+    With --train: check that training on a device gives the losses of plain Keras (exit code 1 if not).
+    """
+    if train and quick:
+        raise RequestError("--quick does not go with --train, which starts TensorFlow")
+    if train:
+        self_check(checked_device(device or "auto"), data_folder(ctx, data_dir), as_json=as_json)
+        return
+    if device is not None:
+        raise RequestError(f"--device {device} goes with --train, which checks one device by training on it")
     results: list[Check] = []
     for check in chain(
         installation(),

@@ -50,6 +50,7 @@ EXAMPLES = {
     "train": "Example: mnist-tui train --preset raw --hidden 200x100 --dropout 0.3 --epochs 10",
     "sweep": "Example: mnist-tui sweep --preset raw --validation 0.1 --over hidden=150,250 --over activation=tanh,relu",
     "complexity": "Examples: mnist-tui complexity --preset cnn --hidden 5, mnist-tui complexity raw hog cnn",
+    "doctor": "Examples: mnist-tui doctor, mnist-tui doctor --train --device gpu",
 }
 """The last line of a command's help, by the command's name."""
 

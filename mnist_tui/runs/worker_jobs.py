@@ -1,4 +1,4 @@
-"""Workers with other tasks than training one run: servers for a study's trials, exports, and predictors.
+"""Workers with other tasks than training one run: trials of a study, exports, predictions, checks of a device.
 
 Unlike the worker of a run, they end with the process that started them.
 """
@@ -12,7 +12,7 @@ import selectors
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,6 +154,53 @@ def run_job(
         timeout=timeout,
         check=False,
     )
+
+
+class SelfCheckError(RunError):
+    """The error if a device cannot be checked; `refused` is False if the worker failed or was killed."""
+
+    def __init__(self, message: str, *, refused: bool) -> None:
+        self.refused = refused
+        super().__init__(message)
+
+
+def check_device(device: str, data_dir: Path | None) -> Generator[dict[str, Any]]:
+    """Let a worker compare the training of the starter presets on a device with plain Keras, for about a minute.
+
+    The worker is killed if the generator is closed before its end.
+
+    Args:
+        device: auto, cpu, gpu or gpu:N.
+        data_dir: the folder of the datasets; None for the usual places.
+
+    Yields:
+        The worker's messages as they arrive: those of `check_starters` in `training/self_check.py`.
+
+    Raises:
+        SelfCheckError: the device does not exist, data cannot be used, or the worker failed.
+    """
+    folder = () if data_dir is None else ("--data-dir", str(data_dir.absolute()))
+    with tempfile.TemporaryFile() as errors:
+        process = python_process.start(
+            WORKER, "--self-check", device, *folder, output=subprocess.PIPE, errors=errors, stdin=subprocess.DEVNULL
+        )
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if line.startswith(b"{") and line.endswith(b"}\n"):  # libraries may print other lines
+                    yield json.loads(line)
+            code = process.wait()
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+        if code == 0:
+            return
+        errors.seek(0)
+        printed = informative_lines(errors.read().decode("utf-8", "replace").splitlines())
+    refused = code == 2 and bool(printed)  # the worker's code for a request that cannot be met
+    why = printed[-1].strip() if printed else "it printed nothing"
+    raise SelfCheckError(why if refused else f"the worker of the check {end_words(code)}: {why}", refused=refused)
 
 
 def start_predictor(folder: RunFolder, errors: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""The worker process: `python -m mnist_tui.training.worker --run FOLDER`, or `--standby`, `--trials`, `--job JOB`.
+"""The worker process: `python -m mnist_tui.training.worker --run FOLDER`, or with another job (see `_parser`).
 
 It starts a run, and writes the start into the run's folder, before it imports TensorFlow.
 """
@@ -193,6 +193,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run a worker; return its exit code: 0 done (also if stopped or diverged), 1 failed, 2 refused."""
     arguments = _parser().parse_args(argv)
     try:
+        if arguments.self_check is not None:
+            return _self_check(arguments.self_check, arguments.data_dir)
         if arguments.job != "train":
             return _other_job(arguments)
         signals = Signals(has_run=not arguments.standby)
@@ -207,6 +209,13 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         print(f"the run's folder cannot be used: {why_unwritten(error)}", file=sys.stderr, flush=True)
         return REFUSED
+
+
+def _self_check(device: str, data_dir: Path | None) -> int:
+    from mnist_tui.training.self_check import check_starters
+
+    check_starters(device, data_dir, lambda message: print(json.dumps(message, allow_nan=False), flush=True))
+    return DONE
 
 
 def _other_job(arguments: argparse.Namespace) -> int:
@@ -231,6 +240,9 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--run", type=Path, metavar="FOLDER", help="the run to train")
     what.add_argument("--standby", action="store_true", help="import TensorFlow, then read a run's folder from stdin")
     what.add_argument("--trials", action="store_true", help="train the runs whose folders stdin names, one by one")
+    compare = "compare the training on a device with plain Keras, and print the messages of `self_check`"
+    what.add_argument("--self-check", metavar="DEVICE", help=compare)
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="with --self-check: the folder of the datasets")
     parser.add_argument("--lock", type=int, metavar="FD", help="with --run: its lock, already held, as an open file")
     parser.add_argument("--job", choices=["train", "export", "predict"], default="train")
     parser.add_argument("formats", nargs="*", metavar="FORMAT", help=f"export: {', '.join(WEIGHT_FORMATS)}")
