@@ -15,7 +15,17 @@ import typer
 
 from mnist_tui import PROGRAM
 from mnist_tui.cli.errors import FAILED, WorkFailedError
-from mnist_tui.cli.output import TextTable, print_json, print_line, print_note, print_table, stdout_width, wrapped
+from mnist_tui.cli.output import (
+    TextColumn,
+    fitted,
+    print_json,
+    print_line,
+    print_note,
+    print_table,
+    stdout_width,
+    table_of,
+    wrapped,
+)
 from mnist_tui.runs.processor import ONEDNN
 from mnist_tui.runs.worker_jobs import SelfCheckError, check_device
 from mnist_tui.wording import DASH, counted, listed, percent, seconds, size
@@ -64,7 +74,8 @@ def _print_text(doc: Document) -> None:
     for line in _head(doc):
         print_line(wrapped(line, stdout_width()))
     print_line()
-    print_table(_table(starters, gpu=doc["device"]["name"].startswith("GPU")))
+    gpu = doc["device"]["name"].startswith("GPU")
+    print_table(table_of(fitted(_columns(starters, gpu=gpu), stdout_width())))
     print_line()
     explained = (
         f"Loss difference: the largest between the mean losses of the same step; up to {tolerances['loss']:g} is "
@@ -106,19 +117,27 @@ def _on(value: bool) -> str:
     return "on" if value else "off"
 
 
-def _table(starters: list[Document], *, gpu: bool) -> TextTable:
-    numbers = ("batch", "loss difference", "accuracy", "images/s", "first step", "memory")
-    of_gpu = ("GPU load", "power") if gpu else ()
-    table = TextTable("starter", "trained by", *numbers, *of_gpu, right=(*numbers, *of_gpu))
+def _columns(starters: list[Document], *, gpu: bool) -> list[TextColumn]:
+    """Return the table's columns; in a narrow terminal the batch sizes, memory and first steps are left out first."""
+    rows = list[tuple[str, ...]]()
     for starter in starters:
-        cells = (starter["preset"], "plain Keras", f"{starter['batch_size']:,}", "", *_measured(starter["keras"]))
-        table.add_row(*cells, *("" for _ in ("memory", *of_gpu)))
+        keras = (starter["preset"], "plain Keras", f"{starter['batch_size']:,}", "", *_measured(starter["keras"]))
+        rows.append((*keras, "", "", ""))
         for program in starter["programs"]:
             name = f"{'✓' if program['agrees'] else '✗'} {program['program']}{' (a run)' if program['of_run'] else ''}"
-            difference = _difference(program["loss_difference"])
-            load = (_unit(program["gpu_utilization"], "%"), _unit(program["gpu_power"], "W")) if gpu else ()
-            table.add_row("", name, "", difference, *_measured(program), size(program["memory"]), *load)
-    return table
+            load = _unit(program["gpu_utilization"], "%"), _unit(program["gpu_power"], "W")
+            measured = _difference(program["loss_difference"]), *_measured(program)
+            rows.append(("", name, "", *measured, size(program["memory"]), *load))
+    titles = {
+        **{"starter": 0, "trained by": 0, "batch": 1, "loss difference": 0, "accuracy": 0, "images/s": 0},
+        **{"first step": 3, "memory": 2},
+        **({"GPU load": 4, "power": 5} if gpu else {}),
+    }
+    cells = zip(*rows, strict=True)
+    return [
+        TextColumn(title, column, right=at > 1, need=need)
+        for at, ((title, need), column) in enumerate(zip(titles.items(), cells, strict=False))
+    ]
 
 
 def _measured(of: Document) -> tuple[str, str, str]:

@@ -181,10 +181,9 @@ def check_device(device: str, data_dir: Path | None) -> Generator[dict[str, Any]
     """
     folder = () if data_dir is None else ("--data-dir", str(data_dir.absolute()))
     with tempfile.TemporaryFile() as errors:
-        process = python_process.start(
-            WORKER, "--self-check", device, *folder, output=subprocess.PIPE, errors=errors, stdin=subprocess.DEVNULL
-        )
-        assert process.stdout is not None
+        pipe = subprocess.PIPE
+        process = python_process.start(WORKER, "--self-check", device, *folder, output=pipe, errors=errors, stdin=pipe)
+        assert process.stdin is not None and process.stdout is not None
         try:
             for line in process.stdout:
                 if line.startswith(b"{") and line.endswith(b"}\n"):  # libraries may print other lines
@@ -193,6 +192,7 @@ def check_device(device: str, data_dir: Path | None) -> Generator[dict[str, Any]
         finally:
             process.kill()
             process.wait()
+            process.stdin.close()
             process.stdout.close()
         if code == 0:
             return

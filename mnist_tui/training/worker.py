@@ -212,10 +212,17 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _self_check(device: str, data_dir: Path | None) -> int:
+    """Check a device; the end of stdin ends the process at once, because nobody waits for the results any more."""
+    threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
     from mnist_tui.training.self_check import check_starters
 
     check_starters(device, data_dir, lambda message: print(json.dumps(message, allow_nan=False), flush=True))
     return DONE
+
+
+def _end_with_stdin() -> None:
+    sys.stdin.buffer.read()
+    os._exit(FAILED)
 
 
 def _other_job(arguments: argparse.Namespace) -> int:
