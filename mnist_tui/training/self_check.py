@@ -300,10 +300,10 @@ class KerasLoop:
         return float((predicted == labels).mean())
 
     @staticmethod
-    def _scaled(examples: Examples) -> NDArray[np.float32]:
+    def _scaled(examples: Examples) -> NDArray[Any]:
         """Return the network's inputs: pixels in 0..1 with a channel, or features as they are."""
         features = examples.features
-        return features[..., None].astype(np.float32) / 255 if features.dtype == np.uint8 else features
+        return features[..., None].astype(np.float32) / np.float32(255) if features.dtype == np.uint8 else features
 
 
 def check_program(

@@ -221,7 +221,9 @@ def _self_check(device: str, data_dir: Path | None) -> int:
 
 
 def _end_with_stdin() -> None:
-    sys.stdin.buffer.read()
+    # not sys.stdin: a thread that waits in it would make Python abort at the end of the process
+    while os.read(0, 1):
+        pass
     os._exit(FAILED)
 
 
