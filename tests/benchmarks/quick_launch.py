@@ -9,27 +9,14 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-import time
 from pathlib import Path
 
 from tests.benchmarks import results
+from tests.benchmarks.first_point import seconds_to_a_point
 from tests.benchmarks.pairs import ratio
 from tests.benchmarks.startup import seconds_to_import
-from tests.terminal import Terminal
 
 QUICK = ("--preset", "hog", "--ppc", "7")
-
-
-def seconds_to_a_point() -> float:
-    began = time.perf_counter()
-    with Terminal(QUICK, columns=120, rows=40) as terminal:
-        terminal.wait_for("running mean")
-        took = time.perf_counter() - began
-        terminal.press("s")
-        terminal.wait_for("topped")
-        terminal.press("q")
-        terminal.wait_for_exit()
-    return took
 
 
 def main() -> None:
@@ -39,8 +26,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         os.environ |= {"MNIST_TUI_RUNS": f"{place}/runs", "MNIST_TUI_CONFIG": f"{place}/settings.toml"}
         Path(place, "settings.toml").write_text("toured = true\n")
-        seconds_to_a_point()
-        found = ratio([(seconds_to_a_point(), seconds_to_import()) for _ in range(asked.pairs)])
+        seconds_to_a_point(*QUICK)
+        found = ratio([(seconds_to_a_point(*QUICK), seconds_to_import()) for _ in range(asked.pairs)])
     body = (
         f"`mnist-tui {' '.join(QUICK)}` to the first loss on the curve {found.first:.2f} s, "
         f"`python -c 'import tensorflow'` {found.second:.2f} s, JAX hidden (medians of {found.pairs} pairs); "
