@@ -172,9 +172,9 @@ def _parse_within_limits(parse: Callable[[Any], Any], text: str | bytes) -> Any:
 ALWAYS_BYTES = 64_000_000
 """An archive of any size may unpack to so many bytes; numpy's own reader would unpack whatever it claims to hold."""
 MAX_RATIO = 50
-"""A larger archive may unpack to so many times its size; images pack to a fifth, weights hardly at all."""
+"""A larger archive may unpack to so many times its size. Images pack to a fifth of it, weights hardly at all."""
 NPY, ZIP = b"\x93NUMPY", b"PK"
-"""The first bytes of a file with a single array and of an archive."""
+"""The first bytes of a file that holds a single array, and of an archive of arrays."""
 MAX_ARRAYS = 100_000
 HEADER_BYTES = 10_000
 

@@ -29,7 +29,7 @@ SMALL_LETTER = LETTER * SMALL / POINTS * 1.04
 MOST_LETTERS = 18
 """The most characters on a line below a glyph."""
 MOST_BOXES, FIRST_BOXES, LAST_BOXES = 28, 18, 8
-"""If a network has more than the most boxes, only the first and the last ones are drawn."""
+"""If a network has more than MOST_BOXES boxes, only its first and its last boxes are drawn."""
 Point = tuple[float, float]
 HEADINGS = ("layer", "type", "configuration", "inputs", "output", "parameters")
 
