@@ -11,7 +11,7 @@ import pytest
 from mnist_tui.experiment.presets import list_presets
 
 ROOT = Path(__file__).parent.parent
-NAMES = "from mnist_tui.experiment import presets; print(presets.builtin_folder()); print(*presets.names())"
+NAMES = "from mnist_tui.experiment import preset_files as files; print(files.builtin_folder()); print(*files.names())"
 
 
 def run_python(code: str, cwd: Path, *path: Path) -> list[str]:

@@ -22,7 +22,8 @@ from mnist_tui.cli.options import (
 )
 from mnist_tui.cli.output import print_note, print_text
 from mnist_tui.errors import RequestError, RunError
-from mnist_tui.experiment.presets import PresetError, find_preset
+from mnist_tui.experiment.preset_files import PresetError
+from mnist_tui.experiment.presets import find_preset
 from mnist_tui.files import write_text
 from mnist_tui.paths import typed_path
 from mnist_tui.report.complexity.breakdown import FORMAT_ALIASES, FORMATS, complexity_in_format

@@ -41,7 +41,7 @@ from mnist_tui.cli.output import PLAIN_TERMINALS, print_json, print_line
 from mnist_tui.cli.self_check import self_check
 from mnist_tui.data.catalogue import download_cache
 from mnist_tui.errors import RequestError
-from mnist_tui.experiment.presets import user_folder
+from mnist_tui.experiment.preset_files import user_folder
 from mnist_tui.locks import why_unsupported
 from mnist_tui.paths import PathError, log_folder
 from mnist_tui.runs.processor import ONEDNN, cpu_features, onednn, onednn_choice

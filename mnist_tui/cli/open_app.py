@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 from mnist_tui.cli.output import PLAIN_TERMINALS, print_note
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.errors import RequestError
-from mnist_tui.experiment.presets import Preset
 from mnist_tui.paths import typed_path
 from mnist_tui.runs.folder import RunFolder, unwritable
 from mnist_tui.runs.library import any_running_here, default_runs_dir
 from mnist_tui.settings import load_settings
 
 if TYPE_CHECKING:
+    from mnist_tui.experiment.presets import Preset
     from mnist_tui.settings import Refresh
     from mnist_tui.studies.folder import StudyFolder
 

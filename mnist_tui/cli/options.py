@@ -26,7 +26,8 @@ from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment import presets
 from mnist_tui.experiment.fields import paths_of, whole
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter, apply_texts
-from mnist_tui.experiment.presets import STARTERS, Preset
+from mnist_tui.experiment.preset_files import STARTERS, names
+from mnist_tui.experiment.presets import Preset
 from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.collection.seed_groups import seed_groups
 from mnist_tui.runs.collection.summaries import list_runs
@@ -68,7 +69,7 @@ def complete_path(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def complete_preset(incomplete: str) -> list[str]:
     """Complete the name of a preset."""
-    return among(presets.names())(incomplete)
+    return among(names())(incomplete)
 
 
 def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:

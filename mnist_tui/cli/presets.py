@@ -10,10 +10,8 @@ import typer
 from mnist_tui.cli.options import BenchGroup, Json, Request, complete_preset, option, refuse_early_json, with_experiment
 from mnist_tui.cli.output import TextTable, print_data, print_json, print_line, print_note, print_table
 from mnist_tui.errors import RequestError
-from mnist_tui.experiment import presets as library
-from mnist_tui.experiment.complexity import of, to_document
-from mnist_tui.experiment.presets import Preset
-from mnist_tui.experiment.spec import to_mapping
+from mnist_tui.experiment.preset_files import BrokenPreset, user_folder
+from mnist_tui.experiment.preset_index import PresetEntry, entry_of, grouped, list_entries
 from mnist_tui.wording import count, percent
 
 app = typer.Typer(name="presets", cls=BenchGroup)
@@ -31,10 +29,11 @@ def presets(ctx: typer.Context, as_json: Json = False) -> None:
 @app.command("list")
 def list_all(as_json: Json = False) -> None:
     """List the presets: the starters, those of each source, your own."""
-    groups = library.grouped(library.read_presets())
-    usable = [(group.title, [preset for preset in group.presets if isinstance(preset, Preset)]) for group in groups]
-    for broken in (preset for group in groups for preset in group.presets if not isinstance(preset, Preset)):
-        print_note(f"note: {broken.name} cannot be used: {broken.message}")
+    usable: list[tuple[str, list[PresetEntry]]] = []
+    for group in grouped(list_entries()):
+        usable.append((group.title, [preset for preset in group.presets if isinstance(preset, PresetEntry)]))
+        for broken in (preset for preset in group.presets if isinstance(preset, BrokenPreset)):
+            print_note(f"note: {broken.name} cannot be used: {broken.message}")
     if as_json:
         print_json([{**summary(preset), "group": title} for title, presets in usable for preset in presets])
         return
@@ -42,9 +41,8 @@ def list_all(as_json: Json = False) -> None:
         print_line(f"{chr(10) if at else ''}{title}\n")
         table = TextTable("name", "title", "dataset", "parameters", "published", right=("parameters", "published"))
         for preset in presets:
-            published = percent(preset.reference.accuracy) if preset.reference else ""
-            total = count(of(preset.experiment).total)
-            table.add_row(preset.name, preset.title, preset.experiment.dataset.name, total, published)
+            published = "" if preset.reference is None else percent(preset.accuracy)
+            table.add_row(preset.name, preset.title, preset.dataset, count(preset.parameters), published)
         print_table(table)
 
 
@@ -56,11 +54,15 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a preset as TOML, as in a preset file of your own."""
-    preset = library.find_preset(name)
+    from mnist_tui.experiment.presets import dump_preset, find_preset
+    from mnist_tui.experiment.spec import to_mapping
+
+    preset = find_preset(name)
     if as_json:
-        print_json({**summary(preset), "about": preset.about.strip(), "experiment": to_mapping(preset.experiment)})
+        more = {"about": preset.about.strip(), "experiment": to_mapping(preset.experiment)}
+        print_json(summary(entry_of(preset)) | more)
         return
-    print_data(library.dump_preset(preset))
+    print_data(dump_preset(preset))
 
 
 @app.command()
@@ -71,25 +73,26 @@ def save(
     force: Annotated[bool, option("--force", None, "Replace your preset of that name.")] = False,
 ) -> None:
     """Save an experiment as a preset of your own."""
+    from mnist_tui.experiment.presets import save_preset
+
     request.one_seed("a preset is one experiment")
     preset = request.chosen()
-    taken = library.user_folder() / f"{name}.toml"
+    taken = user_folder() / f"{name}.toml"
     if os.path.lexists(taken) and not force:
         raise RequestError(f"there is a preset {name!r} of yours already ({taken}); --force replaces it")
-    print_data(f"{library.save_preset(preset, name, overwrite=force)}\n")
+    print_data(f"{save_preset(preset, name, overwrite=force)}\n")
 
 
-def summary(preset: Preset) -> dict[str, Any]:
+def summary(preset: PresetEntry) -> dict[str, Any]:
     """Return the JSON document of a preset without its experiment, as in `presets list --json`."""
-    complexity = to_document(of(preset.experiment))
     return {
         "name": preset.name,
         "title": preset.title,
         "origin": preset.origin,
-        "path": str(preset.path) if preset.path else None,
-        "dataset": preset.experiment.dataset.name,
-        "inputs": complexity["inputs"],
-        "parameters": {"total": complexity["total"], "trainable": complexity["trainable"]},
-        "source": preset.reference.source if preset.reference else None,
-        "reference": preset.reference.model_dump(mode="json") if preset.reference else None,
+        "path": str(preset.path),
+        "dataset": preset.dataset,
+        "inputs": preset.inputs,
+        "parameters": {"total": preset.parameters, "trainable": preset.trainable},
+        "source": preset.source,
+        "reference": preset.reference,
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.cli.output import TextColumn, fitted, rendered, table_of, wrapped
-from mnist_tui.experiment.presets import builtin_folder
+from mnist_tui.experiment.preset_files import builtin_folder
 from mnist_tui.report.markdown import MarkdownText, escaped
 from mnist_tui.report.markdown import table as markdown_table
 from mnist_tui.report.result_words import score_difference

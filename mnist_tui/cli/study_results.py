@@ -13,7 +13,7 @@ from mnist_tui.cli.output import TextColumn, fitted, print_json, print_text, ren
 from mnist_tui.clocks import RemoteClock
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.parameters import PARAMETERS
-from mnist_tui.experiment.presets import PresetError
+from mnist_tui.experiment.preset_files import PresetError
 from mnist_tui.report.result_words import group_sentences
 from mnist_tui.runs.collection.seed_groups import SeedGroup, grouped
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of

@@ -39,7 +39,7 @@ from mnist_tui.cli.options import (
 from mnist_tui.cli.output import print_json, print_line, print_note
 from mnist_tui.cli.start_studies import begin, check_supply, requested_study, this_command
 from mnist_tui.errors import RequestError
-from mnist_tui.experiment.spec import MAX_EPOCHS
+from mnist_tui.experiment.shapes import MAX_EPOCHS
 from mnist_tui.python_process import informative_text
 from mnist_tui.report.result_words import MEASURED, PublishedScore, citation, published_scores
 from mnist_tui.runs import start as run_start

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Final, Literal, TypeVar, get_args
 
 from mnist_tui.experiment.shapes import CLASSES
-from mnist_tui.experiment.spec import Experiment, with_part
 from mnist_tui.paths import NoHomeError, PathError, cache_folder, home, path_in_variable, typed_path
 from mnist_tui.wording import did_you_mean, listed
+
+if TYPE_CHECKING:
+    from mnist_tui.experiment.spec import Experiment
 
 
 class DataError(ValueError):
@@ -195,6 +197,8 @@ def whole_name(name: str) -> str:
 
 def with_whole_name(experiment: Experiment) -> Experiment:
     """Return the experiment with the `whole_name` of its dataset."""
+    from mnist_tui.experiment.spec import with_part
+
     return with_part(experiment, "dataset", name=whole_name(experiment.dataset.name))
 
 

@@ -1,1 +1,1 @@
-"""Experiments as values: what to run. No numpy, TensorFlow or Textual; only `presets` reads and writes files."""
+"""Experiments as values: what to run. No numpy, TensorFlow or Textual; the only files are those of the presets."""

@@ -11,20 +11,29 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mnist_tui.errors import RequestError
 from mnist_tui.experiment.layers import Dense
+from mnist_tui.experiment.preset_files import (
+    BrokenPreset,
+    PresetError,
+    builtin_folder,
+    files_in,
+    folders,
+    names,
+    searched,
+    unsearchable,
+    user_folder,
+)
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment, Problem, SpecError, from_mapping, problems_of, to_mapping, with_part
 from mnist_tui.files import UnreadableFileError, parse_toml, read_text, write_text
-from mnist_tui.paths import NoHomeError, config_folder, path_in_variable, typed_path
+from mnist_tui.paths import typed_path
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Loss = Annotated[float, Field(ge=0)]
@@ -72,15 +81,10 @@ class Reference(BaseModel):
         return any(score is not None for score in (self.accuracy, self.loss, self.train_accuracy, self.train_loss))
 
 
-STARTERS = ("raw", "hog", "cnn", "fashion")
 PRESET_BYTES = 1_000_000
 """The size of the largest preset file that is read."""
 EDITED = ", edited"
 META = ("title", "about", "preset", "reference")
-
-
-class PresetError(RequestError):
-    """A preset that does not exist, or whose file is not valid; the message names file, line and remedy."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +134,8 @@ def mathematics(experiment: Experiment) -> Experiment:
     return with_part(experiment, "training", seed=0, program="auto", plain_loss=False, deterministic=True)
 
 
-def _load(origin: str, path: Path) -> Preset:
-    """Load a preset; a user's preset loses its reference if its experiment is no longer the source's."""
+def load_listed(origin: str, path: Path) -> Preset:
+    """Load a preset of a list; a user's preset loses its reference if its experiment is no longer the source's."""
     preset = replace(load_preset(path), origin=origin)
     if origin == "built-in" or preset.reference is None or not preset.reference.id:
         return preset
@@ -141,47 +145,17 @@ def _load(origin: str, path: Path) -> Preset:
     return replace(preset, reference=None)
 
 
-def builtin_folder() -> Path:
-    """Return the folder of the built-in presets: inside an installed package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    inside = package / "presets"
-    return inside if inside.is_dir() else package.parent / "presets"
-
-
-def user_folder() -> Path:
-    """Return the folder of the user's presets; raise `NoHomeError` if there is no home folder."""
-    config = path_in_variable("MNIST_TUI_CONFIG")
-    return (config.parent if config else config_folder()) / "presets"
-
-
-def _folders() -> list[tuple[str, Path]]:
-    """Return the origins of presets with their folders, the user's last and only if there is a home folder."""
-    folders = [("built-in", builtin_folder())]
-    with suppress(NoHomeError):
-        folders.append(("saved", user_folder()))
-    return folders
-
-
-@dataclass(frozen=True)
-class BrokenPreset:
-    """A preset's file that cannot be used, with the reason as a sentence."""
-
-    name: str
-    path: Path
-    message: str
-
-
 def read_presets() -> Iterator[Preset | BrokenPreset]:
     """Read every preset: the starters, then the other built-in ones by folder, then the user's."""
-    for origin, folder in _folders():
+    for origin, folder in folders():
         try:
-            paths = _files(folder)
+            paths = files_in(folder)
         except OSError as error:
-            yield BrokenPreset(folder.name, folder, _unsearchable(folder, error))
+            yield BrokenPreset(folder.name, folder, unsearchable(folder, error))
             continue
         for path in paths:
             try:
-                yield _load(origin, path)
+                yield load_listed(origin, path)
             except PresetError as error:
                 yield BrokenPreset(path.stem, path, str(error))
 
@@ -189,67 +163,6 @@ def read_presets() -> Iterator[Preset | BrokenPreset]:
 def list_presets() -> Iterator[Preset]:
     """Return the presets that can be used, in the order of `read_presets`."""
     return (preset for preset in read_presets() if isinstance(preset, Preset))
-
-
-@dataclass(frozen=True)
-class PresetGroup:
-    """The starters, the presets of one source, or the saved presets, under a heading."""
-
-    title: str
-    presets: tuple[Preset | BrokenPreset, ...]
-
-
-def grouped(presets: Iterable[Preset | BrokenPreset]) -> tuple[PresetGroup, ...]:
-    """Group presets by their origin, in the order of `read_presets`; a source's title is the heading of its presets."""
-    by_folder: dict[Path | None, list[Preset | BrokenPreset]] = {}
-    root = builtin_folder()
-    for preset in presets:
-        folder = preset.path.parent if preset.path and preset.path.is_relative_to(root) else None
-        by_folder.setdefault(folder, []).append(preset)
-    return tuple(PresetGroup(_heading(folder, root, members), tuple(members)) for folder, members in by_folder.items())
-
-
-def _heading(folder: Path | None, root: Path, presets: Iterable[Preset | BrokenPreset]) -> str:
-    if folder is None:
-        return "Saved"
-    if folder == root:
-        return "Starters"
-    references = (preset.reference for preset in presets if isinstance(preset, Preset))
-    return next((reference.source for reference in references if reference is not None), folder.name)
-
-
-def _files(folder: Path) -> list[Path]:
-    """Return the presets' files below a folder in the order of lists; raise OSError if it cannot be searched."""
-
-    def rank(file: Path) -> tuple[str, int, list[str | int]]:
-        parent = file.relative_to(folder).parent
-        starter = STARTERS.index(file.stem) if parent == Path() and file.stem in STARTERS else len(STARTERS)
-        parts: list[str | int] = [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", file.stem)]
-        return parent.as_posix().removeprefix("."), starter, parts
-
-    return sorted(folder.rglob("*.toml"), key=rank)
-
-
-def _unsearchable(folder: Path, error: OSError) -> str:
-    return f"the folder {folder} cannot be searched: {error.strerror or error}"
-
-
-def _searched() -> tuple[list[tuple[str, Path]], str]:
-    """Return origin and file of every preset, the user's first, and a sentence if a folder cannot be searched."""
-    files: list[tuple[str, Path]] = []
-    trouble = ""
-    for origin, folder in reversed(_folders()):
-        try:
-            files += [(origin, path) for path in _files(folder)]
-        except OSError as error:
-            trouble = _unsearchable(folder, error)
-    return files, trouble
-
-
-def names() -> list[str]:
-    """Return the names for `--preset`, the built-in ones first."""
-    files, _ = _searched()
-    return [path.stem for wanted in ("built-in", "saved") for origin, path in files if origin == wanted]
 
 
 def find_preset(name: str) -> Preset:
@@ -262,11 +175,11 @@ def find_preset(name: str) -> Preset:
         path = typed_path(name)
         if not os.path.lexists(path):
             raise PresetError(f"there is no preset file {name}")
-        return _load("file", path)
-    files, trouble = _searched()
+        return load_listed("file", path)
+    files, trouble = searched()
     for origin, path in files:
         if path.stem == name:
-            return _load(origin, path)
+            return load_listed(origin, path)
     existing = names()
     near = difflib.get_close_matches(name, existing, n=3, cutoff=0.4)
     offer = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(existing[:8])}"

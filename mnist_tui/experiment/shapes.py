@@ -1,4 +1,7 @@
-"""The image size, the number of classes, and the arithmetic of the shapes of HOG features and windows."""
+"""The image size, the numbers of classes and of epochs, and the arithmetic of the shapes of HOG features and windows.
+
+The app imports this on its way to the first frame, and therefore no pydantic here.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import math
 
 IMAGE_EDGE = 28
 CLASSES = 10
+MAX_EPOCHS = 1_000_000
 Shape = tuple[int, ...]
 
 

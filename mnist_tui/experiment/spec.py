@@ -29,10 +29,9 @@ from mnist_tui.experiment.layers import (
     shapes_through,
 )
 from mnist_tui.experiment.optimizers import ConstantSchedule, Optimizer, Ridge, RMSprop, Schedule
-from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE, Shape, hog_blocks, hog_cells, hog_length
+from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE, MAX_EPOCHS, Shape, hog_blocks, hog_cells, hog_length
 
 Count = Annotated[int, Field(ge=1)]
-MAX_EPOCHS = 1_000_000
 _Kind = TypeVar("_Kind", bound=LayerPart)
 
 

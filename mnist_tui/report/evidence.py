@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.complexity import Complexity, of
-from mnist_tui.experiment.presets import Preset, PresetError
+from mnist_tui.experiment.preset_files import PresetError
+from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE
 from mnist_tui.experiment.spec import Experiment, SpecError
 from mnist_tui.files import read_arrays

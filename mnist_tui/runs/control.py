@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from mnist_tui.experiment.spec import MAX_EPOCHS
+from mnist_tui.experiment.shapes import MAX_EPOCHS
 from mnist_tui.files import UnreadableFileError, read_json, why_unwritten, write_json
 from mnist_tui.runs.process_folder import ProcessFolder
 from mnist_tui.runs.records import record

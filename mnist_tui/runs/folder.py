@@ -9,16 +9,18 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mnist_tui.clocks import since_boot
 from mnist_tui.errors import RunError
-from mnist_tui.experiment.presets import Preset, dump_preset, load_preset
 from mnist_tui.files import replacing_folder, write_json, write_text
 from mnist_tui.runs.naming import is_far, new_name, time_in_name
 from mnist_tui.runs.process_folder import Inside, ProcessFolder, read_object, read_record, status_of_new_folder
 from mnist_tui.runs.records import document
 from mnist_tui.runs.state import LIVE
+
+if TYPE_CHECKING:
+    from mnist_tui.experiment.presets import Preset
 
 POINTER = "checkpoint.json"
 """The file in the folder `checkpoint` that names the files of the newest complete checkpoint."""
@@ -45,6 +47,8 @@ class RunFolder(ProcessFolder):
 
     def preset(self) -> Preset:
         """Return the experiment with its preset's name, and with the published results if they still apply."""
+        from mnist_tui.experiment.presets import load_preset
+
         return load_preset(self.experiment_file, follow_links=False)
 
     def launch(self) -> Launch:
@@ -120,6 +124,8 @@ def create(
     Raises:
         RunError: `runs_dir` cannot be written.
     """
+    from mnist_tui.experiment.presets import dump_preset
+
     folder = RunFolder(runs_dir / new_name(runs_dir, launch.created, preset.name, "run"))
     launch = replace(launch, since_boot=launch.since_boot or since_boot())
     if command is not None:

@@ -15,18 +15,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from mnist_tui import python_process
 from mnist_tui.errors import RequestError, RunError
-from mnist_tui.experiment.presets import Preset
-from mnist_tui.experiment.spec import MAX_EPOCHS
+from mnist_tui.experiment.shapes import MAX_EPOCHS
 from mnist_tui.files import TEMPORARY, discard, why_unwritten
 from mnist_tui.python_process import reap
 from mnist_tui.runs.control import LASTING, Command, settle, waiting_commands, withdraw, write_command
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.process_folder import Lock, status_of
 from mnist_tui.runs.state import EXTENDABLE, LIVE, RESUMABLE
+
+if TYPE_CHECKING:
+    from mnist_tui.experiment.presets import Preset
 
 WORKER = "mnist_tui.training.worker"
 RESPONSE_SECONDS = 0.5

@@ -11,15 +11,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mnist_tui.errors import RequestError, RunError
-from mnist_tui.experiment.presets import Reference
 from mnist_tui.python_process import UNKNOWN_END
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import Event
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import DAMAGED, LIVE, RunState, reduce
+
+if TYPE_CHECKING:
+    from mnist_tui.experiment.presets import Reference
 
 LOOK_SECONDS = 0.1
 """The time between two snapshots of `RunWatch.follow`."""

@@ -16,7 +16,8 @@ from mnist_tui import PROGRAM
 from mnist_tui.data.catalogue import whole_name
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import PARAMETERS, ParameterError, apply_texts
-from mnist_tui.experiment.presets import Preset, PresetError, edited, find_preset
+from mnist_tui.experiment.preset_files import PresetError
+from mnist_tui.experiment.presets import Preset, edited, find_preset
 from mnist_tui.experiment.spec import Experiment, problems_of, to_mapping
 from mnist_tui.studies.spec import RANGE, Study, StudyBase, SweepAxis
 from mnist_tui.studies.state import Values

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import dump_preset, edited
-from mnist_tui.experiment.spec import MAX_EPOCHS, Experiment, with_part
+from mnist_tui.experiment.shapes import MAX_EPOCHS
+from mnist_tui.experiment.spec import Experiment, with_part
 from mnist_tui.files import replacing, sync
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command

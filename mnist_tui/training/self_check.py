@@ -25,7 +25,8 @@ from mnist_tui.data.datasets import load
 from mnist_tui.data.hog import hog_batch
 from mnist_tui.data.reading import Dataset
 from mnist_tui.errors import RunError
-from mnist_tui.experiment.presets import STARTERS, builtin_folder, load_preset
+from mnist_tui.experiment.preset_files import STARTERS, builtin_folder
+from mnist_tui.experiment.presets import load_preset
 from mnist_tui.experiment.spec import Experiment, HogFeatures, with_part
 from mnist_tui.runs import devices
 from mnist_tui.runs.processor import cpu_features, onednn

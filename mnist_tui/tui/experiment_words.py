@@ -9,7 +9,7 @@ from mnist_tui.experiment.complexity import Complexity
 from mnist_tui.experiment.layers import LayerError, shapes_through
 from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.parameters import by_name
-from mnist_tui.experiment.presets import BrokenPreset, Preset
+from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.shapes import written
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.report.result_words import reference_in_words
@@ -84,18 +84,6 @@ def facts(preset: Preset) -> dict[str, str]:
         "Optimizer": _optimizer(experiment),
         "Training": _training(experiment),
     }
-
-
-def matches(preset: Preset | BrokenPreset, query: str) -> bool:
-    """Return whether the preset's texts contain every word of the query."""
-    texts = [preset.name, "broken"]
-    if isinstance(preset, Preset):
-        experiment = preset.experiment
-        texts = [preset.name, preset.origin, preset.title, preset.about, experiment.dataset.name]
-        texts += [experiment.features.kind, *(layer.kind for layer in experiment.layers), experiment.optimizer.name]
-        texts += [preset.reference.source] if preset.reference else []
-    text = " ".join(texts).lower()
-    return all(word in text for word in query.lower().split())
 
 
 def _short_columns(least: int) -> tuple[Column, ...]:

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from mnist_tui.experiment.presets import PresetError
+from mnist_tui.experiment.preset_files import PresetError
 from mnist_tui.runs.event_log import EpochReader
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.folder import RunFolder

@@ -13,7 +13,7 @@ from textual.widgets import Input, Label, Static
 
 from mnist_tui.data.catalogue import DataError
 from mnist_tui.errors import RequestError
-from mnist_tui.experiment.spec import MAX_EPOCHS, Experiment
+from mnist_tui.experiment.shapes import MAX_EPOCHS
 from mnist_tui.files import why_unwritten
 from mnist_tui.runs import start as run_start
 from mnist_tui.runs.deletion import discard_run
@@ -29,6 +29,7 @@ from mnist_tui.wording import count, counted, seconds
 
 if TYPE_CHECKING:
     from mnist_tui.experiment.presets import Preset
+    from mnist_tui.experiment.spec import Experiment
     from mnist_tui.runs.collection.summaries import RunSummary
 
 

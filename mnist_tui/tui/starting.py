@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mnist_tui.data.catalogue import validate_name, with_whole_name
-from mnist_tui.experiment.presets import Preset, PresetError, find_preset
+from mnist_tui.experiment.preset_files import PresetError
+from mnist_tui.experiment.presets import Preset, find_preset
 from mnist_tui.runs import start
 from mnist_tui.runs.devices import Busy, busy
 from mnist_tui.runs.folder import RunFolder

@@ -13,7 +13,8 @@ from mnist_tui.experiment import presets
 from mnist_tui.experiment.layers import INITIALIZERS
 from mnist_tui.experiment.optimizers import GRADIENT_OPTIMIZERS
 from mnist_tui.experiment.parameters import apply_texts
-from mnist_tui.experiment.presets import PresetError, dump_preset, edited, find_preset, list_presets, load_preset
+from mnist_tui.experiment.preset_files import PresetError
+from mnist_tui.experiment.presets import dump_preset, edited, find_preset, list_presets, load_preset
 from mnist_tui.experiment.spec import SpecError, cautions, from_mapping, to_mapping
 from tests.experiment.strategies import experiments
 from tests.present import present

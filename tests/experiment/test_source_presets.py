@@ -13,23 +13,18 @@ from typing import Any
 import pytest
 
 from mnist_tui.experiment.complexity import of
+from mnist_tui.experiment.preset_files import STARTERS, BrokenPreset, PresetError, builtin_folder, names, user_folder
+from mnist_tui.experiment.preset_index import grouped, list_entries
 from mnist_tui.experiment.presets import (
-    STARTERS,
-    BrokenPreset,
     Preset,
-    PresetError,
     Reference,
-    builtin_folder,
     dump_preset,
     edited,
     find_preset,
-    grouped,
     list_presets,
     load_preset,
-    names,
     read_presets,
     save_preset,
-    user_folder,
 )
 from mnist_tui.experiment.spec import Experiment, from_mapping
 from mnist_tui.report.result_words import MEASURED, published_scores, reference_in_words
@@ -261,7 +256,7 @@ def test_an_edited_preset_has_no_reference_but_another_seed_keeps_it() -> None:
 def test_presets_are_grouped_by_source_between_the_starters_and_the_saved_ones() -> None:
     path = save_preset(find_preset("raw"), "mine")
     path.with_name("torn.toml").write_text("[training]\nepochs = 0\n")
-    groups = grouped(read_presets())
+    groups = grouped(list_entries())
     titles = [group.title for group in groups]
     assert (titles[0], titles[-1]) == ("Starters", "Saved")
     assert set(titles[1:-1]) == {title for _, title in SOURCES.values()}

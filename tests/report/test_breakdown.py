@@ -9,7 +9,8 @@ from hypothesis import given
 from markdown_it import MarkdownIt
 
 from mnist_tui.experiment.complexity import of, to_document
-from mnist_tui.experiment.presets import STARTERS, find_preset
+from mnist_tui.experiment.preset_files import STARTERS
+from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.report.complexity.breakdown import FORMATS, complexity_in_format
 from mnist_tui.report.tabular import tex_escaped

@@ -12,7 +12,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from mnist_tui.experiment.complexity import of
-from mnist_tui.experiment.presets import STARTERS, find_preset
+from mnist_tui.experiment.preset_files import STARTERS
+from mnist_tui.experiment.presets import find_preset
 from mnist_tui.report.complexity import breakdown, comparison
 from mnist_tui.report.complexity.comparison import (
     ComparedModel,

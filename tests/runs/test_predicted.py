@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui.experiment.spec import MAX_EPOCHS
+from mnist_tui.experiment.shapes import MAX_EPOCHS
 from mnist_tui.runs.epoch_predictions import EVERY_EPOCH, PredictionsReader, append, continue_after, is_kept
 
 

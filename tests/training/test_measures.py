@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mnist_tui.data.datasets import validation_split
-from mnist_tui.experiment.spec import MAX_EPOCHS, from_mapping, to_mapping
+from mnist_tui.experiment.shapes import MAX_EPOCHS
+from mnist_tui.experiment.spec import from_mapping, to_mapping
 from mnist_tui.runs import epoch_predictions
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.epoch_predictions import PredictionsReader

@@ -21,7 +21,8 @@ from typing import Any
 from mnist_tui import __version__
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.parameters import PARAMETERS, apply_texts
-from mnist_tui.experiment.presets import Preset, PresetError, find_preset
+from mnist_tui.experiment.preset_files import PresetError
+from mnist_tui.experiment.presets import Preset, find_preset
 from mnist_tui.experiment.spec import Experiment, to_mapping
 from mnist_tui.files import parse_json, read_text, write_text
 from mnist_tui.runs.event_log import FiguresReader

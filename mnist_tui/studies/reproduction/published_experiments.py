@@ -11,7 +11,8 @@ from typing import Literal
 
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.layers import Dense
-from mnist_tui.experiment.presets import Preset, Reference, builtin_folder, list_presets, mathematics
+from mnist_tui.experiment.preset_files import builtin_folder
+from mnist_tui.experiment.presets import Preset, Reference, list_presets, mathematics
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
 

@@ -15,7 +15,8 @@ from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.layers import BatchNormalization, Conv2D
-from mnist_tui.experiment.presets import Preset, PresetError, builtin_folder, mathematics
+from mnist_tui.experiment.preset_files import PresetError, builtin_folder
+from mnist_tui.experiment.presets import Preset, mathematics
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.files import read_text
 from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, SeedStatistics, summary

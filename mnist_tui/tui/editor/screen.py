@@ -19,7 +19,8 @@ from textual.widgets import Input, Label, OptionList, Static, Tab, Tabs
 
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.layers import LAYER_KINDS
-from mnist_tui.experiment.presets import Preset, PresetError, builtin_folder, save_preset, user_folder
+from mnist_tui.experiment.preset_files import PresetError, builtin_folder, user_folder
+from mnist_tui.experiment.presets import Preset, save_preset
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.paths import PathError
 from mnist_tui.tui import experiment_words, leaving, run_commands

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import getters, on, work
 from textual.app import ComposeResult
@@ -14,14 +16,17 @@ from textual.widgets import Button, Input, OptionList
 from textual.widgets.option_list import Option
 
 from mnist_tui.data.catalogue import KNOWN, DataError, file_list, find
-from mnist_tui.experiment.presets import BrokenPreset, Preset, grouped, read_presets
-from mnist_tui.tui import experiment_words, run_commands
+from mnist_tui.experiment.preset_files import BrokenPreset, PresetError
+from mnist_tui.experiment.preset_index import PresetEntry, grouped, list_entries, matches
 from mnist_tui.tui.bench import Bench, BenchScreen, Route
 from mnist_tui.tui.terminal.keymap import bind, key_of, labelled
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner
 from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
 from mnist_tui.wording import counted
+
+if TYPE_CHECKING:
+    from mnist_tui.experiment.presets import Preset
 
 
 class PresetDetails(VerticalScroll):
@@ -38,6 +43,8 @@ class PresetDetails(VerticalScroll):
     readings = getters.query_one("#readings", Line)
 
     def compose(self) -> ComposeResult:
+        from mnist_tui.tui import experiment_words
+
         yield Line(id="title")
         yield Line(id="about")
         yield TableView(experiment_words.READ_COLUMNS)
@@ -46,6 +53,9 @@ class PresetDetails(VerticalScroll):
 
     def show(self, preset: Preset | BrokenPreset | None, query: str) -> None:
         """Show a preset; if it is None, say that no preset matches the query."""
+        from mnist_tui.experiment.presets import Preset
+        from mnist_tui.tui import experiment_words
+
         usable = isinstance(preset, Preset)
         self.set_class(isinstance(preset, BrokenPreset), "-broken")
         readings = preset.reference.readings if usable and preset.reference else ()
@@ -189,15 +199,15 @@ class PresetsScreen(BenchScreen[None]):
     def __init__(self, selected: str | None = None) -> None:
         super().__init__()
         self._selected = selected
-        self._presets: dict[str, Preset | BrokenPreset] = {}
-        for preset in read_presets():
+        self._presets: dict[str, PresetEntry | BrokenPreset] = {}
+        for preset in list_entries():
             self._presets.pop(preset.name, None)
             self._presets[preset.name] = preset
         self._groups = grouped(self._presets.values())
         self._filled = False
 
     @property
-    def chosen(self) -> Preset | BrokenPreset | None:
+    def chosen(self) -> PresetEntry | BrokenPreset | None:
         """The preset under the cursor."""
         option = self.listing.highlighted_option
         return self._presets.get(option.id or "") if option else None
@@ -217,8 +227,10 @@ class PresetsScreen(BenchScreen[None]):
         self._list("")
         self.call_after_refresh(self._fill)
 
+    @work
     async def _fill(self) -> None:
         """Add the details after the list is drawn, so that the first frame does not wait for them."""
+        await asyncio.to_thread(import_module, "mnist_tui.tui.experiment_words")
         if not self.is_attached:
             return
         train, edit = (key_of(f"presets.{name}", PresetsScreen, self.app.settings.keys) for name in ("train", "edit"))
@@ -236,7 +248,7 @@ class PresetsScreen(BenchScreen[None]):
         selected = self.chosen.name if self.chosen else self._selected
         options, names = list[Option](), list[str]()
         for group in self._groups:
-            if matching := [preset for preset in group.presets if experiment_words.matches(preset, query)]:
+            if matching := [preset for preset in group.presets if matches(preset, query)]:
                 options.append(Option(Content(group.title), disabled=True))
                 options += [Option(_prompt(preset), id=preset.name) for preset in matching]
                 names += [preset.name for preset in matching]
@@ -260,24 +272,34 @@ class PresetsScreen(BenchScreen[None]):
         if not self._filled:
             return
         chosen = self.chosen
-        self.details.show(chosen, self.search.value)
-        buttons, usable = self.query_one("#buttons"), isinstance(chosen, Preset)
+        shown = _loaded(chosen) if isinstance(chosen, PresetEntry) else chosen
+        self.details.show(shown, self.search.value)
+        buttons, usable = self.query_one("#buttons"), isinstance(chosen, PresetEntry)
         if buttons.display != usable:
             buttons.display = usable
             self.refresh_bindings()
-        self.data_note.follow(chosen.experiment.dataset.name if isinstance(chosen, Preset) else "")
+        self.data_note.follow(chosen.dataset if isinstance(chosen, PresetEntry) else "")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return action not in {"train", "open"} or isinstance(self.chosen, Preset)
+        return action not in {"train", "open"} or isinstance(self.chosen, PresetEntry)
 
     def action_train(self) -> None:
-        if isinstance(self.chosen, Preset):
-            run_commands.train(self.app, self.chosen)
+        if preset := self._chosen_preset():
+            from mnist_tui.tui import run_commands
+
+            run_commands.train(self.app, preset)
 
     def action_open(self, name: str) -> None:
         """Open the chosen preset in the editor or in the form of a sweep."""
-        if isinstance(self.chosen, Preset):
-            self.app.show(Route(name, preset=self.chosen))
+        if preset := self._chosen_preset():
+            self.app.show(Route(name, preset=preset))
+
+    def _chosen_preset(self) -> Preset | None:
+        """Read the chosen preset; return None, and say why, if its file cannot be used."""
+        loaded = _loaded(self.chosen) if isinstance(self.chosen, PresetEntry) else None
+        if isinstance(loaded, BrokenPreset):
+            self.notify(loaded.message, severity="error", markup=False)
+        return None if isinstance(loaded, BrokenPreset) else loaded
 
     def action_search(self) -> None:
         self.search.focus()
@@ -290,7 +312,14 @@ class PresetsScreen(BenchScreen[None]):
         getattr(self.listing, f"action_{action}")()
 
 
-def _prompt(preset: Preset | BrokenPreset) -> Content:
+def _loaded(entry: PresetEntry) -> Preset | BrokenPreset:
+    try:
+        return entry.load()
+    except PresetError as error:  # the file was changed or deleted after it was listed
+        return BrokenPreset(entry.name, entry.path, str(error))
+
+
+def _prompt(preset: PresetEntry | BrokenPreset) -> Content:
     if isinstance(preset, BrokenPreset):
         mark, title = ("  broken", "$text-error"), "cannot be read"
     else:

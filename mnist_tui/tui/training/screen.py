@@ -13,7 +13,7 @@ from textual.content import Content
 
 from mnist_tui.clocks import RemoteClock
 from mnist_tui.errors import RunError
-from mnist_tui.experiment.presets import PresetError
+from mnist_tui.experiment.preset_files import PresetError
 from mnist_tui.report.result_words import score_difference
 from mnist_tui.runs import control
 from mnist_tui.runs.diagnosis import Finding, diagnose, headlines

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from mnist_tui.experiment.complexity import of
-from mnist_tui.experiment.presets import STARTERS, find_preset
+from mnist_tui.experiment.preset_files import STARTERS
+from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import Experiment, from_mapping
 from mnist_tui.report.figures.accuracies import CapacityPoint, capacity_figure, place_labels
 from mnist_tui.report.figures.diagram import diagram_figure, divide_into_rows
