@@ -17,7 +17,7 @@ from typing import Any, Literal, cast, get_args
 from mnist_tui.files import UnreadableFileError, parse_toml, read_text, write_text
 from mnist_tui.paths import NoHomeError, PathError, config_folder, path_in_variable, typed_path
 
-DEFAULT_THEME = "textual-dark"
+DEFAULT_THEME = "bench-dark"
 Glyphs = Literal["braille", "block", "ascii"]
 BAR_FULL: dict[Glyphs, str] = {"braille": "━", "block": "━", "ascii": "="}
 BAR_REST: dict[Glyphs, str] = {"braille": "─", "block": "─", "ascii": "-"}

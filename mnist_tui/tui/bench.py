@@ -17,10 +17,12 @@ from weakref import WeakValueDictionary
 
 from textual import events, getters, work
 from textual.app import App
+from textual.binding import Binding
 from textual.command import CommandPalette
 from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen, ScreenResultType
+from textual.signal import Signal
 from textual.theme import Theme
 from textual.widget import Widget
 from textual.worker import Worker, WorkerFailed
@@ -30,8 +32,9 @@ from mnist_tui.settings import REFRESH_SECONDS, Refresh, load_settings, save_set
 from mnist_tui.shown_text import visible, visible_line
 from mnist_tui.tui.feed import FolderFeed, Followed, RunFeed, end_of
 from mnist_tui.tui.terminal.keyboard import Keyboard, focus_within
-from mnist_tui.tui.terminal.keymap import Entry, entries, key_of, keymap, problems
+from mnist_tui.tui.terminal.keymap import Entry, entries, key_of, keymap, problems, shown
 from mnist_tui.tui.terminal.text_filters import AsciiText, SafeText
+from mnist_tui.tui.terminal.themes import THEMES, state_colours
 from mnist_tui.tui.terminal.window import CHECK_SECONDS, Window, title_of
 
 if TYPE_CHECKING:
@@ -121,6 +124,7 @@ class Bench(App[None]):
         settings: changed by `change_settings` only.
         keyboard: passes on keys, clicks and pastes one by one.
         following: the runs whose end the app announces on any screen.
+        runs_changed: published when one of these runs has changed.
         origin: the study from which the present run was opened; None if it was opened from another screen.
         selected: the name of the preset that was used last.
         kept_edits: edits that were neither saved nor discarded, by the name of their preset.
@@ -131,6 +135,8 @@ class Bench(App[None]):
         super().__init__()
         self.options, self._routes = options, routes
         self.keyboard = Keyboard(self)
+        for theme in THEMES:
+            self.register_theme(theme)
         self.settings, self._problems = load_settings()
         if options.refresh is not None:
             self.settings = replace(self.settings, refresh=options.refresh)
@@ -147,6 +153,15 @@ class Bench(App[None]):
         self._slow = False
         self._safe_text, self._ascii_text = SafeText(), AsciiText()
         self.following = Followed(self, RunFeed, WeakValueDictionary())
+        self.runs_changed = Signal[None](self, "runs_changed")
+
+    def get_css_variables(self) -> dict[str, str]:
+        variables = super().get_css_variables()
+        return variables | state_colours(variables)
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Return a binding's keys as the footer, the palette and the help write them."""
+        return binding.key_display or shown(binding.key)
 
     @cached_property
     def starter(self) -> Starter:
@@ -201,6 +216,7 @@ class Bench(App[None]):
         feed, snapshot = message.feed, message.feed.snapshot
         if isinstance(feed, RunFeed):
             self.window.set_title(title_of(feed.name, snapshot))
+            self.runs_changed.publish(None)
             if self.following.has_ended(feed):
                 self._announce_end("Training ended", end_of(feed.name, snapshot), snapshot.state)
             return
@@ -387,10 +403,12 @@ class BenchScreen(Screen[ScreenResultType]):
     Attributes:
         LEADS_TO_RUNS: whether the screen stays open below the screens of runs that are opened from it.
         STARTS_RUNS: whether a run can be started from the screen, so that a worker is kept on standby for it.
+        TAB: the main screen to which the screen belongs, one of `widgets.tab_strip.TABS`.
     """
 
     LEADS_TO_RUNS = False
     STARTS_RUNS = False
+    TAB = "runs"
     app = getters.app(Bench)
 
     @property

@@ -199,7 +199,7 @@ async def test_the_theme_is_remembered_beside_other_settings(live: Any, app_on: 
 def test_a_settings_file_that_is_no_toml_is_no_reason_not_to_start(app_on: Any, record: Any) -> None:
     settings_file().parent.mkdir(parents=True, exist_ok=True)
     settings_file().write_text("theme = ")
-    assert app_on(record().folder).theme == "textual-dark"
+    assert app_on(record().folder).theme == "bench-dark"
 
 
 class FakeStandby:

@@ -46,9 +46,9 @@ SMALL, LARGE = (80, 24), (140, 45)
 RUNS = Path("runs")
 """From the test's own folder, so that no screen names a place of this machine."""
 VARIANTS = {
-    "dark-80x24": ("textual-dark", SMALL),
-    "light-140x45": ("textual-light", LARGE),
-    "no-colour-80x24": ("textual-dark", SMALL),
+    "dark-80x24": ("bench-dark", SMALL),
+    "light-140x45": ("bench-light", LARGE),
+    "no-colour-80x24": ("bench-dark", SMALL),
 }
 
 

@@ -410,7 +410,7 @@ async def test_no_key_of_the_sheet_breaks_the_app_and_each_says_what_it_is_for(
 def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The test's own folder is the present one; ids and times are always the same."""
     monkeypatch.chdir(tmp_path)
-    Path("settings.toml").write_text('toured = true\ntheme = "textual-dark"\n')
+    Path("settings.toml").write_text('toured = true\ntheme = "bench-dark"\n')
     monkeypatch.setenv("MNIST_TUI_CONFIG", "settings.toml")
     monkeypatch.setenv("MNIST_TUI_RUNS", "runs")
     monkeypatch.delenv("NO_COLOR", raising=False)

@@ -280,7 +280,7 @@ async def test_the_presets_screen_has_a_key_for_it(tmp_path: Path, shows: Any, u
 @pytest.fixture
 def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
-    Path("settings.toml").write_text('toured = true\ntheme = "textual-dark"\n')
+    Path("settings.toml").write_text('toured = true\ntheme = "bench-dark"\n')
     monkeypatch.setenv("MNIST_TUI_CONFIG", "settings.toml")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TZ", "UTC")

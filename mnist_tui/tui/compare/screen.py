@@ -36,6 +36,7 @@ from mnist_tui.tui.widgets.plots.compared import (
 from mnist_tui.tui.widgets.plots.plot import Plot, view_keys
 from mnist_tui.tui.widgets.plots.raster import Marks
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow, tone
+from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import DASH, count, counted, loss, percent, seconds, shortened
 
@@ -274,6 +275,7 @@ class CompareScreen(BenchScreen[None]):
         self._reading = False
 
     def compose(self) -> ComposeResult:
+        yield TabStrip()
         with Horizontal(id="top"):
             yield Line("compare", id="word")
             yield Line("reading …", id="what")

@@ -39,6 +39,7 @@ from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner, sample_line
+from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.wording import percent
 
 FRAME = 2
@@ -56,6 +57,7 @@ class DrawScreen(BenchScreen[None]):
         folder: the run; None for the newest run that has a model.
     """
 
+    TAB = "draw"
     CSS_PATH = "draw.tcss"
     AUTO_FOCUS = "DrawingCanvas"
     HELP = """
@@ -97,6 +99,7 @@ class DrawScreen(BenchScreen[None]):
         self._path = ""
 
     def compose(self) -> ComposeResult:
+        yield TabStrip()
         yield Static("", id="draw-heading", markup=False)
         yield Banner()
         with Horizontal(id="draw-pictures"):

@@ -33,6 +33,7 @@ from mnist_tui.tui.presets.screen import DataNote
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import bind, key_of
 from mnist_tui.tui.widgets.controls import KeyFooter
+from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
 
 PANES = {"parameters": "Parameters", "layers": "Layers", "complexity": "Complexity", "digit": "Digit"}
@@ -46,6 +47,7 @@ class EditorScreen(BenchScreen[None]):
         kept: an earlier, unfinished draft of the same preset, to be continued.
     """
 
+    TAB = "presets"
     CSS_PATH = "editor.tcss"
     TITLE = "Editor"
     AUTO_FOCUS = ""
@@ -93,6 +95,7 @@ class EditorScreen(BenchScreen[None]):
         return self.draft
 
     def compose(self) -> ComposeResult:
+        yield TabStrip()
         with Horizontal(id="top"):
             yield Line("editor", id="word")
             yield Line(id="what")

@@ -31,6 +31,7 @@ from mnist_tui.tui.widgets.confusion import class_names
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.pixels import EDGES, PictureGrid, PictureSize, Tile
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
+from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted
 
@@ -93,6 +94,7 @@ class GalleryScreen(RunScreen):
         self._hog = self._drawings is not None
 
     def compose(self) -> ComposeResult:
+        yield TabStrip()
         yield StatusLine("images", self.feed.folder.id)
         yield Banner(id="sample")
         yield Banner(id="missing")

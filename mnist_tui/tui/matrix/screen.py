@@ -27,6 +27,7 @@ from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.confusion import VIEWS, CellMatrix, ConfusionView, View, WorstConfusions, class_names
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
+from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted, percent, signed
 
@@ -95,6 +96,7 @@ class MatrixScreen(RunScreen):
         self._final_requested = False
 
     def compose(self) -> ComposeResult:
+        yield TabStrip()
         yield StatusLine("confusion matrix", self.feed.folder.id)
         yield Banner(id="sample")
         with Container(id="body"):

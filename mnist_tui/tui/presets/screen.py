@@ -22,6 +22,7 @@ from mnist_tui.tui.bench import Bench, BenchScreen, Route
 from mnist_tui.tui.terminal.keymap import bind, key_of, labelled
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner
+from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
 from mnist_tui.wording import counted
 
@@ -177,6 +178,7 @@ class PresetsScreen(BenchScreen[None]):
         selected: the name of the preset that is chosen at first; None for the first preset.
     """
 
+    TAB = "presets"
     CSS_PATH = "presets.tcss"
     GUIDE = "presets"
     TITLE = "Presets"
@@ -213,6 +215,7 @@ class PresetsScreen(BenchScreen[None]):
         return self._presets.get(option.id or "") if option else None
 
     def compose(self) -> ComposeResult:
+        yield TabStrip()
         with Horizontal(id="top"):
             yield Line("presets", id="word")
             yield PresetSearch(placeholder="/ searches name, title, kinds", compact=True, id="search")

@@ -18,6 +18,7 @@ from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import StatusLine
+from mnist_tui.tui.widgets.tab_strip import TabStrip
 
 
 class FindingView(Static, can_focus=True):
@@ -89,6 +90,7 @@ class DiagnosisScreen(RunScreen):
         self._findings: tuple[Finding, ...] = ()
 
     def compose(self) -> ComposeResult:
+        yield TabStrip()
         yield StatusLine("diagnosis", self.feed.folder.id)
         with Vertical(id="findings"):
             yield Static("experiment.toml cannot be read, so nothing can be said", id="nothing", markup=False)

@@ -32,6 +32,7 @@ from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.confusion import ConfusionView
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
+from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.wording import count, loss, percent, seconds
 
 Document = Mapping[str, Any]
@@ -98,6 +99,7 @@ class ResultsScreen(BenchScreen[None]):
         return self.folder
 
     def compose(self) -> ComposeResult:
+        yield TabStrip()
         yield StatusLine("results", self.folder.id)
         yield Banner()
         with VerticalScroll(id="page"):

@@ -25,6 +25,7 @@ from mnist_tui.tui.runs import run_rows
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.row_table import RowTable
+from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted
 
@@ -147,6 +148,7 @@ class RunsScreen(BenchScreen[None]):
         self._skipped: tuple[SkippedEntry, ...] = ()
 
     def compose(self) -> ComposeResult:
+        yield TabStrip()
         with Horizontal(id="top"):
             yield Line("runs", id="word")
             yield RunFilter(placeholder=FILTER_HELP, compact=True, id="filter")

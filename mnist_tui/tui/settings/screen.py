@@ -24,6 +24,7 @@ from mnist_tui.tui.dialogs import Dialog
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import Entry, shown, taken
 from mnist_tui.tui.widgets.controls import KeyedCheckbox, KeyFooter, ValueSelect
+from mnist_tui.tui.widgets.tab_strip import TabStrip
 
 GLYPHS: dict[Glyphs, str] = {
     "braille": "braille, finest",
@@ -62,6 +63,7 @@ class KeyTable(DataTable[Text]):
 class SettingsScreen(BenchScreen[None]):
     """The screen that shows and changes the settings and the keys."""
 
+    TAB = "settings"
     CSS_PATH = "settings.tcss"
     GUIDE = "settings"
     AUTO_FOCUS = "#theme"
@@ -81,6 +83,7 @@ class SettingsScreen(BenchScreen[None]):
     table = getters.query_one(KeyTable)
 
     def compose(self) -> ComposeResult:
+        yield TabStrip()
         settings = self.app.settings
         with TabbedContent(initial="settings"):
             with TabPane("Settings", id="settings"), VerticalScroll(id="form", can_focus=False):

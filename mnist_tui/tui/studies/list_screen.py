@@ -21,6 +21,7 @@ from mnist_tui.tui.studies import study_commands
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow, tone
+from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import count, counted, moment
 
@@ -54,6 +55,7 @@ class ListedStudy:
 class StudiesScreen(BenchScreen[None]):
     """The list of studies."""
 
+    TAB = "studies"
     CSS_PATH = "studies.tcss"
     GUIDE = "studies"
     TITLE = "Studies"
@@ -91,6 +93,7 @@ class StudiesScreen(BenchScreen[None]):
         self._possible: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
+        yield TabStrip()
         with Horizontal(id="top"):
             yield Line("studies", id="word")
             yield Line("reading …", id="found")

@@ -24,6 +24,7 @@ from mnist_tui.tui.widgets.controls import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.plots.trials import TrialPlot
 from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.run_status import Meter, StatusLine
+from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
 
 PARTS = ("table", "plot", "notes")
@@ -39,6 +40,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
         clock: returns seconds since the Unix epoch; None for the clock of the study's process.
     """
 
+    TAB = "studies"
     CSS_PATH = "study.tcss"
     GUIDE = "studies"
     TITLE = "Study"
@@ -92,6 +94,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
         self._possible: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
+        yield TabStrip()
         yield StatusLine(study_view.study_title(self.snapshot), f"study {self.feed.folder.id.rpartition('-')[2]}")
         with Vertical(id="study-head"):
             yield Meter("Trials")

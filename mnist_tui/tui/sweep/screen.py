@@ -29,6 +29,7 @@ from mnist_tui.tui.sweep.request import (
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.controls import KeyFooter, TextControl, ValueSelect
+from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
 
 NOTICE_SECONDS = 12
@@ -58,6 +59,7 @@ class SweepScreen(BenchScreen[None]):
         preset: the preset that every trial starts from.
     """
 
+    TAB = "studies"
     CSS_PATH = "sweep.tcss"
     GUIDE = "studies"
     TITLE = "Sweep"
@@ -90,6 +92,7 @@ class SweepScreen(BenchScreen[None]):
         self._starting = False
 
     def compose(self) -> ComposeResult:
+        yield TabStrip()
         with Horizontal(id="top"):
             yield Line("sweep", id="word")
             yield Line(f"from {self._preset.name}: {self._preset.title or 'as it is'}", id="what")

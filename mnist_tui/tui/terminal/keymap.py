@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -47,10 +48,22 @@ def split(keys: str) -> tuple[str, ...]:
     return tuple(binding.key for binding in Binding.make_bindings([Binding(parts, "")])) if parts else ()
 
 
+KEY_NAMES = {
+    **{name: name.capitalize() for name in ("enter", "space", "tab", "home", "end", "insert", "backspace")},
+    **{"escape": "Esc", "delete": "Del", "pageup": "PgUp", "pagedown": "PgDn"},
+}
+"""The names of keys that Textual writes in another way."""
+
+
 def shown(keys: str | tuple[str, ...]) -> str:
-    """Format keys as the footer does, joined by commas."""
-    parts = (key.rpartition("+") for key in (split(keys) if isinstance(keys, str) else keys))
-    return ", ".join(f"{mods}{plus}".replace("ctrl+", "^") + format_key(bare) for mods, plus, bare in parts)
+    """Return keys as every place of the app writes them, joined by commas: ``Ctrl+T, F12, Esc, a, A``."""
+    return ", ".join(_shown_key(key) for key in (split(keys) if isinstance(keys, str) else keys))
+
+
+def _shown_key(key: str) -> str:
+    modifiers, plus, bare = key.rpartition("+")
+    name = KEY_NAMES.get(bare) or (bare.upper() if re.fullmatch(r"f\d+", bare) else format_key(bare))
+    return "".join(part.capitalize() + "+" for part in modifiers.split("+") if plus) + (name.upper() if plus else name)
 
 
 def bind(
@@ -81,7 +94,12 @@ def key_of(name: str, owner: type[DOMNode], own: Mapping[str, str]) -> str:
 
 def labelled(label: str, key: str) -> Content:
     """Return a button's label with its key."""
-    return Content.assemble(f"{label} ", (key, "underline"))
+    return Content.assemble(f"{label} ", (key, "not bold dim"))
+
+
+def pane_title(name: str, key: str = "", note: str = "") -> Content:
+    """Return the title in a pane's border: its name, the key that leads to it if it has one, and a note."""
+    return Content.assemble((name, "bold"), *([" ", (key, "$accent")] if key else []), *([f"  {note}"] if note else []))
 
 
 @cache

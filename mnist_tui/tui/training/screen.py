@@ -32,6 +32,7 @@ from mnist_tui.tui.widgets.controls import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.plots.curves import CURVE_HELP, CURVE_KEYS, CurvePlots
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.run_status import Banner, RunProgress, StatusLine, sample_line
+from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted, loss, percent, size, size_of
 
@@ -107,6 +108,7 @@ class TrainingScreen(RunScreen):
         return self.folder
 
     def compose(self) -> ComposeResult:
+        yield TabStrip()
         yield StatusLine(self._title(), self.folder.id)
         yield Banner(id="sample")
         yield RunProgress()

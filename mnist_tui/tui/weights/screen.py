@@ -32,6 +32,7 @@ from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.weights.distributions import DistributionView, EpochSpread, LayerTable, rows_of
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import StatusLine
+from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import DrawnWidget
 
 if TYPE_CHECKING:
@@ -269,6 +270,7 @@ class WeightsScreen(RunScreen):
         self._layers = {layer.name: layer for layer in of(self.experiment).layers} if self.experiment else {}
 
     def compose(self) -> ComposeResult:
+        yield TabStrip()
         yield StatusLine("weights", self.feed.folder.id)
         yield Static("", id="about", markup=False)
         yield DistributionView()

@@ -23,12 +23,13 @@ class StatusLine(Horizontal):
     DEFAULT_CSS = """
     StatusLine {
         height: 1;
-        background: $panel;
-        & > #word { width: auto; padding: 0 1; text-style: bold; background: $primary; color: $background; }
-        & > #word.-paused, & > #word.-starting { background: $secondary; }
-        & > #word.-finished { background: $success; }
-        & > #word.-stopped, & > #word.-diverged { background: $warning; }
-        & > #word.-failed, & > #word.-crashed, & > #word.-damaged { background: $error; }
+        background: $surface;
+        & > #word { width: auto; padding: 0 1; text-style: bold; background: $state-starting; color: $background; }
+        & > #word.-running { background: $state-running; }
+        & > #word.-paused, & > #word.-stopping { background: $state-paused; }
+        & > #word.-finished { background: $state-finished; }
+        & > #word.-stopped { background: $state-stopped; }
+        & > #word.-failed, & > #word.-diverged, & > #word.-crashed, & > #word.-damaged { background: $state-failed; }
         & > #what { width: 1fr; padding: 0 1; }
         & > #run-id { width: auto; padding: 0 1; color: $text-muted; }
     }
