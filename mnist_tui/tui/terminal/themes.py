@@ -25,13 +25,7 @@ THEMES = (
         background="#10141b",
         surface="#171c25",
         panel="#1f2631",
-        variables={
-            "border": "#ffa55c",
-            "border-blurred": "#3b4658",
-            "text-muted": "#95a0b3",
-            "foreground-muted": "#95a0b3",
-            "footer-background": "#171c25",
-        },
+        variables=_variables(border="#ffa55c", blurred="#3b4658", muted="#95a0b3"),
     ),
     Theme(
         name="bench-light",
@@ -46,13 +40,7 @@ THEMES = (
         surface="#f1f2f4",
         panel="#e6e9ee",
         dark=False,
-        variables={
-            "border": "#a34608",
-            "border-blurred": "#b4bcc8",
-            "text-muted": "#515c6c",
-            "foreground-muted": "#515c6c",
-            "footer-background": "#f1f2f4",
-        },
+        variables=_variables(border="#a34608", blurred="#b4bcc8", muted="#515c6c"),
     ),
     Theme(
         name="bench-contrast",
@@ -66,13 +54,7 @@ THEMES = (
         background="#000000",
         surface="#000000",
         panel="#1b1b1b",
-        variables={
-            "border": "#ffb84d",
-            "border-blurred": "#a8a8a8",
-            "text-muted": "#d0d0d0",
-            "foreground-muted": "#d0d0d0",
-            "footer-background": "#000000",
-        },
+        variables=_variables(border="#ffb84d", blurred="#a8a8a8", muted="#d0d0d0"),
     ),
 )
 """Dark, light and with high contrast; tests check the contrast of their texts by the formula of WCAG 2.2."""
