@@ -26,12 +26,13 @@ from mnist_tui.cli.options import (
     runs_folder,
 )
 from mnist_tui.cli.output import TextTable, print_json, print_note, print_table, print_text, rendered
-from mnist_tui.cli.train import score_lines
+from mnist_tui.cli.train import diagnosis_lines, score_lines
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.files import UnreadableFileError, open_regular
 from mnist_tui.report import result_words
 from mnist_tui.runs.collection.summaries import RunSummary, list_runs
 from mnist_tui.runs.deletion import Waste, delete_run, discard_run, find_waste, remove_waste
+from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.library import check_readable, skipped_entries
 from mnist_tui.runs.results import run_document
 from mnist_tui.studies.folder import PLACE, StudyFolder
@@ -96,7 +97,7 @@ def show(ctx: typer.Context, run: Run, as_json: Json = False, runs_dir: RunsDir 
     if as_json:
         print_json(doc)
     else:
-        print_text(as_text(doc))
+        print_text(as_text(doc, diagnosis_lines(folder, replayed(folder.events_file))))
 
 
 def logs(
@@ -155,8 +156,8 @@ HISTORY = 10
 """How many epochs `show` prints: the last ones. The JSON document has all."""
 
 
-def as_text(doc: dict[str, Any]) -> str:
-    """Return lines that describe a run, from its document as `runs.results.run_document` returns it."""
+def as_text(doc: dict[str, Any], diagnosis: list[str]) -> str:
+    """Return lines that describe a run, from its document (`runs.results.run_document`) and its diagnosis."""
     total, trainable = doc["parameters"]["total"], doc["parameters"]["trainable"]
     epochs: list[dict[str, Any]] = doc["epochs"]
     lines = [
@@ -173,7 +174,7 @@ def as_text(doc: dict[str, Any]) -> str:
         ridge, images, temperature = result_words.solution_in_words(solution)
         lines += [f"ridge      {ridge}", f"solved     over {images}"]
         lines.append(f"softmax    of the scores over the temperature {temperature}")
-    lines += score_lines(doc)
+    lines += [*score_lines(doc), *diagnosis]
     lines += [f"warning    {text}" for text in doc["warnings"]]
     lines += [f"damaged    {why}"] if (why := doc.get("damaged")) else []
     lines.append(f"folder     {doc['folder']}")

@@ -45,6 +45,7 @@ from mnist_tui.report.result_words import MEASURED, PublishedScore, citation, pu
 from mnist_tui.runs import start as run_start
 from mnist_tui.runs.control import CommandName, send
 from mnist_tui.runs.devices import busy, device_of, live_on, usable_cores
+from mnist_tui.runs.diagnosis import EXPLANATIONS, diagnose
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.state import LIVE, RunState
@@ -158,7 +159,8 @@ def print_result(folder: RunFolder, state: RunState, *, as_json: bool) -> None:
         head = reason if reason.startswith(state.state) else ": ".join(filter(None, (state.state, reason)))
         epochs = f"{len(state.history)} of {counted(state.epochs, 'epoch')}"
         print_line(f"{head} ({epochs}, {seconds(spent)} of training)")
-        for line in (*score_lines(doc), f"run        {folder.id}", f"folder     {folder.path}"):
+        lines = (*score_lines(doc), *diagnosis_lines(folder, state))
+        for line in (*lines, f"run        {folder.id}", f"folder     {folder.path}"):
             print_line(line)
     if state.state in ("failed", "crashed"):
         if state.state == "crashed":
@@ -195,6 +197,20 @@ def score_lines(doc: dict[str, Any]) -> list[str]:
             running = scores[0].how == MEASURED["running"]
             ours = f"  (ours alike: {row(alike, lambda score: score.written(score.ours))})" if running else ""
             lines.append(f"difference {kind}{row(alike, lambda score: score.difference)}{ours}")
+    return lines
+
+
+def diagnosis_lines(folder: RunFolder, state: RunState) -> list[str]:
+    """Return lines with the diagnosis of a run, and with a command for everything that can be done about it."""
+    if not state.history:
+        return []
+    findings = diagnose(state, folder.preset().experiment, folder.state())
+    file = str(folder.experiment_file)
+    lines: list[str] = []
+    for finding in findings:
+        if finding.kind not in EXPLANATIONS:
+            lines.append(f"diagnosis  {finding.headline}")
+            lines += [f"           {action.task}: {action.command(folder.id, file)}" for action in finding.actions]
     return lines
 
 

@@ -68,7 +68,7 @@ class Evidence:
         matrix_of: the images counted in `matrix`, in words.
         predictions: the predictions for the test images; None if they cannot be read.
         weights: all recorded distributions of weights, by epoch.
-        findings: the diagnosis, worst first; empty without a history.
+        findings: the diagnosis, the verdict first; empty without a history.
         created: the time of the run's start in seconds since 1970; None if it is not known.
         missing: sentences about files that could not be read.
     """

@@ -61,6 +61,12 @@ def code_block(text: str, language: str = "") -> str:
     return f"{fence}{language}\n{visible(text).rstrip()}\n{fence}"
 
 
+def code_span(text: str) -> str:
+    """Return code inside a line; its marks are longer than any row of backticks inside."""
+    mark = "`" * (1 + max(map(len, ["", *re.findall(r"`+", text)])))
+    return f"{mark} {visible(' '.join(text.split()))} {mark}"
+
+
 def link(text: object, anchor: str) -> MarkdownText:
     """Return a link to the heading with the id `anchor`."""
     return MarkdownText(f"[{escaped(text)}](#{anchor})")
@@ -122,6 +128,7 @@ FILTERS: dict[str, Any] = {
     "md": escaped,
     "paragraphs": paragraphs,
     "code": code_block,
+    "code_span": code_span,
     "table": lambda rows: table(rows[0], rows[1:]),
     "grid": lambda grid: table(grid.headings, grid.rows, grid.right),
     "facts": lambda facts: table(("", ""), [fact for fact in facts if fact[1] is not None]),

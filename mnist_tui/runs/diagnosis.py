@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise, takewhile
 from statistics import fmean, median
 from typing import Literal
@@ -15,7 +15,8 @@ from typing import Literal
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.layers import BatchNormalization, Constant, Conv2D, Dense, Dropout, PlainInitializer
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.runs.state import EpochRow, RunState
+from mnist_tui.runs.advice import Action, Edit, Extend, Resume, Seeds, edit
+from mnist_tui.runs.state import RESUMABLE, EpochRow, RunState
 from mnist_tui.wording import counted, loss, noun, percent
 
 Severity = Literal["problem", "warning", "note", "good"]
@@ -33,6 +34,7 @@ class Finding:
         evidence: the figures that support it, with their epochs, in sentences.
         advice: recommendations, in sentences; empty where there is nothing to do.
         since: the first epoch for which it holds; None where that has no meaning.
+        actions: what the app can do about it, the best first.
     """
 
     kind: str
@@ -41,6 +43,7 @@ class Finding:
     evidence: str
     advice: str = ""
     since: int | None = None
+    actions: tuple[Action, ...] = ()
 
 
 def _change(before: float, after: float) -> str:
@@ -90,9 +93,10 @@ def diverged(run: RunState, experiment: Experiment) -> Finding | None:
     before = [row for row in run.history if row.loss is not None and row.epoch < since]
     if before:
         evidence += f" The training loss of epoch {before[-1].epoch} was {loss(before[-1].loss)}."
-    rate = learning_rate(run, experiment)
-    advice = f"The learning rate is too high: try a tenth of it, --lr {rate / 10:.3g} instead of {rate:.3g}."
-    return Finding("diverged", "problem", f"Diverged in epoch {since}", evidence, advice, since)
+    advice = f"The learning rate {experiment.learning_rate(0):g} is too high: try a tenth of it."
+    return Finding(
+        "diverged", "problem", f"Diverged in epoch {since}", evidence, advice, since, _rate_times(experiment, 0.1)
+    )
 
 
 def stuck_at_chance(run: RunState, experiment: Experiment) -> Finding | None:
@@ -115,22 +119,29 @@ def stuck_at_chance(run: RunState, experiment: Experiment) -> Finding | None:
         f"largest class gives {percent(chance)}, and the training loss {loss(last.loss)}, where guessing gives "
         f"ln 10 = {GUESSING:.3f}."
     )
-    advice = _way_out(run, experiment)
-    return Finding("stuck", "problem", f"Stuck at chance since epoch {first.epoch}", evidence, advice, first.epoch)
+    advice, actions = _way_out(experiment)
+    return Finding(
+        "stuck", "problem", f"Stuck at chance since epoch {first.epoch}", evidence, advice, first.epoch, actions
+    )
 
 
-def _way_out(run: RunState, experiment: Experiment) -> str:
+def _way_out(experiment: Experiment) -> tuple[str, tuple[Edit, ...]]:
+    """Return advice and actions for a network that does not learn."""
     layers = [layer for layer in experiment.layers if isinstance(layer, Dense | Conv2D)]
     for layer in layers:
         start = layer.kernel_initializer
         if isinstance(start, Constant) or (isinstance(start, PlainInitializer) and start.name in {"zeros", "ones"}):
-            return (
-                "Weights that all begin equal get equal gradients and stay equal: begin with "
-                "--initializer glorot_uniform."
-            )
-    rate = learning_rate(run, experiment)
+            advice = "Weights that all begin equal get equal gradients and stay equal: begin with random ones."
+            return advice, edit(experiment, ("initializer", "glorot_uniform"))
     deep = "" if len(layers) < 4 else " In a deep network, batch normalisation or relu instead of sigmoid helps, too."
-    return f"Try a lower learning rate (--lr {rate / 10:.3g}), then a higher one ({rate * 10:.3g}).{deep}"
+    advice = f"Try a lower learning rate than {experiment.learning_rate(0):g}, then a higher one.{deep}"
+    return advice, _rate_times(experiment, 0.1, 10)
+
+
+def _rate_times(experiment: Experiment, *factors: float) -> tuple[Edit, ...]:
+    """Return an edit of the learning rate for each factor: the rate that the experiment begins with, times it."""
+    rates = (float(f"{experiment.learning_rate(0) * factor:.2g}") for factor in factors)
+    return tuple(action for rate in rates for action in edit(experiment, ("lr", f"{rate:g}")))
 
 
 def _rises_in_words(rows: Sequence[EpochRow], losses: Sequence[float], rises: Sequence[int], share: float) -> str:
@@ -162,9 +173,9 @@ def rate_too_high(run: RunState, experiment: Experiment) -> Finding | None:
         since = rows[rises[0]].epoch
     else:
         return None
-    rate = learning_rate(run, experiment)
-    advice = f"Try a third and a tenth of it: --lr {rate / 3:.2g}, --lr {rate / 10:.2g} instead of {rate:.3g}."
-    return Finding("rate-too-high", "problem", "Learning rate too high", evidence, advice, since)
+    advice = f"Try a third and a tenth of the learning rate {experiment.learning_rate(0):g}."
+    actions = _rate_times(experiment, 1 / 3, 0.1)
+    return Finding("rate-too-high", "problem", "Learning rate too high: lower it", evidence, advice, since, actions)
 
 
 def rate_too_low(run: RunState, experiment: Experiment) -> Finding | None:
@@ -177,13 +188,15 @@ def rate_too_low(run: RunState, experiment: Experiment) -> Finding | None:
     begin, end = (losses[0] - losses[third]) / third, (losses[-1 - third] - losses[-1]) / third
     if not LEAST_FALL < whole < SLOW_FALL or trend(losses) > -0.9 or end < 0.3 * begin:
         return None
-    rate = learning_rate(run, experiment)
     evidence = (
         f"The training loss fell steadily but only from {loss(losses[0])} in epoch {rows[0].epoch} to "
         f"{loss(losses[-1])} in epoch {rows[-1].epoch} ({_change(losses[0], losses[-1])}), and does not level off."
     )
-    advice = f"Try ten times the learning rate, --lr {rate * 10:.3g}; where the loss then jumps, a third of that."
-    return Finding("rate-too-low", "warning", "Learning rate probably too low", evidence, advice, rows[0].epoch)
+    advice = (
+        f"Try ten times the learning rate {experiment.learning_rate(0):g}; where the loss then jumps, a third of that."
+    )
+    headline, actions = "Still improving, but slowly: raise the rate", _rate_times(experiment, 10, 10 / 3)
+    return Finding("rate-too-low", "warning", headline, evidence, advice, rows[0].epoch, actions)
 
 
 def jumping_validation_loss(run: RunState, experiment: Experiment) -> Finding | None:
@@ -200,11 +213,12 @@ def jumping_validation_loss(run: RunState, experiment: Experiment) -> Finding | 
         )
     else:
         return None
-    rate = learning_rate(run, experiment)
-    advice = f"Let the learning rate fall (--schedule cosine), or lower it: --lr {rate / 3:.2g} instead of {rate:.3g}."
+    advice = f"Let the learning rate fall over the epochs, or lower it from {experiment.learning_rate(0):g}."
+    actions = (*edit(experiment, ("schedule", "cosine")), *_rate_times(experiment, 1 / 3))
     since = rows[rises[0]].epoch if rises else rows[0].epoch
     evidence += " The figures of a single epoch are partly luck."
-    return Finding("jumping", "warning", "Validation loss jumps", evidence, advice, since)
+    headline = "Validation loss jumps: lower the learning rate"
+    return Finding("jumping", "warning", headline, evidence, advice, since, actions)
 
 
 def overfitting(run: RunState, experiment: Experiment) -> Finding | None:
@@ -230,52 +244,85 @@ def overfitting(run: RunState, experiment: Experiment) -> Finding | None:
         evidence += f" Validation accuracy: {percent(best.val_accuracy)} then, {percent(last.val_accuracy)} now"
         more = last.val_accuracy < best.val_accuracy
         evidence += "." if more else ": the number of mistakes has not grown, but the loss of each has."
-    rates = [layer.rate for layer in experiment.layers if layer.kind == "dropout"]
-    stop = "" if experiment.training.early_stopping else "Stop early (--patience 5 --validation 0.2). "
-    drop = f"More dropout than {max(rates):g}" if any(rates) else "Dropout (--dropout 0.5)"
-    images = " All training images (--limit none)." if experiment.dataset.limit else ""
-    advice = f"{stop}{drop}, or fewer neurons.{images}"
     severity = "warning" if recent > (1 + GRAVE) * lowest else "note"
-    return Finding("overfitting", severity, f"Overfitting since epoch {best.epoch}", evidence, advice, best.epoch)
+    headline, (advice, actions) = f"Overfitting since epoch {best.epoch}", _against_overfitting(experiment)
+    return Finding("overfitting", severity, headline, evidence, advice, best.epoch, actions)
 
 
-def unconverged(run: RunState, experiment: Experiment) -> Finding | None:
-    """Find a validation loss that still falls by more than its noise: good during a run, a warning at its end."""
+def _against_overfitting(experiment: Experiment) -> tuple[str, tuple[Edit, ...]]:
+    """Return advice and actions for a network that learns its training images by heart."""
+    rate = max((layer.rate for layer in experiment.layers if isinstance(layer, Dropout)), default=0.0)
+    early = () if experiment.training.early_stopping else _stopping_early(experiment, 5)
+    stop = "Stop early, which keeps the best epoch's weights; or try " if early else "Try "
+    drop = f"more dropout than {rate:g}" if rate else "dropout"
+    images = ", or all training images" if experiment.dataset.limit else ""
+    actions = (
+        *early,
+        *edit(experiment, ("dropout", f"{min(0.8, rate + 0.2):g}" if rate else "0.5")),
+        *edit(experiment, ("limit", "none"), about="all training images"),
+    )
+    return f"{stop}{drop}, or fewer neurons{images}.", actions
+
+
+def _stopping_early(experiment: Experiment, patience: int) -> tuple[Edit, ...]:
+    """Return the edit that adds early stopping, and holds out validation images where the test set served for it."""
+    held_out = (("validation", "0.2"),) if experiment.dataset.validation == "test" else ()
+    return edit(experiment, ("patience", str(patience)), *held_out)
+
+
+def improving(run: RunState, experiment: Experiment) -> Finding | None:
+    """Find a validation loss that still falls: good during a run, a warning at its end."""
     rows, _, values = _finite(run)
+    plain = _plain_fall(values)
     rates = [row.learning_rate or 0.0 for row in rows]
-    plainly = _falls_plainly(values)
     over = bool(rates) and rates[-1] < SCHEDULE_OVER * max(rates)
-    if len(rows) < 4 or (over and not plainly):
-        return None
-    window = LAST if plainly else max(2, min(20, len(values) // 5))
-    fallen = 1 - fmean(values[-window:]) / fmean(values[-2 * window : -window]) if plainly else fall(values, window)
-    if not plainly and (fallen < STILL_FALLING * window or min(values) < min(values[-PATIENCE:])):
+    window, fallen = plain or ((0, 0.0) if over else _slow_fall(values))
+    if not fallen:
         return None
     last = rows[-1]
     evidence = (
         f"The mean validation loss of epochs {rows[-window].epoch} to {last.epoch} is {loss(fmean(values[-window:]))}, "
         f"{percent(fallen)} lower than of the {counted(window, 'epoch')} before."
     )
+    if window == 1:
+        evidence = (
+            f"The validation loss of epoch {last.epoch} is {loss(values[-1])}, {percent(fallen)} lower than after the "
+            "epoch before."
+        )
     if run.live:
-        return Finding("improving", "good", "Still improving", evidence)
+        return Finding("improving", "good", "Still improving: keep going", evidence)
+    if run.state in RESUMABLE and len(rows) < run.epochs:
+        return _interrupted(run, "while still improving", "warning", evidence)
     if over:
+        longer = edit(experiment, ("epochs", str(2 * len(rows))))
         advice = "The learning rate's schedule has ended; a new run with more epochs has a longer one."
-        return Finding("improving", "good", "Still improving when its schedule ended", evidence, advice)
-    if run.state == "stopped" and len(rows) < run.epochs:
-        headline, rest = "Stopped while still improving", counted(run.epochs - len(rows), "epoch")
-        advice = f"Go on with it: mnist-tui resume {run.run or 'RUN'} trains the other {rest} of {run.epochs}."
-    else:
-        headline = "Not yet converged: still improving"
-        advice = f"Train longer: mnist-tui extend {run.run or 'RUN'} --epochs {max(10, len(rows) // 2)}."
-    return Finding("unconverged", "warning", headline, evidence, advice)
+        return Finding("improving", "good", "Still improving when its schedule ended", evidence, advice, None, longer)
+    advice = "More epochs go on from its checkpoint, as if they had been planned."
+    actions = (Extend(max(10, len(rows) // 2)),)
+    return Finding("improving", "warning", "Still improving: train longer", evidence, advice, None, actions)
 
 
-def _falls_plainly(values: list[float]) -> bool:
-    """Return whether the last epochs are far better than the epochs before, and the last one is the best."""
-    if len(values) < 2 * LAST or values[-1] > min(values):
-        return False
-    before = fmean(values[-2 * LAST : -LAST])
-    return before > 0 and 1 - fmean(values[-LAST:]) / before >= LAST_FALL
+def _plain_fall(values: list[float]) -> tuple[int, float] | None:
+    """Return the window and the fall of a loss that plainly still falls, its best epoch in the window; else None.
+
+    The window is the last LAST epochs, fewer in a short run; the fall is that of its mean from the window before.
+    """
+    window = min(LAST, len(values) // 2)
+    if len(values) < FEWEST_EPOCHS or min(values[-window:]) > min(values):
+        return None
+    before = fmean(values[-2 * window : -window])
+    fallen = 1 - fmean(values[-window:]) / before if before > 0 else 0.0
+    return (window, fallen) if fallen >= LAST_FALL else None
+
+
+def _slow_fall(values: list[float]) -> tuple[int, float]:
+    """Return the window and the fall, beyond noise, of a loss that still falls little by little; (0, 0.0) if not."""
+    window = max(2, min(20, len(values) // 5))
+    if len(values) < 2 * window:
+        return 0, 0.0
+    fallen = fall(values, window)
+    is_lowest = min(values[-PATIENCE:]) <= min(values) + 2 * noise(values[-4 * window :])
+    return (window, fallen) if is_lowest and fallen >= STILL_FALLING * window else (0, 0.0)
 
 
 def _finite(run: RunState, last: int = 0) -> tuple[list[EpochRow], list[float], list[float]]:
@@ -283,12 +330,6 @@ def _finite(run: RunState, last: int = 0) -> tuple[list[EpochRow], list[float], 
     finite = [(row, row.loss, row.val_loss) for row in run.history if row.loss is not None and row.val_loss is not None]
     recent = finite[-last:]
     return [row for row, _, _ in recent], [loss for _, loss, _ in recent], [loss for _, _, loss in recent]
-
-
-def learning_rate(run: RunState, experiment: Experiment) -> float:
-    """Return the newest epoch's learning rate; before the first epoch has ended, the initial one."""
-    newest = run.history[-1].learning_rate if run.history else None
-    return experiment.learning_rate(0) if newest is None else newest
 
 
 WORSE, LEAST = 1.25, 0.01
@@ -309,10 +350,11 @@ def last_epoch(run: RunState, experiment: Experiment) -> Finding | None:
     )
     if last.val_accuracy is not None and best.val_accuracy is not None:
         evidence += f" Validation accuracy: {percent(best.val_accuracy)} then, {percent(last.val_accuracy)} now."
-    restore = "--set training.early_stopping.restore_best_weights=true"
-    keeps = restore if stopping is not None else "--patience 10 --validation 0.2"
-    advice = f"Have the best epoch's weights kept ({keeps}), or let the learning rate fall (--schedule cosine)."
-    return Finding("last-epoch", "warning", "The last epoch is not a good one", evidence, advice, last.epoch)
+    advice = "Have the best epoch's weights kept, or let the learning rate fall over the epochs."
+    restore = ("training.early_stopping.restore_best_weights", "true")
+    kept = edit(experiment, restore, about="the best epoch's weights kept")
+    actions = (*(kept if stopping else _stopping_early(experiment, 10)), *edit(experiment, ("schedule", "cosine")))
+    return Finding("last-epoch", "warning", "The last epoch is not a good one", evidence, advice, last.epoch, actions)
 
 
 MOST_POINTS = 60
@@ -359,18 +401,24 @@ FEWEST_EPOCHS = 3
 """With fewer epochs a curve's direction cannot be distinguished from chance."""
 
 
-def diagnose(run: RunState, experiment: Experiment) -> tuple[Finding, ...]:
-    """Return the findings about a live or ended run, the worst first; there is always at least one."""
+def diagnose(run: RunState, experiment: Experiment, state: str = "") -> tuple[Finding, ...]:
+    """Return the findings about a live or ended run: first the verdict, then the others, the worst first.
+
+    Args:
+        state: the run's state by its folder, if it is known; unlike `run.state` it can be crashed.
+    """
     if not experiment.trains_in_epochs:
         return (_solved(run),)
+    if state and state != run.state:
+        run = replace(run, state=state)
     findings: list[Finding] = []
     for rule, unless in RULES.items():
         excluded = not unless.isdisjoint(finding.kind for finding in findings)
         if not excluded and (finding := rule(run, experiment)) is not None:
             findings.append(finding)
-    if not any(finding.severity in {"problem", "warning", "good"} for finding in findings):
-        findings.append(_too_early(run) if len(run.history) < FEWEST_EPOCHS else _all_well(run))
-    return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
+    if all(finding.kind in EXPLANATIONS for finding in findings):
+        findings.append(_too_early(run) if len(run.history) < FEWEST_EPOCHS else _converged(run))
+    return tuple(sorted(findings, key=lambda each: (each.kind in EXPLANATIONS, SEVERITIES.index(each.severity))))
 
 
 def headlines(findings: tuple[Finding, ...]) -> list[str]:
@@ -379,30 +427,41 @@ def headlines(findings: tuple[Finding, ...]) -> list[str]:
 
 
 def stopped(run: RunState, experiment: Experiment) -> Finding | None:
-    """Find a run that was stopped before its last planned epoch."""
-    if run.state != "stopped" or len(run.history) >= run.epochs:
+    """Find a run that ended before its last planned epoch, and not by early stopping."""
+    if run.state not in RESUMABLE or len(run.history) >= run.epochs:
         return None
-    done, left = len(run.history), run.epochs - len(run.history)
+    done = len(run.history)
+    when = f"after epoch {done} of {run.epochs}" if done else "before its first epoch"
     evidence = f"It ended after {counted(done, 'epoch')} of {run.epochs}; early stopping did not end it."
-    advice = f"mnist-tui resume {run.run or 'RUN'} trains the other {left}."
-    return Finding("stopped", "note", "Stopped before its end", evidence, advice)
+    return _interrupted(run, when, "note", evidence)
+
+
+def _interrupted(run: RunState, when: str, severity: Severity, evidence: str) -> Finding:
+    left = run.epochs - len(run.history)
+    headline = f"{run.state.capitalize()} {when}: resume it"
+    advice = f"It goes on where it was saved last; {left} of {counted(run.epochs, 'epoch')} remain."
+    return Finding("stopped", severity, headline, evidence, advice, None, (Resume(left),))
 
 
 def _too_early(run: RunState) -> Finding:
     done = len(run.history)
     epochs = f"{counted(done, 'epoch')} {noun(done, 'has', 'have')} ended" if done else "no epoch has ended"
-    longer = f"Train for {FEWEST_EPOCHS} epochs or more: --epochs 10."
-    advice = f"A diagnosis needs at least {FEWEST_EPOCHS} epochs." if run.live else longer
-    return Finding("too-early", "note", "Too few epochs to say", f"So far {epochs}.", advice)
+    advice = f"A diagnosis needs at least {counted(FEWEST_EPOCHS, 'epoch')}."
+    actions = (Extend(10 - done),) if run.state == "finished" else ()
+    return Finding("too-early", "note", "Too few epochs to say", f"So far {epochs}.", advice, None, actions)
 
 
-def _all_well(run: RunState) -> Finding:
+def _converged(run: RunState) -> Finding:
     last, best = run.history[-1], run.best
     assert best is not None
     evidence = f"After epoch {last.epoch} the validation loss is {loss(last.val_loss)}"
     evidence += f" and the validation accuracy {percent(last.val_accuracy)}" if last.val_accuracy is not None else ""
     evidence += f"; the lowest loss was {loss(best.val_loss)}, after epoch {best.epoch}." if best is not last else "."
-    return Finding("well", "good", "All well: no rule found anything", evidence)
+    evidence += " It no longer falls by more than its noise, and no rule found a fault."
+    if run.live:
+        return Finding("converged", "good", "Converged for now: the loss has levelled off", evidence)
+    advice = "A single training is partly chance; several seeds give its mean and spread."
+    return Finding("converged", "good", "Converged: more epochs change little", evidence, advice, None, (Seeds(5),))
 
 
 DEAD_SHARE, MOSTLY_DEAD = 0.2, 0.5
@@ -424,13 +483,11 @@ def dead_units(run: RunState, experiment: Experiment) -> Finding | None:
     units = {layer.name: layer.output_shape[-1] for layer in of(experiment).layers}
     parts = [f"{share * units[name]:.0f} of {units[name]} units of {name} ({percent(share)})" for name, share in dead]
     evidence = f"After epoch {seen.epoch} the output is zero for every image looked at: {'; '.join(parts)}."
-    advice = (
-        f"A dead unit gets no gradient. Lower the learning rate (--lr {learning_rate(run, experiment) / 10:.3g}), or "
-        "take an activation without a flat side (leaky_relu, elu)."
-    )
+    advice = "A dead unit gets no gradient. Lower the learning rate, or take an activation without a flat side."
+    actions = (*_rate_times(experiment, 0.1), *edit(experiment, ("activation", "leaky_relu")))
     severity = "problem" if max(share for _, share in dead) >= MOSTLY_DEAD else "warning"
     where = counted(dead, "layer") if len(dead) > 1 else dead[0][0]
-    return Finding("dead-units", severity, f"Dead ReLUs in {where}", evidence, advice, seen.epoch)
+    return Finding("dead-units", severity, f"Dead ReLUs in {where}", evidence, advice, seen.epoch, actions)
 
 
 def never_predicted(run: RunState, experiment: Experiment) -> Finding | None:
@@ -450,7 +507,10 @@ def never_predicted(run: RunState, experiment: Experiment) -> Finding | None:
         "Look at the images of its row in the matrix. Train longer; if that changes nothing, lower the learning rate "
         "or check that the training images hold the class often enough."
     )
-    return Finding("never-predicted", "warning", f"{which} never predicted", evidence, advice, run.confusion_epoch)
+    longer = (Extend(max(10, len(run.history) // 2)),) if run.state == "finished" else ()
+    actions = (*longer, *_rate_times(experiment, 1 / 3))
+    headline = f"{which} never predicted"
+    return Finding("never-predicted", "warning", headline, evidence, advice, run.confusion_epoch, actions)
 
 
 def _solved(run: RunState) -> Finding:
@@ -468,8 +528,8 @@ def _solved(run: RunState) -> Finding:
 ABOUT_EQUAL = 1.05
 """Losses on different images that differ by less than 5 % are called equal."""
 SWITCH_ON = (
-    "--set training.plain_loss=true measures the training loss without dropout after each epoch and shows it beside "
-    "the others; the training itself stays the same."
+    "The training loss can also be measured without dropout after each epoch and shown beside the others; the training "
+    "itself stays the same."
 )
 
 
@@ -488,10 +548,11 @@ def loss_gap(run: RunState, experiment: Experiment) -> Finding | None:
     )
     since = next(each.epoch for each, own, validation in zip(*_finite(run), strict=True) if own > validation)
     advice, more = SWITCH_ON, _between(run)
+    actions = edit(experiment, ("plain-loss", "on"), about="the plain training loss measured")
     if row.plain_loss is not None:
-        advice, more = "", _proof(row, row.plain_loss, row.val_loss)
+        advice, more, actions = "", _proof(row, row.plain_loss, row.val_loss), ()
     headline = "Why training loss is above validation loss"
-    return Finding("loss-gap", "note", headline, f"{evidence} {more}".rstrip(), advice, since)
+    return Finding("loss-gap", "note", headline, f"{evidence} {more}".rstrip(), advice, since, actions)
 
 
 def _why_gap(experiment: Experiment) -> str:
@@ -538,6 +599,8 @@ def _proof(row: EpochRow, plain: float, validation: float) -> str:
 
 SPOILT = frozenset({"diverged", "rate-too-low", "stuck", "rate-too-high"})
 """Kinds of findings after which the curves allow no finer diagnosis."""
+EXPLANATIONS = frozenset({"loss-gap"})
+"""Kinds of findings that explain a figure and are no verdict on the run."""
 RULES: dict[Callable[[RunState, Experiment], Finding | None], frozenset[str]] = {
     diverged: frozenset(),
     rate_too_low: SPOILT,
@@ -545,11 +608,11 @@ RULES: dict[Callable[[RunState, Experiment], Finding | None], frozenset[str]] = 
     rate_too_high: SPOILT,
     jumping_validation_loss: SPOILT,
     overfitting: SPOILT,
-    unconverged: SPOILT | {"overfitting"},
-    last_epoch: SPOILT | {"jumping", "overfitting", "improving", "unconverged"},
+    improving: SPOILT | {"overfitting"},
+    last_epoch: SPOILT | {"jumping", "overfitting", "improving", "stopped"},
     never_predicted: SPOILT,
     loss_gap: SPOILT,
     dead_units: frozenset(),
-    stopped: frozenset({"unconverged"}),
+    stopped: frozenset({"stopped"}),
 }
 """All rules in the order of their application, each with the kinds of earlier findings that make it pointless."""

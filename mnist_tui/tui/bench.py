@@ -91,6 +91,7 @@ class Route:
         study: the study that the screen shows, or to which the run's screen leads back.
         runs: the runs to export.
         summaries: the runs to compare.
+        seeds: how many seeds the form for a sweep suggests.
         cell: the true and the predicted class of the images that a gallery shows first.
         final: whether a gallery shows the final evaluation first.
     """
@@ -101,6 +102,7 @@ class Route:
     preset: Preset | None = None
     runs: Sequence[RunFolder] = ()
     summaries: Sequence[RunSummary] = ()
+    seeds: int = 1
     cell: tuple[int, int] | None = None
     final: bool = False
 

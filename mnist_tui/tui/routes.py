@@ -73,8 +73,10 @@ def _alone(bench: Bench, route: Route, entry: ScreenEntry, *, keep_origin: bool 
 
 
 def _over_list(bench: Bench, route: Route, entry: ScreenEntry) -> None:
-    """Show the screen over a list from which runs are opened, or in place of all other screens."""
-    (_over if leads_to_runs(bench.screen) else _alone)(bench, route, entry)
+    """Show the screen over a list from which runs are opened or over a run's screen, or in place of all others."""
+    screen = bench.screen
+    is_below = isinstance(screen, BenchScreen) and (leads_to_runs(screen) or screen.shown_run is not None)
+    (_over if is_below else _alone)(bench, route, entry)
 
 
 def _return_to_study(bench: Bench, route: Route, entry: ScreenEntry) -> None:
@@ -157,7 +159,7 @@ SCREENS = {
     "draw": ScreenEntry("draw.screen:DrawScreen", lambda bench, route: [route.run]),
     "studies": ScreenEntry("studies.list_screen:StudiesScreen", put=_alone),
     "study": ScreenEntry("studies.screen:StudyScreen", _study_feed, _return_to_study),
-    "sweep": ScreenEntry("sweep.screen:SweepScreen", lambda bench, route: [route.preset]),
+    "sweep": ScreenEntry("sweep.screen:SweepScreen", lambda bench, route: [route.preset, route.seeds]),
     "settings": ScreenEntry("settings.screen:SettingsScreen"),
     "help": ScreenEntry("help.screens:HelpScreen", lambda bench, route: [bench.screen]),
     "tour": ScreenEntry("help.screens:TourScreen"),

@@ -16,6 +16,7 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment.shapes import MAX_EPOCHS
 from mnist_tui.files import why_unwritten
 from mnist_tui.runs import start as run_start
+from mnist_tui.runs.advice import Action, Edit, Extend, Resume, Seeds
 from mnist_tui.runs.deletion import discard_run
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import LIVE
@@ -222,6 +223,32 @@ def extend(bench: Bench, folder: RunFolder, epochs: int) -> None:
         bench.call_from_thread(bench.notify, f"{counted(epochs, 'epoch')} more asked for", timeout=3)
 
     bench.run_worker(work, thread=True, group="extend", exit_on_error=False)
+
+
+def carry_out(bench: Bench, folder: RunFolder, preset: Preset, action: Action) -> None:
+    """Do what an advice about a run says, and show the screen where it happens.
+
+    Args:
+        preset: the run's preset and experiment.
+    """
+    match action:
+        case Extend(epochs=epochs):
+            extend(bench, folder, epochs)
+            bench.show(Route("training", run=folder))
+        case Resume():
+            resume(bench, folder)
+            bench.show(Route("training", run=folder))
+        case Edit():
+            from mnist_tui.tui.editor.draft import Draft
+
+            draft = Draft(preset)
+            draft.adopt(action.applied(preset.experiment))
+            bench.kept_edits[preset.name] = draft
+            bench.show(Route("editor", preset=preset))
+        case Seeds(seeds=seeds):
+            bench.show(Route("sweep", preset=preset, seeds=seeds))
+        case _:
+            raise AssertionError(action)
 
 
 def ask_to_discard(bench: Bench, snapshot: RunSnapshot) -> None:

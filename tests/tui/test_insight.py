@@ -16,12 +16,15 @@ from rich.segment import Segment
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.files import replacing, write_json
+from mnist_tui.runs import start as run_start
 from mnist_tui.runs.events import CheckpointSaved, Distribution, LayerWeights, WeightsSeen
 from mnist_tui.runs.first_weights import first_weights
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.matrix.screen import MatrixScreen
-from mnist_tui.tui.results.diagnosis import DiagnosisScreen, FindingView
+from mnist_tui.tui.results.diagnosis import Advised, DiagnosisScreen
+from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.weights.distributions import (
     DistributionView,
     EpochSpread,
@@ -101,7 +104,7 @@ async def on_screen(app: Any, pilot: Any, kind: type[Any]) -> Any:
     return app.screen
 
 
-async def test_a_diagnosis_stands_with_its_evidence_and_enter_goes_to_its_epoch(
+async def test_a_diagnosis_stands_with_its_evidence_and_its_actions(
     record: Any, app_on: Any, shows: Any, until: Any
 ) -> None:
     recording = record(epochs=14).begin()
@@ -110,18 +113,57 @@ async def test_a_diagnosis_stands_with_its_evidence_and_enter_goes_to_its_epoch(
         recording.epoch(epoch, steps=False, loss=0.5 * 0.8**epoch, val_loss=val_loss, val_accuracy=0.95)
     app = app_on(recording.finish().folder)
     async with app.run_test(size=(80, 24)) as pilot:
-        screen = await on_screen(app, pilot, DiagnosisScreen)
-        text = await shows(pilot, "WARNING Overfitting since epoch 3", "Advice:")
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(app.screen, DiagnosisScreen))
+        screen = app.screen
+        text = await shows(
+            pilot,
+            "WARNING Overfitting since epoch 3",
+            "Advice:",
+            "[Enter] Edit with patience 5 and validation 0.2",
+            "[Enter] Edit with dropout 0.7",
+            "[Enter] Look at epoch 3 in the curves",
+        )
         assert "epoch 3 (0.2000)" in " ".join(text.split())
-        await pilot.press("up", "x", "enter")
-        await until(pilot, lambda: screen.feed.cursor == 3)
-        await shows(pilot, "cursor at 3")
-        await pilot.press("f")
-        assert screen.feed.cursor is None
-        await pilot.click(FindingView)
-        assert screen.feed.cursor == 3
-        await pilot.press("down", "down", "pagedown", "pageup", "escape")
-        assert app.screen is not screen
+        await pilot.press("x", "e", "p", "s", "up", "down", "pagedown", "pageup")
+        assert app.screen is screen
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, EditorScreen))
+        draft = app.screen.draft
+        assert (draft.experiment.layers[-1].rate, draft.preset.experiment.layers[-1].rate) == (0.7, 0.5)
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: not draft.is_edited)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        await pilot.click(screen.query(Advised).last())
+        await until(pilot, lambda: isinstance(app.screen, TrainingScreen) and app.screen.feed.cursor == 3)
+
+
+@pytest.fixture(params=["finished", "stopped"])
+def state(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+async def test_a_key_of_the_diagnosis_trains_on_and_shows_the_training(
+    record: Any, app_on: Any, shows: Any, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    words = {"finished": "[e] Train 10 more epochs", "stopped": "[p] Resume: train the remaining 5 epochs"}[state]
+    done: list[tuple[str, int | None]] = []
+    monkeypatch.setattr(run_start, "extend", lambda folder, more: done.append((folder.id, more)) or True)
+    monkeypatch.setattr(run_start, "resume", lambda folder: done.append((folder.id, None)))
+    recording = record(epochs=15 if state == "stopped" else 10).begin()
+    for epoch in range(1, 11):
+        recording.epoch(epoch, steps=False, loss=0.9**epoch, val_loss=0.9**epoch, val_accuracy=0.95)
+    folder = recording.finish(state).folder
+    app = app_on(folder)
+    async with app.run_test(size=(60, 20)) as pilot:
+        await on_screen(app, pilot, DiagnosisScreen)
+        await shows(pilot, "WARNING", "till improving", words)
+        await pilot.press(words[1])
+        await shows(pilot, "Epoch", "epoch 10 of")
+        await app.workers.wait_for_complete()
+        assert isinstance(app.screen, TrainingScreen)
+    assert done == [(folder.id, 10 if state == "finished" else None)]
 
 
 async def test_findings_follow_a_live_run(record: Any, app_on: Any, shows: Any) -> None:
@@ -132,7 +174,7 @@ async def test_findings_follow_a_live_run(record: Any, app_on: Any, shows: Any) 
         await shows(pilot, "NOTE Too few epochs to say", "no epoch has ended")
         for epoch in range(1, 9):
             recording.epoch(epoch, steps=False)
-        await shows(pilot, "GOOD Still improving", "Why training loss is above validation loss")
+        await shows(pilot, "GOOD Still improving: keep going", "Why training loss is above validation loss")
         recording.epoch(9, steps=False, finite=False)
         await shows(pilot, "PROBLEM Diverged in epoch 9")
 

@@ -66,6 +66,7 @@ def run_contents(evidence: Evidence) -> dict[str, Any]:
         "matrix_of": evidence.matrix_of,
         "confusions": [in_words(one) for one in worst_confusions(matrix or (), names, 10)],
         "findings": evidence.findings,
+        "id": evidence.folder.id,
         "platform": platform_facts(evidence),
         "command": evidence.document["command"],
         "again": RERUN_COMMAND,

@@ -389,6 +389,10 @@ class Draft:
             self.state = source.pop()
             self._typing = ""
 
+    def adopt(self, experiment: Experiment) -> None:
+        """Take over a whole experiment; this can be undone."""
+        self._record(State(experiment, experiment))
+
     def reset(self) -> None:
         """Return to the preset; this can be undone."""
         self._record(State(self.preset.experiment, self.preset.experiment))

@@ -1,4 +1,4 @@
-"""The diagnosis of a run: findings with their evidence and advice, worst first."""
+"""The diagnosis of a run: the verdict and further findings, each with its evidence and with what can be done."""
 
 from __future__ import annotations
 
@@ -6,131 +6,193 @@ from dataclasses import dataclass
 
 from textual import getters, on
 from textual.app import ComposeResult
-from textual.binding import Binding
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Static
 
-from mnist_tui.runs.diagnosis import SEVERITIES, Finding, diagnose
+from mnist_tui.runs.advice import Action, Edit
+from mnist_tui.runs.diagnosis import Finding, diagnose
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import RunState
+from mnist_tui.tui import run_commands
+from mnist_tui.tui.bench import Route
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
+from mnist_tui.tui.terminal.keymap import bind, key_of
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import StatusLine
 from mnist_tui.tui.widgets.tab_strip import TabStrip
+from mnist_tui.tui.widgets.text import Line
 
 
-class FindingView(Static, can_focus=True):
-    """A finding of the diagnosis with its evidence and advice."""
+class Advised(Line, can_focus=True):
+    """A line with something that can be done, and its key.
+
+    Args:
+        key: the key, as it is shown.
+        what: an action, or the epoch to look at.
+    """
 
     HELP = """
-    **Finding.** A diagnosis, the figures behind it, and what to try. If it holds from a certain epoch on, Enter or a
-    click moves the epoch cursor there, also for the curves and the matrix.
+    **What can be done.** Enter or a click does it: more epochs, the rest of a stopped run, the editor with a changed
+    parameter, or several seeds. *Look at epoch* moves the epoch cursor there, for the curves and the matrix.
     """
-    BINDINGS = [
-        Binding("enter", "look", "To that epoch", tooltip="Move the cursor to its first epoch", id="diagnosis.look")
-    ]
+    BINDINGS = [bind("diagnosis.do", "enter", "do", "Do it", "Do what the line says")]
 
     @dataclass
     class Chosen(Message):
-        """Posted when a finding is chosen, with its first epoch, to which the epoch cursor must move."""
+        """Posted when the line is chosen, with its action or its epoch."""
 
-        epoch: int
+        what: Action | int
 
-    def __init__(self, finding: Finding) -> None:
+    def __init__(self, key: str, label: str, what: Action | int) -> None:
         super().__init__()
-        self.show(finding)
+        self.what = what
+        self.update(Content.assemble((f"[{key}]", "bold"), " ", label))
 
-    def show(self, finding: Finding) -> None:
-        self.finding = finding
-        for severity in SEVERITIES:
-            self.set_class(severity == finding.severity, f"-{severity}")
-        self.border_title = Content.assemble(
-            (finding.severity.upper(), "bold"), " ", (finding.headline, "bold $foreground")
-        )
-        lines = [Content(finding.evidence)]
-        if finding.advice:
-            lines.append(Content.assemble(("Advice: ", "bold"), finding.advice))
-        self.update(Content("\n").join(lines))
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return action != "look" or self.finding.since is not None
-
-    def action_look(self) -> None:
-        if self.finding.since is not None:
-            self.post_message(self.Chosen(self.finding.since))
+    def action_do(self) -> None:
+        self.post_message(self.Chosen(self.what))
 
     def on_click(self) -> None:
-        self.action_look()
+        self.action_do()
+
+
+class FindingView(Vertical, can_focus=True):
+    """A box with a finding, its evidence and its advice. The box takes the focus if there is nothing to do."""
+
+    HELP = """
+    **Finding.** Its colour and its first word are its weight: a *problem* spoils the run, a *warning* costs accuracy, a
+    *note* explains, *good* is good news. Below stand the figures behind it and what can be done.
+    """
+
+    def __init__(self, finding: Finding, keys: dict[str, str]) -> None:
+        super().__init__(classes=f"-{finding.severity}")
+        self.finding, self._keys = finding, keys
+        self.border_title = Content.assemble((f"{finding.severity.upper()}  {finding.headline}", "bold"))
+
+    def compose(self) -> ComposeResult:
+        finding = self.finding
+        yield Static(finding.evidence, markup=False)
+        if finding.advice:
+            yield Static(Content.assemble(("Advice: ", "bold"), finding.advice), classes="advice")
+        with Vertical(classes="actions"):
+            for action in finding.actions:
+                yield Advised(self._keys[action.name], action.label, action)
+            if finding.since is not None:
+                yield Advised(self._keys["edit"], f"Look at epoch {finding.since} in the curves", finding.since)
+
+    def on_mount(self) -> None:
+        self.can_focus = not self.query(Advised)
 
 
 class DiagnosisScreen(RunScreen):
     """The screen with the findings about a run, which are updated after each epoch."""
 
     CSS_PATH = "diagnosis.tcss"
+    AUTO_FOCUS = ""
     HELP = """
-    **Diagnosis.** Rules examine the run's own figures: losses, accuracies, the confusion matrix, the weights. A
-    *problem* spoils the run, a *warning* costs accuracy, a *note* explains. Each finding names its evidence, so that it
-    can be quoted. Only the run's folder is read.
+    **Diagnosis.** Rules examine the run's own figures: losses, accuracies, the confusion matrix, the weights. The first
+    box is the verdict. Each box names its evidence, so that it can be quoted, and what can be done: the arrow keys
+    choose a line, Enter does it.
     """
     BINDINGS = [
-        Binding("up,k", "step(-1)", "Up", tooltip="The finding before", show=False, id="diagnosis.up"),
-        Binding("down,j", "step(1)", "Down", tooltip="The next finding", show=False, id="diagnosis.down"),
-        Binding("pageup", "page(-1)", "Page up", tooltip="Scroll up", show=False, id="diagnosis.page-up"),
-        Binding("pagedown", "page(1)", "Page down", tooltip="Scroll down", show=False, id="diagnosis.page-down"),
-        Binding("escape,i", "dismiss", "Back", tooltip="Back to the run", id="diagnosis.back"),
+        bind("diagnosis.extend", "e", "advised('extend')", "More epochs", "Train as many more epochs as advised"),
+        bind("diagnosis.resume", "p", "advised('resume')", "Resume", "Train the rest of a run that was stopped"),
+        bind("diagnosis.seeds", "s", "advised('seeds')", "Seeds", "Train the same experiment in several seeds"),
+        bind("diagnosis.up", "up,k", "step(-1)", "Up", "The line or finding before", hidden=True),
+        bind("diagnosis.down", "down,j", "step(1)", "Down", "The next line or finding", hidden=True),
+        bind("diagnosis.page-up", "pageup", "page(-1)", "Page up", "Scroll up", hidden=True),
+        bind("diagnosis.page-down", "pagedown", "page(1)", "Page down", "Scroll down", hidden=True),
+        bind("diagnosis.back", "escape,i", "dismiss", "Back", "Back to where you were"),
     ]
 
     status = getters.query_one(StatusLine)
+    boxes = getters.query_one("#findings", VerticalScroll)
 
     def __init__(self, feed: RunFeed) -> None:
         super().__init__(feed)
-        self._judged: RunState | None = None
+        self._judged: tuple[RunState, str] | None = None
         self._findings: tuple[Finding, ...] = ()
+
+    @property
+    def shown_run(self) -> RunFolder:
+        return self.feed.folder
 
     def compose(self) -> ComposeResult:
         yield TabStrip()
         yield StatusLine("diagnosis", self.feed.folder.id)
-        with Vertical(id="findings"):
+        with VerticalScroll(id="findings", can_focus=False):
             yield Static("experiment.toml cannot be read, so nothing can be said", id="nothing", markup=False)
         yield KeyFooter()
 
     def draw(self) -> None:
-        run = self.snapshot.run
+        run, state = self.snapshot.run, self.snapshot.state
         cursor = "" if self.feed.cursor is None else f"; cursor at {self.feed.cursor}"
-        self.status.show(self.snapshot.state, f"diagnosis after epoch {self.feed.newest}{cursor}")
+        self.status.show(state, f"diagnosis after epoch {self.feed.newest}{cursor}")
         self.query_one("#nothing").display = self.experiment is None
-        if self.experiment is None or run is self._judged:
+        if self.experiment is None or (run, state) == self._judged:
             return
-        self._judged = run
-        findings = diagnose(run, self.experiment)
+        self._judged = (run, state)
+        findings = diagnose(run, self.experiment, state)
         if findings != self._findings:
             self._findings = findings
-            self._show(findings)
+            self.call_later(self._show, findings)
 
-    def _show(self, findings: tuple[Finding, ...]) -> None:
-        """Show the findings in the views that exist already, as far as possible, so that the focus stays."""
-        views = list(self.query(FindingView))
-        for view, finding in zip(views, findings, strict=False):
-            view.show(finding)
-        for view in views[len(findings) :]:
-            view.remove()
-        self.query_one("#findings").mount_all(FindingView(finding) for finding in findings[len(views) :])
-        if not views:
-            self.call_after_refresh(self.action_step, 0)
+    async def _show(self, findings: tuple[Finding, ...]) -> None:
+        """Show the findings; a box that has not changed stays, and so does the focus."""
+        places = self._places
+        at = places.index(self.focused) if self.focused in places else 0
+        boxes = list(self.query(FindingView))
+        same = 0
+        while same < min(len(boxes), len(findings)) and boxes[same].finding == findings[same]:
+            same += 1
+        own = self.app.settings.keys
+        keys = {name: key_of(f"diagnosis.{name}", DiagnosisScreen, own) for name in ("extend", "resume", "seeds")}
+        keys["edit"] = key_of("diagnosis.do", Advised, own)
+        async with self.batch():
+            for box in boxes[same:]:
+                await box.remove()
+            await self.boxes.mount_all(FindingView(finding, keys) for finding in findings[same:])
+        if self.focused is None and (places := self._places):
+            places[min(at, len(places) - 1)].focus(scroll_visible=bool(boxes))
+        self.refresh_bindings()
 
-    @on(FindingView.Chosen)
-    def _chosen(self, message: FindingView.Chosen) -> None:
-        self.look_at(message.epoch)
+    @property
+    def _places(self) -> list[Widget]:
+        """The widgets that take the focus, in their order: lines with actions, and boxes without any."""
+        return [each for each in self.boxes.query("*") if isinstance(each, Advised | FindingView) and each.can_focus]
+
+    @on(Advised.Chosen)
+    def _chosen(self, message: Advised.Chosen) -> None:
+        if isinstance(message.what, int):
+            self.feed.move(message.what)
+            self.app.show(Route("training", run=self.feed.folder))
+        else:
+            self._carry_out(message.what)
+
+    def _carry_out(self, action: Action) -> None:
+        run_commands.carry_out(self.app, self.feed.folder, self.feed.folder.preset(), action)
+
+    @property
+    def _actions(self) -> dict[str, Action]:
+        """The first action of each name, without the edits."""
+        actions = [action for finding in self._findings for action in finding.actions if not isinstance(action, Edit)]
+        return {action.name: action for action in reversed(actions)}
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "advised" or str(parameters[0]) in self._actions
+
+    def action_advised(self, name: str) -> None:
+        self._carry_out(self._actions[name])
 
     def action_step(self, by: int) -> None:
-        """Move the focus by a number of findings, at most to the first or the last one."""
-        views = list(self.query(FindingView))
-        if views:
-            at = views.index(self.focused) + by if isinstance(self.focused, FindingView) else 0
-            views[max(0, min(at, len(views) - 1))].focus()
+        """Move the focus by a number of lines, at most to the first or the last one."""
+        places = self._places
+        if places:
+            at = places.index(self.focused) + by if self.focused in places else 0
+            places[max(0, min(at, len(places) - 1))].focus()
 
     def action_page(self, by: int) -> None:
-        findings = self.query_one("#findings")
-        findings.scroll_relative(y=by * findings.size.height, animate=False)
+        self.boxes.scroll_relative(y=by * self.boxes.size.height, animate=False)

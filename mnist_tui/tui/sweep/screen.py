@@ -57,6 +57,7 @@ class SweepScreen(BenchScreen[None]):
 
     Args:
         preset: the preset that every trial starts from.
+        seeds: the number of seeds at first.
     """
 
     TAB = "studies"
@@ -85,9 +86,9 @@ class SweepScreen(BenchScreen[None]):
     notes = getters.query_one("#sweep-notes", Line)
     command = getters.query_one("#sweep-command", Line)
 
-    def __init__(self, preset: Preset) -> None:
+    def __init__(self, preset: Preset, seeds: int = 1) -> None:
         super().__init__()
-        self._preset = preset
+        self._preset, self._seeds = preset, seeds
         self._plan: SweepPlan | None = None
         self._starting = False
 
@@ -101,7 +102,9 @@ class SweepScreen(BenchScreen[None]):
             yield Vertical(id="sweep-axes")
             yield Line("none yet; Ctrl+N adds one", id="sweep-none")
             yield Line("Seeds and search", classes="section")
-            yield SweepRow("seeds", "Seeds", "1", f"N ≥ 1; from seed {self._preset.experiment.training.seed} on")
+            yield SweepRow(
+                "seeds", "Seeds", f"{self._seeds}", f"N ≥ 1; from seed {self._preset.experiment.training.seed} on"
+            )
             yield SweepRow("search", "Search", SEARCH_KINDS[0], "how values are combined", SEARCH_KINDS)
             yield SweepRow("trials", "Trials", "", "points of a random or tpe search; 20 by default")
             yield SweepRow("prune", "Pruning", "on", "stops trials whose validation curve is hopeless", ("on", "off"))

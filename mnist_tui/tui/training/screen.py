@@ -173,9 +173,9 @@ class TrainingScreen(RunScreen):
         if self._preset is None or not run.history:
             return ()
         state, history = self._diagnosed
-        if state != run.state or (history is not run.history and now >= self._next_diagnosis):
-            self._findings = diagnose(run, self._preset.experiment)
-            self._diagnosed = (run.state, run.history)
+        if state != self.snapshot.state or (history is not run.history and now >= self._next_diagnosis):
+            self._findings = diagnose(run, self._preset.experiment, self.snapshot.state)
+            self._diagnosed = (self.snapshot.state, run.history)
             self._next_diagnosis = now + (time.monotonic() - now) / DIAGNOSIS_SHARE
         return self._findings
 
