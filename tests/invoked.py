@@ -9,9 +9,10 @@ from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from mnist_tui import PROGRAM
-from mnist_tui.cli.main import app
+from mnist_tui.cli.main import program
 
-COMMANDS = get_command(app)
+APP = program([])
+COMMANDS = get_command(APP)
 
 
 def invoke(words: Sequence[str], environment: Mapping[str, str] | None = None) -> Result:
@@ -19,4 +20,4 @@ def invoke(words: Sequence[str], environment: Mapping[str, str] | None = None) -
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", [PROGRAM, *words])
         patch.setattr("typer.testing._get_command", lambda _: COMMANDS)
-        return CliRunner().invoke(app, list(words), prog_name=PROGRAM, env=environment)
+        return CliRunner().invoke(APP, list(words), prog_name=PROGRAM, env=environment)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import typer
 
-from mnist_tui.cli.main import app
-from mnist_tui.cli.options import Request
+from mnist_tui.cli.experiment_options import Request
+from mnist_tui.cli.main import program
 from mnist_tui.data import catalogue, feature_cache
 from mnist_tui.data.catalogue import validate_name, whole_name, with_whole_name
 from mnist_tui.experiment.presets import find_preset, list_presets, save_preset
@@ -132,8 +132,8 @@ def test_every_option_and_argument_that_is_a_path_is_read_that_way() -> None:
             if "Path" in str(parameter.type_descriptor.annotation):
                 yield f"{name} {parameter.name}", parameter.type_descriptor.parameter_info.parser
         for below, found in getattr(command, "commands", {}).items():
-            yield from paths(found, f"{name} {below}")
+            yield from paths(getattr(found, "command", found), f"{name} {below}")
 
-    found = dict(paths(typer.main.get_command(app), "mnist-tui"))
+    found = dict(paths(typer.main.get_command(program([])), "mnist-tui"))
     assert found["mnist-tui data import folder"] is typed_path
     assert {name for name, parser in found.items() if parser is not typed_path} == set()

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from mnist_tui.cli.errors import WorkFailedError
+from mnist_tui.cli.experiment_options import Request, with_experiment
 from mnist_tui.cli.options import (
     Force,
-    Request,
     RunsDir,
     among,
     complete_preset,
@@ -18,7 +18,6 @@ from mnist_tui.cli.options import (
     option,
     runs_folder,
     runs_of,
-    with_experiment,
 )
 from mnist_tui.cli.output import print_note, print_text
 from mnist_tui.errors import RequestError, RunError

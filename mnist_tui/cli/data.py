@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from mnist_tui.cli.options import BenchGroup, DataDir, Json, among, data_folder
+from mnist_tui.cli.groups import BenchCommand, BenchGroup
+from mnist_tui.cli.options import DataDir, Json, among, data_folder
 from mnist_tui.cli.output import LiveLine, TextTable, print_json, print_line, print_note, print_table
 from mnist_tui.data.catalogue import KNOWN, DataProgress
 from mnist_tui.paths import typed_path
 from mnist_tui.wording import counted, size
 
-app = typer.Typer(name="data", cls=BenchGroup)
+app = typer.Typer(name="data", cls=BenchGroup, add_completion=False)
 DOWNLOADABLE = tuple(name for name, known in KNOWN.items() if not known.sample)
 
 
@@ -25,7 +26,7 @@ def data(ctx: typer.Context) -> None:
         status(ctx)
 
 
-@app.command()
+@app.command(cls=BenchCommand)
 def status(ctx: typer.Context, as_json: Json = False, data_dir: DataDir = None) -> None:
     """Show where each dataset is, whether its checksums are the published ones, and the size of the feature cache."""
     from mnist_tui.data import datasets, feature_cache
@@ -67,7 +68,7 @@ def status(ctx: typer.Context, as_json: Json = False, data_dir: DataDir = None) 
     print_table(table)
 
 
-@app.command()
+@app.command(cls=BenchCommand)
 def get(
     ctx: typer.Context,
     name: Annotated[
@@ -95,7 +96,7 @@ def get(
     print_line(f"{dataset.title}: {train:,} training and {test:,} test images in {dataset.source}")
 
 
-@app.command("import")
+@app.command("import", cls=BenchCommand)
 def import_files(
     folder: Annotated[Path, typer.Argument(metavar="DIR", parser=typed_path, help="Folder that holds the files.")],
 ) -> None:
@@ -106,7 +107,7 @@ def import_files(
         print_line(f"{KNOWN[copy.name].title}: {copy.source}")
 
 
-@app.command()
+@app.command(cls=BenchCommand)
 def clear() -> None:
     """Delete the datasets that were downloaded or imported, and the HOG features kept; other folders stay."""
     from mnist_tui.data import datasets, feature_cache

@@ -1,4 +1,4 @@
-"""Start the program. Without arguments the app opens without importing typer, to be quick."""
+"""Start the program. The app without arguments, and `--version`, do without typer, to be quick."""
 
 from __future__ import annotations
 
@@ -30,9 +30,12 @@ def main() -> None:
     if len(sys.argv) == 1 and "_MNIST_TUI_COMPLETE" not in os.environ:  # a shell sets it to ask for completions
         sys.exit(guarded(_open_app))
 
-    from mnist_tui.cli.main import app
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        sys.exit(guarded(output.print_version))
 
-    app(prog_name=PROGRAM)
+    from mnist_tui.cli.main import program
+
+    program(sys.argv[1:])(prog_name=PROGRAM)
 
 
 def _open_app() -> int:

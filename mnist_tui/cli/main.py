@@ -1,162 +1,147 @@
-"""Put together the commands of `mnist-tui`, which opens the app without a command, and define the command `guide`."""
+"""Put together the commands of `mnist-tui`, which opens the app without a command.
+
+A command's module is imported when the command is called, and the options before a command when there are any.
+"""
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Sequence
 
 import typer
 
-from mnist_tui import PROGRAM, __version__
-from mnist_tui.cli import (
-    compare,
-    complexity,
-    data,
-    doctor,
-    export,
-    predict,
-    presets,
-    reproduce,
-    runs,
-    serve,
-    studies,
-    sweep,
-    train,
-)
-from mnist_tui.cli.open_app import open_app
-from mnist_tui.cli.options import (
-    BenchCommand,
-    BenchGroup,
-    DataDir,
-    RefreshOption,
-    Request,
-    RunsDir,
-    among,
-    data_folder,
-    option,
-    runs_folder,
-    with_experiment,
-)
-from mnist_tui.cli.output import print_line, print_markdown
-from mnist_tui.cli.start_studies import requested_study
-from mnist_tui.errors import RequestError
-from mnist_tui.guide import TOPICS, page, title
-from mnist_tui.studies.start import begin_study
+from mnist_tui import PROGRAM
+from mnist_tui.cli.groups import BenchGroup, CommandPlace
 
-WITH_EXPERIMENT = ("train", "sweep", "complexity", "presets")
-EXAMPLES = {
-    "train": "Example: mnist-tui train --preset raw --hidden 200x100 --dropout 0.3 --epochs 10",
-    "sweep": "Example: mnist-tui sweep --preset raw --validation 0.1 --over hidden=150,250 --over activation=tanh,relu",
-    "complexity": "Examples: mnist-tui complexity --preset cnn --hidden 5, mnist-tui complexity raw hog cnn",
-    "doctor": "Examples: mnist-tui doctor, mnist-tui doctor --train --device gpu",
+TRAIN = "Example: mnist-tui train --preset raw --hidden 200x100 --dropout 0.3 --epochs 10"
+SWEEP = "Example: mnist-tui sweep --preset raw --validation 0.1 --over hidden=150,250 --over activation=tanh,relu"
+COMPLEXITY = "Examples: mnist-tui complexity --preset cnn --hidden 5, mnist-tui complexity raw hog cnn"
+DOCTOR = "Examples: mnist-tui doctor, mnist-tui doctor --train --device gpu"
+
+COMMANDS = {
+    "Train": (
+        CommandPlace(
+            "train",
+            "train:train",
+            "Train without screens: a line an epoch, or one JSON document. Ctrl-C and SIGTERM stop and save.",
+            TRAIN,
+        ),
+        CommandPlace(
+            "resume",
+            "train:resume",
+            "Continue a run that was stopped, failed or crashed from its checkpoint, "
+            "or train what is missing of a study.",
+        ),
+        CommandPlace(
+            "extend",
+            "train:extend",
+            "Train a run N epochs more: while it trains, or from its checkpoint after it has ended.",
+        ),
+        CommandPlace("pause", "train:pause", "Pause a run's training."),
+        CommandPlace("continue", "train:go_on", "Continue a paused run's training."),
+        CommandPlace("step", "train:step", "Train one epoch, or finish one, and pause."),
+        CommandPlace("stop", "train:stop", "Stop a run's training, evaluate and save it."),
+        CommandPlace("checkpoint", "train:checkpoint", "Save a checkpoint of a run now."),
+    ),
+    "Look at runs": (
+        CommandPlace("runs", "runs:runs", "List all runs, newest first."),
+        CommandPlace("show", "runs:show", "Show one run: its experiment, history and scores."),
+        CommandPlace("logs", "runs:logs", "Print the log of a run: what its worker and libraries printed."),
+        CommandPlace(
+            "attach", "runs:attach", "Open the app on a run's training screen, or on a study's screen for a study's id."
+        ),
+        CommandPlace(
+            "predict",
+            "predict:predict",
+            "Classify image files with a run's model: the class and all ten probabilities.",
+        ),
+        CommandPlace("delete", "runs:delete", "Delete a run that no longer trains, with all its files."),
+        CommandPlace("prune", "runs:prune", "List runs and files that are of no use, and delete them with --yes."),
+    ),
+    "Compare and vary": (
+        CommandPlace(
+            "compare",
+            "compare:compare",
+            "Compare runs, and groups of seeds: mean, deviation, 95 % interval, and the paired difference over seeds.",
+        ),
+        CommandPlace(
+            "sweep",
+            "sweep:sweep",
+            "Train every combination of the values that --over names, or a sample of them. "
+            "Ctrl-C and SIGTERM stop and save.",
+            SWEEP,
+        ),
+        CommandPlace("studies", "studies:app", "List all studies, newest first; `show`, `stop` and `delete` take one."),
+        CommandPlace(
+            "reproduce",
+            "reproduce:reproduce",
+            "Train the published experiments that have no run yet, and compare the published scores with ours.",
+        ),
+    ),
+    "Export": (
+        CommandPlace("report", "export:report", "Write a report about runs, ready to hand in; print the files' paths."),
+        CommandPlace(
+            "export",
+            "export:export",
+            "Export weights, complexity, history and a summary of a run, or of each run of a study; "
+            "print the files' paths.",
+        ),
+        CommandPlace(
+            "complexity",
+            "complexity:complexity",
+            "Count the inputs, weights, biases and multiply-accumulates of every layer, before anything is trained.",
+            COMPLEXITY,
+        ),
+    ),
+    "Data and presets": (
+        CommandPlace("presets", "presets:app", "List, show and save named experiments. Without a command: list them."),
+        CommandPlace("data", "data:app", "Show, download, import and delete datasets. Without a command: status."),
+    ),
+    "This machine and this program": (
+        CommandPlace(
+            "doctor",
+            "doctor:doctor",
+            "Check Python, TensorFlow, devices, terminal, folders, data and logout, and say what to do.",
+            DOCTOR,
+        ),
+        CommandPlace(
+            "serve",
+            "serve:serve",
+            "Open the app in web browsers, at an address that is printed. Ctrl-C ends it; trainings go on.",
+        ),
+        CommandPlace("guide", "guide:guide", "Read a page of the user's guide, or list its pages."),
+    ),
 }
-"""The last line of a command's help, by the command's name."""
-
-app = typer.Typer(
-    name=PROGRAM,
-    cls=BenchGroup,
-    help="A terminal lab bench for MNIST-class neural networks. Without a command: the app.",
-    epilog="Examples:\n\n"
-    "mnist-tui: the app, on its list of presets\n\n"
-    "mnist-tui --preset hog --ppc 7: the app, training\n\n"
-    "mnist-tui train --preset raw --epochs 10: without screens\n\n"
-    "Exit codes: 0 done, 1 the work failed, 2 the request was wrong.",
-    context_settings={"help_option_names": ["--help", "-h"]},
-    pretty_exceptions_enable=False,
-)
+"""All commands, by the heading under which the help lists them; each with the first sentence of its own help."""
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        print_line(f"{PROGRAM} {__version__}")
-        raise typer.Exit
+class ProgramGroup(BenchGroup):
+    """The commands of the program."""
+
+    LATE = COMMANDS
 
 
-@app.callback(invoke_without_command=True)
-@with_experiment
-def bench(
-    ctx: typer.Context,
-    *,
-    request: Request,
-    edit: Annotated[bool, option("--edit", None, "Open the preset in the editor instead of training it.")] = False,
-    refresh: RefreshOption = None,
-    data_dir: DataDir = None,
-    runs_dir: RunsDir = None,
-    version: Annotated[
-        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
-) -> None:
-    """A terminal lab bench for MNIST-class neural networks. Without a command: the app.
-
-    With --preset the app goes straight to training; with --edit to the editor.
-    """
-    if ctx.invoked_subcommand is not None:
-        of_app = [*(["--edit"] if edit else []), *(["--refresh"] if refresh else [])]
-        if flags := [*request.flags, *of_app]:
-            _refuse_options_before(ctx.invoked_subcommand, flags)
-        return
-    preset = request.chosen() if request.flags or edit else None
-    runs_dir, data_dir = runs_folder(ctx, runs_dir), data_folder(ctx, data_dir)
-    study = None
-    if preset is not None and request.seeds is not None:
-        if edit:
-            raise RequestError("--seeds does not go with --edit, which opens one experiment")
-        study = requested_study(request, preset, data_dir, allow_sample=True)
-    code = open_app(
-        runs_dir,
-        preset=preset,
-        edit=edit,
-        begin=(lambda: begin_study(runs_dir, study)[0]) if study else None,
-        data_dir=data_dir,
-        device=request.device,
-        refresh=refresh,
+def program(arguments: Sequence[str]) -> typer.Typer:
+    """Return the program for a command line. If that begins with a command, no option before it is made."""
+    has_options = not arguments or arguments[0] not in {where.name for places in COMMANDS.values() for where in places}
+    app = typer.Typer(
+        name=PROGRAM,
+        cls=ProgramGroup,
+        help="A terminal lab bench for MNIST-class neural networks. Without a command: the app.",
+        epilog="Examples:\n\n"
+        "mnist-tui: the app, on its list of presets\n\n"
+        "mnist-tui --preset hog --ppc 7: the app, training\n\n"
+        "mnist-tui train --preset raw --epochs 10: without screens\n\n"
+        "Exit codes: 0 done, 1 the work failed, 2 the request was wrong.",
+        context_settings={"help_option_names": ["--help", "-h"]},
+        pretty_exceptions_enable=False,
+        add_completion=has_options,
     )
-    raise typer.Exit(code)
+    callback: Callable[..., None] = _without_options
+    if has_options:
+        from mnist_tui.cli.bench import bench as callback
+    app.callback(invoke_without_command=True)(callback)
+    return app
 
 
-def _refuse_options_before(command: str, flags: list[str]) -> None:
-    for flag in ("--edit", "--refresh"):
-        if flag in flags:
-            raise RequestError(f"{flag} is for the app; leave it out before {command}, or leave {command} out")
-    if command not in WITH_EXPERIMENT:
-        raise RequestError(f"{flags[0]} does not go with {command}: `{PROGRAM} {command} --help` shows its options")
-    arguments = sys.argv[1:]
-    in_order = f"{PROGRAM} {command} --preset NAME"
-    if command in arguments:
-        position = arguments.index(command)
-        in_order = shlex.join([PROGRAM, *arguments[position:], *arguments[:position]])
-    raise RequestError(f"{flags[0]} belongs after its command: `{in_order}`")
-
-
-TOPIC_HELP = "The page; without it, list all."
-Topic = Annotated[str | None, typer.Argument(metavar="[TOPIC]", help=TOPIC_HELP, autocompletion=among(TOPICS))]
-
-
-def guide(topic: Topic = None) -> None:
-    """Read a page of the user's guide, or list its pages."""
-    if topic is not None:
-        print_markdown(page(topic))
-        return
-    width = max(map(len, TOPICS))
-    for name in TOPICS:
-        print_line(f"{name:<{width}}  {title(name)}")
-
-
-COMMANDS: dict[str, list[Callable[..., None] | typer.Typer]] = {
-    "Train": [train.train, train.resume, train.extend, *train.CONTROLS],
-    "Look at runs": [runs.runs, runs.show, runs.logs, runs.attach, predict.predict, runs.delete, runs.prune],
-    "Compare and vary": [compare.compare, sweep.sweep, studies.app, reproduce.reproduce],
-    "Export": [export.report, export.export, complexity.complexity],
-    "Data and presets": [presets.app, data.app],
-    "This machine and this program": [doctor.doctor, serve.serve, guide],
-}
-"""All commands, by the heading under which the help lists them."""
-for heading, commands in COMMANDS.items():
-    for command in commands:
-        if isinstance(command, typer.Typer):
-            app.add_typer(command, rich_help_panel=heading)
-        else:
-            examples = EXAMPLES.get(command.__name__)
-            app.command(cls=BenchCommand, rich_help_panel=heading, epilog=examples)(command)
+def _without_options() -> None:
+    """A terminal lab bench for MNIST-class neural networks. Without a command: the app."""

@@ -17,12 +17,11 @@ from mnist_tui.cli.output import PLAIN_TERMINALS, print_note
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.errors import RequestError
 from mnist_tui.paths import typed_path
-from mnist_tui.runs.folder import RunFolder, unwritable
-from mnist_tui.runs.library import any_running_here, default_runs_dir
 from mnist_tui.settings import load_settings
 
 if TYPE_CHECKING:
     from mnist_tui.experiment.presets import Preset
+    from mnist_tui.runs.folder import RunFolder
     from mnist_tui.settings import Refresh
     from mnist_tui.studies.folder import StudyFolder
 
@@ -57,6 +56,8 @@ def open_app(
             with tempfile.TemporaryFile(dir=runs_dir):
                 pass
         except OSError as error:
+            from mnist_tui.runs.folder import unwritable
+
             raise unwritable(runs_dir, error) from None
     if preset is not None and data_dir is not None:
         check_named_data(preset.experiment.dataset.name, data_dir)
@@ -64,10 +65,12 @@ def open_app(
     action = "watch" if run else "study" if study else "browse" if preset is None else "edit" if edit else "train"
 
     standby = None
-    if action == "train" and not any_running_here(runs_dir):
+    if action == "train":
+        from mnist_tui.runs.library import any_running_here
         from mnist_tui.runs.start import Standby
 
-        standby = Standby()  # it imports TensorFlow while this process imports the app
+        if not any_running_here(runs_dir):
+            standby = Standby()  # it imports TensorFlow while this process imports the app
 
     from mnist_tui.tui.app import AppOptions, BenchApp
 
@@ -114,6 +117,8 @@ def usual_runs_dir(*, warn: bool = True) -> Path:
     Raises:
         PathError: the folder's name is not a path, or there is no home folder.
     """
+    from mnist_tui.runs.library import default_runs_dir
+
     if os.environ.get("MNIST_TUI_RUNS", "").strip():
         return default_runs_dir()
     settings, problems = load_settings()

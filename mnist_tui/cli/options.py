@@ -1,42 +1,30 @@
-"""Declare the options that commands share, find the runs that a command names, and explain syntax errors.
+"""Declare the options that commands share, and find the runs that a command names.
 
-A command that takes an experiment is decorated with `with_experiment` and gets it as its argument `request`.
+The packages of runs and studies are imported when a run is looked for: many commands print something else.
 """
 
 from __future__ import annotations
 
-import inspect
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from mnist_tui import PROGRAM
-from mnist_tui.cli.errors import guarded
 from mnist_tui.cli.open_app import usual_runs_dir
 from mnist_tui.cli.output import confirmed, print_note
-from mnist_tui.data.catalogue import KNOWN, with_whole_name
 from mnist_tui.errors import RequestError, RunError
-from mnist_tui.experiment import presets
-from mnist_tui.experiment.fields import paths_of, whole
-from mnist_tui.experiment.parameters import PARAMETERS, Parameter, apply_texts
-from mnist_tui.experiment.preset_files import STARTERS, names
-from mnist_tui.experiment.presets import Preset
+from mnist_tui.experiment.preset_files import names
 from mnist_tui.paths import PathError, typed_path
-from mnist_tui.runs.collection.seed_groups import seed_groups
-from mnist_tui.runs.collection.summaries import list_runs
-from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.library import AmbiguousRunError, find_run, run_folders
 from mnist_tui.settings import Refresh
-from mnist_tui.studies.folder import StudyError, StudyFolder, find_study, study_folders
-from mnist_tui.studies.state import replayed
-from mnist_tui.wording import counted, did_you_mean, listed
+from mnist_tui.wording import counted
+
+if TYPE_CHECKING:
+    from mnist_tui.runs.folder import RunFolder
+    from mnist_tui.studies.folder import StudyFolder
 
 MAX_SEEDS = 1_000
 
@@ -58,15 +46,6 @@ def among_several(choices: Collection[str]) -> Callable[[str], list[str]]:
     return complete
 
 
-def complete_path(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete the TOML path of a field of the preset that ``--preset`` names, else of the first starter preset."""
-    try:
-        experiment = presets.find_preset(ctx.params.get("preset") or STARTERS[0]).experiment
-    except RequestError:
-        return []
-    return among(f"{path}=" for path in paths_of(experiment))(incomplete)
-
-
 def complete_preset(incomplete: str) -> list[str]:
     """Complete the name of a preset."""
     return among(names())(incomplete)
@@ -74,11 +53,15 @@ def complete_preset(incomplete: str) -> list[str]:
 
 def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the id of a run; the newest runs come first."""
+    from mnist_tui.runs.library import run_folders
+
     return among(["latest", *_ids(ctx, run_folders)])(incomplete)
 
 
 def complete_study(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the id of a study; the newest studies come first."""
+    from mnist_tui.studies.folder import study_folders
+
     return among(_ids(ctx, study_folders))(incomplete)
 
 
@@ -166,6 +149,9 @@ def run_or_study(runs_dir: Path, text: str) -> RunFolder | StudyFolder:
     Raises:
         RunError: the text names neither, or several runs.
     """
+    from mnist_tui.runs.library import AmbiguousRunError, find_run
+    from mnist_tui.studies.folder import StudyError, find_study
+
     try:
         return find_run(runs_dir, text)
     except AmbiguousRunError:
@@ -184,6 +170,13 @@ def runs_of(runs_dir: Path, text: str) -> list[RunFolder]:
         RunError: the text names nothing, several runs or several groups.
         StudyError: the text names a study that has no runs.
     """
+    from mnist_tui.runs.collection.seed_groups import seed_groups
+    from mnist_tui.runs.collection.summaries import list_runs
+    from mnist_tui.runs.folder import RunFolder
+    from mnist_tui.runs.library import AmbiguousRunError
+    from mnist_tui.studies.folder import StudyError
+    from mnist_tui.studies.state import replayed
+
     try:
         folder = run_or_study(runs_dir, text)
     except AmbiguousRunError:
@@ -215,8 +208,10 @@ def runs_of(runs_dir: Path, text: str) -> list[RunFolder]:
 
 def chosen_run(ctx: typer.Context, text: str, runs_dir: Path | None) -> RunFolder:
     """Return the run that a command names; raise RequestError if the text names a study."""
+    from mnist_tui.runs.folder import RunFolder
+
     folder = run_or_study(runs_folder(ctx, runs_dir), text)
-    if isinstance(folder, StudyFolder):
+    if not isinstance(folder, RunFolder):
         raise RequestError(
             f"{folder.id} is a study, and this command takes one run; for a study there are `mnist-tui studies` with "
             "show, stop and delete, resume, attach, and compare, report, export and complexity for all its runs"
@@ -246,51 +241,6 @@ def may_delete(what: str, *, yes: bool) -> bool:
     return agreed
 
 
-@dataclass(frozen=True)
-class Request:
-    """The experiment options of a command line.
-
-    Attributes:
-        preset: the preset's name or file; None if not given.
-        texts: the texts of the given parameters, by the parameter's name.
-        sets: the assignments of ``--set``, such as ``training.epochs=5``.
-        seeds: how many seeds are trained, from the experiment's own seed on; None if not given.
-    """
-
-    preset: str | None
-    texts: Mapping[str, str]
-    sets: tuple[str, ...]
-    device: str
-    seeds: int | None = None
-
-    @property
-    def flags(self) -> list[str]:
-        """The names of the experiment options that were given."""
-        return [
-            *(["--preset"] if self.preset is not None else []),
-            *(parameter.flag for parameter in PARAMETERS if parameter.name in self.texts),
-            *(["--set"] if self.sets else []),
-            *(["--seeds"] if self.seeds is not None else []),
-        ]
-
-    def one_seed(self, reason: str) -> None:
-        """Raise RequestError with this reason if ``--seeds`` was given."""
-        if self.seeds is not None:
-            raise RequestError(f"--seeds {self.seeds} does not go with this command: {reason}; train and sweep take it")
-
-    def chosen(self) -> Preset:
-        """Return the named preset with the options applied; raise RequestError if it is missing or becomes invalid."""
-        if self.preset is None:
-            why = f"{self.flags[0]} changes a preset" if self.flags else "an experiment starts from a preset"
-            names = listed(STARTERS, "or")
-            raise RequestError(f"{why}: add --preset with {names} (`mnist-tui presets list` shows all)")
-        return self.changed(presets.find_preset(self.preset))
-
-    def changed(self, preset: Preset) -> Preset:
-        """Return another preset with the options applied; raise RequestError if the experiment is not valid."""
-        return presets.edited(preset, with_whole_name(apply_texts(preset.experiment, self.texts, self.sets)))
-
-
 def checked_device(text: str) -> str:
     """Return a ``--device`` in lower case; raise RequestError if it is not auto, cpu, gpu or gpu:N."""
     if not re.fullmatch(r"auto|cpu|gpu(:\d{1,3})?", text.lower()):
@@ -300,123 +250,11 @@ def checked_device(text: str) -> str:
 
 def checked_whole(flag: str, text: str | None, highest: int) -> int | None:
     """Return an option's whole number, None if it was not given; raise RequestError unless it is 1 to `highest`."""
+    from mnist_tui.experiment.fields import whole
+
     if text is None:
         return None
     try:
         return whole(text, 1, highest)
     except ValueError as error:
         raise RequestError(f"{flag} {text} {error}") from None
-
-
-def with_experiment(command: Callable[..., None]) -> Callable[..., None]:
-    """Add all experiment options to a command, which gets them as its argument `request`."""
-    own = [entry for entry in inspect.signature(command, eval_str=True).parameters.values() if entry.name != "request"]
-
-    def run(**values: Any) -> None:
-        texts = {parameter.name: values.pop(parameter.name.replace("-", "_")) for parameter in PARAMETERS}
-        request = Request(
-            preset=values.pop("preset"),
-            texts={name: text for name, text in texts.items() if text is not None},
-            sets=tuple(values.pop("assignments") or ()),
-            device=checked_device(values.pop("device")),
-            seeds=checked_whole("--seeds", values.pop("seeds"), MAX_SEEDS),
-        )
-        command(request=request, **values)
-
-    everything = [entry.replace(kind=inspect.Parameter.KEYWORD_ONLY) for entry in (*_experiment_options(), *own)]
-    run.__signature__ = inspect.Signature(everything)  # pyright: ignore[reportFunctionMemberAccess]
-    run.__annotations__ = {entry.name: entry.annotation for entry in everything}
-    run.__name__, run.__doc__ = command.__name__, command.__doc__
-    return run
-
-
-def _experiment_options() -> list[inspect.Parameter]:
-    start, training = "Where to start", "Training"  # headings in the help
-    preset_help = "A built-in preset, a saved one, or a TOML file."
-    path_help = "Any other field of the experiment, by its TOML path, such as optimizer.rho=0.8; may be repeated."
-    seeds_help = "Train N seeds as one group: --seed, --seed + 1, … (N ≥ 1)."
-    paths = option("--set", "PATH=VALUE", path_help, panel=start, complete=complete_path)
-    device = option("--device", DEVICES, "Where to train.", panel=training, complete=complete_device)
-    return [
-        _keyword("preset", option("--preset", "NAME|FILE", preset_help, panel=start, complete=complete_preset)),
-        *(_keyword(parameter.name.replace("-", "_"), _option_of(parameter)) for parameter in PARAMETERS),
-        _keyword("assignments", paths, list[str] | None),
-        _keyword("seeds", option("--seeds", "N", seeds_help, panel=training)),
-        _keyword("device", device, str, "auto"),
-    ]
-
-
-def _keyword(name: str, declared: Any, kind: Any = str | None, default: str | None = None) -> inspect.Parameter:
-    annotation = Annotated[kind, declared]
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-
-
-def _option_of(parameter: Parameter) -> Any:
-    choices = KNOWN if parameter.name == "dataset" else parameter.choices or parameter.suggestions
-    text = parameter.help
-    if not text.startswith(tuple(KNOWN)):
-        text = f"{text[:1].upper()}{text[1:]}"
-    text = f"{text} ({parameter.bounds})."
-    complete = among(choices) if choices else None
-    return option(f"--{parameter.name}", parameter.metavar, text, panel=parameter.group, complete=complete)
-
-
-def _laid_out(params: list[Any]) -> list[Any]:
-    """Show flags without a type in the help, and list options without a heading last, under "Other options"."""
-    options = [param for param in params if isinstance(param, TyperOption)]
-    headed = any(option.rich_help_panel for option in options)
-    for option in options:
-        if option.is_flag and option.metavar is None:
-            option.metavar = ""
-        if headed and not option.rich_help_panel:
-            option.rich_help_panel = "Other options"
-    return params
-
-
-class BenchCommand(TyperCommand):
-    """A command whose help shows flags without a type and options without a heading last."""
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        return _laid_out(super().get_params(ctx))
-
-
-class BenchGroup(TyperGroup):
-    """A group of commands that prints an error as one sentence and exits with the error's code."""
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        return _laid_out(super().get_params(ctx))
-
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
-        if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **extra)
-        sys.exit(guarded(lambda: self._main(*args, **extra)))
-
-    def _main(self, *args: Any, **extra: Any) -> Any:
-        try:
-            return super().main(*args, standalone_mode=False, **extra)
-        except typer.TyperException as error:
-            raise RequestError(_usage_sentence(error)) from None
-        except typer.Abort:
-            raise KeyboardInterrupt from None
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        name = args[0] if args else "-"
-        if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:
-            offer = did_you_mean(name, self.commands)
-            raise RequestError(f"there is no command {name!r}; {offer}`{ctx.command_path} --help` lists the commands")
-        return super().resolve_command(ctx, args)
-
-
-def _usage_sentence(error: typer.TyperException) -> str:
-    """Return what is wrong with the syntax of a command line, and the command that shows the help."""
-    context = getattr(error, "ctx", None)
-    command = getattr(context, "command_path", "") or PROGRAM
-    if hasattr(error, "possibilities"):
-        name: str = getattr(error, "option_name", "")
-        offer = did_you_mean(name, getattr(error, "possibilities", None) or ())
-        return f"there is no option {name}; {offer}`{command} --help` lists the options"
-    subcommands = getattr(getattr(context, "command", None), "commands", None)
-    message = error.format_message().strip().rstrip(".").replace("Value error, ", "")
-    if subcommands and message.startswith("Missing command"):
-        return f"{command} needs a command: {', '.join(subcommands)}"
-    return f"{message[:1].lower()}{message[1:]}; `{command} --help` shows how it is used"

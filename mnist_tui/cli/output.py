@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, TextIO
 
+from mnist_tui import PROGRAM, __version__
 from mnist_tui.columns import cut_end, fit
 from mnist_tui.shown_text import isolated, visible, visible_line
 
@@ -48,6 +49,11 @@ def print_line(text: object = "", stream: TextIO | None = None) -> None:
     """Print a line at once to a stream; without one to stdout."""
     stream = stream or sys.stdout
     print(shown(str(text), stream), file=stream, flush=True)
+
+
+def print_version() -> None:
+    """Print the name and the version of the program."""
+    print_line(f"{PROGRAM} {__version__}")
 
 
 def print_note(text: object) -> None:

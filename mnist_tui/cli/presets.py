@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import os
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
 
-from mnist_tui.cli.options import BenchGroup, Json, Request, complete_preset, option, refuse_early_json, with_experiment
+from mnist_tui.cli.groups import BenchCommand, BenchGroup, CommandPlace
+from mnist_tui.cli.options import Json, complete_preset, refuse_early_json
 from mnist_tui.cli.output import TextTable, print_data, print_json, print_line, print_note, print_table
-from mnist_tui.errors import RequestError
-from mnist_tui.experiment.preset_files import BrokenPreset, user_folder
+from mnist_tui.experiment.preset_files import BrokenPreset
 from mnist_tui.experiment.preset_index import PresetEntry, entry_of, grouped, list_entries
 from mnist_tui.wording import count, percent
 
-app = typer.Typer(name="presets", cls=BenchGroup)
+
+class PresetsGroup(BenchGroup):
+    """The commands of presets."""
+
+    LATE = MappingProxyType(
+        {"": (CommandPlace("save", "save_preset:save", "Save an experiment as a preset of your own."),)}
+    )
+
+
+app = typer.Typer(name="presets", cls=PresetsGroup, add_completion=False)
 
 
 @app.callback(invoke_without_command=True)
@@ -26,7 +35,7 @@ def presets(ctx: typer.Context, as_json: Json = False) -> None:
         refuse_early_json(ctx)
 
 
-@app.command("list")
+@app.command("list", cls=BenchCommand)
 def list_all(as_json: Json = False) -> None:
     """List the presets: the starters, those of each source, your own."""
     usable: list[tuple[str, list[PresetEntry]]] = []
@@ -46,7 +55,7 @@ def list_all(as_json: Json = False) -> None:
         print_table(table)
 
 
-@app.command()
+@app.command(cls=BenchCommand)
 def show(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="A preset's name or file.", autocompletion=complete_preset)
@@ -63,24 +72,6 @@ def show(
         print_json(summary(entry_of(preset)) | more)
         return
     print_data(dump_preset(preset))
-
-
-@app.command()
-@with_experiment
-def save(
-    request: Request,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name for the preset.")],
-    force: Annotated[bool, option("--force", None, "Replace your preset of that name.")] = False,
-) -> None:
-    """Save an experiment as a preset of your own."""
-    from mnist_tui.experiment.presets import save_preset
-
-    request.one_seed("a preset is one experiment")
-    preset = request.chosen()
-    taken = user_folder() / f"{name}.toml"
-    if os.path.lexists(taken) and not force:
-        raise RequestError(f"there is a preset {name!r} of yours already ({taken}); --force replaces it")
-    print_data(f"{save_preset(preset, name, overwrite=force)}\n")
 
 
 def summary(preset: PresetEntry) -> dict[str, Any]:

@@ -26,16 +26,13 @@ from mnist_tui.cli.options import (
     runs_folder,
 )
 from mnist_tui.cli.output import TextTable, print_json, print_note, print_table, print_text, rendered
-from mnist_tui.cli.train import diagnosis_lines, score_lines
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.files import UnreadableFileError, open_regular
-from mnist_tui.report import result_words
 from mnist_tui.runs.collection.summaries import RunSummary, list_runs
 from mnist_tui.runs.deletion import Waste, delete_run, discard_run, find_waste, remove_waste
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.library import check_readable, skipped_entries
 from mnist_tui.runs.results import run_document
-from mnist_tui.studies.folder import PLACE, StudyFolder
 from mnist_tui.wording import DASH, count, counted, listed, loss, moment, noun, percent, seconds, size
 
 LOG_BYTES = 64_000_000
@@ -97,6 +94,8 @@ def show(ctx: typer.Context, run: Run, as_json: Json = False, runs_dir: RunsDir 
     if as_json:
         print_json(doc)
     else:
+        from mnist_tui.cli.train import diagnosis_lines
+
         print_text(as_text(doc, diagnosis_lines(folder, replayed(folder.events_file))))
 
 
@@ -126,6 +125,8 @@ def logs(
 
 def attach(ctx: typer.Context, run: RunOrStudy, refresh: RefreshOption = None, runs_dir: RunsDir = None) -> None:
     """Open the app on a run's training screen, or on a study's screen for a study's id."""
+    from mnist_tui.studies.folder import StudyFolder
+
     folder = run_or_study(runs_folder(ctx, runs_dir), run)
     if isinstance(folder, StudyFolder):
         raise typer.Exit(open_app(folder.runs_dir, begin=lambda: folder, refresh=refresh))
@@ -158,6 +159,9 @@ HISTORY = 10
 
 def as_text(doc: dict[str, Any], diagnosis: list[str]) -> str:
     """Return lines that describe a run, from its document (`runs.results.run_document`) and its diagnosis."""
+    from mnist_tui.cli.train import score_lines
+    from mnist_tui.report.result_words import solution_in_words
+
     total, trainable = doc["parameters"]["total"], doc["parameters"]["trainable"]
     epochs: list[dict[str, Any]] = doc["epochs"]
     lines = [
@@ -171,7 +175,7 @@ def as_text(doc: dict[str, Any], diagnosis: list[str]) -> str:
     ]
     lines += [f"study      {study}"] if (study := doc["study"]) else []
     if solution := doc["closed_form"]:
-        ridge, images, temperature = result_words.solution_in_words(solution)
+        ridge, images, temperature = solution_in_words(solution)
         lines += [f"ridge      {ridge}", f"solved     over {images}"]
         lines.append(f"softmax    of the scores over the temperature {temperature}")
     lines += [*score_lines(doc), *diagnosis]
@@ -232,6 +236,8 @@ def prune(
 
     These are discarded runs, runs that failed or crashed and left nothing, and stale temporary files.
     """
+    from mnist_tui.studies.folder import PLACE
+
     if not (math.isfinite(older_than) and older_than >= 0):
         raise RequestError(f"--older-than must be a number of days, 0 or more (got {older_than:g})")
     folder = runs_folder(ctx, runs_dir)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from mnist_tui import PROGRAM
+from mnist_tui.cli.experiment_options import Request
 from mnist_tui.cli.open_app import check_data
-from mnist_tui.cli.options import Request, checked_whole, option
+from mnist_tui.cli.options import checked_whole, option
 from mnist_tui.cli.output import print_note
 from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.errors import RequestError

@@ -8,17 +8,8 @@ import typer
 
 from mnist_tui import PROGRAM
 from mnist_tui.cli.follow import wait_until_known
-from mnist_tui.cli.options import (
-    BenchGroup,
-    Json,
-    RunsDir,
-    Yes,
-    complete_study,
-    may_delete,
-    option,
-    refuse_early_json,
-    runs_folder,
-)
+from mnist_tui.cli.groups import BenchCommand, BenchGroup
+from mnist_tui.cli.options import Json, RunsDir, Yes, complete_study, may_delete, option, refuse_early_json, runs_folder
 from mnist_tui.cli.output import TextTable, print_json, print_note, print_table
 from mnist_tui.cli.study_results import print_results
 from mnist_tui.errors import RequestError
@@ -29,7 +20,7 @@ from mnist_tui.studies.trial_table import metric_text
 from mnist_tui.studies.watch import read_study
 from mnist_tui.wording import moment
 
-app = typer.Typer(name="studies", cls=BenchGroup)
+app = typer.Typer(name="studies", cls=BenchGroup, add_completion=False)
 STUDY_HELP = "A study's id, a unique beginning of one, its folder, or latest."
 NamedStudy = Annotated[str, typer.Argument(metavar="STUDY", help=STUDY_HELP, autocompletion=complete_study)]
 
@@ -62,7 +53,7 @@ def studies(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None)
     print_table(table)
 
 
-@app.command()
+@app.command(cls=BenchCommand)
 def show(ctx: typer.Context, study: NamedStudy, as_json: Json = False, runs_dir: RunsDir = None) -> None:
     """Show one study: its trials, best first, and its results."""
     folder = find_study(runs_folder(ctx, runs_dir), study)
@@ -73,7 +64,7 @@ def show(ctx: typer.Context, study: NamedStudy, as_json: Json = False, runs_dir:
             print_note(f"note: {note}")
 
 
-@app.command()
+@app.command(cls=BenchCommand)
 def stop(ctx: typer.Context, study: NamedStudy, runs_dir: RunsDir = None) -> None:
     """Stop a study: the trials under way stop and are saved; `resume` trains what is missing. Twice ends it at once."""
     folder = find_study(runs_folder(ctx, runs_dir), study)
@@ -81,7 +72,7 @@ def stop(ctx: typer.Context, study: NamedStudy, runs_dir: RunsDir = None) -> Non
     print_note(f"study {folder.id} {how}; `{PROGRAM} resume {folder.id}` trains what is missing")
 
 
-@app.command()
+@app.command(cls=BenchCommand)
 def delete(
     ctx: typer.Context,
     *,

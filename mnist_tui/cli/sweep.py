@@ -6,20 +6,19 @@ from typing import Annotated
 
 import typer
 
+from mnist_tui.cli.experiment_options import Request, with_experiment
 from mnist_tui.cli.follow_study import follow_to_end
 from mnist_tui.cli.options import (
     AllowSample,
     DataDir,
     Detach,
     Json,
-    Request,
     RunsDir,
     among,
     checked_whole,
     data_folder,
     option,
     runs_folder,
-    with_experiment,
 )
 from mnist_tui.cli.start_studies import (
     Scheduler,

@@ -13,6 +13,7 @@ import typer
 
 from mnist_tui import PROGRAM
 from mnist_tui.cli.errors import WorkFailedError
+from mnist_tui.cli.experiment_options import Request, with_experiment
 from mnist_tui.cli.follow import EventPrinter, StopSignals, follow, print_begun, wait_until_known
 from mnist_tui.cli.follow_study import follow_to_end
 from mnist_tui.cli.open_app import check_data
@@ -22,7 +23,6 @@ from mnist_tui.cli.options import (
     DataDir,
     Detach,
     Json,
-    Request,
     Run,
     RunOrStudy,
     RunsDir,
@@ -34,7 +34,6 @@ from mnist_tui.cli.options import (
     option,
     run_or_study,
     runs_folder,
-    with_experiment,
 )
 from mnist_tui.cli.output import print_json, print_line, print_note
 from mnist_tui.cli.start_studies import begin, check_supply, requested_study, this_command
@@ -226,13 +225,13 @@ def _control(name: CommandName, note: str, doc: str) -> Callable[..., None]:
     return control
 
 
-CONTROLS = (
-    _control("pause", "will pause; `mnist-tui continue` continues its training", "Pause a run's training."),
-    _control("continue", "goes on", "Continue a paused run's training."),
-    _control("step", "will pause after the epoch it is in, or its next", "Train one epoch, or finish one, and pause."),
-    _control("stop", "will stop and save", "Stop a run's training, evaluate and save it."),
-    _control("checkpoint", "will save a checkpoint", "Save a checkpoint of a run now."),
+pause = _control("pause", "will pause; `mnist-tui continue` continues its training", "Pause a run's training.")
+go_on = _control("continue", "goes on", "Continue a paused run's training.")
+step = _control(
+    "step", "will pause after the epoch it is in, or its next", "Train one epoch, or finish one, and pause."
 )
+stop = _control("stop", "will stop and save", "Stop a run's training, evaluate and save it.")
+checkpoint = _control("checkpoint", "will save a checkpoint", "Save a checkpoint of a run now.")
 DEVICE_HELP = "Where to train; by default where the run trained before."
 Device = Annotated[str | None, option("--device", DEVICES, DEVICE_HELP, complete=complete_device)]
 

@@ -37,7 +37,7 @@ async def test_the_page_is_whole_without_other_hosts_and_another_site_cannot_dri
         port, socket = urlsplit(address).port, address.replace("http", "ws", 1) + "ws"
         async with browser(tmp_path / "profile", ELSEWHERE) as page:
             await page.tell("Page.navigate", url=address)
-            await page.wait_for(lambda: b"Raw pixels" in page.received)
+            await page.wait_for(lambda: b"Raw pixels" in page.received and b"dense_1" in page.received)
             assert {urlsplit(url).netloc for url in page.loaded if not url.startswith("data:")} == {f"127.0.0.1:{port}"}
             assert any(url.endswith(".ttf") for url in page.loaded), "its font comes with it"
             assert await page.evaluate(DRIVES.replace("ADDRESS", socket)) == "open"
@@ -59,7 +59,7 @@ async def test_a_browser_trains_and_shows_curves_and_the_training_outlives_the_p
     with served("--runs-dir", str(runs), "--data-dir", str(real_data)) as (address, process):
         async with browser(tmp_path / "profile") as page:
             await page.tell("Page.navigate", url=address)
-            await page.wait_for(lambda: b"Raw pixels" in page.received)
+            await page.wait_for(lambda: b"Raw pixels" in page.received and b"dense_1" in page.received)
             assert {urlsplit(url).netloc for url in page.loaded} == {urlsplit(address).netloc}
             before = await page.screenshot()
             await page.click(300, 30)

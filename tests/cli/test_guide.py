@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from mnist_tui import PROGRAM, guide
-from mnist_tui.cli.main import app
+from mnist_tui.cli.main import program
 from mnist_tui.experiment.presets import load_preset
 from tests.cli.conftest import Command, sentence
 from tests.cli.test_earlier_versions import WRITTEN
@@ -60,7 +60,7 @@ def test_every_command_that_is_shown_can_be_typed(cli: Command, runs_dir: Path, 
         result = cli(*arguments)
         assert result.exit_code == 0, result.stderr
         return
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(program([]))
     assert isinstance(group, TyperGroup)
     context = group.make_context(PROGRAM, list(arguments), allow_extra_args=True, allow_interspersed_args=False)
     rest = [*context._protected_args, *context.args]
@@ -68,9 +68,9 @@ def test_every_command_that_is_shown_can_be_typed(cli: Command, runs_dir: Path, 
         name, command, rest = group.resolve_command(context, rest)
         assert command is not None, name
         context = command.make_context(name, rest, parent=context)
-        if not isinstance(command, TyperGroup):
+        if not isinstance(context.command, TyperGroup):
             return
-        group, rest = command, [*context._protected_args, *context.args]
+        group, rest = context.command, [*context._protected_args, *context.args]
 
 
 def test_every_experiment_that_is_shown_in_toml_can_be_trained(tmp_path: Path) -> None:

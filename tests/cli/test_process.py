@@ -7,9 +7,12 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mnist_tui.cli.groups import LateCommand
+from tests.invoked import COMMANDS
 from tests.report.recorded import recorded_run
 
 HEAVY = (
@@ -26,6 +29,8 @@ HEAVY = (
     "dask",
     "optuna",
 )
+NO_EXPERIMENTS = ("pydantic", "mnist_tui.experiment.spec", "mnist_tui.studies", "mnist_tui.report", "mnist_tui.runs")
+NO_COMMANDS = ("mnist_tui.cli.train", "mnist_tui.cli.runs", "mnist_tui.studies", "mnist_tui.report", "mnist_tui.runs")
 ASK = """
 import json, sys
 from mnist_tui.cli.entry import main
@@ -33,8 +38,8 @@ sys.argv = ["mnist-tui", *sys.argv[1:]]
 try:
     main()
 except SystemExit as end:
-    print(json.dumps([end.code, [name for name in {heavy} if name in sys.modules]]), file=sys.stderr)
-""".replace("{heavy}", repr(HEAVY))
+    print(json.dumps([end.code, list(sys.modules)]), file=sys.stderr)
+"""
 
 
 def environment(tmp_path: Path, **more: str) -> dict[str, str]:
@@ -77,9 +82,40 @@ def test_light_commands_import_nothing_heavy(tmp_path: Path, line: list[str]) ->
     ended = subprocess.run(
         [sys.executable, "-c", ASK, *line], env=environment(tmp_path), capture_output=True, text=True, check=True
     )
-    code, heavy = json.loads(ended.stderr.splitlines()[-1])
-    assert heavy == []
+    code, imported = json.loads(ended.stderr.splitlines()[-1])
+    assert set(imported) & set(HEAVY) == set()
     assert code == (2 if "29" in line[-1] else 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "without"),
+    [
+        (["--version"], (*NO_EXPERIMENTS, "typer", "rich", "asyncio")),
+        (["presets", "list"], NO_EXPERIMENTS),
+        (["presets", "list", "--json"], NO_EXPERIMENTS),
+        (["guide"], NO_EXPERIMENTS[1:]),
+        (["--help"], NO_COMMANDS),
+        (["runs"], ("mnist_tui.studies", "mnist_tui.report", "mnist_tui.cli.train", "asyncio")),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_small_commands_import_only_what_they_print(tmp_path: Path, line: list[str], without: tuple[str, ...]) -> None:
+    recorded_run(tmp_path / "runs")
+    asked, own = [sys.executable, "-c", ASK, *line], environment(tmp_path)
+    subprocess.run(asked, env=own, capture_output=True, check=True)  # it writes the index of presets
+    ended = subprocess.run(asked, env=own, capture_output=True, text=True, check=True)
+    code, imported = json.loads(ended.stderr.splitlines()[-1])
+    assert (code, set(imported) & set(without)) == (0, set())
+
+
+def test_the_help_of_a_group_says_of_each_command_what_its_own_help_says_first() -> None:
+    commands: dict[str, Any] = getattr(COMMANDS, "commands")  # noqa: B009
+    late = [found for found in commands.values() if isinstance(found, LateCommand)]
+    late.append(commands["presets"].command.commands["save"])
+    assert len(late) > 25
+    for found in late:
+        assert found.help == found.command.help.partition("\n\n")[0].replace("\n", " "), found.name
+        assert found.name == found.command.name
 
 
 def test_a_wrong_request_is_one_sentence_and_code_2_of_the_process(tmp_path: Path) -> None:

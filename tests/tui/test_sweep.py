@@ -13,7 +13,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from mnist_tui.cli.main import app as command_line
+from mnist_tui.cli.main import program
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import edited, find_preset
@@ -132,7 +132,7 @@ def test_the_command_line_asks_for_the_same_study(
     study = wanted.study
     words = shlex.split(command_of(wanted, "FILE"))
     with pytest.raises(SystemExit):
-        command_line([*words[1:], "--runs-dir", str(tmp_path), "--allow-sample"])
+        program(words[1:])([*words[1:], "--runs-dir", str(tmp_path), "--allow-sample"])
     (found,) = made
     same = {"created": 0.0, "command": ""}
     assert found.study.model_copy(update=same) == study.model_copy(update=same)
