@@ -21,7 +21,7 @@ from textual.widget import Widget
 
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.tui.draw.model_reader import NetworkInput
-from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.terminal.keymap import bind, pane_title
 from mnist_tui.tui.widgets.pixels import PixelView, colours_of
 from mnist_tui.wording import DASH, counted, percent
 
@@ -214,7 +214,7 @@ class SeenPane(Vertical):
     def show(self, network_input: NetworkInput, *, centred: bool) -> None:
         """Show an input; `centred` says whether the drawing was centred first."""
         self._input = network_input
-        self.border_subtitle = "centred" if centred else "as drawn"
+        self.border_subtitle = "centred like MNIST" if centred else "as drawn"
         self._draw()
 
     def enlarge(self, large: bool) -> None:
@@ -231,9 +231,35 @@ class SeenPane(Vertical):
         if self._input is None:
             return
         hog = (self._input.fine_hog if self._large else self._input.hog) if self.as_hog else None
-        self.border_title = Content.assemble(("seen", "bold"), f" as {'pixels' if hog is None else 'HOG'}")
+        self.border_title = pane_title("Input", note="pixels" if hog is None else "HOG")
         self.picture.double(self._large and hog is None)
         self.picture.show(self._input.pixels if hog is None else hog)
+
+
+BIG_DIGITS = (
+    "01110 10001 10011 10101 11001 10001 01110",
+    "00100 01100 00100 00100 00100 00100 01110",
+    "01110 10001 00001 00010 00100 01000 11111",
+    "11111 00010 00100 00010 00001 10001 01110",
+    "00010 00110 01010 10010 11111 00010 00010",
+    "11111 10000 11110 00001 00001 10001 01110",
+    "00110 01000 10000 11110 10001 10001 01110",
+    "11111 00001 00010 00100 01000 01000 01000",
+    "01110 10001 10001 01110 10001 10001 01110",
+    "01110 10001 10001 01111 00001 00010 01100",
+)
+"""The digits 0 to 9 in seven rows of five dots."""
+
+
+def big_text(name: str, full: str) -> str:
+    """Return the name of a class as large as it can be shown: a digit in seven lines, any other name as it is.
+
+    Args:
+        full: the character of a dot, which is two characters wide.
+    """
+    if name not in tuple("0123456789"):
+        return name
+    return "\n".join(row.replace("1", 2 * full).replace("0", "  ") for row in BIG_DIGITS[int(name)].split())
 
 
 FIGURE = 8

@@ -30,7 +30,7 @@ class ReadableRun:
     """A run with a model.
 
     Attributes:
-        preset: the name of its preset.
+        name: what the network is, such as ``Raw pixels: 784-250-10, tanh``.
         state: its state when its folder was read.
         hog: its HOG features; None if its features are pixels.
         names: the names of its classes.
@@ -38,7 +38,7 @@ class ReadableRun:
     """
 
     folder: RunFolder
-    preset: str
+    name: str
     state: str
     hog: HogFeatures | None
     names: tuple[str, ...]
@@ -51,8 +51,9 @@ class ReadableRun:
 
     @property
     def title(self) -> str:
-        """The preset, the data and the state, for example ``hog on MNIST, finished``."""
-        return f"{self.preset} on {self.data.title if self.data else 'no data yet'}, {self.state}"
+        """The network, the data, the state and the run's id."""
+        data = self.data.title if self.data else "no data yet"
+        return f"{self.name} · {data} · {self.state} · {self.folder.id}"
 
 
 def readable_run(folder: RunFolder) -> ReadableRun:
@@ -60,7 +61,7 @@ def readable_run(folder: RunFolder) -> ReadableRun:
     preset = folder.preset()
     features = preset.experiment.features
     hog = features if isinstance(features, HogFeatures) else None
-    return ReadableRun(folder, preset.name, folder.state(), hog, class_names(folder), data_of(folder))
+    return ReadableRun(folder, preset.title or preset.name, folder.state(), hog, class_names(folder), data_of(folder))
 
 
 def newest_with_model(runs_dir: Path) -> RunFolder | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -24,7 +25,7 @@ from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.bench import BenchScreen
 from mnist_tui.tui.dialogs import ChooseScreen, FormDialog
-from mnist_tui.tui.draw.canvas import DrawingCanvas, Probabilities, SeenPane
+from mnist_tui.tui.draw.canvas import DrawingCanvas, Probabilities, SeenPane, big_text
 from mnist_tui.tui.draw.model_reader import (
     DrawingReader,
     NetworkInput,
@@ -36,16 +37,17 @@ from mnist_tui.tui.draw.model_reader import (
 )
 from mnist_tui.tui.gallery.predictions import Images, test_images
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
-from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.terminal.keymap import bind, key_of, pane_keys, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner, sample_line
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.wording import percent
 
-FRAME = 2
-SIDE_LEAST, BARS_LEAST = 20, 5
-LINES_ELSE = 2
-"""Status and footer."""
+FRAME = 4
+"""Columns of a pane beside its content, and one line more than a pane's borders have."""
+SIDE_LEAST = 36
+LINES_ELSE = 3
+"""The tabs, the heading and the footer."""
 NO_RUN = "there is no run with a model yet: train one first (F2), then come back"
 PEN_TEXTS = {"up": "up", "draws": "down, drawing", "erases": "down, erasing"}
 
@@ -82,6 +84,7 @@ class DrawScreen(BenchScreen[None]):
     canvas = getters.query_one(DrawingCanvas)
     seen = getters.query_one(SeenPane)
     answer = getters.query_one("#draw-answer", Static)
+    share = getters.query_one("#draw-share", Static)
     facts = getters.query_one("#draw-facts", Static)
 
     def __init__(self, folder: RunFolder | None = None) -> None:
@@ -103,16 +106,23 @@ class DrawScreen(BenchScreen[None]):
         yield Static("", id="draw-heading", markup=False)
         yield Banner()
         with Horizontal(id="draw-pictures"):
-            with Vertical(id="draw-canvas-box", classes="frame") as box:
-                box.border_title = "[b]canvas[/b]"
+            with Vertical(id="draw-canvas-box", classes="pane frame") as box:
+                box.border_title = pane_title("Canvas")
+                box.border_subtitle = self._canvas_keys()
                 yield DrawingCanvas()
-            yield SeenPane(id="draw-seen", classes="frame")
-            with VerticalScroll(id="draw-side", can_focus=False):
+            yield SeenPane(id="draw-seen", classes="pane frame")
+            with VerticalScroll(id="draw-side", classes="pane", can_focus=False) as side:
+                side.border_title = pane_title("Answer")
                 yield Static("", id="draw-answer", markup=False)
+                yield Static("", id="draw-share", markup=False)
                 yield Probabilities(id="draw-bars-aside")
                 yield Static("", id="draw-facts", markup=False)
         yield Probabilities(id="draw-bars")
         yield KeyFooter()
+
+    def _canvas_keys(self) -> Content:
+        own = self.app.settings.keys
+        return pane_keys({key_of(f"draw.{name}", DrawingCanvas, own): name for name in ("pen", "erase", "undo")})
 
     def on_mount(self) -> None:
         self._update_texts()
@@ -126,7 +136,7 @@ class DrawScreen(BenchScreen[None]):
         """Double the size of the canvas if there is room, then that of the network's input."""
         width, height = self.app.size
         small, large = IMAGE_EDGE + FRAME, 2 * IMAGE_EDGE + FRAME
-        tall = height >= IMAGE_EDGE + FRAME + BARS_LEAST + LINES_ELSE
+        tall = height >= IMAGE_EDGE + FRAME + LINES_ELSE
         self.canvas.double(tall and width >= large + small + SIDE_LEAST)
         self.seen.enlarge(tall and width >= 2 * large + SIDE_LEAST)
 
@@ -200,14 +210,16 @@ class DrawScreen(BenchScreen[None]):
 
     def _update_texts(self) -> None:
         subject, reader = self._subject, self._reader
-        what = f"read by {subject.title}  {subject.folder.id}" if subject else "no run reads"
-        self.heading.update(f"Draw  {what}")
+        self.heading.update(f"Model: {subject.title}" if subject else "No model")
         blank, answer = not self.canvas.pixels.any(), reader.answer if reader else None
         names = subject.names if subject else tuple(map(str, range(10)))
         shown = (None,) * len(names) if blank or answer is None else answer
+        full = "#" if self.app.settings.glyphs == "ascii" else "█"
         for bars in self.query(Probabilities):
-            bars.show(names, shown, full="#" if self.app.settings.glyphs == "ascii" else "█")
-        self.answer.update("draw something" if blank else _answer_text(names, answer))
+            bars.show(names, shown, full=full)
+        name, share = ("", "Draw with the mouse or the keys") if blank else _answer_texts(names, answer)
+        self.answer.update(big_text(name, full))
+        self.share.update(share)
         edited = self._untouched is not None and not np.array_equal(self._untouched, self.canvas.pixels)
         lines = [f"{self._source}{', changed' if edited else ''}"] if self._source else []
         lines.append(reader.status if reader else self._status)
@@ -292,13 +304,15 @@ class DrawScreen(BenchScreen[None]):
             self._read_run(runs[chosen][0])
 
 
-def _answer_text(names: Sequence[str], answer: Sequence[float | None] | None) -> str:
+def _answer_texts(names: Sequence[str], answer: Sequence[float | None] | None) -> tuple[str, str]:
+    """Return the name of the most probable class, empty without an answer, and a line about it."""
     if answer is None:
-        return "no answer yet"
+        return "", "No answer yet"
     finite = [value for value in answer if value is not None]
     if len(finite) < len(answer):
-        return "no finite figure: the run diverged"
-    return f"{names[answer.index(max(finite))]}  {percent(max(finite), 1)}"
+        return "", "No finite probability: the run diverged"
+    best = names[answer.index(max(finite))]
+    return best, f"{best} with {percent(max(finite), 1)}"
 
 
 def path_of(text: str) -> Path:

@@ -102,6 +102,11 @@ def pane_title(name: str, key: str = "", note: str = "") -> Content:
     return Content.assemble((name, "bold"), *([" ", (key, "$accent")] if key else []), *([f"  {note}"] if note else []))
 
 
+def pane_keys(keys: Mapping[str, str]) -> Content:
+    """Return keys and what they do, for the lower border of the pane in which they work."""
+    return Content(" ").join(Content.assemble((key, "$accent"), f" {what}") for key, what in keys.items())
+
+
 @cache
 def entries(classes: tuple[type[DOMNode], ...]) -> tuple[Entry, ...]:
     """Return every action of the classes that has a key and an id: the app's own actions first, then by section."""
