@@ -81,7 +81,7 @@ async def test_the_tour_is_shown_once_and_fits(size: tuple[int, int], bench: Ben
     save_settings(toured=None)
     app = BenchApp(bench.options)
     async with app.run_test(size=size) as pilot:
-        text = await shows(pilot, "Welcome to mnist-tui", "any key goes on", "f12 has the settings")
+        text = await shows(pilot, "Welcome to mnist-tui", "any key goes on", "F12 has the settings")
         for _name, key, what in TOUR_KEYS:
             assert re.search(rf"\b{key}  {re.escape(what)}", text)
         await pilot.press("x")
@@ -97,7 +97,7 @@ async def test_a_click_closes_the_tour_and_it_has_the_user_s_own_keys(bench: Ben
     save_settings(toured=None, keys={"app.runs": "f6"})
     app = BenchApp(bench.options)
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "f6  all runs")
+        await shows(pilot, "F6  all runs")
         await pilot.click("#tour")
         await until(pilot, lambda: not isinstance(app.screen, TourScreen))
 
@@ -136,7 +136,7 @@ async def test_the_key_sheet_has_the_user_s_own_keys_and_those_of_all_screens(
 
 
 def test_a_key_is_shown_as_the_footer_writes_it() -> None:
-    assert shown("question_mark,ctrl+r,left") == "?, ^r, ←"
+    assert shown("question_mark,ctrl+r,left") == "?, Ctrl+R, ←"
 
 
 async def test_a_copy_is_paired_with_a_file_that_holds_the_same(bench: BenchApp, tmp_path: Path, until: Any) -> None:

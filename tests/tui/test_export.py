@@ -161,7 +161,7 @@ async def test_files_that_are_there_are_named_and_replaced_only_when_told_so(
         screen = await dialog(pilot, run, choose=("history.csv", "complexity.csv"))
         await pilot.press("ctrl+o")
         await pilot.press("ctrl+s")
-        await shows(pilot, "already there: complexity.csv", "^o overwrites", "Overwrite ^o")
+        await shows(pilot, "already there: complexity.csv", "Ctrl+O overwrites", "Overwrite Ctrl+O")
         assert there.read_text() == "mine"
         assert not (run.exports / "history.csv").exists(), "nothing is written before the answer"
         screen.query_one("#export-author").value = "x"  # pyright: ignore[reportAttributeAccessIssue]
@@ -169,7 +169,7 @@ async def test_files_that_are_there_are_named_and_replaced_only_when_told_so(
         await pilot.press("ctrl+o")
         assert there.read_text() == "mine", "another question has to be asked anew"
         await pilot.press("ctrl+s")
-        await shows(pilot, "Overwrite ^o")
+        await shows(pilot, "Overwrite Ctrl+O")
         await pilot.press("ctrl+o")
         await until(pilot, lambda: there.read_text().startswith("name,kind"))
         await shows(pilot, "written: ")

@@ -169,10 +169,10 @@ async def test_no_key_of_the_sheet_breaks_the_app_and_each_says_what_it_is_for(
 
 
 FOOTERS = {
-    "training": ("p Pause  s Stop, save  d Detach", "q Quit  f1 Help"),
-    "gallery": ("pgdn Page  o Order", "esc Back  q Quit  f1 Help"),
-    "runs": ("⏎ Open", "esc Presets  q Quit  f1 Help"),
-    "draw": ("space Pen  del Clear  r Random", "esc Back  q Quit  f1 Help"),
+    "training": ("p Pause  s Stop, save  d Detach", "q Quit  F1 Help"),
+    "gallery": ("PgDn Page  o Order", "Esc Back  q Quit  F1 Help"),
+    "runs": ("Enter Open", "Esc Presets  q Quit  F1 Help"),
+    "draw": ("Space Pen  Del Clear  r Random", "Esc Back  q Quit  F1 Help"),
 }
 
 
@@ -188,7 +188,7 @@ async def test_the_footer_ends_with_whole_keys_of_which_the_way_out_is_always_on
 
         def footer() -> str:
             keys, _, palette = screen_text(app).splitlines()[-1].rpartition("▏")
-            return keys.strip() if palette.strip() == "^p palette" else ""
+            return keys.strip() if palette.strip() == "Ctrl+P palette" else ""
 
         for width in (140, 100, 80):
             await pilot.resize_terminal(width, 24)

@@ -67,7 +67,7 @@ async def test_every_size_shows_state_name_and_accuracy_and_overflows_nowhere(
 ) -> None:
     async with bench(runs_dir).run_test(size=size) as pilot:
         await browse(pilot, until, 4)
-        text = await shows(pilot, "finished", "fashion", "85.00 %", "98.00 %", "4 runs", "hidden 60")
+        text = await shows(pilot, "finished", "fashion", "85.00 %", "98.00 %", "Runs  4", "hidden 60")
         assert all(len(line) <= size[0] for line in text.splitlines())
         if size[0] >= 140:
             await shows(pilot, "macro F1", "parameters", "started", "5/5")
@@ -322,7 +322,7 @@ async def test_a_run_without_epochs_is_compared_all_the_same(
     async with bench(runs_dir).run_test(size=(200, 50)) as pilot:
         await browse(pilot, until, 5)
         await pilot.press("a", "o")
-        await shows(pilot, "5 runs", "0/30", "running")
+        await shows(pilot, "Runs  5", "0/30", "running")
 
 
 async def test_hundreds_of_runs_scroll_under_a_cursor_that_stays_in_view(

@@ -202,7 +202,7 @@ async def editor(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> Non
 
 async def runs(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> None:
     await pilot.press("f3")
-    await shows(pilot, "5 runs", "fashion", "98.00 %")
+    await shows(pilot, "Runs  5", "fashion", "98.00 %")
 
 
 async def compare(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> None:

@@ -11,7 +11,7 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache, partial
@@ -33,6 +33,8 @@ from mnist_tui.runs.records import LATEST, record
 from mnist_tui.runs.state import DAMAGED, LIVE, RunState
 from mnist_tui.wording import counted
 
+TREND_POINTS = 10
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -44,6 +46,7 @@ class RunSummary:
         started: when the run was made, in seconds since 1970.
         test_accuracy, test_loss, macro_f1: from the final evaluation; None where there was none.
         val_accuracy, val_loss: from the last epoch.
+        trend: the validation accuracy over the epochs, at most TREND_POINTS of them at equal distances.
         seconds: the sum of the epochs' times, without pauses; None before the first has ended.
         values: the experiment's parameters by name, as the command line writes them; empty for one that does not apply.
         group: a text that is the same for runs that differ only in their seed, on the same data.
@@ -71,6 +74,7 @@ class RunSummary:
     macro_f1: float | None = None
     val_accuracy: float | None = None
     val_loss: float | None = None
+    trend: tuple[float | None, ...] = ()
     seconds: float | None = None
     values: Mapping[str, str] = field(default_factory=dict[str, str])
     group: str = ""
@@ -95,7 +99,10 @@ class RunSummary:
         return int(self.values.get("seed", 0))
 
     def to_document(self) -> dict[str, Any]:
-        return asdict(self)
+        """Return the summary for scripts, without the trend, which is for lists on the screen."""
+        document = asdict(self)
+        del document["trend"]
+        return document
 
 
 @dataclass(frozen=True)
@@ -181,6 +188,7 @@ def summary_from(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, s
         macro_f1=ended.macro_f1 if ended else None,
         val_accuracy=last.val_accuracy if last else None,
         val_loss=last.val_loss if last else None,
+        trend=_trend([row.val_accuracy for row in log.history]),
         seconds=sum(row.seconds for row in log.history) if log.history else None,
         values=fixed.values,
         group=_group(experiment, dataset, sample),
@@ -189,6 +197,11 @@ def summary_from(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, s
         published_loss=published.loss if published else None,
         source=published.source if published else "",
     )
+
+
+def _trend(values: Sequence[float | None]) -> tuple[float | None, ...]:
+    count = min(len(values), TREND_POINTS)
+    return tuple(values[round(at * (len(values) - 1) / max(1, count - 1))] for at in range(count))
 
 
 def damage_of(folder: RunFolder, *, read_before: bool = False) -> str:

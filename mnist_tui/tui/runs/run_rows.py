@@ -19,6 +19,7 @@ COLUMNS = (
     RowColumn("name", "name", least=8),
     RowColumn("changes", "changed", need=6, least=18),
     RowColumn("epochs", "epochs", right=True, need=7),
+    RowColumn("trend", "curve", need=4),
     RowColumn("accuracy", "test acc.", right=True),
     RowColumn("f1", "macro F1", right=True, need=4),
     RowColumn("parameters", "parameters", right=True, need=5),
@@ -32,6 +33,7 @@ SORT_KEYS: dict[str, Callable[[RunSummary], Any]] = {
     "name": lambda run: run.shown_name.casefold(),
     "changes": lambda run: run.differs or None,
     "epochs": lambda run: run.epochs_done,
+    "trend": lambda run: run.val_accuracy,
     "accuracy": lambda run: run.test_accuracy,
     "f1": lambda run: run.macro_f1,
     "parameters": lambda run: run.parameters,
@@ -47,6 +49,18 @@ def sorted_runs(runs: Iterable[RunSummary], order: RowOrder) -> list[RunSummary]
     return sorted_rows(newest_first, SORT_KEYS[order.column], order.descending)
 
 
+SPARKS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """Return a character for each value, from the lowest to the highest of them; a blank for None."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    low, step = min(known), (max(known) - min(known)) / (len(SPARKS) - 1) or 1.0
+    return "".join(" " if value is None else SPARKS[round((value - low) / step)] for value in values)
+
+
 def rows_of_runs(runs: Sequence[RunSummary], marked: Container[str]) -> list[TableRow]:
     return [
         TableRow(
@@ -56,6 +70,7 @@ def rows_of_runs(runs: Sequence[RunSummary], marked: Container[str]) -> list[Tab
                 run.shown_name,
                 run.differs,
                 f"{run.epochs_done:,}/{run.epochs:,}",
+                sparkline(run.trend),
                 percent(run.test_accuracy),
                 percent(run.macro_f1),
                 count(run.parameters),
@@ -84,6 +99,7 @@ def rows_of_groups(groups: Sequence[SeedGroup], marked: Container[str]) -> list[
             newest.preset,
             _changes_without_seed(newest),
             f"{newest.epochs:,}",
+            sparkline(newest.trend),
             _plus_minus(accuracy),
             _plus_minus(f1),
             count(newest.parameters),

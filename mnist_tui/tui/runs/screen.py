@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
@@ -22,7 +22,8 @@ from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.dialogs import Choice, Question, TextScreen, answer_keys, too_long
 from mnist_tui.tui.run_commands import folder_of, open_run, resume
 from mnist_tui.tui.runs import run_rows
-from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.runs.preview import RunPreview
+from mnist_tui.tui.terminal.keymap import bind, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.tab_strip import TabStrip
@@ -34,7 +35,7 @@ LISTED = 6
 READ_SECONDS = 1.0
 WHOLE_EVERY = 10
 """Every tenth reading reads the files of all runs; the others read the files of live runs only."""
-FILTER_HELP = "filter: words, hidden>200, lr<=0.001, accuracy>97, state=finished, dataset=fashion-mnist"
+FILTER_HELP = "/ filters: words, hidden>200, lr<=0.001, accuracy>97, state=finished, dataset=fashion-mnist"
 
 
 class RunFilter(Input):
@@ -129,10 +130,10 @@ class RunsScreen(BenchScreen[None]):
 
     table = getters.query_one(RowTable)
     terms = getters.query_one(RunFilter)
-    found = getters.query_one("#found", Line)
     wrong = getters.query_one("#wrong", Line)
     nothing = getters.query_one("#nothing", Line)
     details = getters.query_one("#details", Line)
+    preview = getters.query_one(RunPreview)
 
     def __init__(self) -> None:
         super().__init__()
@@ -149,14 +150,16 @@ class RunsScreen(BenchScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield TabStrip()
-        with Horizontal(id="top"):
-            yield Line("runs", id="word")
+        with Vertical(id="list", classes="pane -stacked") as pane:
+            pane.border_title = pane_title("Runs", note="reading …")
             yield RunFilter(placeholder=FILTER_HELP, compact=True, id="filter")
-            yield Line("reading …", id="found")
-        yield Line(id="wrong")
-        yield Line(id="nothing")
-        yield RowTable()
-        yield Line(id="details")
+            yield Line(id="wrong")
+            yield Line(id="nothing")
+            yield RowTable()
+        with Vertical(id="chosen", classes="pane -stacked") as pane:
+            pane.border_title = pane_title("Chosen run")
+            yield Line(id="details")
+            yield RunPreview()
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -212,10 +215,11 @@ class RunsScreen(BenchScreen[None]):
         reads_first = not self.has_read_all
         self.table.show(run_rows.COLUMNS, rows, self._order, more=reads_first)
         is_filtered = bool(self.terms.value.strip())
-        shown = f"{len(self._listed):,} of {len(self.runs):,}" if is_filtered else counted(self.runs, "run")
+        shown = f"{len(self._listed):,} of {len(self.runs):,}" if is_filtered else f"{len(self.runs):,}"
         marked = f", {len(self._marked):,} marked" if self._marked else ""
         skipped = f", {counted(self._skipped, 'entry')} passed over" if self._skipped else ""
-        self.found.say(("reading … " if reads_first else "") + shown + marked + skipped)
+        note = ("reading … " if reads_first else "") + shown + marked + skipped
+        self.query_one("#list").border_title = pane_title("Runs", note=note)
         self.set_class(not rows, "-empty")
         reason = f"there are no runs in {self.app.options.runs_dir}; Esc, then t on a preset makes one"
         if self.runs:
@@ -256,6 +260,8 @@ class RunsScreen(BenchScreen[None]):
         elif chosen:
             lines = run_rows.run_lines(chosen[0])
         self.details.say("\n".join(lines))
+        shown = chosen[0] if chosen and chosen[0].state != DAMAGED else None
+        self.preview.show(folder_of(shown) if shown else None)
         possible = (len(chosen), chosen[0].state if chosen else "")
         if possible != self._possible:
             self._possible = possible

@@ -29,10 +29,12 @@ ACCURACIES = {"accuracy", "f1", "val_accuracy", "test_accuracy", "macro_f1"}
 LARGEST_FIRST = ACCURACIES | {"epochs", "parameters", "time", "started"}
 """Keys of columns whose largest value comes first when a table is first sorted by them."""
 TONES = {
-    **dict.fromkeys(("starting", "running", "paused", "stopping"), "row-table--live"),
-    **dict.fromkeys(("failed", "crashed", "damaged", "broken"), "row-table--bad"),
+    **dict.fromkeys(("paused", "stopping"), "row-table--paused"),
+    **dict.fromkeys(("failed", "crashed", "diverged", "damaged", "broken"), "row-table--bad"),
+    **dict.fromkeys(("stopped", "pruned"), "row-table--stopped"),
+    **dict.fromkeys(("starting", "waiting"), "row-table--starting"),
+    "running": "row-table--live",
     "finished": "row-table--good",
-    "waiting": "",
 }
 RowT = TypeVar("RowT")
 
@@ -101,6 +103,9 @@ class RowTable(ScrollView, can_focus=True):
         "row-table--marked",
         "row-table--good",
         "row-table--live",
+        "row-table--paused",
+        "row-table--starting",
+        "row-table--stopped",
         "row-table--odd",
         "row-table--bad",
     }
@@ -114,10 +119,13 @@ class RowTable(ScrollView, can_focus=True):
         & > .row-table--cursor { background: $block-cursor-blurred-background; text-style: bold; }
         &:focus > .row-table--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }
         & > .row-table--marked { text-style: bold; color: $text-accent; }
-        & > .row-table--good { color: $text-success; }
-        & > .row-table--live { color: $text-primary; text-style: bold; }
+        & > .row-table--good { color: $state-finished; }
+        & > .row-table--live { color: $state-running; text-style: bold; }
+        & > .row-table--paused { color: $state-paused; text-style: bold; }
+        & > .row-table--starting { color: $state-starting; }
+        & > .row-table--stopped { color: $state-stopped; }
         & > .row-table--odd { color: $text-warning; }
-        & > .row-table--bad { color: $text-error; }
+        & > .row-table--bad { color: $state-failed; }
     }
     """
     BINDINGS = [

@@ -1,0 +1,84 @@
+"""The pane below the list of runs: the curves and the confusion matrix of the run under the cursor."""
+
+from __future__ import annotations
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.timer import Timer
+
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.tui.bench import Bench
+from mnist_tui.tui.feed import FolderFeed, RunFeed
+from mnist_tui.tui.widgets.confusion import ConfusionView, class_names
+from mnist_tui.tui.widgets.plots.curves import Curve
+
+REST_SECONDS = 0.2
+"""The time for which the cursor must rest on a run before its log is read."""
+
+
+class RunPreview(Horizontal):
+    """The loss, the accuracy and the confusion matrix of a run, read in a thread, and live while the run trains."""
+
+    DEFAULT_CSS = """
+    RunPreview {
+        height: 18;
+        Curve { width: 1fr; height: 1fr; }
+        ConfusionView { width: 52; height: 1fr; }
+    }
+    """
+    app = getters.app(Bench)
+    loss = getters.query_one("#preview-loss", Curve)
+    accuracy = getters.query_one("#preview-accuracy", Curve)
+    matrix = getters.query_one(ConfusionView)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._wanted: RunFolder | None = None
+        self._feed: RunFeed | None = None
+        self._timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Curve("loss", id="preview-loss")
+        yield Curve("accuracy", id="preview-accuracy")
+        yield ConfusionView()
+
+    def show(self, folder: RunFolder | None) -> None:
+        """Show a run as soon as the cursor rests; None shows nothing."""
+        if folder != self._wanted:
+            self._wanted = folder
+            self._read_later()
+
+    def on_resize(self) -> None:
+        if self._feed is None:
+            self._read_later()
+
+    def on_unmount(self) -> None:
+        self._leave()
+
+    def _read_later(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(REST_SECONDS, self._read)
+
+    def _read(self) -> None:
+        self._leave()
+        if self._wanted is not None and self.size.area:
+            self._feed = self.app.following.feed(self._wanted)
+            self._feed.join(self)
+
+    def _leave(self) -> None:
+        if self._feed is not None:
+            self._feed.leave(self)
+            self._feed = None
+
+    @on(FolderFeed.Changed)
+    def _feed_changed(self, message: FolderFeed.Changed) -> None:
+        message.stop()
+        if message.feed is not self._feed or not self._feed.read:
+            return
+        run, newest = self._feed.snapshot.run, self._feed.newest
+        self.loss.show(run)
+        self.accuracy.show(run)
+        ended = self._feed.ended(newest) if newest else None
+        self.matrix.show(ended.confusion if ended else None, class_names(run), f"evaluated after epoch {newest}")
