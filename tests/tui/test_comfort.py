@@ -83,7 +83,7 @@ async def test_the_tour_is_shown_once_and_fits(size: tuple[int, int], bench: Ben
     async with app.run_test(size=size) as pilot:
         text = await shows(pilot, "Welcome to mnist-tui", "any key goes on", "F12 has the settings")
         for _name, key, what in TOUR_KEYS:
-            assert re.search(rf"\b{key}  {re.escape(what)}", text)
+            assert re.search(rf"\b{shown(key)}  {re.escape(what)}", text)
         await pilot.press("x")
         await until(pilot, lambda: not isinstance(app.screen, TourScreen))
     assert "toured = true" in settings_file().read_text()
