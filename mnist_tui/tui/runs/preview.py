@@ -75,10 +75,11 @@ class RunPreview(Horizontal):
     @on(FolderFeed.Changed)
     def _feed_changed(self, message: FolderFeed.Changed) -> None:
         message.stop()
-        if message.feed is not self._feed or not self._feed.read:
+        feed = self._feed
+        if feed is None or message.feed is not feed or not feed.read:
             return
-        run, newest = self._feed.snapshot.run, self._feed.newest
+        run, newest = feed.snapshot.run, feed.newest
         self.loss.show(run)
         self.accuracy.show(run)
-        ended = self._feed.ended(newest) if newest else None
+        ended = feed.ended(newest) if newest else None
         self.matrix.show(ended.confusion if ended else None, class_names(run), f"evaluated after epoch {newest}")
