@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,6 +16,8 @@ from textual.geometry import Region
 from mnist_tui.runs.state import EpochRow, RunState
 from mnist_tui.tui.widgets.plots.compared import OverlaidCurves, OverlaidSeries
 from mnist_tui.tui.widgets.plots.curves import Curve, CurvePlots
+from mnist_tui.tui.widgets.plots.plot import Plot
+from mnist_tui.tui.widgets.plots.raster import BRAILLE, BRAILLE_BITS
 from tests.tui.sizes import at_sizes
 
 
@@ -29,11 +34,13 @@ def rows(count: int) -> tuple[EpochRow, ...]:
     return tuple(EpochRow(n, 2.0 / n, 1 - 0.5 / n, 3.0 / n, 0.9, 0.001, 0.5, 6e4) for n in range(1, count + 1))
 
 
+def drawn_lines(plot: Plot) -> list[str]:
+    return ["".join(part.text for part in strip) for strip in plot.render_lines(Region(0, 0, *plot.size))]
+
+
 def curve_lines(app: Any) -> str:
     """What the left side of the screen shows."""
-    plots = app.screen.query_one(CurvePlots)
-    lines = [strip for curve in plots.curves for strip in curve.render_lines(Region(0, 0, *curve.size))]
-    return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+    return "\n".join(line for curve in app.screen.query_one(CurvePlots).curves for line in drawn_lines(curve))
 
 
 async def test_the_arrow_keys_read_every_value_at_an_epoch_and_follow_lets_go(
@@ -43,7 +50,7 @@ async def test_the_arrow_keys_read_every_value_at_an_epoch_and_follow_lets_go(
     async with app.run_test(size=(140, 45)) as pilot:
         await shows(pilot, "evaluated after epoch 30", "epoch 30  ⠤⠒ training")
         await pilot.press("left", "left")
-        await shows(pilot, "│ epoch 28", "evaluated after epoch 28", "now ⠤ train 0.085 ◆ val 0.104")
+        await shows(pilot, "│ epoch 28", "evaluated after epoch 28", "val 0.1067, +0.0022 to best")
         await pilot.press("home")
         await shows(pilot, "│ epoch 1", "evaluated after epoch 1")
         await pilot.press("left")
@@ -139,15 +146,15 @@ async def test_wheel_and_double_click_do_what_the_keys_do(trained: Any, app_on: 
 async def test_other_curves_and_a_logarithmic_axis(trained: Any, app_on: Any, shows: Any, until: Any) -> None:
     app = app_on(trained.folder)
     async with app.run_test(size=(140, 45)) as pilot:
-        await shows(pilot, "loss  epoch 30", "accuracy")
+        await shows(pilot, "loss (log)", "0.1┤", "l linear axis", "accuracy")
         await pilot.press("l")
-        await shows(pilot, "loss (logarithmic)", "0.1┤", "accuracy")
-        await pilot.press("u")
-        text = await shows(pilot, "learning rate (logarithmic)", "images/s", "61,234")
+        text = await shows(pilot, "loss  epoch 30", "l log axis", "accuracy")
+        assert "(log)" not in text
+        await pilot.press("l", "u")
+        text = await shows(pilot, "learning rate (log)", "images/s", "61,234")
         assert "accuracy  epoch" not in text
         await pilot.press("l", "u")
-        text = await shows(pilot, "loss  epoch 30")
-        assert "logarithmic" not in text
+        await shows(pilot, "loss  epoch 30")
 
 
 @at_sizes((80, 24), (60, 20), (140, 45), (200, 50))
@@ -186,9 +193,7 @@ async def test_a_gap_is_left_where_the_loss_was_not_finite(record: Any, app_on: 
     async with app.run_test(size=(140, 45)) as pilot:
         await shows(pilot, "evaluated after epoch 30")
         curve = app.screen.query_one("#loss", Curve)
-        lines = [
-            "".join(s.text for s in strip)[curve.margin :] for strip in curve.render_lines(Region(0, 0, *curve.size))
-        ]
+        lines = [line[curve.margin :] for line in drawn_lines(curve)]
         gap = range(curve.plane.column(12), curve.plane.column(17))
         assert all(line[column] == " " for line in lines[1 : 1 + curve.plane.rows] for column in gap)
         await pilot.press(*["left"] * 15)
@@ -206,7 +211,7 @@ async def test_nothing_is_drawn_where_nothing_has_changed_and_only_what_has() ->
     app = Bare()
     async with app.run_test(size=(60, 26)):
         plots = app.query_one(CurvePlots)
-        run = RunState(state="running", epochs=50, history=rows(20))
+        run = RunState(state="running", epochs=50, history=rows(22))
         plots.show(run)
         curve = plots.curves[0]
         drawn = curve.redraws
@@ -214,12 +219,55 @@ async def test_nothing_is_drawn_where_nothing_has_changed_and_only_what_has() ->
         assert curve.redraws == drawn
         app.screen._on_timer_update()
         curve._exchange_repaint_regions()
-        plots.show(replace(run, history=rows(21)))
+        plots.show(replace(run, history=rows(23)))
         regions = curve._exchange_repaint_regions()
         assert 0 < sum(region.area for region in regions) < curve.size.area / 3
         assert [other.redraws for other in plots.query(Curve) if other not in plots.curves] == [0, 0], (
             "not while hidden"
         )
+
+
+def dots_of(line: str) -> dict[int, set[int]]:
+    """The dots of a line of braille characters: for each column of dots with dots in it their rows, from the top."""
+    found: dict[int, set[int]] = {}
+    for at, character in enumerate(line):
+        for column, bits in enumerate(BRAILLE_BITS):
+            lit = {
+                row for row, bit in enumerate(bits) if ord(character) >= BRAILLE and (ord(character) - BRAILLE) & bit
+            }
+            if lit:
+                found[2 * at + column] = lit
+    return found
+
+
+async def test_the_dots_of_validation_lie_within_half_a_row_of_dots_of_their_values() -> None:
+    """In 200 random runs: a dot at every epoch, and between two epochs no dot beyond their values."""
+    random, app = Random(17), Bare()
+    async with app.run_test(size=(100, 40)):
+        plots = app.query_one(CurvePlots)
+        curve = plots.curves[0]
+        for _ in range(200):
+            count, top = random.randint(2, 14), 10 ** random.uniform(-2, 2)
+            values = [top * random.random() ** random.randint(1, 4) for _ in range(count)]
+            history = tuple(replace(row, loss=None, val_loss=y) for row, y in zip(rows(count), values, strict=True))
+            plots.show(RunState(state="running", epochs=count, history=history))
+            assert curve.plane is not None
+            heights = list(map(math.log10, values)) if curve.is_logarithmic else values
+            plane, lit, marked = curve.plane, dict[int, set[int]](), set[int]()
+            for row, line in enumerate(drawn_lines(curve)[1 : 1 + plane.rows]):
+                inside = line[curve.margin : curve.margin + plane.columns]
+                marked |= {2 * at + side for at, mark in enumerate(inside) if mark == "◆" for side in (0, 1)}
+                for column, dots in dots_of(inside).items():
+                    lit.setdefault(column, set()).update(4 * row + dot for dot in dots)
+            dot = (plane.y[1] - plane.y[0]) / (4 * plane.rows - 1)
+            half = dot * (0.5 + 1e-6)
+            places = [round(epoch / plane.x[1] * (2 * plane.columns - 1)) for epoch in range(1, count + 1)]
+            for place, height in zip(places, heights, strict=True):
+                seen = [plane.y[1] - at * dot for at in lit.get(place, ())]
+                assert place in marked or any(abs(y - height) <= half for y in seen)
+            for (first, last), ends in zip(pairwise(places), pairwise(heights), strict=True):
+                seen = [plane.y[1] - at * dot for place in range(first, last) for at in lit.get(place, ())]
+                assert all(min(ends) - half <= y <= max(ends) + half for y in seen)
 
 
 async def test_curves_with_no_room_say_what_they_are_and_no_more() -> None:
@@ -246,8 +294,7 @@ async def test_overlaid_runs_zoom_and_name_each_run_with_its_value() -> None:
         await pilot.pause()
 
         def text() -> str:
-            strips = plot.render_lines(Region(0, 0, *plot.size))
-            return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+            return "\n".join(drawn_lines(plot))
 
         assert "validation loss" in text()
         assert "● raw 0.050" in text()
@@ -259,7 +306,9 @@ async def test_overlaid_runs_zoom_and_name_each_run_with_its_value() -> None:
         assert plot.plane.x[1] - plot.plane.x[0] < 20
         await pilot.press("0", "l")
         assert plot.plane.x == (0.0, 40.0)
-        assert "logarithmic" in text()
+        assert "(log)" not in text()
+        await pilot.press("l")
+        assert "(log)" in text()
         plot.show(series, cursor=10)
         assert "● raw 0.200" in text()
         plot.show([])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -166,26 +165,6 @@ def test_running_means_are_drawn_from_the_first_step_and_later_in_long_epochs_on
     assert series.curves_of(quick, "loss", 60, 10).running == ()
 
 
-@given(st.lists(finite, min_size=1, max_size=50), st.floats(0, 0.99))
-def test_the_running_average_is_debiased_and_stays_between_the_raw_values(values: list[float], share: float) -> None:
-    average = series.smoothed([(float(x), y) for x, y in enumerate(values)], share)
-    assert average[0][1] == pytest.approx(values[0])
-    assert all(min(values) * (1 - 1e-9) - 1e-9 <= y <= max(values) * (1 + 1e-9) + 1e-9 for _, y in average)
-    constant = series.smoothed([(float(x), 3.0) for x in range(20)], share)
-    assert [y for _, y in constant] == pytest.approx([3.0] * 20)
-
-
-def test_only_the_running_line_is_smoothed() -> None:
-    jagged: list[float | None] = [1.0, 9.0] * 5
-    points = tuple(RunningPoint(10 + at / 20, at % 2, 0.5) for at in range(1, 20))
-    run = replace(history(jagged, seconds=30.0), running=points, epochs=20)
-    curves = series.curves_of(run, "loss", 60, 10)
-    assert [y for _, y in curves.training[0]] == jagged
-    assert [y for _, y in curves.running] == [at % 2 for at in range(1, 20)], "the raw line is behind"
-    smooth = [y for _, y in curves.average[0]]
-    assert all(abs(b - a) < 0.3 for a, b in pairwise(smooth[5:]))
-
-
 def test_accuracy_is_drawn_in_percent() -> None:
     curves = series.curves_of(history([1.0]), "accuracy", 60, 10)
     assert curves.training == (((1.0, 50.0),),)
@@ -249,21 +228,22 @@ def test_the_heading_tells_every_series_at_the_epoch_looked_at() -> None:
     rows = tuple(replace(row(n, 2.0 / n, 3.0 / n), plain_loss=1.0 / n) for n in range(1, 11))
     run = RunState(history=rows, epochs=10)
     assert "epoch 10" in text_of(words(run).heading(100))
-    text = text_of(words(run, cursor=4).heading(100))
+    text = text_of(words(run, cursor=4).heading(120))
     assert "│ epoch 4" in text
-    for part in ("training 0.5000", "validation 0.7500", "training without dropout 0.2500"):
+    for part in ("training 0.5000", "validation 0.7500, +0.4500 to best", "training without dropout 0.2500"):
         assert part in text
     assert "dropout" not in text_of(words(history([1.0])).heading(100)), "it is not told where it is not measured"
 
 
 @given(st.integers(10, 160), st.sampled_from([None, 3]))
-def test_a_heading_fills_its_width_and_a_caption_fits(width: int, cursor: int | None) -> None:
+def test_a_heading_and_a_caption_fit_their_width(width: int, cursor: int | None) -> None:
     found = words(history([3.0, 2.0, 1.0]), cursor=cursor)
     assert len(text_of(found.heading(width))) <= width
     assert len(text_of(found.caption(width))) <= width
-    if width >= 34:
-        assert "train" in text_of(found.heading(width))
-        assert "val" in text_of(found.heading(width))
+    named = text_of(found.heading(width)) + text_of(found.names(width))
+    if width >= 14:
+        assert "train" in named
+        assert "val" in named
 
 
 def test_the_caption_tells_best_epoch_early_end_and_smallest_and_largest() -> None:
@@ -312,11 +292,55 @@ def test_the_ends_of_an_axis_move_seldom_while_a_loss_falls() -> None:
     assert limits[-1] == pytest.approx((0.0, 1.8))
 
 
-def test_two_lines_in_one_character_are_both_seen() -> None:
-    marks = MARKS["braille"]
-    strokes = (raster.Stroke("run0", ((0, 0), (19, 0))), raster.Stroke("run1", ((0, 3), (19, 3))))
+def crossing(*strokes: raster.Stroke, marks: raster.Marks = MARKS["braille"]) -> list[raster.Row]:
+    """The rows of a plot of ten columns with these strokes, without the axis."""
     picture = raster.PlotPicture(10, 2, ((0, "0"),), ((0, "0"),), strokes)
-    assert "⣉" in text_of(raster.paint(picture, marks)[1])
+    return [tuple((tone, text) for tone, text in line if tone != "axis") for line in raster.paint(picture, marks)]
+
+
+def test_two_lines_in_one_character_are_both_seen() -> None:
+    low, high = raster.Stroke("run0", ((0, 0), (19, 0))), raster.Stroke("run1", ((0, 3), (19, 3)))
+    assert text_of(crossing(low, high)[1]) == "⣉" * 10
+
+
+@pytest.mark.parametrize("glyphs", MARKS)
+def test_lines_on_each_other_take_turns_and_a_character_has_the_colour_of_most_of_its_dots(glyphs: Any) -> None:
+    marks = MARKS[glyphs]
+    wide, high = marks.size
+    level = tuple((x, 0) for x in (0, 10 * wide - 1))
+    row = crossing(raster.Stroke("training", level), raster.Stroke("validation", level), marks=marks)[1]
+    assert [tone for tone, _ in row] == ["training", "validation"] * 5
+    if high > 1:
+        steep = raster.Stroke("training", ((0, 0), (0, 2 * high - 1)))
+        assert crossing(steep, raster.Stroke("validation", ((0, 0), (1, 0))), marks=marks)[1][0][0] == "training"
+
+
+@pytest.mark.parametrize("glyphs", MARKS)
+def test_without_colours_the_line_of_training_is_told_from_that_of_validation(glyphs: Any) -> None:
+    marks = raster.COLOURLESS[glyphs]
+    run = replace(history([1.0] * 20), history=tuple(row(n, 1.0, 2.0) for n in range(1, 21)))
+    found = series.curves_of(run, "loss", 60, 10)
+    plane, axis = axes.plane_of(found.x_limits, found.y_limits, (70, 12), marks)
+    lines = raster.paint(replace(axis, strokes=curve_strokes(found, plane, marks)), marks)
+    drawn = {tone: {text for line in lines for one, text in line if one == tone} for tone in ("training", "validation")}
+    shapes = {tone: "".join(texts) for tone, texts in drawn.items()}
+    assert set(shapes["training"]) - set(shapes["validation"]) - {" "} or "  " in shapes["training"]
+
+
+@pytest.mark.parametrize(
+    ("losses", "starts"),
+    [
+        ([2.0 * 0.7**n for n in range(12)], True),
+        ([2.0 * 0.7**n for n in range(9)], False),
+        ([1.0 - n / 20 for n in range(12)], False),
+        ([2.0 * 0.7**n for n in range(12)] + [0.0], False),
+        ([None] * 12, False),
+    ],
+)
+def test_the_axis_of_a_long_run_over_more_than_a_decade_starts_logarithmic(
+    losses: list[float | None], starts: bool
+) -> None:
+    assert series.spans_decades([series.track_of(enumerate(losses, 1)), series.track_of([])]) is starts
 
 
 @given(st.lists(st.sampled_from("ab "), max_size=30), st.lists(st.sampled_from("ab "), max_size=30))
@@ -386,17 +410,3 @@ def test_every_label_of_the_epoch_axis_is_seen(epochs: int, start: float, width:
     _, picture = axes.plane_of((start * (epochs - 1), epochs + 0.2), (0.0, 1.0), (width, 10), MARKS["braille"])
     seen = text_of(raster.paint(picture, MARKS["braille"])[-1])
     assert seen.split() == " ".join(label for _, label in picture.x_ticks).split()
-
-
-@given(st.lists(st.floats(0.001, 3.0), min_size=2, max_size=40), st.integers(6, 30))
-def test_validation_is_drawn_as_finely_as_training_is(values: list[float], rows: int) -> None:
-    run = history([1.0] * len(values))
-    run = replace(run, history=tuple(replace(one, val_loss=y) for one, y in zip(run.history, values, strict=True)))
-    curves = series.curves_of(run, "loss", 60, rows)
-    plane, _ = axes.plane_of(curves.x_limits, curves.y_limits, (70, rows + 2), MARKS["braille"])
-    (line,) = curves.validation
-    height = (plane.y[1] - plane.y[0]) / (plane.rows * plane.dots[1] - 1)
-    assert curve_strokes(curves, plane, MARKS["braille"])[-1].tone == "validation"
-    for x, y in line:
-        row_of_dot = plane.dot(x, y)[1]
-        assert abs(plane.y[0] + row_of_dot * height - y) <= 0.5 * height * (1 + 1e-9)

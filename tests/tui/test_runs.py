@@ -154,11 +154,11 @@ async def test_marked_runs_are_compared_with_curves_table_and_points(
         assert isinstance(compare, CompareScreen)
         assert list(compare.table.keys) == [runs[3].id, runs[2].id], "in the order of their marks"
         await pilot.press("left", "left")
-        await shows(pilot, "validation accuracy at epoch 3")
+        await shows(pilot, "validation accuracy  │ epoch 3")
         await pilot.press("f", "plus")
         await until(pilot, lambda: compare.accuracy.window == compare.loss.window != OverlaidCurves().window)
         await pilot.press("0", "l")
-        await shows(pilot, "validation loss (logarithmic)")
+        await shows(pilot, "validation loss (log)")
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
         await shows(pilot, "2 marked")

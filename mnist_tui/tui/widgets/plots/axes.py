@@ -135,7 +135,7 @@ def labels(values: Sequence[float], unit: str = "") -> list[str]:
     digits = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
     if round(step * 10**digits, 6) % 1:
         digits += 1
-    return [f"{value:.{digits}f}{unit}" for value in values]
+    return [f"{value:,.{digits}f}{unit}" for value in values]
 
 
 def epoch_ticks(limits: Span, columns: int) -> list[int]:
@@ -168,7 +168,7 @@ class Plane:
         """Return the dot nearest to a point."""
         return (_nearest(x, self.x, self.columns * self.dots[0]), _nearest(y, self.y, self.rows * self.dots[1]))
 
-    def stroke(self, tone: str, points: Iterable[Point], mark: str = "") -> Stroke:
+    def stroke(self, tone: str, points: Iterable[Point], mark: str = "", *, dashed: bool = False) -> Stroke:
         """Return a stroke through points; neighbouring points on one dot (with a mark: on one character) become one."""
         wide, high = self.dots if mark else (1, 1)
         kept: list[Dot] = []
@@ -177,7 +177,7 @@ class Plane:
             dot = (dot[0] // wide * wide, dot[1] // high * high)
             if not kept or kept[-1] != dot:
                 kept.append(dot)
-        return Stroke(tone, tuple(kept), mark)
+        return Stroke(tone, tuple(kept), mark, dashed=dashed)
 
     def column(self, x: float) -> int | None:
         """Return the column, in characters, of a value on the lower axis; None if it is not in view."""
@@ -210,7 +210,7 @@ def plane_of(
     rows = height - 2
     values = (log_ticks if log else ticks)(y, max(2, rows // 2 if rows < 12 else rows // 3))
     texts = (
-        [f"{value:g}" if 1e-3 <= value < 1e5 else f"{value:.0e}" for value in values] if log else labels(values, unit)
+        [f"{value:,g}" if 1e-3 <= value < 1e5 else f"{value:.0e}" for value in values] if log else labels(values, unit)
     )
     dots = rows * marks.size[1]
     at = [_nearest(math.log10(value) if log else value, y, dots) // marks.size[1] for value in values]

@@ -11,8 +11,18 @@ from itertools import pairwise
 from mnist_tui.report.figures.drawing import SMALLEST_DRAWABLE, drawable
 from mnist_tui.tui.widgets.plots.axes import AXIS_COLUMNS, EpochAxis, Plane, Span, Stretch, log_ticks, plane_of, ticks
 from mnist_tui.tui.widgets.plots.plot import EpochView, Plot, view_keys
-from mnist_tui.tui.widgets.plots.raster import Marks, PlotPicture, Row, Stroke, Tick, paint, ruled, side_by_side
-from mnist_tui.tui.widgets.plots.series import MEASURES, Measure, Metric, Track, line, scaled, track_of, y_limits
+from mnist_tui.tui.widgets.plots.raster import Marks, PlotPicture, Row, Stroke, Tick, side_by_side
+from mnist_tui.tui.widgets.plots.series import (
+    MEASURES,
+    Measure,
+    Metric,
+    Track,
+    line,
+    scaled,
+    spans_decades,
+    track_of,
+    y_limits,
+)
 from mnist_tui.wording import percent_plus_minus, shortened
 
 MOST_SERIES = 8
@@ -151,24 +161,31 @@ class OverlaidCurves(Plot, EpochView):
     def anchors(self) -> Sequence[float]:
         return () if self._cursor is None else (self._cursor,)
 
+    @property
+    def is_logarithmic(self) -> bool:
+        if not MEASURES[self.metric].log or self.logarithmic is not None:
+            return MEASURES[self.metric].log and bool(self.logarithmic)
+        return spans_decades(one.tracks[0] for one in self._series[:MOST_SERIES])
+
     def lines(self) -> list[Row]:
-        width, height = self.size
-        measure, marks = MEASURES[self.metric], self.marks
+        width, height = self.inside
+        measure, marks, log = MEASURES[self.metric], self.marks, self.is_logarithmic
         shown = self._series[:MOST_SERIES]
-        at = f" at epoch {self._cursor:.0f}" if self._cursor is not None else ""
-        log = self.logarithmic and measure.log
-        title = f"validation {measure.title}{' (logarithmic)' if log else ''}"
-        heading = ruled((("title", title), ("muted", at + _most_drawn(len(self._series)))), width, marks)
+        at = f"  {marks.cursor} epoch {self._cursor:,.0f}" if self._cursor is not None else ""
+        title = f"validation {measure.title}{' (log)' if log else ''}"
+        heading: Row = (("title", title), ("muted", at + _most_drawn(len(self._series))))
         entries = ((number, one.label, self._value_at_cursor_or_end(one)) for number, one in enumerate(shown))
-        legend = _legend(entries, marks, width)[: max(0, (height - 1) // 3)]
-        rows = height - 1 - len(legend)
+        legend = _legend(entries, marks, max(1, width))[: max(0, height // 3)]
+        rows = height - len(legend)
         if not any(one.points for one in shown):
-            return [heading, (("muted", " no values to draw"),), *legend][:height]
+            return self.framed(heading, [(("muted", "no values to draw"),), *legend])
         if width < LEAST_COLUMNS or rows < LEAST_ROWS:
-            return [heading, (("muted", ""),), *legend][:height]
+            return self.framed(heading, legend)
         view = self.window.limits(self.axis)
         self.plane, picture = overlay(shown, (width, rows), marks, measure, span=view, log=log, cursor=self._cursor)
-        return [heading, *self.paint(picture), *legend]
+        keys = [("log", "linear axis" if log else "log axis")] if measure.log else []
+        keys += [("in,out", "zoom"), ("earlier,later", "epoch")]
+        return self.framed(heading, [*self.paint(picture), *legend], keys=keys)
 
     def _value_at_cursor_or_end(self, one: OverlaidSeries) -> str:
         written = MEASURES[self.metric].written
@@ -283,13 +300,13 @@ class Scatter(Plot):
             self.draw()
 
     def lines(self) -> list[Row]:
-        width, height = self.size
-        heading = ruled((("title", "test accuracy by parameters"),), width, self.marks)
+        width, height = self.inside
+        title: Row = (("title", "test accuracy by parameters"),)
         if not self._points:
-            return [heading, (("muted", " no run here has a test accuracy yet"),)][:height]
-        if width < LEAST_POINT_COLUMNS or height - 1 < LEAST_ROWS:
-            return [heading]
-        return [heading, *paint(scatter(self._points, (width, height - 1), self.marks), self.marks)]
+            return self.framed(title, [(("muted", "no run here has a test accuracy yet"),)])
+        if width < LEAST_POINT_COLUMNS or height < LEAST_ROWS:
+            return self.framed(title, ())
+        return self.framed(title, self.paint(scatter(self._points, self.inside, self.marks)))
 
 
 SEED_ROOM = 5
@@ -370,18 +387,18 @@ class SeedPlot(Plot):
             self.draw()
 
     def lines(self) -> list[Row]:
-        width, height = self.size
+        width, height = self.inside
         shown = self._groups[:MOST_SERIES]
-        about = f" line: mean, band: ± standard deviation{_most_drawn(len(self._groups))}"
-        heading = ruled((("title", "test accuracy by seed"), ("muted", about)), width, self.marks)
+        about = f"  line: mean, band: ± standard deviation{_most_drawn(len(self._groups))}"
+        title: Row = (("title", "test accuracy by seed"), ("muted", about))
         if not shown:
-            return [heading, (("muted", " no seed here has a test accuracy yet"),)][:height]
+            return self.framed(title, [(("muted", "no seed here has a test accuracy yet"),)])
         entries = (
             (one.series, one.label, f"{percent_plus_minus(one.mean, one.deviation)}, n = {len(one.points)}")
             for one in shown
         )
-        legend = _legend(entries, self.marks, width)[: max(0, (height - 1) // 4)]
-        rows = height - 1 - len(legend)
+        legend = _legend(entries, self.marks, max(1, width))[: max(0, height // 4)]
+        rows = height - len(legend)
         if width < LEAST_POINT_COLUMNS or rows < LEAST_ROWS:
-            return [heading, *legend][:height]
-        return [heading, *paint(by_seed(shown, (width, rows), self.marks), self.marks), *legend]
+            return self.framed(title, legend)
+        return self.framed(title, [*self.paint(by_seed(shown, (width, rows), self.marks)), *legend])

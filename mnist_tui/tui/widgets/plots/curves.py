@@ -15,7 +15,7 @@ from mnist_tui.runs.state import EpochRow, RunState
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.plots.axes import AXIS_COLUMNS, EpochAxis, EpochWindow, Plane, Span, plane_of
 from mnist_tui.tui.widgets.plots.plot import EpochView, Plot, view_keys
-from mnist_tui.tui.widgets.plots.raster import Marks, Row, Stroke, fitting_parts, row_length, ruled
+from mnist_tui.tui.widgets.plots.raster import Marks, Row, Stroke, cut_row, fitting_parts, row_length
 from mnist_tui.tui.widgets.plots.series import (
     MEASURES,
     Curves,
@@ -25,15 +25,17 @@ from mnist_tui.tui.widgets.plots.series import (
     axis_of,
     curves_of,
     running_shown,
+    spans_decades,
 )
 
 LONG = ("training", "validation", "training without dropout")
 SHORT = ("train", "val", "no dropout")
+NAMELESS = ("", "", "")
 
 
 @dataclass(frozen=True)
 class Legend:
-    """The texts above and below a curve; the cursor is the selected epoch, the span a text about the epochs in view."""
+    """The texts in a curve's borders; the cursor is the selected epoch, the span a text about the epochs in view."""
 
     run: RunState
     measure: Measure
@@ -53,61 +55,84 @@ class Legend:
         return rows[at] if at < len(rows) and rows[at].epoch == self.cursor else None
 
     def heading(self, width: int) -> Row:
-        """Return the line above a curve: the measure, and each series with its mark and its value at the epoch."""
-        for names, short in ((LONG, False), (SHORT, False), (SHORT, True)):
-            words = self._heading(names, short=short)
-            if row_length(words) <= width - (0 if short else 4):
-                return ruled(words, width, self.marks)
-        return ruled(self._heading(("", "", ""), short=True), width, self.marks)
+        """Return the longest title that fits: the measure, and each series with its mark and its value at the epoch."""
+        variants = ((LONG, False, True), (SHORT, False, True), (LONG, False, False), (SHORT, False, False))
+        headings = (self._heading(names, short=short, more=more) for names, short, more in variants)
+        fitting = (heading for heading in headings if row_length(heading) <= width)
+        shortest = self._heading(SHORT if self.is_named(width) else NAMELESS, short=True, more=False)
+        return next(fitting, cut_row(shortest, width))
 
-    def _heading(self, names: Sequence[str], *, short: bool) -> Row:
+    def is_named(self, width: int) -> bool:
+        """Return whether a title of this width has room for the names of the series."""
+        return row_length(self._heading(SHORT, short=True, more=False)) <= width
+
+    def _heading(self, names: Sequence[str], *, short: bool, more: bool) -> Row:
         gap = " " if short else "  "
         parts: list[tuple[str, str]] = [("title", self.measure.short if short else self.measure.title)]
         if self.log:
-            parts.append(("muted", " log" if short else " (logarithmic)"))
+            parts.append(("muted", " (log)" if names is LONG else " log"))
         row, now = self.row, self.run.progress
-        if row is None and self.cursor is None and now is not None and self.measure.running:
-            value = self.measure.written(getattr(now, self.measure.running), short)
-            return (*parts, ("running", f"{gap}{self.marks.running}"), ("text", f" running mean {value}"))
-        if row is None:
-            return tuple(parts)
-        if self.cursor is not None:
+        is_running = self.cursor is None and now is not None and self.measure.running and running_shown(self.run)
+        if row is not None and self.cursor is not None:
             mark = self.marks.cursor
-            parts.append(("cursor", f"{mark}{row.epoch}" if short else f"{gap}{mark} epoch {row.epoch}"))
-        elif names is LONG:
-            parts.append(("muted", f"{gap}epoch {row.epoch}"))
-        for series, name, mark, field in self._series(names):
+            parts.append(("cursor", f"{mark}{row.epoch}" if short else f"{gap}{mark} epoch {row.epoch:,}"))
+        elif row is not None and names is LONG:
+            parts.append(("muted", f"{gap}epoch {row.epoch:,}"))
+        for series, name, mark, field in self._series(names, short=short):
+            if row is None:
+                break
             value = self.measure.written(getattr(row, field), short)
-            parts.append((series, f"{gap}{mark[:1] if short else mark}"))
+            parts.append((series, f"{gap}{mark}"))
             parts.append(("text", f"{name} {value}"))
+            if more and series == "validation" and self.cursor is not None:
+                parts.append(("muted", self._to_best(row)))
+        if is_running and (more or row is None):
+            value = self.measure.written(getattr(now, self.measure.running), short)
+            parts += [("running", f"{gap}{self.marks.running}"), ("text", f" running mean {value}")]
         return tuple(parts)
 
-    def _series(self, names: Sequence[str]) -> list[tuple[str, str, str, str]]:
+    def _to_best(self, row: EpochRow) -> str:
+        """Return how far a row's validation is from that of the best epoch; empty if the best is not known."""
+        best, field = self.history.tracks["val_loss"].lowest, self.measure.fields[1]
+        value = getattr(row, field)
+        there = next(self.history.tracks[field].points_at([best[0]]), None) if best is not None else None
+        if best is None or there is None or value is None:
+            return ""
+        return ", the best" if best[0] == row.epoch else f", {self.measure.difference(value - there[1])} to best"
+
+    def _series(self, names: Sequence[str], *, short: bool = True) -> list[tuple[str, str, str, str]]:
         """Return tone, name (after a space), mark and field of each series with values; a single one has no name."""
-        fields, marks = self.measure.fields, (self.marks.line, self.marks.validation, self.marks.plain)
+        fields, marks = self.measure.fields, self.marks
+        line = marks.line if marks.colours else marks.dashed
+        samples = (line[:1], marks.validation, marks.plain) if short else (line, marks.marked, marks.plain)
         spaced = [f" {name}" if name and len(fields) > 1 else "" for name in names]
-        series = zip(("training", "validation", "plain"), spaced, marks, fields, strict=False)
+        series = zip(("training", "validation", "plain"), spaced, samples, fields, strict=False)
         return [entry for entry in series if entry[0] != "plain" or self.history.tracks[entry[3]].xs]
 
+    def names(self, width: int) -> Row:
+        """Return the mark and the name of each series, as far as they fit."""
+        named = (((tone, mark), ("muted", name)) for tone, name, mark, _ in self._series(SHORT))
+        return fitting_parts(named, width, " ")
+
     def caption(self, width: int) -> Row:
-        """Return the line below a curve: the view, best epoch, early stopping, extreme values, if they fit."""
+        """Return a line with the view, best epoch, early stopping and extreme values, as far as they fit."""
         best, newest = self.history.tracks["val_loss"].lowest, self.run.history[-1:]
         parts: list[Row] = [(("muted", self.span),)] if self.span else []
         if best is not None:
-            parts.append((("best", self.marks.best), ("muted", f" best epoch {best[0]:.0f}")))
+            parts.append((("best", self.marks.best), ("muted", f" best epoch {best[0]:,.0f}")))
         if self.stopped is not None:
-            parts.append((("best", self.marks.stopped), ("muted", f" early stopping after epoch {self.stopped}")))
+            parts.append((("best", self.marks.stopped), ("muted", f" early stopping after epoch {self.stopped:,}")))
         if self.cursor is not None and newest:
             now: Row = (("muted", "now"),)
             for tone, name, mark, field in self._series(SHORT):
                 value = self.measure.written(getattr(newest[0], field), True)
-                now = (*now, (tone, f" {mark[:1]}"), ("muted", f"{name} {value}"))
+                now = (*now, (tone, f" {mark}"), ("muted", f"{name} {value}"))
             parts.append(now)
         for tone, name, mark, field in self._series(SHORT):
             track = self.history.tracks[field]
             if track.lowest is not None:
                 low, high = (self.measure.written(value, True) for value in (track.lowest[1], track.highest))
-                parts.append(((tone, mark[:1]), ("muted", f"{name} min {low} max {high}")))
+                parts.append(((tone, mark), ("muted", f"{name} min {low} max {high}")))
         return fitting_parts(parts, width, f" {self.marks.dot} ")
 
     @property
@@ -119,17 +144,18 @@ class Legend:
 
 RUNNING_SECONDS = 1.0
 """Seconds between two redraws if only the running mean has changed."""
-CAPTION_ROWS = 9
-"""Rows of the widget from which there is a caption."""
-LEAST_COLUMNS, LEAST_ROWS = 16, 5
+LEAST_COLUMNS, LEAST_ROWS = 16, 4
 
 CURVE_HELP = """
     **A curve over the epochs.** One line is training, measured while the weights change and dropout is on, averaged
     over the epoch. The line with diamonds (at the best epoch, at the cursor and at its end) is validation, measured
     after the epoch; circles are training without dropout, where it is measured. Early on and in long epochs, dots are
-    the running mean inside the epoch, and the line in front of them its exponential average; values of whole epochs are
-    never smoothed. A value that was not finite leaves a gap, and so does one that is not above 0 where the axis is
-    logarithmic.
+    the running mean inside the epoch. Nothing is smoothed. Where both lines run through one character, it has the
+    colour of the line with more dots in it; without colours, the line of training is dashed. A value that was not
+    finite leaves a gap, and so does one that is not above 0 where the axis is logarithmic.
+
+    The best epoch is the one with the lowest validation loss. The axis of a run of ten epochs or more is logarithmic
+    from the start if its largest value is more than ten times its smallest.
 
     `←` `→` and the mouse move the epoch cursor, `f` follows the newest again. `+` `-` and the wheel zoom, `[` `]`,
     shift and wheel, and the right mouse button pan; `0` or a double click shows all epochs. A zoomed view stays where
@@ -140,13 +166,12 @@ CURVE_HELP = """
 
 def curve_strokes(curves: Curves, plane: Plane, marks: Marks) -> tuple[Stroke, ...]:
     """Return the strokes of the curves, from back to front."""
-    mark = marks.validation if marks.size == (1, 1) else ""  # whole characters would look like the training's
+    dashed = not marks.colours and not marks.inks
     strokes = (
         plane.stroke("running", curves.running, marks.running),
-        *(plane.stroke("training", part) for part in curves.training),
-        *(plane.stroke("average", part) for part in curves.average),
+        *(plane.stroke("training", part, dashed=dashed) for part in curves.training),
         plane.stroke("plain", curves.plain, marks.plain),
-        *(plane.stroke("validation", part, mark) for part in curves.validation),
+        *(plane.stroke("validation", part) for part in curves.validation),
         plane.stroke("validation", curves.highlights, marks.validation),
     )
     return tuple(stroke for stroke in strokes if stroke.dots)
@@ -159,7 +184,7 @@ class Curve(Plot):
     DEFAULT_CSS = "Curve.-other { display: none; }"
 
     window = EpochWindow()
-    logarithmic = False
+    logarithmic: bool | None = None
     _run = RunState()
     _read = False
     _cursor: int | None = None
@@ -199,20 +224,18 @@ class Curve(Plot):
             self._later = self.set_timer(wait, self.draw)
 
     def lines(self) -> list[Row]:
-        width, height = self.size
-        measure, log = MEASURES[self.metric], self._logarithmic
+        columns, rows = self.inside
         self._history.update(self._run.history)
+        measure, log = MEASURES[self.metric], self.is_logarithmic
         window = self.window.limits(axis_of(self._run))
         legend = Legend(self._run, measure, self._history, self.marks, self._cursor, log, self._span(window))
-        heading = legend.heading(width)
-        if width < LEAST_COLUMNS or height < LEAST_ROWS:
-            return [heading]
-        captions = [legend.caption(width)] if height >= CAPTION_ROWS else []
-        rows = height - 1 - len(captions)
+        title = legend.heading(columns)
+        if columns < LEAST_COLUMNS or rows < LEAST_ROWS:
+            return self.framed(title, ())
         curves = curves_of(
             self._run,
             self.metric,
-            width - AXIS_COLUMNS,
+            columns - AXIS_COLUMNS,
             rows - 2,
             span=window,
             log=log,
@@ -221,11 +244,16 @@ class Curve(Plot):
         )
         if curves.empty:
             self.plane = self.painted = None
-            return [heading, (("muted", ""),), (("muted", f" {self._waiting()}"),)]
-        return [heading, *self._plotted(curves, (width, rows), legend.stopped), *captions]
+            return self.framed(title, [(), (("muted", self._waiting()),)])
+        keys = [("log", "linear axis" if log else "log axis")] if measure.log else []
+        keys += [("in,out", "zoom"), ("earlier,later", "epoch")]
+        caption = legend.caption
+        if not legend.is_named(columns):
+            caption, keys = legend.names, keys[:1]
+        return self.framed(title, self._plotted(curves, self.inside, legend.stopped), caption, keys)
 
     def _plotted(self, curves: Curves, size: tuple[int, int], stopped: int | None) -> list[Row]:
-        measure, marks, log = MEASURES[self.metric], self.marks, self._logarithmic
+        measure, marks, log = MEASURES[self.metric], self.marks, self.is_logarithmic
         plane, axes = plane_of(curves.x_limits, curves.y_limits, size, marks, unit=measure.unit, log=log)
         best = self._history.tracks["val_loss"].lowest
         flags = [(best[0], marks.best)] if best is not None else []
@@ -241,8 +269,12 @@ class Curve(Plot):
         )
 
     @property
-    def _logarithmic(self) -> bool:
-        return self.logarithmic and MEASURES[self.metric].log
+    def is_logarithmic(self) -> bool:
+        """Return whether the axis is logarithmic: as a person wants it, else as the values ask for."""
+        measure = MEASURES[self.metric]
+        if not measure.log or self.logarithmic is not None:
+            return measure.log and bool(self.logarithmic)
+        return spans_decades(self._history.tracks[name] for name in measure.fields)
 
     def _span(self, window: Span) -> str:
         if self.window.span is None:
@@ -301,6 +333,10 @@ class CurvePlots(Vertical, EpochView):
     @property
     def axis(self) -> EpochAxis:
         return axis_of(self._run)
+
+    @property
+    def is_logarithmic(self) -> bool:
+        return any(curve.is_logarithmic for curve in self.curves)
 
     @property
     def anchors(self) -> Sequence[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.segment import Segment
@@ -11,9 +11,21 @@ from textual.binding import Binding
 from textual.message import Message
 from textual.strip import Strip
 
-from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.terminal.keymap import bind, key_of
 from mnist_tui.tui.widgets.plots.axes import EpochAxis, EpochWindow, Plane
-from mnist_tui.tui.widgets.plots.raster import MARKS, Marks, PlotPicture, Row, paint
+from mnist_tui.tui.widgets.plots.raster import (
+    COLOURLESS,
+    FRAME_COLUMNS,
+    FRAME_ROWS,
+    MARKS,
+    Marks,
+    PlotPicture,
+    Row,
+    fitting_parts,
+    framed,
+    paint,
+    row_length,
+)
 from mnist_tui.tui.widgets.text import DrawnWidget
 
 TONES = {
@@ -21,12 +33,13 @@ TONES = {
     "text": "$foreground",
     "muted": "$foreground-muted",
     "rule": "$primary-muted",
+    "focus": "$primary",
+    "key": "$text-accent; text-style: bold",
     "axis": "$foreground-muted",
     "training": "$text-primary",
     "validation": "$text-accent",
     "plain": "$text-success",
     "running": "$foreground-muted",
-    "average": "$text-warning",
     "cursor": "$foreground; text-style: bold",
     "best": "$text-success; text-style: bold",
     "run0": "$text-primary",
@@ -48,7 +61,8 @@ class Plot(DrawnWidget):
     """A widget that shows lines of characters with tones, which a subclass makes in `lines`.
 
     Attributes:
-        plane, margin: the area in which a person can point at epochs, and the number of columns left of it.
+        plane, margin: the area in which a person can point at epochs, and the number of columns left of it, with those
+            of the frame.
         painted: the picture that was painted last, with the marks used and its lines.
     """
 
@@ -73,19 +87,68 @@ class Plot(DrawnWidget):
     margin = 0
     painted: tuple[PlotPicture, Marks, list[Row]] | None = None
     _held: int | None = None
+    _keys: tuple[Mapping[str, str], dict[str, str]] = ({}, {})
 
     @property
     def marks(self) -> Marks:
         """Return the characters that the settings ask for."""
         settings = getattr(self.app, "settings", None)
-        return MARKS[settings.glyphs if settings is not None else "braille"]
+        marks = COLOURLESS if self.app.no_color else MARKS
+        return marks[settings.glyphs if settings is not None else "braille"]
 
     def lines(self) -> Sequence[Row]:
         """Return the lines as they should be now, and set `plane` if a person can point at epochs."""
         raise NotImplementedError
 
+    @property
+    def inside(self) -> tuple[int, int]:
+        """Return the columns and the rows inside the frame."""
+        return self.size.width - FRAME_COLUMNS, self.size.height - FRAME_ROWS
+
+    def framed(
+        self,
+        title: Row,
+        body: Sequence[Row],
+        foot: Callable[[int], Row] = lambda width: (),
+        keys: Sequence[tuple[str, str]] = (),
+    ) -> list[Row]:
+        """Return a body in the plot's frame.
+
+        Args:
+            title: the text of the upper border.
+            foot: returns the text of the lower border for a width in characters.
+            keys: the keys that the lower border names, if there is room: the last parts of the bindings' ids, such as
+                ``in,out``, and the effect.
+        """
+        room = self.inside[0] - 2
+        found = [(" ".join(filter(None, map(self._key, names.split(",")))), effect) for names, effect in keys]
+        hints = fitting_parts([(("key", key), ("muted", f" {effect}")) for key, effect in found if key], room, "  ")
+        lower = foot(room - row_length(hints) - 2), hints
+        return framed(title, body, (self.size.width, self.size.height), self.marks, lower)
+
+    def _key(self, name: str) -> str:
+        """Return the first key of an action of this widget or of one around it; empty if there is none."""
+        own = getattr(getattr(self.app, "settings", None), "keys", {})
+        if self._keys[0] is not own:
+            self._keys = (own, {})
+        if name not in self._keys[1]:
+            owners = (owner for node in self.ancestors_with_self for owner in type(node).__mro__)
+            bound = ((owner, each) for owner in owners for each in owner.__dict__.get("BINDINGS", ()))
+            ids = ((owner, each.id) for owner, each in bound if isinstance(each, Binding) and each.id)
+            owner, found = next((pair for pair in ids if pair[1].rpartition(".")[2] == name), (None, ""))
+            self._keys[1][name] = key_of(found, owner, own) if owner is not None else ""
+        return self._keys[1][name]
+
+    def on_focus(self) -> None:
+        self.draw()
+
+    def on_blur(self) -> None:
+        self.draw()
+
     def strips(self) -> list[Strip]:
         styles = {tone: self.component_style(f"plot--{tone}") for tone in TONES}
+        if self.has_focus:
+            styles["rule"] = styles["focus"]
         return [
             Strip([Segment(text, styles[tone]) for tone, text in row]).adjust_cell_length(
                 self.size.width, styles["text"]
@@ -95,7 +158,7 @@ class Plot(DrawnWidget):
 
     def paint(self, picture: PlotPicture) -> list[Row]:
         """Return the lines of a picture; those of the picture before are returned if it looks the same."""
-        self.margin, marks = picture.margin, self.marks
+        self.margin, marks = picture.margin + FRAME_COLUMNS // 2, self.marks
         if self.painted is None or self.painted[:2] != (picture, marks):
             self.painted = (picture, marks, paint(picture, marks))
         return self.painted[2]
@@ -182,11 +245,17 @@ class EpochView:
     """A mixin for widgets that show curves over epochs: keys and the mouse choose the epochs in view and the scale."""
 
     window = EpochWindow()
-    logarithmic = False
+    logarithmic: bool | None = None
+    """Whether a person wants logarithmic axes; None until a key has chosen."""
 
     @property
     def axis(self) -> EpochAxis:
         """Return the axis for all epochs."""
+        raise NotImplementedError
+
+    @property
+    def is_logarithmic(self) -> bool:
+        """Return whether an axis is logarithmic now."""
         raise NotImplementedError
 
     def draw(self) -> None:
@@ -210,7 +279,7 @@ class EpochView:
             case "all":
                 self.look_at(EpochWindow())
             case _:
-                self.logarithmic = not self.logarithmic
+                self.logarithmic = not self.is_logarithmic
                 self.draw()
 
     def look_at(self, window: EpochWindow) -> None:

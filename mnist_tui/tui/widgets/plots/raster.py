@@ -6,10 +6,11 @@ The curves, which change with every epoch, are drawn into that frame here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, reduce
 from itertools import groupby, pairwise
+from operator import or_
 from typing import Any
 
 import plotext as untyped_plotext
@@ -29,17 +30,21 @@ class Marks:
 
     Attributes:
         bits: the bit of each dot of a character, by column from the left and row from the top.
-        line: a sample of a line, for legends.
+        line, dashed, marked: samples of a line, of a dashed line, and of a line with marks, for legends.
         validation, plain, running: marks of points: validation, training without dropout, running means.
         cursor, best, stopped: marks of the selected epoch, the best epoch and the last one before early stopping.
         rule: fills the rest of a heading.
         dot: separates the parts of a caption.
         band: fills the band around a mean; empty if the band is shaded dot by dot.
         runs: marks of runs that are drawn into the same plot.
+        inks: the character of a tone's lines, where a character has a single dot; a line without one is `line`.
+        colours: whether colours tell lines apart; else the line of training is dashed.
     """
 
     bits: tuple[tuple[int, ...], ...]
     line: str
+    dashed: str
+    marked: str
     validation: str
     plain: str
     running: str
@@ -50,25 +55,30 @@ class Marks:
     dot: str
     band: str
     runs: str
+    inks: Mapping[str, str] = field(default_factory=dict[str, str])
+    colours: bool = True
 
     @property
     def size(self) -> tuple[int, int]:
         """Return the numbers of columns and rows of dots in a character."""
         return len(self.bits), len(self.bits[0])
 
-    def character(self, bits: int) -> str:
-        """Return the character that has the dots whose bits are set."""
+    def character(self, bits: int, tone: str = "") -> str:
+        """Return the character that has the dots whose bits are set, in a line of the given tone."""
         if len(self.bits[0]) == 4:
             return chr(BRAILLE + bits)
-        return QUADRANTS[bits] if len(self.bits) == 2 else self.line[0]
+        return QUADRANTS[bits] if len(self.bits) == 2 else self.inks.get(tone, self.line[0])
 
 
 _SHAPES = "●▲■◆○△□◇"
 MARKS: dict[Glyphs, Marks] = {
-    "braille": Marks(BRAILLE_BITS, "⠤⠒", "◆", "○", "·", "│", "★", "■", "─", "·", "", _SHAPES),
-    "block": Marks(BLOCK_BITS, "▄▀", "◆", "○", "·", "│", "★", "■", "─", "·", "░", _SHAPES),
-    "ascii": Marks(((1,),), "*", "o", "x", ".", "|", "^", "#", "-", ";", ":", "o+x#%@&$"),
+    "braille": Marks(BRAILLE_BITS, "⠤⠒", "⠒⠂⠐⠒", "⠒◆", "◆", "○", "·", "│", "★", "■", "─", "·", "", _SHAPES),
+    "block": Marks(BLOCK_BITS, "▄▀", "▀ ▀", "▀◆", "◆", "○", "·", "│", "★", "■", "─", "·", "░", _SHAPES),
+    "ascii": Marks(
+        ((1,),), "*", "*", "oO", "O", "x", ".", "|", "^", "#", "-", ";", ":", "o+x#%@&$", {"validation": "o"}
+    ),
 }
+COLOURLESS: dict[Glyphs, Marks] = {glyphs: replace(marks, colours=False) for glyphs, marks in MARKS.items()}
 
 
 Dot = tuple[int, int]
@@ -76,6 +86,10 @@ Row = tuple[tuple[str, str], ...]
 """A line of characters: pairs of a tone and a text in it."""
 Tick = tuple[int, str]
 plotext: Any = untyped_plotext
+
+
+DASH = 3
+"""Dots of a dash, and of the gap after it."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +100,7 @@ class Stroke:
         tone: the name of its colour.
         dots: column from the left and row from the bottom, counted in dots.
         mark: the character for each point; empty if the points are joined by a line.
+        dashed: whether every second stretch of DASH dots of the line is left out.
         band: whether each two dots are the lower and the upper end of a shaded column of characters; lines of the same
             tone are drawn over it.
     """
@@ -94,6 +109,7 @@ class Stroke:
     dots: tuple[Dot, ...]
     mark: str = ""
     band: bool = False
+    dashed: bool = False
 
 
 @dataclass(frozen=True)
@@ -181,7 +197,7 @@ class PlotCanvas:
         self.columns, self.rows, self.marks, self.margin = columns, rows, marks, margin
         self.characters = [list(line) for line in frame or [" " * (margin + columns)] * rows]
         self.tones = [["axis"] * len(line) for line in self.characters]
-        self._bits: dict[Dot, int] = {}
+        self._lines: dict[Dot, dict[str, int]] = {}
         self._shades: dict[str, dict[Dot, int]] = {}
         self._behind: set[Dot] = set()
 
@@ -222,17 +238,23 @@ class PlotCanvas:
                     self._behind.discard((at, row))
 
     def _draw_line(self, stroke: Stroke) -> None:
-        """Join the dots by lines; a character that two lines cross shows the dots of both."""
+        """Join the dots by lines; a character that lines of several tones cross shows the dots of all of them."""
         wide, high = self.marks.size
         bits = self.marks.bits
         touched: set[Dot] = set()
-        for x, y in joined(stroke.dots):
+        for at, (x, y) in enumerate(joined(stroke.dots)):
+            if stroke.dashed and at // DASH % 2:
+                continue
             cell = (x // wide, y // high)
-            self._bits[cell] = self._bits.get(cell, 0) | bits[x % wide][high - 1 - y % high]
+            own = self._lines.setdefault(cell, {})
+            own[stroke.tone] = own.get(stroke.tone, 0) | bits[x % wide][high - 1 - y % high]
             touched.add(cell)
         shades = {} if self.marks.band else self._shades.get(stroke.tone, {})
         for cell in touched:
-            self.put(*cell, self.marks.character(self._bits[cell] | shades.get(cell, 0)), stroke.tone)
+            own = self._lines[cell]
+            tone = stroke.tone if len(own) == 1 else shared_tone(own, cell[0])
+            dots = reduce(or_, own.values()) | shades.get(cell, 0)
+            self.put(*cell, self.marks.character(dots, tone), tone)
 
     def _draw_band(self, stroke: Stroke) -> None:
         """Draw both edges as dots, with half of the dots between; or whole characters, if the marks have one for it."""
@@ -248,6 +270,20 @@ class PlotCanvas:
             self._behind.add(cell)
 
 
+def shared_tone(lines: Mapping[str, int], column: int) -> str:
+    """Return the tone of a character in which lines of several tones have dots.
+
+    It is the tone that has the most dots there. Tones that have equally many take turns from column to column, so that
+    two lines that lie on each other are both seen.
+
+    Args:
+        lines: the bits of the dots of each tone.
+    """
+    most = max(map(int.bit_count, lines.values()))
+    rivals = [tone for tone, bits in lines.items() if bits.bit_count() == most]
+    return rivals[column % len(rivals)]
+
+
 def joined(dots: tuple[Dot, ...]) -> Iterable[Dot]:
     """Yield every dot on the lines between the points."""
     yield from dots[:1]
@@ -261,14 +297,46 @@ def row_length(row: Row) -> int:
     return sum(len(text) for _, text in row)
 
 
-def ruled(row: Row, width: int, marks: Marks) -> Row:
-    """Return a heading that is extended by a line to the right edge."""
-    left = 2 if row_length(row) <= width - 4 else 0
-    words = _cut(row, width - left)
-    rest = max(0, width - left - row_length(words) - 1)
-    lead: Row = (("rule", marks.rule + " "),) if left else ()
-    tail: Row = (("rule", " " + marks.rule * rest),) if rest else ()
-    return (*lead, *words, *tail)
+FRAME_COLUMNS, FRAME_ROWS = 4, 2
+"""Columns that a frame and the cell of padding at each side take, and rows."""
+
+
+def framed(
+    title: Row, body: Sequence[Row], size: tuple[int, int], marks: Marks, lower: tuple[Row, Row] = ((), ())
+) -> list[Row]:
+    """Return a body in a round frame that fills `size` (columns, rows); the title alone if there is no room for more.
+
+    Args:
+        title: the text in the upper border.
+        lower: the texts at the left and at the right end of the lower border.
+    """
+    (width, height), corners = size, "++++" if marks.rule == "-" else "╭╮╰╯"
+    inside = width - FRAME_COLUMNS
+    if inside < 1 or height <= FRAME_ROWS:
+        return [cut_row(title, width)][:height]
+    rows = [cut_row(row, inside) for row in [*body, *[()] * height][: height - FRAME_ROWS]]
+    side = ("rule", marks.cursor)
+    return [
+        _border((title, ()), width, marks, corners[:2]),
+        *((side, ("text", " "), *row, ("text", " " * (1 + inside - row_length(row))), side) for row in rows),
+        _border(lower, width, marks, corners[2:]),
+    ]
+
+
+def _border(texts: tuple[Row, Row], width: int, marks: Marks, corners: str) -> Row:
+    """Return a border with texts at its left and its right end."""
+    (left, right), space = texts, (("rule", " "),)
+    left = (*space, *cut_row(left, width - FRAME_COLUMNS), *space) if left else ()
+    right = (*space, *right, *space) if right else ()
+    rest = width - 2 - row_length(left) - row_length(right)
+    lead, tail = int(rest > 0), int(rest > 1)
+    return (
+        ("rule", corners[0] + marks.rule * lead),
+        *left,
+        ("rule", marks.rule * (rest - lead - tail)),
+        *right,
+        ("rule", marks.rule * tail + corners[1]),
+    )
 
 
 def fitting_parts(parts: Iterable[Row], width: int, between: str) -> Row:
@@ -281,7 +349,8 @@ def fitting_parts(parts: Iterable[Row], width: int, between: str) -> Row:
     return kept
 
 
-def _cut(row: Row, width: int) -> Row:
+def cut_row(row: Row, width: int) -> Row:
+    """Return the first `width` characters of a row."""
     kept: list[tuple[str, str]] = []
     for tone, text in row:
         if width > 0:
@@ -293,7 +362,9 @@ def _cut(row: Row, width: int) -> Row:
 def side_by_side(entries: Sequence[Row], width: int) -> list[Row]:
     """Arrange entries side by side, as many as fit into each line."""
     widest = min(width, max(map(row_length, entries), default=0) + 2)
-    padded = [(*cut, ("text", " " * (widest - row_length(cut)))) for cut in (_cut(entry, widest) for entry in entries)]
+    padded = [
+        (*cut, ("text", " " * (widest - row_length(cut)))) for cut in (cut_row(entry, widest) for entry in entries)
+    ]
     across = max(1, width // widest)
     return [
         tuple(part for entry in padded[first : first + across] for part in entry)

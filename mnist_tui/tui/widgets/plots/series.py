@@ -16,7 +16,7 @@ from typing import Literal
 from mnist_tui.report.figures.drawing import SMALLEST_DRAWABLE, drawable
 from mnist_tui.runs.state import EpochRow, RunState
 from mnist_tui.tui.widgets.plots.axes import EpochAxis, Point, Span, Stretch
-from mnist_tui.wording import loss, percent
+from mnist_tui.wording import loss, percent, signed
 
 
 @dataclass
@@ -125,30 +125,14 @@ def _cut_at_edges(points: list[Point], start: float, end: float) -> Stretch:
     return tuple(inside)
 
 
-def smoothed(points: Iterable[Point], share: float) -> Stretch:
-    """Return the bias-corrected exponential moving average (Kingma and Ba 2015, section 3) at each point.
-
-    Args:
-        share: the weight of the average so far, 0 to 1; the new value has the rest.
-    """
-    kept: list[Point] = []
-    average = weight = 0.0
-    for x, y in points:
-        average = share * average + (1 - share) * y
-        weight = share * weight + (1 - share)
-        kept.append((x, average / weight))
-    return tuple(kept)
-
-
 Metric = Literal["loss", "accuracy", "learning_rate", "images_per_second"]
 RUNNING_EPOCHS = 3
 """The running means of all epochs are drawn until this many epochs are done."""
 LONG_EPOCH_SECONDS = 4.0
 """The running means of the present epoch are always drawn if an epoch takes longer than this."""
-SMOOTHING = 0.9
 FIRST_EPOCHS = 5
 """The epoch axis has room for this many epochs from the beginning, unless fewer are planned."""
-END_STEPS = 16
+END_STEPS, LOG_END_STEPS = 16, 10
 """The ends of an axis are multiples of a step; the values span at most this many steps."""
 
 
@@ -191,6 +175,12 @@ class Measure:
             case _:
                 return f"{value:.3f}" if short and value < 100 else loss(value)
 
+    def difference(self, by: float) -> str:
+        """Return the difference between two rows' values as text, with its sign: ``+0.0120``, ``−0.31 points``."""
+        if self.fields[0] == "accuracy":
+            return f"{signed(100 * by, 2)} points"
+        return signed(by, 4) if abs(by) < 1e4 else f"{by:+.3e}".replace("-", "−", 1)
+
 
 MEASURES: dict[Metric, Measure] = {
     "loss": Measure("loss", "loss", ("loss", "val_loss", "plain_loss"), "loss", log=True),
@@ -229,8 +219,7 @@ class Curves:
         training, validation: stretches without gaps, to be joined by lines.
         plain: training without dropout, as points to be marked.
         highlights: the points of validation at its end, at the best epoch and at the cursor.
-        running: the running means within epochs.
-        average: the smoothed running means, as stretches without gaps.
+        running: the running means within epochs, as points to be marked.
         x_limits, y_limits: the ends of the axes.
     """
 
@@ -239,7 +228,6 @@ class Curves:
     plain: Stretch
     highlights: Stretch
     running: Stretch
-    average: tuple[Stretch, ...]
     x_limits: Span
     y_limits: Span
 
@@ -276,11 +264,9 @@ def curves_of(
 
     tracks = [history.tracks[name] for name in measure.fields]
     training, validation = lines(tracks[:1]), lines(tracks[1:2])
-    epochs = _running(run, measure)
-    running = lines(epochs)
-    average = lines(track_of(smoothed(zip(track.xs, track.ys, strict=True), SMOOTHING)) for track in epochs)
+    running = lines(_running(run, measure))
     ranges = scaled((_extremes_inside(track, start, end, log) for track in tracks[1:]), measure.factor, log)
-    limits = y_limits([y for part in (*training, *running, *average, *ranges) for _, y in part], measure.top, log)
+    limits = y_limits([y for part in (*training, *running, *ranges) for _, y in part], measure.top, log)
     visible = 0.0 if log else (limits[1] - limits[0]) / max(1, rows) / measure.factor
     marks = (marked(track, start, end, max(1, columns // 3), visible) for track in tracks[2:])
     best = history.tracks["val_loss"].lowest
@@ -294,10 +280,25 @@ def curves_of(
         plain=tuple(chain(*scaled(marks, measure.factor, log))),
         highlights=tuple(chain(*scaled(highlights, measure.factor, log))),
         running=tuple(chain(*running)),
-        average=tuple(part for part in average if len(part) > 1),
         x_limits=span,
         y_limits=limits,
     )
+
+
+LONG_RUN = 10
+DECADE = 10.0
+
+
+def spans_decades(tracks: Iterable[Track]) -> bool:
+    """Return whether an axis for these series is logarithmic until a person changes it.
+
+    It is if one of them has LONG_RUN epochs, no value is 0 or less, and the largest is more than DECADE times the
+    smallest.
+    """
+    tracks = list(tracks)
+    lows = [track.lowest[1] for track in tracks if track.lowest is not None]
+    long = any(len(track.ys) >= LONG_RUN for track in tracks)
+    return long and 0 < DECADE * min(lows) < max(track.highest for track in tracks)
 
 
 def axis_of(run: RunState) -> EpochAxis:
@@ -363,7 +364,7 @@ def y_limits(values: list[float], top: float = math.inf, log: bool = False) -> S
     if high - low <= max(1e-9 * max(abs(low), abs(high)), SMALLEST_DRAWABLE):
         margin = 0.1 if log else 0.05 * abs(high) or 0.5
         return max(bottom, low - margin), min(high + margin, top)
-    least = (high - low) / END_STEPS
+    least = (high - low) / (LOG_END_STEPS if log else END_STEPS)
     scale = 10.0 ** math.floor(math.log10(least))
     step = next(part * scale for part in (1, 2, 5, 10, 20) if part * scale >= least)
     low, high = math.floor(low / step) * step, math.ceil(high / step) * step

@@ -14,14 +14,15 @@ from mnist_tui.columns import cut_end
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.plots.axes import Plane
 from mnist_tui.tui.widgets.plots.plot import Plot
-from mnist_tui.tui.widgets.plots.raster import Dot, Marks, PlotCanvas, Row, Stroke, joined, ruled
+from mnist_tui.tui.widgets.plots.raster import FRAME_COLUMNS, Dot, Marks, PlotCanvas, Row, Stroke, joined
+
+TRIAL_KEYS = [("left,right", "trial"), ("plot", "another plot")]
 
 
 class TrialPlot(Plot):
     """A plot of trials, one of which is chosen with the keys or the mouse; `chosen` is its key, empty for none."""
 
     can_focus = True
-    DEFAULT_CSS = "TrialPlot:focus { background: $surface; }"
     BINDINGS: ClassVar = [
         bind("trials.up", "up,k", "row(-1)", "Up", "The trial above", hidden=True),
         bind("trials.down", "down,j", "row(1)", "Down", "The trial below", hidden=True),
@@ -49,7 +50,7 @@ class TrialPlot(Plot):
         return 1
 
     def key_at(self, x: int, y: int) -> str | None:
-        """Return the key of the trial that is drawn at a column and a row; None if there is none."""
+        """Return the key of the trial that is drawn at a column and a row inside the frame; None if there is none."""
         raise NotImplementedError
 
     def action_step(self, by: int) -> None:
@@ -60,7 +61,7 @@ class TrialPlot(Plot):
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
-        key = self.key_at(offset.x, offset.y) if offset is not None else None
+        key = self.key_at(offset.x - FRAME_COLUMNS // 2, offset.y - 1) if offset is not None else None
         if key is not None:
             self.post_message(self.TrialPointed(key))
 
@@ -159,7 +160,7 @@ class MultiplesPlot(TrialPlot):
 
     @property
     def _grid(self) -> PanelGrid:
-        return grid_of(len(self._panels), (self.size.width, max(1, self.size.height - 1)))
+        return grid_of(len(self._panels), (max(1, self.inside[0]), max(1, self.inside[1])))
 
     @property
     def across(self) -> int:
@@ -171,35 +172,35 @@ class MultiplesPlot(TrialPlot):
         return at // self._grid.count * self._grid.count
 
     def lines(self) -> list[Row]:
-        width, height = self.size
         grid, first, marks = self._grid, self._first_on_page, self.marks
         seen = self._panels[first : first + grid.count]
         words = f" {marks.dot} {self._frame.words}" if seen else ""
         if len(seen) < len(self._panels):
             words += f" {marks.dot} {first + 1} to {first + len(seen)} of {len(self._panels):,}"
-        heading = ruled((("title", self._frame.title), ("muted", words)), width, marks)
+        title: Row = (("title", self._frame.title), ("muted", words))
         if not seen:
-            return [heading, (("muted", " no trial has ended an epoch yet"),)][:height]
+            return self.framed(title, [(("muted", "no trial has ended an epoch yet"),)])
         if grid.width < WIDTH // 2 or grid.height < 3:
-            return [heading]
-        lines: list[Row] = [heading]
+            return self.framed(title, ())
+        lines: list[Row] = []
         for begin in range(0, len(seen), grid.across):
             drawn = [
                 panel_lines(panel, self._frame, (grid.width, grid.height), marks, chosen=panel.key == self.chosen)
                 for panel in seen[begin : begin + grid.across]
             ]
             lines += [tuple(part for row in rows for part in row) for rows in zip(*drawn, strict=True)]
-        return lines[:height]
+        return self.framed(title, lines, keys=TRIAL_KEYS)
 
     def key_at(self, x: int, y: int) -> str | None:
         grid = self._grid
-        at = self._first_on_page + (y - 1) // grid.height * grid.across + min(x // grid.width, grid.across - 1)
-        return self._panels[at].key if y >= 1 and at < len(self._panels) else None
+        across = min(max(0, x) // grid.width, grid.across - 1)
+        at = self._first_on_page + y // grid.height * grid.across + across
+        return self._panels[at].key if 0 <= y < grid.height * grid.down and at < len(self._panels) else None
 
 
 MOST_LINES = 200
 """Lines that are drawn; more would take long and be a solid block."""
-LEAST_PARALLEL_COLUMNS, LEAST_PARALLEL_ROWS = 24, 7
+LEAST_PARALLEL_COLUMNS, LEAST_PARALLEL_ROWS = 24, 6
 
 
 @dataclass(frozen=True)
@@ -347,29 +348,29 @@ class ParallelPlot(TrialPlot):
             self.draw()
 
     def lines(self) -> list[Row]:
-        width, height = self.size
+        width, height = self.inside
         marks = self.marks
         more = f" {marks.dot} best {MOST_LINES} of {self._all:,} lines" if self._all > MOST_LINES else ""
         best = f" {marks.best} best" if self._best else ""
         legend = f" {marks.dot} {marks.validation} chosen{best}{more}"
-        heading = ruled((("title", "parameters and score"), ("muted", legend)), width, marks)
+        title: Row = (("title", "parameters and score"), ("muted", legend))
         if len(self._axes) < 2:
-            return [heading, (("muted", " no parameter is varied"),)][:height]
+            return self.framed(title, [(("muted", "no parameter is varied"),)])
         if width < LEAST_PARALLEL_COLUMNS or height < LEAST_PARALLEL_ROWS:
-            return [heading]
-        layout = layout_of(self._axes, (width, height - 2), marks)
+            return self.framed(title, ())
+        layout = layout_of(self._axes, (width, height - 1), marks)
         if self._behind is None or self._behind[:2] != (self._strands, layout):
             self._behind = (self._strands, layout, line_cells(self._strands, layout))
         body = parallel_rows(self._axes, self._strands, layout, self._behind[2], chosen=self.chosen, best=self._best)
-        return [heading, title_row(self._axes, layout), *body]
+        return self.framed(title, [title_row(self._axes, layout), *body], keys=TRIAL_KEYS)
 
     def key_at(self, x: int, y: int) -> str | None:
         """Return the trial whose line is the nearest to a place, measured on the axis nearest to that place."""
-        rows = self.size.height - 2
-        if len(self._axes) < 2 or y < 2 or rows < 1:
+        rows = self.inside[1] - 1
+        if len(self._axes) < 2 or not 1 <= y <= rows:
             return None
-        layout = layout_of(self._axes, (self.size.width, rows), self.marks)
+        layout = layout_of(self._axes, (self.inside[0], rows), self.marks)
         axis = min(range(len(self._axes)), key=lambda at: abs(layout.places[at] + 1 - x))
-        height = 1 - (y - 2 + 0.5) / rows
+        height = 1 - (y - 1 + 0.5) / rows
         places = [(at, strand.key) for strand in self._strands if (at := strand.heights[axis]) is not None]
         return min(((abs(at - height), key) for at, key in places), default=(0.0, None))[1]
