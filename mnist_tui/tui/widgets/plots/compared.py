@@ -172,7 +172,7 @@ class OverlaidCurves(Plot, EpochView):
         measure, marks, log = MEASURES[self.metric], self.marks, self.is_logarithmic
         shown = self._series[:MOST_SERIES]
         at = f"  {marks.cursor} epoch {self._cursor:,.0f}" if self._cursor is not None else ""
-        title = f"validation {measure.title}{' (log)' if log else ''}"
+        title = f"Validation {measure.title}{' (log)' if log else ''}"
         heading: Row = (("title", title), ("muted", at + _most_drawn(len(self._series))))
         entries = ((number, one.label, self._value_at_cursor_or_end(one)) for number, one in enumerate(shown))
         legend = _legend(entries, marks, max(1, width))[: max(0, height // 3)]
@@ -301,7 +301,7 @@ class Scatter(Plot):
 
     def lines(self) -> list[Row]:
         width, height = self.inside
-        title: Row = (("title", "test accuracy by parameters"),)
+        title: Row = (("title", "Test accuracy by parameters"),)
         if not self._points:
             return self.framed(title, [(("muted", "no run here has a test accuracy yet"),)])
         if width < LEAST_POINT_COLUMNS or height < LEAST_ROWS:
@@ -390,7 +390,7 @@ class SeedPlot(Plot):
         width, height = self.inside
         shown = self._groups[:MOST_SERIES]
         about = f"  line: mean, band: ± standard deviation{_most_drawn(len(self._groups))}"
-        title: Row = (("title", "test accuracy by seed"), ("muted", about))
+        title: Row = (("title", "Test accuracy by seed"), ("muted", about))
         if not shown:
             return self.framed(title, [(("muted", "no seed here has a test accuracy yet"),)])
         entries = (

@@ -68,7 +68,7 @@ class Legend:
 
     def _heading(self, names: Sequence[str], *, short: bool, more: bool) -> Row:
         gap = " " if short else "  "
-        parts: list[tuple[str, str]] = [("title", self.measure.short if short else self.measure.title)]
+        parts: list[tuple[str, str]] = [("title", (self.measure.short if short else self.measure.title).capitalize())]
         if self.log:
             parts.append(("muted", " (log)" if names is LONG else " log"))
         row, now = self.row, self.run.progress
@@ -98,7 +98,9 @@ class Legend:
         there = next(self.history.tracks[field].points_at([best[0]]), None) if best is not None else None
         if best is None or there is None or value is None:
             return ""
-        return ", the best" if best[0] == row.epoch else f", {self.measure.difference(value - there[1])} to best"
+        if best[0] == row.epoch:
+            return ", best epoch"
+        return f", {self.measure.difference(value - there[1])} to best{'' if field == 'val_loss' else ' epoch'}"
 
     def _series(self, names: Sequence[str], *, short: bool = True) -> list[tuple[str, str, str, str]]:
         """Return tone, name (after a space), mark and field of each series with values; a single one has no name."""
@@ -229,7 +231,7 @@ class Curve(Plot):
         measure, log = MEASURES[self.metric], self.is_logarithmic
         window = self.window.limits(axis_of(self._run))
         legend = Legend(self._run, measure, self._history, self.marks, self._cursor, log, self._span(window))
-        title = legend.heading(columns)
+        title = legend.heading(self.title_room)
         if columns < LEAST_COLUMNS or rows < LEAST_ROWS:
             return self.framed(title, ())
         curves = curves_of(
@@ -248,7 +250,7 @@ class Curve(Plot):
         keys = [("log", "linear axis" if log else "log axis")] if measure.log else []
         keys += [("in,out", "zoom"), ("earlier,later", "epoch")]
         caption = legend.caption
-        if not legend.is_named(columns):
+        if not legend.is_named(self.title_room):
             caption, keys = legend.names, keys[:1]
         return self.framed(title, self._plotted(curves, self.inside, legend.stopped), caption, keys)
 

@@ -15,8 +15,6 @@ from mnist_tui.tui.terminal.keymap import bind, key_of
 from mnist_tui.tui.widgets.plots.axes import EpochAxis, EpochWindow, Plane
 from mnist_tui.tui.widgets.plots.raster import (
     COLOURLESS,
-    FRAME_COLUMNS,
-    FRAME_ROWS,
     MARKS,
     Marks,
     PlotPicture,
@@ -32,27 +30,29 @@ TONES = {
     "title": "$foreground; text-style: bold",
     "text": "$foreground",
     "muted": "$foreground-muted",
-    "rule": "$primary-muted",
-    "focus": "$primary",
-    "key": "$text-accent; text-style: bold",
+    "rule": "$border-blurred",
+    "focus": "$border; text-style: bold",
+    "key": "$accent",
     "axis": "$foreground-muted",
-    "training": "$text-primary",
-    "validation": "$text-accent",
-    "plain": "$text-success",
+    "training": "$primary",
+    "validation": "$accent",
+    "plain": "$success",
     "running": "$foreground-muted",
     "cursor": "$foreground; text-style: bold",
-    "best": "$text-success; text-style: bold",
-    "run0": "$text-primary",
-    "run1": "$text-accent",
-    "run2": "$text-success",
-    "run3": "$text-error",
+    "best": "$success; text-style: bold",
+    "run0": "$primary",
+    "run1": "$accent",
+    "run2": "$success",
+    "run3": "$error",
     "run4": "$foreground",
-    "run5": "$text-secondary",
-    "run6": "$text-warning",
+    "run5": "$secondary",
+    "run6": "$warning",
     "run7": "$foreground-muted",
 }
 WHEEL = 1 / 1.25
 """Width of a view after a step of the wheel that zooms in, as a share of the width before."""
+FRAMED_FROM, PADDED_FROM = 10, 60
+"""Rows from which a plot has a frame all around, and columns from which the frame has padding."""
 PAN = 0.15
 """The share of its width by which a view moves."""
 
@@ -101,9 +101,21 @@ class Plot(DrawnWidget):
         raise NotImplementedError
 
     @property
+    def side(self) -> int:
+        """Return the columns of the frame at each side; 0 where a line above the plot is all there is room for."""
+        if self.size.height < FRAMED_FROM:
+            return 0
+        return 2 if self.size.width >= PADDED_FROM else 1
+
+    @property
     def inside(self) -> tuple[int, int]:
         """Return the columns and the rows inside the frame."""
-        return self.size.width - FRAME_COLUMNS, self.size.height - FRAME_ROWS
+        return max(0, self.size.width - 2 * self.side), max(0, self.size.height - (2 if self.side else 1))
+
+    @property
+    def title_room(self) -> int:
+        """Return the characters of a title."""
+        return self.size.width - (4 if self.side else 0)
 
     def framed(
         self,
@@ -120,11 +132,11 @@ class Plot(DrawnWidget):
             keys: the keys that the lower border names, if there is room: the last parts of the bindings' ids, such as
                 ``in,out``, and the effect.
         """
-        room = self.inside[0] - 2
+        room = self.title_room - 2
         found = [(" ".join(filter(None, map(self._key, names.split(",")))), effect) for names, effect in keys]
         hints = fitting_parts([(("key", key), ("muted", f" {effect}")) for key, effect in found if key], room, "  ")
-        lower = foot(room - row_length(hints) - 2), hints
-        return framed(title, body, (self.size.width, self.size.height), self.marks, lower)
+        lower = (foot(room - row_length(hints) - 2), hints) if self.side else ((), ())
+        return framed(title, body, (self.size.width, self.size.height), self.marks, side=self.side, lower=lower)
 
     def _key(self, name: str) -> str:
         """Return the first key of an action of this widget or of one around it; empty if there is none."""
@@ -148,7 +160,7 @@ class Plot(DrawnWidget):
     def strips(self) -> list[Strip]:
         styles = {tone: self.component_style(f"plot--{tone}") for tone in TONES}
         if self.has_focus:
-            styles["rule"] = styles["focus"]
+            styles["rule"] = styles["title"] = styles["focus"]
         return [
             Strip([Segment(text, styles[tone]) for tone, text in row]).adjust_cell_length(
                 self.size.width, styles["text"]
@@ -158,7 +170,7 @@ class Plot(DrawnWidget):
 
     def paint(self, picture: PlotPicture) -> list[Row]:
         """Return the lines of a picture; those of the picture before are returned if it looks the same."""
-        self.margin, marks = picture.margin + FRAME_COLUMNS // 2, self.marks
+        self.margin, marks = picture.margin + self.side, self.marks
         if self.painted is None or self.painted[:2] != (picture, marks):
             self.painted = (picture, marks, paint(picture, marks))
         return self.painted[2]

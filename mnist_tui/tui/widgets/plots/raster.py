@@ -297,28 +297,36 @@ def row_length(row: Row) -> int:
     return sum(len(text) for _, text in row)
 
 
-FRAME_COLUMNS, FRAME_ROWS = 4, 2
-"""Columns that a frame and the cell of padding at each side take, and rows."""
-
-
 def framed(
-    title: Row, body: Sequence[Row], size: tuple[int, int], marks: Marks, lower: tuple[Row, Row] = ((), ())
+    title: Row,
+    body: Sequence[Row],
+    size: tuple[int, int],
+    marks: Marks,
+    *,
+    side: int = 0,
+    lower: tuple[Row, Row] = ((), ()),
 ) -> list[Row]:
-    """Return a body in a round frame that fills `size` (columns, rows); the title alone if there is no room for more.
+    """Return a body in a round frame, or below a line, that fills `size` (columns, rows).
 
     Args:
         title: the text in the upper border.
+        side: the columns of the frame at each side, with its padding; 0 for a line above the body and no frame.
         lower: the texts at the left and at the right end of the lower border.
     """
-    (width, height), corners = size, "++++" if marks.rule == "-" else "╭╮╰╯"
-    inside = width - FRAME_COLUMNS
-    if inside < 1 or height <= FRAME_ROWS:
-        return [cut_row(title, width)][:height]
-    rows = [cut_row(row, inside) for row in [*body, *[()] * height][: height - FRAME_ROWS]]
-    side = ("rule", marks.cursor)
+    width, height = size
+    if not side:
+        left = 2 if row_length(title) <= width - 4 else 0
+        words = cut_row(title, width - left)
+        rest = max(0, width - left - row_length(words) - 1)
+        upper = (("rule", (marks.rule + " ") * (left > 0)), *words, ("rule", f" {marks.rule * rest}" if rest else ""))
+        return [upper, *body][:height]
+    corners = "++++" if marks.rule == "-" else "╭╮╰╯"
+    inside, padding = width - 2 * side, " " * (side - 1)
+    rows = [cut_row(row, inside) for row in [*body, *[()] * height][: height - 2]]
+    edge = ("rule", marks.cursor)
     return [
         _border((title, ()), width, marks, corners[:2]),
-        *((side, ("text", " "), *row, ("text", " " * (1 + inside - row_length(row))), side) for row in rows),
+        *((edge, ("text", padding), *row, ("text", padding + " " * (inside - row_length(row))), edge) for row in rows),
         _border(lower, width, marks, corners[2:]),
     ]
 
@@ -326,7 +334,7 @@ def framed(
 def _border(texts: tuple[Row, Row], width: int, marks: Marks, corners: str) -> Row:
     """Return a border with texts at its left and its right end."""
     (left, right), space = texts, (("rule", " "),)
-    left = (*space, *cut_row(left, width - FRAME_COLUMNS), *space) if left else ()
+    left = (*space, *cut_row(left, width - 4), *space) if left else ()
     right = (*space, *right, *space) if right else ()
     rest = width - 2 - row_length(left) - row_length(right)
     lead, tail = int(rest > 0), int(rest > 1)

@@ -14,7 +14,7 @@ from mnist_tui.columns import cut_end
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.plots.axes import Plane
 from mnist_tui.tui.widgets.plots.plot import Plot
-from mnist_tui.tui.widgets.plots.raster import FRAME_COLUMNS, Dot, Marks, PlotCanvas, Row, Stroke, joined
+from mnist_tui.tui.widgets.plots.raster import Dot, Marks, PlotCanvas, Row, Stroke, joined
 
 TRIAL_KEYS = [("left,right", "trial"), ("plot", "another plot")]
 
@@ -61,7 +61,7 @@ class TrialPlot(Plot):
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
-        key = self.key_at(offset.x - FRAME_COLUMNS // 2, offset.y - 1) if offset is not None else None
+        key = self.key_at(offset.x - self.side, offset.y - 1) if offset is not None else None
         if key is not None:
             self.post_message(self.TrialPointed(key))
 
@@ -177,7 +177,7 @@ class MultiplesPlot(TrialPlot):
         words = f" {marks.dot} {self._frame.words}" if seen else ""
         if len(seen) < len(self._panels):
             words += f" {marks.dot} {first + 1} to {first + len(seen)} of {len(self._panels):,}"
-        title: Row = (("title", self._frame.title), ("muted", words))
+        title: Row = (("title", self._frame.title.capitalize()), ("muted", words))
         if not seen:
             return self.framed(title, [(("muted", "no trial has ended an epoch yet"),)])
         if grid.width < WIDTH // 2 or grid.height < 3:
@@ -353,7 +353,7 @@ class ParallelPlot(TrialPlot):
         more = f" {marks.dot} best {MOST_LINES} of {self._all:,} lines" if self._all > MOST_LINES else ""
         best = f" {marks.best} best" if self._best else ""
         legend = f" {marks.dot} {marks.validation} chosen{best}{more}"
-        title: Row = (("title", "parameters and score"), ("muted", legend))
+        title: Row = (("title", "Parameters and score"), ("muted", legend))
         if len(self._axes) < 2:
             return self.framed(title, [(("muted", "no parameter is varied"),)])
         if width < LEAST_PARALLEL_COLUMNS or height < LEAST_PARALLEL_ROWS:
