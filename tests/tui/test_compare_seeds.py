@@ -60,9 +60,9 @@ async def test_groups_have_statistics_a_plot_by_seed_and_the_comparison_in_words
         assert names == 2 * ["mean", "deviation", "95 % interval", "lowest", "highest"]
         if size == (80, 24):
             await pilot.press("v")
-        await shows(pilot, "test accuracy by seed", "n = 10", "n = 5", "was better than")
+        await shows(pilot, "Test accuracy by seed", "n = 10", "n = 5", "was better than")
         await pilot.press("v")
-        await shows(pilot, "test accuracy by parameters")
+        await shows(pilot, "Test accuracy by parameters")
         await pilot.press("g")
         await until(pilot, lambda: not screen.by_seed.display)
 

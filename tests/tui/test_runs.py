@@ -142,9 +142,9 @@ async def test_marked_runs_are_compared_with_curves_table_and_points(
             pilot,
             "compare",
             "2 runs",
-            "validation accuracy",
-            "validation loss",
-            "test accuracy by parameters",
+            "Validation accuracy",
+            "Validation loss",
+            "Test accuracy by parameters",
             "dataset",
             "fashion-mnist",
             "85.00 %",
@@ -154,11 +154,11 @@ async def test_marked_runs_are_compared_with_curves_table_and_points(
         assert isinstance(compare, CompareScreen)
         assert list(compare.table.keys) == [runs[3].id, runs[2].id], "in the order of their marks"
         await pilot.press("left", "left")
-        await shows(pilot, "validation accuracy  │ epoch 3")
+        await shows(pilot, "Validation accuracy  │ epoch 3")
         await pilot.press("f", "plus")
         await until(pilot, lambda: compare.accuracy.window == compare.loss.window != OverlaidCurves().window)
         await pilot.press("0", "l")
-        await shows(pilot, "validation loss (log)")
+        await shows(pilot, "Validation loss (log)")
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
         await shows(pilot, "2 marked")
@@ -189,16 +189,16 @@ async def test_a_small_window_shows_one_view_of_a_comparison_at_a_time(
     async with bench(runs_dir).run_test(size=size) as pilot:
         await browse(pilot, until, 4)
         await pilot.press("a", "o")
-        await shows(pilot, "validation accuracy", "validation loss", "v View")
+        await shows(pilot, "Validation accuracy", "Validation loss", "v View")
         await pilot.press("v")
         await shows(pilot, "test acc.", "mean, n = 3")
         await pilot.press("v")
-        await shows(pilot, "test accuracy by seed", "Over the three seeds 0 to 2")
+        await shows(pilot, "Test accuracy by seed", "Over the three seeds 0 to 2")
         await pilot.press("v")
-        text = await shows(pilot, "test accuracy by parameters")
+        text = await shows(pilot, "Test accuracy by parameters")
         assert all(len(line) <= size[0] for line in text.splitlines())
         await pilot.press("v")
-        await shows(pilot, "validation loss")
+        await shows(pilot, "Validation loss")
 
 
 async def test_o_without_marks_compares_the_seeds_and_says_where_there_are_none(

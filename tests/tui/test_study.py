@@ -120,13 +120,13 @@ async def test_the_plots_show_the_chosen_trial_and_the_arrow_keys_choose_there_t
     async with bench(under_way.folder).run_test(size=(80, 24)) as pilot:
         screen = await shown(pilot, until, 6)
         await pilot.press("p")
-        await shows(pilot, "parameters and score", "◆ chosen", "activation", "250", "sigmoid")
+        await shows(pilot, "Parameters and score", "◆ chosen", "activation", "250", "sigmoid")
         assert isinstance(screen.focused, ParallelPlot)
         await pilot.press("down")
         second = screen.table.keys[1]
         await until(pilot, lambda: screen.plots.parallel.chosen == second)
         await pilot.press("p")
-        await shows(pilot, f">#{second}", "validation accuracy", "epochs 1 to 12, all alike")
+        await shows(pilot, f">#{second}", "Validation accuracy", "epochs 1 to 12, all alike")
         assert isinstance(screen.focused, MultiplesPlot)
         first = screen.plots.multiples.region
         await pilot.click(offset=(first.x + 2, first.y + 2))
