@@ -175,6 +175,16 @@ class Distribution:
     mean: float
     deviation: float
 
+    def quantile(self, share: float) -> float:
+        """Return a quantile (`share` from 0 to 1); the values are assumed even within each bin."""
+        left = share * sum(self.counts)
+        width = (self.high - self.low) / len(self.counts)
+        for number, inside in enumerate(self.counts):
+            if inside and left <= inside:
+                return self.low + (number + left / inside) * width
+            left -= inside
+        return self.high
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayerWeights:

@@ -30,6 +30,7 @@ from mnist_tui.tui.weights.distributions import (
     EpochSpread,
     LayerTable,
     ValueAxis,
+    bands,
     epoch_columns,
     shares,
     value_axis,
@@ -199,15 +200,15 @@ async def test_weights_follow_the_cursor_the_layer_and_the_kind(
     app = app_on(trained(record).finish().folder)
     async with app.run_test(size=size) as pilot:
         screen = await on_screen(app, pilot, WeightsScreen)
-        text = await shows(pilot, "weights of dense_1", "after epoch 6", "52 of 250, 20.8 %")
+        text = await shows(pilot, "Weights of dense_1", "after epoch 6", "52 of 250, 20.8 %")
         assert f"{screen.view.selected.spread.deviation:.4f}" in text
         await pilot.press("down", "b", "home")
-        await shows(pilot, "biases of output", "after epoch 1", "> ")
+        await shows(pilot, "Biases of output", "after epoch 1", "> ")
         assert screen.view.selected.spread.counts == screen._recorded[1].layers[1].biases.counts
         await pilot.press("down", "down", "up", "b")
-        await shows(pilot, "weights of dense_1")
+        await shows(pilot, "Weights of dense_1")
         await pilot.click(LayerTable, offset=(5, 2))
-        await shows(pilot, "weights of output")
+        await shows(pilot, "Weights of output")
         await pilot.click(DistributionView, offset=(9, 3))
         await shows(pilot, "before training" if screen.feed.epoch == 0 else "after epoch 1")
         await pilot.press("end", "escape")
@@ -372,3 +373,25 @@ async def test_a_screen_of_a_run_that_is_known_shows_it_from_its_first_frame(
         app.push_screen(kind(app.screen.feed))
         await shows(pilot, FIRST[kind])
     assert FIRST[kind] in frames[0], frames[0]
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["normal", "skewed", "narrow"]), st.integers(3, 40))
+def test_the_bands_lie_where_the_quantiles_of_the_values_are(seed: int, kind: str, lines: int) -> None:
+    rng = np.random.default_rng(seed)
+    drawn = {
+        "normal": rng.normal(0, 0.1, 4000),
+        "skewed": rng.exponential(0.2, 4000),
+        "narrow": rng.normal(3, 1e-4, 4000),
+    }
+    values = drawn[kind]
+    spread = distribution(values)
+    axis = value_axis([EpochSpread(1, spread)], lines)
+    numbers = bands(spread, axis)
+    assert len(numbers) == 2 * lines
+    half, bin_width = axis.step / 2, (spread.high - spread.low) / len(spread.counts)
+    for number, (lower, upper) in ((2, (0.05, 0.95)), (3, (0.25, 0.75)), (4, (0.5, 0.5))):
+        places = [at for at, found in enumerate(numbers) if found >= number]
+        for share, edge in ((upper, places[0]), (lower, places[-1])):
+            value = min(max(float(np.quantile(values, share)), axis.low), axis.high)
+            middle = axis.high - (edge + 0.5) * half
+            assert abs(middle - value) <= half / 2 + bin_width

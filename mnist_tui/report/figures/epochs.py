@@ -264,17 +264,6 @@ History = dict[int, tuple[float, ...]]
 """For each epoch with recorded values the lowest one, QUANTILES, and the highest."""
 
 
-def quantile(spread: Distribution, share: float) -> float:
-    """Return a quantile (`share` from 0 to 1) of a histogram, whose values are assumed even within each bin."""
-    left = share * sum(spread.counts)
-    width = (spread.high - spread.low) / len(spread.counts)
-    for number, inside in enumerate(spread.counts):
-        if inside and left <= inside:
-            return spread.low + (number + left / inside) * width
-        left -= inside
-    return spread.high
-
-
 def weight_figure(name: str, events: Sequence[WeightsSeen]) -> Drawing:
     """Draw each layer's weights on the left and biases on the right, as bands of quantiles over the epochs.
 
@@ -313,7 +302,7 @@ def _rows(event: WeightsSeen) -> Iterator[tuple[Any, ...]]:
         for kind in ARRAYS:
             spread: Distribution | None = getattr(layer, kind)
             if spread is not None:
-                line = (spread.low, *(quantile(spread, share) for share in QUANTILES), spread.high)
+                line = (spread.low, *map(spread.quantile, QUANTILES), spread.high)
                 yield event.epoch, layer.name, kind, *line, spread.mean, spread.deviation, layer.dead
 
 

@@ -21,12 +21,17 @@ from mnist_tui.tui.widgets.text import DrawnWidget, TableView
 from mnist_tui.wording import percent
 
 Pen = tuple[str, Style]
-SHADES: dict[Glyphs, str] = {"braille": " ·░▒▓█", "block": " ·░▒▓█", "ascii": " .:-=+*#%@"}
+BANDS = ((0.0, 1.0), (0.05, 0.95), (0.25, 0.75), (0.5, 0.5))
+"""Lower and upper quantiles of the bands, from the widest; the last one is the median."""
+BAND_GLYPHS: dict[Glyphs, str] = {"braille": " ·░▒█", "block": " ·░▒█", "ascii": " .:=#"}
+"""The characters of the bands without colours, after the blank for no band."""
+BAND_TONES = (0.0, 0.14, 0.32, 0.58, 1.0)
+"""The share of the full colour in each band."""
+UPPER_HALF = "▀"
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 LABEL = 9
 BARS, FEWEST_COLUMNS, GAP = 22, 24, 2
 PERCENT = 7
-TONES = 16
 SMALLEST = 1e-12
 """Values that differ by no more than this count as equal."""
 FIGURES = ("low", "high", "mean", "deviation")
@@ -120,6 +125,16 @@ def _divide(lines: list[float], begin: float, end: float, share: float) -> None:
         lines[line] += share * max(0.0, min(end, line + 1) - max(begin, line)) / whole
 
 
+def bands(spread: Distribution, axis: ValueAxis) -> list[int]:
+    """Return for each half of a line, from the top, the number of its narrowest band: 0 for none, 4 for the median."""
+    halves = ValueAxis(axis.low, axis.high, 2 * axis.lines)
+    numbers = [0] * halves.lines
+    for number, (lower, upper) in enumerate(BANDS, 1):
+        first, last = halves.line_of(spread.quantile(upper)), halves.line_of(spread.quantile(lower))
+        numbers[first : last + 1] = [number] * (last + 1 - first)
+    return numbers
+
+
 def epoch_columns(first: int, last: int, width: int) -> list[int]:
     """Return the epoch of each column: each epoch has several columns, or, if there are too many, a part is chosen."""
     count = last - first + 1
@@ -132,8 +147,9 @@ class DistributionView(DrawnWidget):
     """The distribution of a layer's weights or biases over all epochs, and that of one epoch as bars."""
 
     HELP = """
-    **Distribution.** Each column is an epoch, each line a range of values; the denser the sign, the more of the values
-    lie there. The bars at the right are the selected epoch. A click on a column selects its epoch.
+    **Distribution.** Epochs go to the right, values upwards. The bright line is the median; the bands around it hold
+    half of the values (25 to 75 %), 90 % (5 to 95 %), and all of them. The bars at the right are the selected epoch. A
+    click on a column selects its epoch.
     """
     COMPONENT_CLASSES = {"spread--density", "spread--bar", "spread--label"}
     DEFAULT_CSS = """
@@ -193,25 +209,30 @@ class DistributionView(DrawnWidget):
         axis = value_axis(self._spreads, self.size.height - 2)
         cursor = _columns_of(columns, self._epoch)
         places = [self._place(epoch) for epoch in columns]
-        densities = {place: shares(self._spreads[place].spread, axis) for place in set(places)}
-        most = max(map(max, densities.values())) or 1.0
-        tones = {place: [_tone(share, most) for share in density] for place, density in densities.items()}
+        numbers = {place: bands(self._spreads[place].spread, axis) for place in set(places)}
         pens, marked = self._pens(), self._pens(marked=True)
         begin, end = cursor if cursor[1] - cursor[0] < len(columns) else (0, 0)
         bars = shares(selected.spread, axis)
-        lines = [self._legend_line(len(columns), selected.epoch, most)]
+        lines = [self._legend_line(len(columns), selected.epoch)]
         for line in range(axis.lines):
-            row = [(marked if begin <= at < end else pens)[tones[place][line]] for at, place in enumerate(places)]
+            halves = [tuple(numbers[place][2 * line : 2 * line + 2]) for place in places]
+            row = [(marked if begin <= at < end else pens)[pair] for at, pair in enumerate(halves)]
             shaded = [Segment(glyph * len(list(run)), style) for (glyph, style), run in groupby(row)]
             lines.append([self._label(line, axis), *shaded, Segment(" " * GAP), *self._bar(bars, line, len(columns))])
         return [Strip(line).apply_style(self.rich_style) for line in (*lines, self._epochs_line(columns, cursor))]
 
-    def _legend_line(self, columns: int, epoch: int, most: float) -> list[Segment]:
-        label = self.component_style("spread--label")
-        legend = f"{SHADES[self.glyphs][-1]} = {100 * most:.0f} % of the values"
-        over = "value".rjust(LABEL - 2) + "  " + legend[:columns].ljust(columns + GAP)
+    def _legend_line(self, columns: int, epoch: int) -> list[Segment]:
+        label, pens = self.component_style("spread--label"), self._pens()
+        names = ("all", "90 %", "half of the values", "median")
+        keys = [Segment("value".rjust(LABEL - 2) + "  ", label)]
+        room = columns
+        for number, name in reversed(tuple(enumerate(names, 1))):
+            if len(name) + 4 <= room:
+                glyph, style = pens[number, number]
+                keys += [Segment(2 * glyph, style), Segment(f" {name} ", label)]
+                room -= len(name) + 4
         after = f"after epoch {epoch}" if epoch else "before training"
-        return [Segment(over, label), Segment(after[: self.size.width - LABEL - GAP - columns], label)]
+        return [*keys, Segment(" " * (room + GAP) + after[: self.size.width - LABEL - GAP - columns], label)]
 
     def _label(self, line: int, axis: ValueAxis) -> Segment:
         """Return the value at the end of the axis for the first and the last line, ``0`` for its line, else blanks."""
@@ -232,25 +253,26 @@ class DistributionView(DrawnWidget):
         bar, label = (self.component_style(f"spread--{name}") for name in ("bar", "label"))
         return [Segment(text, bar), Segment(percentage, label)]
 
-    def _pens(self, *, marked: bool = False) -> list[Pen]:
-        """Return the glyph and the style of each tone; denser tones are nearer to the full colour.
+    def _pens(self, *, marked: bool = False) -> dict[tuple[int, ...], Pen]:
+        """Return the glyph and the style for each pair of bands in the upper and the lower half of a character.
 
         Args:
             marked: whether the pens are for the columns of the epoch cursor, which have another background; without
-                colours they are bold there, and a line stands for places with few values.
+                colours they are bold there, and a line stands for places without values.
         """
-        shades, last = SHADES[self.glyphs], TONES - 1
-        glyphs = [shades[max(level > 0, round(level / last * (len(shades) - 1)))] for level in range(TONES)]
+        levels = range(len(BAND_TONES))
+        pairs = [(upper, lower) for upper in levels for lower in levels]
         tone, ground = self.get_component_styles("spread--density").color, self.background_colors[1]
-        if self.app.no_color or tone.ansi is not None or ground.ansi is not None:
+        if self.app.no_color or self.glyphs == "ascii" or tone.ansi is not None or ground.ansi is not None:
             line = "|" if self.glyphs == "ascii" else "│"
-            return [(line if marked and glyph in shades[:2] else glyph, Style(bold=marked)) for glyph in glyphs]
+            glyphs = (line if marked else " ", *BAND_GLYPHS[self.glyphs][1:])
+            return {pair: (glyphs[max(pair)], Style(bold=marked)) for pair in pairs}
         under = ground.blend(self.colors[3], CURSOR_TINT) if marked else ground
-        colours = [ground.blend(tone, 0.4 + 0.6 * level / last).rich_color for level in range(TONES)]
-        return [
-            (glyph, Style(color=colour, bgcolor=under.rich_color if marked else None))
-            for glyph, colour in zip(glyphs, colours, strict=True)
-        ]
+        colours = [under.blend(tone, share).rich_color for share in BAND_TONES]
+        return {
+            (upper, lower): (" " if upper == lower else UPPER_HALF, Style(color=colours[upper], bgcolor=colours[lower]))
+            for upper, lower in pairs
+        }
 
     def _epochs_line(self, columns: Sequence[int], cursor: tuple[int, int]) -> list[Segment]:
         width, line = len(columns), [" "] * len(columns)
@@ -264,11 +286,6 @@ class DistributionView(DrawnWidget):
             line[width - len(last) :] = last
         label = self.component_style("spread--label")
         return [Segment("epoch".rjust(LABEL - 2) + "  ", label), Segment("".join(line)[:width], label)]
-
-
-def _tone(share: float, most: float) -> int:
-    """Return the tone of a share, by its square root, so that tails can be seen; a share above 0 is never blank."""
-    return 0 if share <= 0 else max(1, min(TONES - 1, round((share / most) ** 0.5 * (TONES - 1))))
 
 
 def _columns_of(columns: Sequence[int], epoch: int) -> tuple[int, int]:

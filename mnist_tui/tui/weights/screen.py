@@ -28,7 +28,7 @@ from mnist_tui.runs.event_log import EpochReader
 from mnist_tui.runs.events import WeightsSeen
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
-from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.terminal.keymap import bind, pane_title
 from mnist_tui.tui.weights.distributions import DistributionView, EpochSpread, LayerTable, rows_of
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import StatusLine
@@ -231,8 +231,8 @@ class WeightsScreen(RunScreen):
 
     CSS_PATH = "weights.tcss"
     HELP = """
-    **Weights.** How the weights (`b`: the biases) of each layer are spread, over the whole training: epochs to the
-    right, values upwards, denser signs where more of them lie. The bars and the table show the selected epoch.
+    **Weights.** The weights (`b`: the biases) of a layer over the whole training: their median, and the bands that hold
+    half of them, 90 %, and all. The bars and the table show the selected epoch.
     `p` shows the first layer's weights as pictures, from the model or the newest checkpoint.
     """
     BINDINGS = [
@@ -271,11 +271,13 @@ class WeightsScreen(RunScreen):
 
     def compose(self) -> ComposeResult:
         yield TabStrip()
-        yield StatusLine("weights", self.feed.folder.id)
-        yield Static("", id="about", markup=False)
-        yield DistributionView()
-        yield WeightPictures(signs=self.app.no_color or self.app.settings.glyphs == "ascii")
-        with Vertical(id="layers"):
+        yield StatusLine(self.feed.name, self.feed.folder.id)
+        with Vertical(id="values", classes="pane -stacked"):
+            yield Static("", id="about", markup=False)
+            yield DistributionView()
+            yield WeightPictures(signs=self.app.no_color or self.app.settings.glyphs == "ascii")
+        with Vertical(id="layers", classes="pane -stacked") as pane:
+            pane.border_title = pane_title("Layers")
             yield LayerTable()
         yield KeyFooter()
 
@@ -290,7 +292,7 @@ class WeightsScreen(RunScreen):
         return self.has_class("-pictures")
 
     def draw(self) -> None:
-        self.status.show(self.snapshot.state, self._kind)
+        self.status.show(self.snapshot.state, self.feed.name)
         newest = self.snapshot.run.weights
         if not self._reading and (newest is not self._read_for or not self._read_once):
             self._reading, self._read_for = True, newest
@@ -305,6 +307,7 @@ class WeightsScreen(RunScreen):
         if newest != self._first_of:
             self._first_of = newest
             self._read_first()
+        self._entitle("Weights of the first layer")
         self.pictures.show(self._first, self._first_why)
         self.about.update(self._about_pictures())
 
@@ -314,7 +317,7 @@ class WeightsScreen(RunScreen):
         if seen is None:
             nothing = "No weights have been recorded yet." if self.snapshot.live else "This run recorded no weights."
             self.view.show((), 0, nothing if self._read_once else READING)
-            self.about.update("")
+            self._entitle(self._kind.capitalize())
             self.table.show([])
             return
         self._chosen = max(0, min(self._chosen, len(seen.layers) - 1))
@@ -330,11 +333,14 @@ class WeightsScreen(RunScreen):
         configuration = f", {known.configuration}" if known is not None and known.configuration else ""
         after = "before training" if seen.epoch == 0 else f"after epoch {seen.epoch}"
         older = f" (the newest recorded at epoch {epoch})" if seen.epoch != epoch else ""
-        self.about.update(f"{what} of {layer}{configuration}; {after}{older}")
+        self._entitle(f"{what.capitalize()} of {layer}", f"{configuration.removeprefix(', ')}  {after}{older}")
         at_first = self._recorded[0].layers if self._recorded[0].epoch == 0 else ()
         units = {name: known.output_shape[-1] for name, known in self._layers.items()}
         self.table.show(rows_of(seen.layers, at_first, what == "biases", units, self._chosen), self._chosen)
         self.query_one("#layers").scroll_to_region(Region(0, self._chosen + 1, 1, 1), animate=False)
+
+    def _entitle(self, name: str, note: str = "") -> None:
+        self.query_one("#values").border_title = pane_title(name, note=note)
 
     def _about_pictures(self) -> Content:
         first = self._first
@@ -345,7 +351,7 @@ class WeightsScreen(RunScreen):
         epoch = "" if math.isnan(first.epoch) else f", after epoch {first.epoch:g}"
         what = (
             f"{first.layer}: {first.units} {begin} to {min(count, begin + shown - 1)} of {count}{epoch} "
-            f"({first.source}); full shade from ±{first.strong:.3g}; "
+            f"({first.source}). The strongest colour is ±{first.strong:.3g} and beyond: "
         )
         if self.pictures.signs:
             return Content(f"{what}+ # positive, - = negative")

@@ -13,7 +13,7 @@ from mnist_tui.report.evidence import Predictions
 from mnist_tui.report.figures.accuracies import seed_figure
 from mnist_tui.report.figures.classes import class_score_figure, confusion_figure, mistake_figure
 from mnist_tui.report.figures.drawing import Drawing, save
-from mnist_tui.report.figures.epochs import HEADINGS, history_figure, quantile, weight_figure
+from mnist_tui.report.figures.epochs import HEADINGS, history_figure, weight_figure
 from mnist_tui.runs.events import Distribution, LayerWeights, WeightsSeen
 from mnist_tui.runs.state import EpochRow
 
@@ -169,12 +169,12 @@ def test_a_quantile_of_a_histogram_is_that_of_the_values_within_a_bin() -> None:
     told = spread(float(edges[0]), float(edges[-1]), tuple(counts.tolist()))
 
     for share in (0.05, 0.25, 0.5, 0.75, 0.95):
-        assert quantile(told, share) == pytest.approx(np.quantile(values, share), abs=(edges[1] - edges[0]) / 4)
-    assert (quantile(told, 0.0), quantile(told, 1.0)) == pytest.approx((told.low, told.high))
+        assert told.quantile(share) == pytest.approx(np.quantile(values, share), abs=(edges[1] - edges[0]) / 4)
+    assert (told.quantile(0.0), told.quantile(1.0)) == pytest.approx((told.low, told.high))
 
 
 def test_quantiles_of_equal_values_are_that_value() -> None:
-    assert quantile(spread(0.0, 0.0, (0, 0, 9, 0)), 0.5) == 0
+    assert spread(0.0, 0.0, (0, 0, 9, 0)).quantile(0.5) == 0
 
 
 def test_weights_are_drawn_layer_by_layer_and_a_layer_without_biases_says_so(tmp_path: Path) -> None:
