@@ -122,6 +122,13 @@ def ticking(value: float | None) -> str:
     return DASH if value is None else f"{max(0, int(value))} s" if value < 60 else seconds(value)
 
 
+def roughly(value: float) -> str:
+    """Return an estimated duration (in seconds) in round numbers: ``about 8 s``, ``about 25 s``, ``about 4 min``."""
+    if value < 57.5:
+        return f"about {max(1, round(value)) if value < 10 else 5 * round(value / 5)} s"
+    return f"about {max(1, round(value / 60))} min" if value < 3570 else f"about {value / 3600:.1f} h"
+
+
 def moment(value: float | None) -> str:
     """Return a time (seconds since 1970) in local time: ``2026-03-01 14:05``."""
     return DASH if value is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(value))

@@ -12,10 +12,15 @@ from typing import Any
 import pytest
 
 from mnist_tui.experiment.presets import find_preset, list_presets, save_preset
+from mnist_tui.runs.process_folder import this_process
 from mnist_tui.tui import experiment_words, run_commands
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
+from mnist_tui.tui.presets.details import quick_preset
+from mnist_tui.tui.presets.network import boxes_of, drawn
 from mnist_tui.tui.presets.screen import PresetsScreen
+from mnist_tui.tui.results.screen import ResultsScreen
+from tests.runs.synthetic import BEGIN, finished_run
 from tests.tui.sizes import at_sizes
 
 EVERY = len(list(list_presets()))
@@ -59,45 +64,47 @@ def bench(tmp_path: Path) -> Callable[..., BenchApp]:
     return lambda **given: BenchApp(AppOptions(runs_dir=tmp_path / "runs", **given))
 
 
-def listed(app: BenchApp) -> list[str | None]:
+def listed(app: BenchApp) -> list[str]:
     screen = app.screen
     assert isinstance(screen, PresetsScreen)
-    return [option.id for option in screen.listing.options if option.id is not None]
+    return [key for key in screen.listing.keys if not key.startswith("/")]
 
 
 def headings(app: BenchApp) -> list[str]:
     screen = app.screen
     assert isinstance(screen, PresetsScreen)
-    return [str(option.prompt) for option in screen.listing.options if option.disabled]
+    return [key[1:] for key in screen.listing.keys if key.startswith("/")]
 
 
-@at_sizes((80, 24), (140, 45))
-async def test_a_preset_is_shown_with_its_layers_inputs_parameters_training_and_what_was_published(
+@at_sizes((140, 45), (200, 50))
+async def test_a_preset_is_shown_with_its_network_inputs_parameters_training_and_layers(
     size: tuple[int, int], bench: Any, shows: Any
 ) -> None:
     async with bench(preset=find_preset("hog")).run_test(size=size) as pilot:
         await shows(
-            pilot,
-            "HOG features: 392-200-10, sigmoid",
-            "A multilayer perceptron",
-            "dense_1",
-            "200 neurons, sigmoid",
-            "dropout_1",
-            "rate 0.5",
-            "output",
-            "392 = 7 × 7 cells × 8 orientations",
-            "HOG, cells of 4×4 pixels",
-            "80,610: 80,400 weights + 210 biases",
-            "test accuracy 98.41 %, test loss",
+            pilot, "HOG features: 392-200-10, sigmoid", "200 sigmoid", "10 softmax", "dropout 0.5", "A multilayer"
         )
-        await pilot.press("tab", "end")
+        await pilot.press("tab", *["pagedown"] * (size[1] < 40))
         await shows(
             pilot,
+            "HOG, cells of 4×4 pixels",
+            "392 = 7 × 7 cells × 8 orientations",
+            "80,610: 80,400 weights + 210 biases",
+            "test accuracy 98.41 %, loss 0.0540",
             "rmsprop, learning rate 0.001",
             "100 epochs, batches of 512",
-            "Where the source is silent or contradicts",
-            "conclusion speaks of 9",
         )
+        await pilot.press("tab", "end")
+        await shows(pilot, "dense_1", "200 neurons, sigmoid", "rate 0.5")
+
+
+async def test_the_notes_on_a_source_are_folded_until_asked_for(bench: Any, shows: Any) -> None:
+    app = bench(preset=find_preset("hog"))
+    async with app.run_test(size=(140, 45)) as pilot:
+        text = await shows(pilot, "Sources (s): 5 notes")
+        assert "conclusion speaks of 9" not in text
+        await pilot.press("s")
+        await shows(pilot, "Where the source is silent or contradicts itself", "conclusion speaks of 9")
 
 
 @at_sizes((60, 20), (200, 50))
@@ -106,8 +113,8 @@ async def test_the_starters_come_first_and_no_line_is_wider_than_the_window(
 ) -> None:
     app = bench()
     async with app.run_test(size=size) as pilot:
-        text = await shows(pilot, "Raw pixels: 784-250-10, tanh", "Train t", "Edit e")
-        assert listed(app)[:4] == ["raw", "hog", "cnn", "fashion"]
+        text = await shows(pilot, "Raw pixels: 784-250-10, tanh", "198,760", "97.62 %", "Train t", "Quick run f")
+        assert listed(app) == ["raw", "hog", "cnn", "fashion"]
         assert all(len(line) <= size[0] for line in text.splitlines())
 
 
@@ -116,7 +123,7 @@ async def test_the_search_finds_by_name_title_description_and_kinds_and_escape_s
 ) -> None:
     app = bench()
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(pilot, f"{EVERY} presets")
+        await shows(pilot, f"Presets  {EVERY}")
         for query, names in (
             ("clothes rather", ["fashion"]),
             ("TANH chose pixels themselves", ["raw"]),
@@ -126,22 +133,22 @@ async def test_the_search_finds_by_name_title_description_and_kinds_and_escape_s
             app.screen.search.value = query
             await until(pilot, lambda names=names: listed(app) == names)
         await pilot.press("escape")
-        await until(pilot, lambda: len(listed(app)) == EVERY)
+        await until(pilot, lambda: listed(app) == ["raw", "hog", "cnn", "fashion"])
         await pilot.press("slash", *"conv2d cloth")
         await until(pilot, lambda: listed(app) == ["fashion", "labo04-fashion-model1"])
         await pilot.press("slash", "z", "z")
         await shows(pilot, "No preset matches", f"0 of {EVERY}")
 
 
-async def test_presets_stand_under_their_sources_and_a_heading_without_any_is_not_there(
+async def test_presets_stand_under_their_sources_and_a_group_without_a_match_is_not_there(
     bench: Any, shows: Any, until: Any
 ) -> None:
     save_preset(replace(find_preset("raw"), title="My own"), "mine")
     app = bench()
     async with app.run_test(size=(140, 45)) as pilot:
-        await shows(pilot, f"{EVERY + 1} presets", "Different architectures for CNN on")
+        await shows(pilot, f"Presets  {EVERY + 1}", "▸ Different architectures for CNN on MNIST dataset")
         assert headings(app) == ["Starters", *SOURCES, "Saved"]
-        assert listed(app)[-1] == "mine"
+        assert listed(app) == ["raw", "hog", "cnn", "fashion", "mine"]
         app.screen.search.value = "efc2 step5"
         await until(pilot, lambda: listed(app) == ["efc2-cnn-step5", "efc2-mlp-step5"])
         assert headings(app) == ["EFC2: MNIST MLP and CNN Classifier"]
@@ -149,38 +156,137 @@ async def test_presets_stand_under_their_sources_and_a_heading_without_any_is_no
         await until(pilot, lambda: len(listed(app)) == 6)
 
 
-async def test_the_cursor_passes_over_headings_which_stay_in_sight(bench: Any, shows: Any, until: Any) -> None:
+async def test_a_group_is_opened_and_closed_by_key_and_by_click(bench: Any, asked: Any, shows: Any, until: Any) -> None:
+    app = bench()
+    async with app.run_test(size=(140, 45)) as pilot:
+        await until(pilot, lambda: listed(app) == ["raw", "hog", "cnn", "fashion"])
+        await pilot.press("down", "down", "down", "down")
+        await shows(pilot, "Enter opens this group", "167,478 to 1,199,882", "98.90 % to 99.44 %")
+        await pilot.press("enter")
+        await shows(pilot, "▾ Different architectures", "Enter closes this group")
+        assert listed(app)[4:] == ["cnn-model1", "cnn-model2", "cnn-model3", "cnn-model4"]
+        await pilot.press("right")
+        await until(pilot, lambda: app.screen.chosen.name == "cnn-model1")
+        await pilot.press("left", "left")
+        await until(pilot, lambda: len(listed(app)) == 4)
+        await pilot.click("#presets", offset=(5, 1))
+        await until(pilot, lambda: listed(app) == [])
+        await shows(pilot, "▸ Starters")
+        await pilot.press("t", "e", "f", "r")
+        assert asked == []
+
+
+async def test_a_search_opens_groups_and_the_end_of_it_closes_them_again(bench: Any, until: Any) -> None:
+    app = bench()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("slash", *"step5", "enter")
+        await until(pilot, lambda: listed(app) == ["efc2-cnn-step5", "efc2-mlp-step5"])
+        await pilot.press("left", "left")
+        await until(pilot, lambda: listed(app) == [])
+        await pilot.press("enter")
+        await until(pilot, lambda: len(listed(app)) == 2)
+        await pilot.press("escape")
+        await until(pilot, lambda: listed(app) == ["raw", "hog", "cnn", "fashion"])
+
+
+async def test_the_group_of_the_preset_that_was_used_last_is_open(bench: Any, shows: Any, until: Any) -> None:
     app = bench(preset=find_preset("cnn-model1"))
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "Model 1: two convolutions")
-        await pilot.press("up")
+        await pilot.press("up", "up")
         await until(pilot, lambda: app.screen.chosen.name == "fashion")
+        chosen = app.screen.chosen
+        await pilot.press("f3", "f2")
+        await until(pilot, lambda: isinstance(app.screen, PresetsScreen) and app.screen.chosen == chosen)
+
+
+# ── earlier runs, and quick ones ──
+
+
+async def test_the_last_run_of_a_preset_is_shown_and_opened(
+    tmp_path: Path, bench: Any, asked: Any, shows: Any, until: Any
+) -> None:
+    runs = tmp_path / "runs"
+    finished_run(runs, "raw", epochs=2, created=BEGIN)
+    newest = finished_run(runs, "raw", epochs=4, created=BEGIN + 60, test_accuracy=0.9511)
+    app = bench()
+    async with app.run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "test accuracy 95.11 % after 4 epochs", "(2 runs in all)", "Last run r")
         await pilot.press("down")
-        await until(pilot, lambda: app.screen.chosen.name == "cnn-model1")
-        await pilot.press("end")
-        await until(pilot, lambda: app.screen.chosen.name == "various-mlp5-bn-dropout")
-        await pilot.press("home")
-        await until(pilot, lambda: app.screen.chosen.name == "raw")
-        await shows(pilot, "Starters")
-        await pilot.click("#presets", offset=(3, 0))
-        assert app.screen.chosen.name == "raw"
+        text = await shows(pilot, "none yet")
+        assert "Last run r" not in text
+        await pilot.press("r", "up", "r")
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        assert app.screen.shown_run.path == newest.path
 
 
-@at_sizes((80, 24), (140, 45))
+async def test_a_quick_run_trains_a_tenth_of_the_epochs_and_says_how_long_that_takes_only_if_it_was_measured(
+    tmp_path: Path, bench: Any, shows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[tuple[str, int]] = []
+    monkeypatch.setattr(
+        run_commands, "train", lambda _, preset: trained.append((preset.name, preset.experiment.training.epochs))
+    )
+    here = finished_run(tmp_path / "runs", "raw", epochs=2, texts={"seed": "3"})  # two seconds an epoch
+    here.write_status(this_process("finished"))
+    finished_run(tmp_path / "runs", "hog", epochs=2, created=BEGIN + 60)  # on another machine
+    async with bench().run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "15 epochs instead of 150, about 30 s", "Quick run f")
+        await pilot.press("f", "down")
+        text = await shows(pilot, "10 epochs instead of 100")
+        assert "about" not in text.partition("Quick run")[2].splitlines()[0]
+        await pilot.press("f")
+        await pilot.click("#quick")
+        assert trained == [("raw", 15), ("hog", 10), ("hog", 10)]
+
+
+def test_every_preset_has_a_quick_run_that_is_shorter_and_valid() -> None:
+    for preset in list_presets():
+        quick = quick_preset(preset)
+        planned = preset.experiment.training.epochs
+        assert (quick is None) == (planned <= 3), preset.name
+        assert quick is None or 3 <= quick.experiment.training.epochs < planned
+
+
+# ── the drawing of a network ──
+
+
+@pytest.mark.parametrize("width", [34, 37, 60, 100])
+def test_the_drawing_of_every_preset_fits_its_width(width: int) -> None:
+    for preset in list_presets():
+        lines = drawn(boxes_of(preset.experiment), width, "→", 0)
+        assert max(map(len, lines)) <= width, preset.name
+        assert "10 softmax" in "".join(map(str, lines))
+
+
+def test_a_network_is_drawn_from_the_image_to_the_output() -> None:
+    lines = drawn(boxes_of(find_preset("raw").experiment), 60, " ─▶ ", 1)
+    assert [str(line) for line in lines] == [
+        "╭──────────╮    ╭─────────────╮    ╭────────────╮",
+        "│  image   │    │    dense    │    │   output   │",
+        "│  28×28   │ ─▶ │  250 tanh   │ ─▶ │ 10 softmax │",
+        "│ flat 784 │    │ dropout 0.5 │    │            │",
+        "╰──────────╯    ╰─────────────╯    ╰────────────╯",
+    ]
+    assert [box.name for box in boxes_of(find_preset("fashion").experiment)] == [
+        *("image", "conv 3×3", "pool 2×2", "dense", "output")
+    ]
+
+
+@at_sizes((140, 45), (200, 50))
 async def test_training_figures_are_told_with_their_kind(size: tuple[int, int], bench: Any, shows: Any) -> None:
     async with bench(preset=find_preset("various-mlp2-bn-dropout")).run_test(size=size) as pilot:
         await shows(pilot, "784-256-64-10, batch normalisation")
-        await pilot.press("tab", "end")
-        text = await shows(pilot, "the code's stand here", "Keras' default is taken")
-        assert all(len(line) <= size[0] for line in text.splitlines())
-        await pilot.press("pageup")
         await shows(pilot, "98.63 %", "dropout on")
+        await pilot.press("s", "tab", "end")
+        text = await shows(pilot, "the code's stand here", "4 notes")
+        assert all(len(line) <= size[0] for line in text.splitlines())
 
 
 async def test_keys_train_and_edit_the_chosen_preset(bench: Any, asked: Any, shows: Any) -> None:
     app = bench()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "dense_1")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "250 tanh")
         await pilot.press("enter", "j", "t", "down", "e", "k", "k", "t")
         await pilot.click("#edit")
         assert asked == [("train", "raw"), ("train", "hog"), ("editor", "cnn"), ("train", "raw"), ("editor", "raw")]
@@ -189,18 +295,18 @@ async def test_keys_train_and_edit_the_chosen_preset(bench: Any, asked: Any, sho
 async def test_a_click_chooses_and_does_not_train(bench: Any, asked: Any, shows: Any) -> None:
     app = bench()
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "dense_1")
-        await pilot.click("#presets", offset=(3, 3))
-        await shows(pilot, "392 = 7 × 7 cells")
+        await shows(pilot, "250 tanh")
+        await pilot.click("#presets", offset=(5, 3))
+        await shows(pilot, "HOG features: 392-200-10")
         assert asked == []
 
 
 async def test_arrows_move_in_the_list_while_the_search_has_the_focus(bench: Any, asked: Any, until: Any) -> None:
     app = bench()
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("slash", *"conv cloth", "down", "up", "up")
+        await pilot.press("slash", *"conv cloth", "down", "down")
         await until(pilot, lambda: app.screen.chosen is not None and app.screen.chosen.name == "labo04-fashion-model1")
-        await pilot.press("up")
+        await pilot.press("up", "up")
         await until(pilot, lambda: app.screen.chosen.name == "fashion")
         await pilot.press("enter", "e")
         assert asked == [("editor", "fashion")]
@@ -215,7 +321,7 @@ async def test_saved_presets_are_marked_and_a_broken_file_says_what_is_wrong(
     async with app.run_test(size=(200, 50)) as pilot:
         await shows(pilot, "Starters")
         await pilot.press("end")
-        await shows(pilot, "mine  saved", "torn  broken")
+        await shows(pilot, "mine", "torn", "cannot be read")
         await shows(pilot, "torn cannot be used", "line 2: training.epochs: 0 is too small")
         await pilot.press("t", "e", "enter")
         assert asked == []

@@ -155,7 +155,7 @@ def fixed_from(own: Preset, origin: Preset | None, created: float, study: str = 
         study: the id of the study that the run is a trial of; empty for none.
     """
     differs = "" if origin is None else difference(origin.experiment, own.experiment)
-    return Fixed(own, created, study, differs, _values(own.experiment))
+    return Fixed(own, created, study, differs, values_of(own.experiment))
 
 
 def summary_from(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, state: str) -> RunSummary:
@@ -238,7 +238,7 @@ def damaged_run(folder: RunFolder) -> RunSummary:
             "preset": preset.name,
             "dataset": preset.experiment.dataset.name,
             "epochs": preset.experiment.training.epochs,
-            "values": _values(preset.experiment),
+            "values": values_of(preset.experiment),
         }
     return RunSummary(
         folder.id,
@@ -253,7 +253,8 @@ def damaged_run(folder: RunFolder) -> RunSummary:
     )
 
 
-def _values(experiment: Experiment) -> dict[str, str]:
+def values_of(experiment: Experiment) -> dict[str, str]:
+    """Return the experiment's parameters by name, as `RunSummary.values` has them."""
     return {parameter.name: parameter.read(experiment) for parameter in PARAMETERS}
 
 

@@ -1,4 +1,4 @@
-"""The first screen: a list of all presets with a search, and details of the chosen one. Nothing heavy is imported."""
+"""The first screen: a table of all presets with a search, and details of the chosen one. Nothing heavy is imported."""
 
 from __future__ import annotations
 
@@ -10,106 +10,25 @@ from typing import TYPE_CHECKING
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.content import Content
-from textual.widgets import Button, Input, OptionList
-from textual.widgets.option_list import Option
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Button, Input
 
 from mnist_tui.data.catalogue import KNOWN, DataError, file_list, find
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.preset_files import BrokenPreset, PresetError
-from mnist_tui.experiment.preset_index import PresetEntry, grouped, list_entries, matches
+from mnist_tui.experiment.preset_index import PresetEntry, grouped, list_entries
 from mnist_tui.tui.bench import Bench, BenchScreen, Route
-from mnist_tui.tui.terminal.keymap import bind, key_of, labelled
+from mnist_tui.tui.presets.preset_table import PresetTable
+from mnist_tui.tui.terminal.keymap import bind, key_of, labelled, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter
+from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.run_status import Banner
 from mnist_tui.tui.widgets.tab_strip import TabStrip
-from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
-from mnist_tui.wording import counted
 
 if TYPE_CHECKING:
     from mnist_tui.experiment.presets import Preset
-
-
-class PresetDetails(VerticalScroll):
-    """The pane with the texts of one preset, its layers and its figures."""
-
-    HELP = """
-    **The chosen preset**: its layers with their output shapes and numbers of parameters, how the number of inputs comes
-    about, the published results of its source, and how gaps in the source were filled.
-    """
-    title = getters.query_one("#title", Line)
-    about = getters.query_one("#about", Line)
-    table = getters.query_one(TableView)
-    facts = getters.query_one(FactGrid)
-    readings = getters.query_one("#readings", Line)
-
-    def compose(self) -> ComposeResult:
-        from mnist_tui.tui import experiment_words
-
-        yield Line(id="title")
-        yield Line(id="about")
-        yield TableView(experiment_words.READ_COLUMNS)
-        yield FactGrid(experiment_words.FACTS)
-        yield Line(id="readings")
-
-    def show(self, preset: Preset | BrokenPreset | None, query: str) -> None:
-        """Show a preset; if it is None, say that no preset matches the query."""
-        from mnist_tui.experiment.presets import Preset
-        from mnist_tui.tui import experiment_words
-
-        usable = isinstance(preset, Preset)
-        self.set_class(isinstance(preset, BrokenPreset), "-broken")
-        readings = preset.reference.readings if usable and preset.reference else ()
-        self.table.display = self.facts.display = usable
-        self.readings.display = bool(readings)
-        self.scroll_home(animate=False)
-        if preset is None:
-            self.title.say("No preset matches")
-            self.about.say(f"Nothing is found for “{query.strip()}”; Esc shows all.")
-        elif isinstance(preset, BrokenPreset):
-            self.title.say(f"{preset.name} cannot be used")
-            self.about.say(preset.message)
-        else:
-            self.title.say(preset.title or preset.name)
-            self.about.say(" ".join(preset.about.split()))
-            self.table.show(experiment_words.layer_rows(preset.experiment))
-            self.facts.show(experiment_words.facts(preset))
-            self.readings.say(
-                "\n".join(["Where the source is silent or contradicts itself:", *(f"– {one}" for one in readings)])
-            )
-
-
-PROMPT_LINES = 2
-"""Lines of a preset in the list; a heading has one."""
-
-
-class PresetList(OptionList):
-    """The list of presets below headings. A click only chooses a preset; a key or a button trains it."""
-
-    HELP = """
-    **Presets.** Each is a whole experiment: dataset, features, layers, optimizer, training. Enter or `t` trains the
-    chosen one as it is, `e` opens it in the editor, `w` sweeps its parameters or trains it in many seeds, `/` searches
-    by name, title, description and kinds of layers. The starters come first, then the experiments of each source under
-    its title, then those that you saved.
-    """
-    BINDINGS = [
-        Binding("enter", "screen.train", "Train", show=False),
-        Binding("j", "cursor_down", "Down", show=False),
-        Binding("k", "cursor_up", "Up", show=False),
-    ]
-
-    def on_resize(self) -> None:
-        """Keep the chosen preset visible when the list gets smaller."""
-        self.scroll_to_highlight()
-
-    def scroll_to_highlight(self, top: bool = False) -> None:
-        """Scroll to the chosen preset; if a heading is right above it, show that, too."""
-        super().scroll_to_highlight(top)
-        above = (self.highlighted or 0) - 1
-        if above >= 0 and self.options[above].disabled:
-            line = sum(1 if option.disabled else PROMPT_LINES for option in self.options[:above])
-            if line < self.scroll_offset.y:
-                self.scroll_to(y=line, animate=False, force=True)
+    from mnist_tui.tui.presets.details import PresetDetails
+    from mnist_tui.tui.presets.earlier_runs import EarlierRuns
 
 
 class PresetSearch(Input):
@@ -117,13 +36,13 @@ class PresetSearch(Input):
 
     HELP = """
     **Search.** Every word must be found in a preset's name, title, description, dataset, kinds of layers or optimizer.
-    The arrow keys move in the list, Enter goes there, Esc clears.
+    Groups with a match are open. The arrow keys move in the list, Enter goes there, Esc clears.
     """
     BINDINGS = [
-        Binding("down", "screen.move('cursor_down')", "Down", show=False),
-        Binding("up", "screen.move('cursor_up')", "Up", show=False),
-        Binding("pagedown", "screen.move('page_down')", "Page down", show=False),
-        Binding("pageup", "screen.move('page_up')", "Page up", show=False),
+        Binding("down", "screen.move('move', 1)", "Down", show=False),
+        Binding("up", "screen.move('move', -1)", "Up", show=False),
+        Binding("pagedown", "screen.move('page', 1)", "Page down", show=False),
+        Binding("pageup", "screen.move('page', -1)", "Page up", show=False),
         Binding("escape", "screen.clear_search", "Clear", tooltip="Clear the search and go to the list"),
     ]
 
@@ -182,47 +101,53 @@ class PresetsScreen(BenchScreen[None]):
     CSS_PATH = "presets.tcss"
     GUIDE = "presets"
     TITLE = "Presets"
-    AUTO_FOCUS = "PresetList"
+    AUTO_FOCUS = "PresetTable"
     STARTS_RUNS = True
     BINDINGS = [
-        bind("presets.train", "t", "train", "Train", "Train the chosen preset as it is", display="⏎/t"),
+        bind("presets.train", "t", "train", "Train", "Train the chosen preset as it is", display="Enter/t"),
+        bind("presets.quick", "f", "quick", "Quick run", "Train it for a tenth of its epochs"),
         bind("presets.edit", "e", "open('editor')", "Edit", "Open the chosen preset in the editor"),
         bind("presets.sweep", "w", "open('sweep')", "Sweep", "Seeds, or values of parameters, as trials"),
+        bind("presets.last-run", "r", "last_run", "Last run", "Open the newest run of the chosen preset"),
         bind("presets.search", "slash", "search", "Search", "Search the presets", display="/"),
+        bind("presets.sources", "s", "sources", "Sources", "Show or hide the notes on the source", hidden=True),
         bind("presets.all", "escape", "clear_search", "All presets", "Clear the search", hidden=True),
     ]
 
     data_note = getters.query_one(DataNote)
     search = getters.query_one(PresetSearch)
-    listing = getters.query_one(PresetList)
-    details = getters.query_one(PresetDetails)
-    count = getters.query_one("#found", Line)
+    listing = getters.query_one(PresetTable)
 
     def __init__(self, selected: str | None = None) -> None:
         super().__init__()
-        self._selected = selected
         self._presets: dict[str, PresetEntry | BrokenPreset] = {}
         for preset in list_entries():
             self._presets.pop(preset.name, None)
             self._presets[preset.name] = preset
         self._groups = grouped(self._presets.values())
+        self._selected = selected
+        self._loaded: Preset | BrokenPreset | None = None
+        self._runs: EarlierRuns | None = None
         self._filled = False
 
     @property
     def chosen(self) -> PresetEntry | BrokenPreset | None:
-        """The preset under the cursor."""
-        option = self.listing.highlighted_option
-        return self._presets.get(option.id or "") if option else None
+        """The preset under the cursor; None on a group."""
+        return self._presets.get(self.listing.chosen or "")
+
+    @property
+    def details(self) -> PresetDetails:
+        from mnist_tui.tui.presets.details import PresetDetails
+
+        return self.query_one(PresetDetails)
 
     def compose(self) -> ComposeResult:
         yield TabStrip()
-        with Horizontal(id="top"):
-            yield Line("presets", id="word")
-            yield PresetSearch(placeholder="/ searches name, title, kinds", compact=True, id="search")
-            yield Line(id="found")
         with Horizontal(id="body"):
-            yield PresetList(compact=True, id="presets")
-            yield Vertical(id="chosen")
+            with Vertical(id="list", classes="pane"):
+                yield PresetSearch(placeholder="/ searches name, title, layers", compact=True, id="search")
+                yield PresetTable(self._groups, self._selected, id="presets")
+            yield Vertical(id="chosen", classes="pane")
         yield DataNote()
         yield KeyFooter()
 
@@ -232,34 +157,49 @@ class PresetsScreen(BenchScreen[None]):
 
     @work
     async def _fill(self) -> None:
-        """Add the details after the list is drawn, so that the first frame does not wait for them."""
-        await asyncio.to_thread(import_module, "mnist_tui.tui.experiment_words")
+        """Add the details after the table is drawn, so that the first frame does not wait for them."""
+        details = await asyncio.to_thread(import_module, "mnist_tui.tui.presets.details")
         if not self.is_attached:
             return
-        train, edit = (key_of(f"presets.{name}", PresetsScreen, self.app.settings.keys) for name in ("train", "edit"))
         buttons = Horizontal(
-            Button(labelled("Train", train), variant="primary", compact=True, id="train", action="screen.train"),
-            Button(labelled("Edit", edit), compact=True, id="edit", action="screen.open('editor')"),
+            self._button("train", "Train", "train", primary=True),
+            self._button("quick", "Quick run", "quick"),
+            self._button("edit", "Edit", "open('editor')"),
+            self._button("last-run", "Last run", "last_run"),
             id="buttons",
         )
-        await self.query_one("#chosen").mount(PresetDetails(), buttons)
+        await self.query_one("#chosen").mount(details.PresetDetails(), buttons)
         self._filled = True
         self._show_chosen()
+        self._read_runs()
+
+    def _button(self, name: str, label: str, action: str, *, primary: bool = False) -> Button:
+        key = key_of(f"presets.{name}", PresetsScreen, self.app.settings.keys)
+        variant = "primary" if primary else "default"
+        return Button(labelled(label, key), variant=variant, compact=True, id=name, action=f"screen.{action}")
+
+    def on_screen_resume(self) -> None:
+        if self._filled:
+            self._read_runs()
+
+    @work(exclusive=True, group="earlier-runs", exit_on_error=False)
+    async def _read_runs(self) -> None:
+        """Read the runs in a thread, and show what they say about the chosen preset."""
+        from mnist_tui.tui.presets.earlier_runs import read_earlier_runs
+
+        self._runs = await asyncio.to_thread(read_earlier_runs, self.app.options.runs_dir)
+        loaded = self._loaded
+        if self.is_attached and loaded is not None and not isinstance(loaded, BrokenPreset):
+            self.details.show_runs(loaded, self._runs)
+            self._show_buttons()
 
     def _list(self, query: str) -> None:
         """List the presets that match a query; the chosen preset stays chosen if it is among them."""
-        selected = self.chosen.name if self.chosen else self._selected
-        options, names = list[Option](), list[str]()
-        for group in self._groups:
-            if matching := [preset for preset in group.presets if matches(preset, query)]:
-                options.append(Option(Content(group.title), disabled=True))
-                options += [Option(_prompt(preset), id=preset.name) for preset in matching]
-                names += [preset.name for preset in matching]
-        self.listing.set_options(options)
-        if names:
-            self.listing.highlighted = self.listing.get_option_index(selected if selected in names else names[0])
-        self.count.say(f"{len(names)} of {len(self._presets)}" if query.strip() else counted(names, "preset"))
-        if not names:
+        found = self.listing.show_matching(query)
+        number = f"{found:,} of {len(self._presets):,}" if query.strip() else f"{len(self._presets):,}"
+        pane = self.query_one("#list")
+        pane.border_title, pane.border_subtitle = pane_title("Presets", note=number), "Enter opens a group"
+        if not found:
             self._show_chosen()
 
     @on(Input.Changed, "#search")
@@ -270,27 +210,79 @@ class PresetsScreen(BenchScreen[None]):
     def _to_list(self) -> None:
         self.listing.focus()
 
-    @on(OptionList.OptionHighlighted)
+    @on(PresetTable.Toggled)
+    @on(RowTable.CursorMoved)
     def _show_chosen(self) -> None:
+        chosen, group = self.chosen, self.listing.chosen_group
+        if chosen is not None:
+            self.app.selected = chosen.name
         if not self._filled:
             return
-        chosen = self.chosen
-        shown = _loaded(chosen) if isinstance(chosen, PresetEntry) else chosen
-        self.details.show(shown, self.search.value)
-        buttons, usable = self.query_one("#buttons"), isinstance(chosen, PresetEntry)
-        if buttons.display != usable:
-            buttons.display = usable
-            self.refresh_bindings()
+        self._loaded = _loaded(chosen) if isinstance(chosen, PresetEntry) else chosen
+        name = chosen.name if chosen is not None else "Group" if group is not None else "Nothing found"
+        self.query_one("#chosen").border_title = pane_title(name)
+        if self._loaded is None and group is not None:
+            self.details.show_group(group, is_open=self.listing.is_open(group))
+        elif self._loaded is None:
+            self.details.show_none(self.search.value)
+        elif isinstance(self._loaded, BrokenPreset):
+            self.details.show_broken(self._loaded)
+        else:
+            self.details.show_preset(self._loaded, self._runs)
+        self._show_buttons()
         self.data_note.follow(chosen.dataset if isinstance(chosen, PresetEntry) else "")
 
+    def _show_buttons(self) -> None:
+        """Show the buttons whose actions are possible now."""
+        for button in self.query_one("#buttons").query(Button):
+            action = {"quick": "quick", "last-run": "last_run"}.get(str(button.id), "train")
+            button.set_class(not self.check_action(action, ()), "-impossible")
+        self.refresh_bindings()
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return action not in {"train", "open"} or isinstance(self.chosen, PresetEntry)
+        match action:
+            case "train" | "open":
+                return isinstance(self.chosen, PresetEntry)
+            case "quick":
+                from mnist_tui.tui.presets.details import quick_epochs
+
+                loaded = self._loaded
+                return bool(loaded and not isinstance(loaded, BrokenPreset) and quick_epochs(loaded.experiment))
+            case "last_run":
+                return bool(self._runs and self.chosen and self._runs.of(self.chosen.name))
+            case "sources":
+                return self._filled and self.details.sources.display
+            case _:
+                return True
 
     def action_train(self) -> None:
         if preset := self._chosen_preset():
             from mnist_tui.tui import run_commands
 
             run_commands.train(self.app, preset)
+
+    def action_quick(self) -> None:
+        """Train the chosen preset for fewer epochs."""
+        from mnist_tui.tui import run_commands
+        from mnist_tui.tui.presets.details import quick_preset
+
+        if preset := self._chosen_preset():
+            try:
+                quick = quick_preset(preset)
+            except RequestError as error:  # a schedule may need more epochs
+                self.app.report_error("A quick run is not possible", str(error))
+            else:
+                run_commands.train(self.app, quick or preset)
+
+    def action_last_run(self) -> None:
+        """Open the newest run of the chosen preset."""
+        from mnist_tui.tui import run_commands
+
+        if self._runs and self.chosen and (runs := self._runs.of(self.chosen.name)):
+            run_commands.open_run(self.app, runs[0])
+
+    def action_sources(self) -> None:
+        self.details.sources.collapsed = not self.details.sources.collapsed
 
     def action_open(self, name: str) -> None:
         """Open the chosen preset in the editor or in the form of a sweep."""
@@ -311,8 +303,9 @@ class PresetsScreen(BenchScreen[None]):
         self.search.value = ""
         self.listing.focus()
 
-    def action_move(self, action: str) -> None:
-        getattr(self.listing, f"action_{action}")()
+    def action_move(self, action: str, by: int) -> None:
+        """Move the cursor of the list, while the search has the focus."""
+        getattr(self.listing, f"action_{action}")(by)
 
 
 def _loaded(entry: PresetEntry) -> Preset | BrokenPreset:
@@ -320,11 +313,3 @@ def _loaded(entry: PresetEntry) -> Preset | BrokenPreset:
         return entry.load()
     except PresetError as error:  # the file was changed or deleted after it was listed
         return BrokenPreset(entry.name, entry.path, str(error))
-
-
-def _prompt(preset: PresetEntry | BrokenPreset) -> Content:
-    if isinstance(preset, BrokenPreset):
-        mark, title = ("  broken", "$text-error"), "cannot be read"
-    else:
-        mark, title = ("  saved" if preset.origin == "saved" else "", "$text-accent"), preset.title
-    return Content.assemble((preset.name, "bold"), mark, "\n", title)

@@ -19,6 +19,7 @@ from textual.strip import Strip
 from mnist_tui.columns import fit
 from mnist_tui.shown_text import visible_line
 from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.wording import shortened
 
 GAP = 2
 MARKS = 2
@@ -41,7 +42,12 @@ RowT = TypeVar("RowT")
 
 @dataclass(frozen=True)
 class RowColumn:
-    """A column of a `RowTable`, like `mnist_tui.columns.Column`; the cells of a toned column have their row's tone."""
+    """A column of a `RowTable`, like `mnist_tui.columns.Column`.
+
+    Attributes:
+        toned: whether the cells have their row's tone.
+        middle: whether a text that is too long loses its middle, as names often differ at their ends.
+    """
 
     key: str
     title: str
@@ -49,6 +55,7 @@ class RowColumn:
     need: int = 0
     least: int = 0
     toned: bool = False
+    middle: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,12 +89,16 @@ def tone(state: str) -> str:
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row of a `RowTable`: a text for each column; its tone is a component class such as ``row-table--good``."""
+    """A row of a `RowTable`: a text for each column; its tone is a component class such as ``row-table--good``.
+
+    A heading has two texts, at the left and at the right of its line.
+    """
 
     key: str
     cells: tuple[str, ...]
     marked: bool = False
     tone: str = ""
+    heading: bool = False
 
 
 class RowTable(ScrollView, can_focus=True):
@@ -99,6 +110,7 @@ class RowTable(ScrollView, can_focus=True):
     """
     COMPONENT_CLASSES = {
         "row-table--head",
+        "row-table--heading",
         "row-table--cursor",
         "row-table--marked",
         "row-table--good",
@@ -116,6 +128,7 @@ class RowTable(ScrollView, can_focus=True):
         scrollbar-size-vertical: 1;
         overflow-x: hidden;
         & > .row-table--head { color: $foreground-muted; text-style: bold; background: $panel; }
+        & > .row-table--heading { color: $text-primary; text-style: bold; }
         & > .row-table--cursor { background: $block-cursor-blurred-background; text-style: bold; }
         &:focus > .row-table--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }
         & > .row-table--marked { text-style: bold; color: $text-accent; }
@@ -203,7 +216,8 @@ class RowTable(ScrollView, can_focus=True):
             self._move_to(self.keys.index(key))
 
     def _width_of(self, at: int, column: RowColumn) -> int:
-        longest = max((cell_len(visible_line(row.cells[at])) for row in self._rows), default=0)
+        texts = (row.cells[at] for row in self._rows if not row.heading)
+        longest = max((cell_len(visible_line(text)) for text in texts), default=0)
         return min(WIDEST, max(longest, len(self._title(column)))) if longest else 0
 
     def action_move(self, by: int) -> None:
@@ -277,16 +291,23 @@ class RowTable(ScrollView, can_focus=True):
             return under or (plain if own is None else plain + own)
 
         segments = [Segment(f"{'>' if cursor else ' '}{'*' if row.marked else ' '}", style(marked))]
+        if row.heading:
+            left, right = row.cells
+            text = _cell(left, max(0, width - MARKS - 1 - cell_len(right)), False, middle=True)
+            heading = self.get_component_rich_style("row-table--heading", partial=True)
+            return Strip([*segments, Segment(f"{text} {right}", style(heading))]).adjust_cell_length(width)
         tone = self.get_component_rich_style(row.tone, partial=True) if row.tone else None
         for at, size in self._fitted():
             column = self._columns[at]
             own = tone if column.toned else marked if row.marked else None
-            segments.append(Segment(_cell(row.cells[at], size, column.right) + " " * GAP, style(own)))
+            segments.append(Segment(_cell(row.cells[at], size, column.right, column.middle) + " " * GAP, style(own)))
         return Strip(segments).adjust_cell_length(width, style(None))
 
 
-def _cell(text: str, width: int, right: bool) -> str:
+def _cell(text: str, width: int, right: bool, middle: bool = False) -> str:
     text = visible_line(text)
+    if middle and len(text) == cell_len(text):
+        text = shortened(text, width)
     length = cell_len(text)
     if length > width:
         return set_cell_size(text, width - 1) + "…"

@@ -1,0 +1,152 @@
+"""The pane with one preset: its network as a drawing, its facts, earlier runs of it, and the notes on its source.
+
+The screen imports this module after the first frame, since it reads experiments.
+"""
+
+from __future__ import annotations
+
+from textual import getters
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.widgets import Collapsible
+
+from mnist_tui.experiment.parameters import apply_texts
+from mnist_tui.experiment.preset_files import BrokenPreset
+from mnist_tui.experiment.preset_index import PresetEntry, PresetGroup
+from mnist_tui.experiment.presets import Preset, edited
+from mnist_tui.experiment.spec import Experiment
+from mnist_tui.runs.collection.summaries import RunSummary
+from mnist_tui.tui.experiment_words import FACTS, READ_COLUMNS, facts, layer_rows
+from mnist_tui.tui.presets.earlier_runs import EarlierRuns
+from mnist_tui.tui.presets.network import NetworkDrawing, boxes_of
+from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
+from mnist_tui.wording import count, counted, moment, percent, roughly
+
+QUICK_SHARE, QUICK_LEAST = 10, 3
+"""A quick run has a tenth of the planned epochs, and at least three."""
+OWN_FACTS = ("Last run", "Quick run")
+GROUP_FACTS = ("Presets", "Parameters", "Published")
+
+
+def quick_epochs(experiment: Experiment) -> int | None:
+    """Return the number of epochs of a quick run; None if the whole training is not longer than that."""
+    planned = experiment.training.epochs
+    epochs = max(QUICK_LEAST, planned // QUICK_SHARE)
+    return epochs if experiment.trains_in_epochs and epochs < planned else None
+
+
+def quick_preset(preset: Preset) -> Preset | None:
+    """Return the preset with the epochs of a quick run; None where there is none.
+
+    Raises:
+        RequestError: the experiment does not allow so few epochs.
+    """
+    epochs = quick_epochs(preset.experiment)
+    return None if epochs is None else edited(preset, apply_texts(preset.experiment, {"epochs": str(epochs)}))
+
+
+class PresetDetails(VerticalScroll):
+    """The texts of one preset, its network, its figures and its earlier runs; or those of a group of presets."""
+
+    HELP = """
+    **The chosen preset**: its network, its newest run on this machine's list of runs, how the number of inputs comes
+    about, the published results of its source, and its layers with their output shapes and numbers of parameters.
+    `s` shows and hides the notes on the source: how its gaps and contradictions were filled.
+    """
+    title = getters.query_one("#title", Line)
+    about = getters.query_one("#about", Line)
+    drawing = getters.query_one(NetworkDrawing)
+    table = getters.query_one(TableView)
+    facts = getters.query_one(FactGrid)
+    sources = getters.query_one(Collapsible)
+    readings = getters.query_one("#readings", Line)
+
+    def compose(self) -> ComposeResult:
+        yield Line(id="title")
+        yield NetworkDrawing()
+        yield Line(id="about")
+        yield FactGrid(tuple(dict.fromkeys((*OWN_FACTS, *GROUP_FACTS[:1], *FACTS))))
+        yield TableView(READ_COLUMNS)
+        with Collapsible(title="Sources", id="sources"):
+            yield Line(id="readings")
+
+    def show_preset(self, preset: Preset, runs: EarlierRuns | None) -> None:
+        """Show a preset; None for runs that have not been read yet."""
+        experiment, reference = preset.experiment, preset.reference
+        self._show(preset.title or preset.name, " ".join(preset.about.split()))
+        self.drawing.show(boxes_of(experiment))
+        self.facts.show(facts(preset) | _own_facts(preset, runs))
+        self.table.show(layer_rows(experiment))
+        self._set_shown(drawing=True, table=True, sources=bool(reference and reference.readings))
+        if reference and (notes := reference.readings):
+            self.sources.title = f"Sources (s): {counted(notes, 'note')}"
+            where = "Where the source is silent or contradicts itself:"
+            self.readings.say("\n".join([where, *(f"– {note}" for note in notes)]))
+
+    def show_runs(self, preset: Preset, runs: EarlierRuns) -> None:
+        """Show what earlier runs say about the preset that is shown already."""
+        self.facts.show(facts(preset) | _own_facts(preset, runs))
+
+    def show_group(self, group: PresetGroup, *, is_open: bool) -> None:
+        """Show how many presets a group has, and the ranges of their figures."""
+        usable = [preset for preset in group.presets if isinstance(preset, PresetEntry)]
+        what = f"Enter {'closes' if is_open else 'opens'} this group."
+        self._show(group.title, what)
+        self.facts.show(dict(zip(GROUP_FACTS, (count(len(group.presets)), *_ranges(usable)), strict=True)))
+        self._set_shown()
+
+    def show_broken(self, preset: BrokenPreset) -> None:
+        """Show why a preset cannot be used."""
+        self._show(f"{preset.name} cannot be used", preset.message, broken=True)
+        self._set_shown(facts=False)
+
+    def show_none(self, query: str) -> None:
+        """Show that no preset matches a search."""
+        self._show("No preset matches", f"Nothing is found for “{query.strip()}”; Esc shows all.")
+        self._set_shown(facts=False)
+
+    def _show(self, title: str, about: str, *, broken: bool = False) -> None:
+        self.set_class(broken, "-broken")
+        self.title.say(title)
+        self.about.say(about)
+        self.scroll_home(animate=False)
+
+    def _set_shown(
+        self, *, drawing: bool = False, facts: bool = True, table: bool = False, sources: bool = False
+    ) -> None:
+        self.drawing.display, self.facts.display = drawing, facts
+        self.table.display, self.sources.display = table, sources
+
+
+def _ranges(presets: list[PresetEntry]) -> tuple[str, str]:
+    """Return the range of the presets' parameters, and that of their published accuracies; empty for none."""
+    sizes = [preset.parameters for preset in presets]
+    accuracies = [preset.accuracy for preset in presets if preset.accuracy is not None]
+    low, high = (f"{min(sizes):,}", f"{max(sizes):,}") if sizes else ("", "")
+    parameters = low if low == high else f"{low} to {high}"
+    if not accuracies:
+        return parameters, ""
+    worst, best = percent(min(accuracies)), percent(max(accuracies))
+    return parameters, f"test accuracy {worst if worst == best else f'{worst} to {best}'}"
+
+
+def _own_facts(preset: Preset, runs: EarlierRuns | None) -> dict[str, str]:
+    """Return the texts about the newest run of a preset and about a quick run of it."""
+    epochs = quick_epochs(preset.experiment)
+    quick = f"{counted(epochs, 'epoch')} instead of {preset.experiment.training.epochs:,}" if epochs else ""
+    if epochs and runs and (seconds := runs.seconds_an_epoch(preset)):
+        quick += f", {roughly(epochs * seconds)}"
+    if runs is None:
+        return {"Last run": "…", "Quick run": quick}
+    own = runs.of(preset.name)
+    return {"Last run": _in_words(own[0], len(own)) if own else "none yet", "Quick run": quick}
+
+
+def _in_words(run: RunSummary, runs: int) -> str:
+    """Describe the newest run of a preset, and say how many there are."""
+    planned, accuracy = counted(run.epochs, "epoch"), run.test_accuracy
+    epochs = f"{run.epochs_done:,} of {planned}" if run.epochs_done < run.epochs else planned
+    changes = [part for part in run.differs.split(", ") if part and part != planned]
+    scored = f"test accuracy {percent(accuracy)} after {epochs}" if accuracy is not None else epochs
+    parts = [*([run.state] if run.state != "finished" else []), scored, *changes, moment(run.started)]
+    return ", ".join(parts) + (f" ({counted(runs, 'run')} in all)" if runs > 1 else "")
