@@ -19,7 +19,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from mnist_tui.clocks import since_boot
-from mnist_tui.tui import leaving, routes, run_commands
+from mnist_tui.tui import leaving, routes
 from mnist_tui.tui.bench import AppOptions, Bench, BenchScreen, Route
 from mnist_tui.tui.terminal.keymap import commands_of
 
@@ -79,6 +79,8 @@ class BenchApp(Bench):
         elif options.preset is not None and options.action == "edit":
             first = Route("editor", preset=options.preset)
         elif options.preset is not None and options.action == "train":
+            from mnist_tui.tui import run_commands
+
             if self.starter.busy() is not None:
                 self.call_after_refresh(run_commands.train, self, options.preset)
             elif (folder := run_commands.start(self, options.preset)) is not None:

@@ -166,7 +166,7 @@ async def test_the_palette_and_the_key_sheet_hold_every_key_of_the_footer(live: 
         assert shown - {"palette", "Command palette", ""} <= titles
         assert {"Pause", "Stop, save", "Checkpoint", "Detach", "Quit", "Help", "Theme"} <= titles
         sheet = dict(keys_of(app.screen))
-        assert sheet["p, space"] == "Pause the training"
+        assert sheet["p, Space"] == "Pause the training"
         await pilot.press("f1")
         await shows(pilot, "Training. The network trains", "Save a checkpoint now", "Esc closes")
         await pilot.press("escape")

@@ -159,6 +159,7 @@ class PresetsScreen(BenchScreen[None]):
     async def _fill(self) -> None:
         """Add the details after the table is drawn, so that the first frame does not wait for them."""
         details = await asyncio.to_thread(import_module, "mnist_tui.tui.presets.details")
+        await asyncio.to_thread(import_module, "mnist_tui.tui.run_commands")
         if not self.is_attached:
             return
         buttons = Horizontal(
