@@ -33,6 +33,7 @@ from mnist_tui.runs.deletion import Waste, delete_run, discard_run, find_waste, 
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.library import check_readable, skipped_entries
 from mnist_tui.runs.results import run_document
+from mnist_tui.runs.times import RunTimes, times_in_words
 from mnist_tui.wording import DASH, count, counted, listed, loss, moment, noun, percent, seconds, size
 
 LOG_BYTES = 64_000_000
@@ -59,7 +60,7 @@ def runs(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None) ->
 
 
 def _print_runs(summaries: list[RunSummary]) -> None:
-    figures = figure_columns(summaries, without=("test loss", "time"))
+    figures = figure_columns(summaries, without=("test loss", "training"))
     optional = [title for title in ("name", "note", "study") if any(getattr(run, title) for run in summaries)]
     table = TextTable("run", "state", "preset", "changed", "started", *figures, *optional, right=tuple(figures))
     for run in summaries:
@@ -80,7 +81,7 @@ def figure_columns(summaries: list[RunSummary], without: Container[str] = ()) ->
         "macro F1": lambda run: percent(run.macro_f1),
         "test loss": lambda run: DASH if run.test_loss is None else loss(run.test_loss),
         "parameters": lambda run: count(run.parameters),
-        "time": lambda run: seconds(run.seconds),
+        "training": lambda run: seconds(run.training_seconds),
     }
     if all(run.published_accuracy is None for run in summaries):
         del columns["published"]
@@ -178,6 +179,8 @@ def as_text(doc: dict[str, Any], diagnosis: list[str]) -> str:
         ridge, images, temperature = solution_in_words(solution)
         lines += [f"ridge      {ridge}", f"solved     over {images}"]
         lines.append(f"softmax    of the scores over the temperature {temperature}")
+    if words := times_in_words(RunTimes(**doc["times"])):
+        lines.append(f"times      {'; '.join(words)}")
     lines += [*score_lines(doc), *diagnosis]
     lines += [f"warning    {text}" for text in doc["warnings"]]
     lines += [f"damaged    {why}"] if (why := doc.get("damaged")) else []

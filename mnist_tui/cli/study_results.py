@@ -108,7 +108,7 @@ def as_text(folder: StudyFolder, state: StudyState, width: int | None = None) ->
         parts.append("\n".join(wrapped(line, width) for line in problems))
     if seeds and (group := _group(folder, state)) is not None:
         (preset,) = folder.bases().values()
-        reference = None if any(run.sample for run in group.scored) else preset.reference
+        reference = preset.published(sample=any(run.sample for run in group.scored))
         sentences = " ".join(group_sentences(group.shown_name, group, reference))
         parts.append(textwrap.fill(sentences, width) if width else sentences)
     parts.append("\n".join([*_best_lines(folder, state), f"study      {folder.id}", f"folder     {folder.path}"]))
@@ -151,7 +151,7 @@ def _seed_columns(rows: Sequence[TrialRow]) -> list[TextColumn]:
         TextColumn("test accuracy", tuple(percent(row.test_accuracy) for row in rows), right=True),
         TextColumn("macro F1", tuple(percent(row.macro_f1) for row in rows), right=True, need=7),
         TextColumn("test loss", losses, right=True, need=8),
-        TextColumn("time", tuple(seconds(row.seconds) for row in rows), right=True, need=5),
+        TextColumn("training", tuple(seconds(row.training_seconds) for row in rows), right=True, need=5),
         TextColumn("run", tuple(row.run or DASH for row in rows), need=4),
     ]
 
@@ -169,7 +169,7 @@ def trial_columns(state: StudyState, rows: Sequence[TrialRow]) -> list[TextColum
         TextColumn(metric_words(state.metric), scores, right=True),
         TextColumn("test accuracy", tuple(percent(row.test_accuracy) for row in rows), right=True, need=7),
         TextColumn("parameters", tuple(count(row.parameters or None) for row in rows), right=True, need=4),
-        TextColumn("time", tuple(seconds(row.seconds) for row in rows), right=True, need=5),
+        TextColumn("training", tuple(seconds(row.training_seconds) for row in rows), right=True, need=5),
         TextColumn("run", tuple(row.run or DASH for row in rows), need=3),
     ]
 

@@ -48,10 +48,11 @@ from mnist_tui.runs.diagnosis import EXPLANATIONS, diagnose
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.state import LIVE, RunState
+from mnist_tui.runs.times import times_in_words, times_of
 from mnist_tui.runs.watch import RunWatch
 from mnist_tui.studies import start as study_start
 from mnist_tui.studies.folder import StudyFolder
-from mnist_tui.wording import counted, loss, percent, seconds
+from mnist_tui.wording import counted, loss, percent
 
 LOG_LINES = 12
 LOOK_SECONDS = 1.0
@@ -154,10 +155,9 @@ def print_result(folder: RunFolder, state: RunState, *, as_json: bool) -> None:
     if as_json:
         print_json(doc)
     else:
-        spent = (doc["timings"] or {}).get("train", sum(row.seconds for row in state.history))
         head = reason if reason.startswith(state.state) else ": ".join(filter(None, (state.state, reason)))
         epochs = f"{len(state.history)} of {counted(state.epochs, 'epoch')}"
-        print_line(f"{head} ({epochs}, {seconds(spent)} of training)")
+        print_line(f"{head} ({'; '.join([epochs, *times_in_words(times_of(state))])})")
         lines = (*score_lines(doc), *diagnosis_lines(folder, state))
         for line in (*lines, f"run        {folder.id}", f"folder     {folder.path}"):
             print_line(line)

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mnist_tui.experiment.layers import Dense
+from mnist_tui.experiment.layers import BatchNormalization, Conv2D, Dense, Dropout
 from mnist_tui.experiment.preset_files import (
     BrokenPreset,
     PresetError,
@@ -31,9 +31,20 @@ from mnist_tui.experiment.preset_files import (
     user_folder,
 )
 from mnist_tui.experiment.shapes import CLASSES
-from mnist_tui.experiment.spec import Experiment, Problem, SpecError, from_mapping, problems_of, to_mapping, with_part
+from mnist_tui.experiment.spec import (
+    DatasetSpec,
+    Experiment,
+    HogFeatures,
+    Problem,
+    SpecError,
+    from_mapping,
+    problems_of,
+    to_mapping,
+    with_part,
+)
 from mnist_tui.files import UnreadableFileError, parse_toml, read_text, write_text
 from mnist_tui.paths import typed_path
+from mnist_tui.wording import listed
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Loss = Annotated[float, Field(ge=0)]
@@ -105,28 +116,69 @@ class Preset:
     origin: str = "built-in"
     path: Path | None = field(default=None, compare=False)
 
+    def published(self, *, sample: bool) -> Reference | None:
+        """Return the source's figures, to compare results with; None for none, and for results on sample data."""
+        return None if sample else self.reference
+
 
 def edited(preset: Preset, experiment: Experiment) -> Preset:
-    """Return the preset with another experiment, and without published figures if the mathematics is different."""
-    if mathematics(experiment) == mathematics(preset.experiment):
+    """Return the preset with another experiment, and without published figures if its results do not compare to them.
+
+    If the features, the layers or the dataset are changed, the title is made of the layers (`layers_in_words`).
+    """
+    before = preset.experiment
+    if has_same_results(experiment, before):
         return replace(preset, experiment=experiment)
-    return replace(preset, experiment=experiment, title=_edited_title(preset, experiment), about="", reference=None)
+    if _network(experiment) != _network(before) or preset.title == layers_in_words(before):
+        title = layers_in_words(experiment)
+    else:
+        title = preset.title if not preset.title or EDITED in preset.title else preset.title + EDITED
+    return replace(preset, experiment=experiment, title=title, about="", reference=None)
 
 
-def _edited_title(preset: Preset, experiment: Experiment) -> str:
-    """Return the preset's title, marked as edited, or a title made of the layers if they are changed."""
-    before, title = preset.experiment, preset.title
-    if not title or title == f"{preset.name}{EDITED}: {sizes(experiment)}":
-        return title
-    if (before.features, before.layers, before.output) != (experiment.features, experiment.layers, experiment.output):
-        return f"{preset.name}{EDITED}: {sizes(experiment)}"
-    return title if EDITED in title else title + EDITED
+def _network(experiment: Experiment) -> tuple[object, ...]:
+    return (
+        experiment.dataset.name,
+        experiment.features,
+        experiment.layers,
+        experiment.output,
+        experiment.trains_in_epochs,
+    )
+
+
+WRITTEN = {"relu": "ReLU", "elu": "ELU", "selu": "SELU", "gelu": "GELU", "leaky_relu": "leaky ReLU"}
+"""Names of activations as they are written in a sentence, if they are not those of Keras."""
+
+
+def layers_in_words(experiment: Experiment) -> str:
+    """Return a title for an experiment: features, sizes, activations: ``Raw pixels: 784-200-10, tanh, dropout 0.3``."""
+    convolutions, dense = experiment.layers_of(Conv2D), experiment.layers_of(Dense)
+    what = "HOG features" if isinstance(experiment.features, HogFeatures) else "Raw pixels"
+    network = [sizes(experiment)]
+    if convolutions:
+        what = "Convolutional network"
+        network = [f"{'-'.join(str(layer.filters) for layer in convolutions)} filters"]
+        network += [f"{'-'.join(str(layer.units) for layer in dense)} neurons"] if dense else []
+    if (dataset := experiment.dataset.name) != DatasetSpec().name:
+        what += f" of {Path(dataset).name}"
+    activations = dict.fromkeys(WRITTEN.get(layer.activation, layer.activation) for layer in (*convolutions, *dense))
+    rates = dict.fromkeys(f"{layer.rate:g}" for layer in experiment.layers_of(Dropout) if layer.rate)
+    parts = [*network, listed([*activations])] if activations else network
+    parts += ["batch normalisation"] if experiment.layers_of(BatchNormalization) else []
+    parts += [f"dropout {listed([*rates])}"] if rates else []
+    parts += [] if experiment.trains_in_epochs else ["least squares"]
+    return f"{what}: {', '.join(parts)}"
 
 
 def sizes(experiment: Experiment) -> str:
     """Return the numbers of inputs, of each dense layer's neurons, and of outputs: ``784-250-10``."""
     units = [layer.units for layer in experiment.layers_of(Dense)]
     return "-".join(map(str, (math.prod(experiment.input_shape), *units, CLASSES)))
+
+
+def has_same_results(experiment: Experiment, other: Experiment) -> bool:
+    """Return whether two experiments are equal apart from their seed, so that published figures hold for both."""
+    return mathematics(experiment) == mathematics(other)
 
 
 def mathematics(experiment: Experiment) -> Experiment:
@@ -140,7 +192,7 @@ def load_listed(origin: str, path: Path) -> Preset:
     if origin == "built-in" or preset.reference is None or not preset.reference.id:
         return preset
     source = next((path for path in builtin_folder().rglob("*.toml") if path.stem == preset.reference.id), None)
-    if source is None or mathematics(load_preset(source).experiment) == mathematics(preset.experiment):
+    if source is None or has_same_results(load_preset(source).experiment, preset.experiment):
         return preset
     return replace(preset, reference=None)
 
@@ -227,10 +279,11 @@ def _from_doc(doc: dict[str, Any], path: Path) -> Preset:
     for key in ("title", "about", "preset"):
         if not isinstance(meta.get(key, ""), str):
             raise SpecError([Problem((key,), "must be text in quotes")])
+    name, experiment, title = meta.get("preset", path.stem), from_mapping(doc), meta.get("title", "")
     return Preset(
-        name=meta.get("preset", path.stem),
-        experiment=from_mapping(doc),
-        title=meta.get("title", ""),
+        name=name,
+        experiment=experiment,
+        title=layers_in_words(experiment) if title.startswith(f"{name}{EDITED}: ") else title,  # by earlier versions
         about=meta.get("about", ""),
         reference=reference,
         origin="run" if "preset" in meta else "file",

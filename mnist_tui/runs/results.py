@@ -5,6 +5,7 @@ Any part of `results.json` may be missing, and unknown parts are ignored.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,6 +19,7 @@ from mnist_tui.runs.folder import Launch, RunFolder
 from mnist_tui.runs.process_folder import foreign_file
 from mnist_tui.runs.records import LARGEST
 from mnist_tui.runs.state import RunState
+from mnist_tui.runs.times import times_of
 
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
 
@@ -139,7 +141,7 @@ def assemble_document(
         keys = ("name", "title", "sha256", "source", "sample", "verified", "train", "validation", "test")
         dataset = {key: getattr(state.data, key) for key in keys}
     crashed = folder.known_end() if folder_state == "crashed" and not state.ended else ""
-    published = None if dataset and dataset.get("sample") else preset.reference
+    published = preset.published(sample=bool(dataset and dataset.get("sample")))
     return {
         "run": folder.id,
         "folder": str(folder.path),
@@ -153,6 +155,7 @@ def assemble_document(
         "parameters": {"total": complexity.total, "trainable": complexity.trainable},
         "epochs": [vars(row) for row in state.history],
         **{key: results.get(key) for key in ("test", "train", "confusion_matrix", "closed_form", "timings")},
+        "times": asdict(times_of(state)),
         "platform": results.get("platform") or (state.start.platform if state.start else {}),
         "warnings": list(state.warnings),
         "reference": published.model_dump(mode="json") if published else None,

@@ -21,7 +21,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import DAMAGED, LIVE, RunState, reduce
 
 if TYPE_CHECKING:
-    from mnist_tui.experiment.presets import Reference
+    from mnist_tui.experiment.presets import Preset, Reference
 
 LOOK_SECONDS = 0.1
 """The time between two snapshots of `RunWatch.follow`."""
@@ -155,7 +155,7 @@ class RunWatch(FolderWatch[RunSnapshot]):
             return RunSnapshot(self.folder, run, state, self._why(state), self._log)
         reason = run.ended.reason if run.ended else ""
         sample = run.data is not None and run.data.sample
-        reference = None if run.ended is None or sample else self._reference
+        reference = None if run.ended is None or self._preset is None else self._preset.published(sample=sample)
         return RunSnapshot(self.folder, run, state, reason, reference=reference)
 
     def _check(self) -> None:
@@ -172,9 +172,9 @@ class RunWatch(FolderWatch[RunSnapshot]):
             self._log = tuple(self.folder.last_log_lines(LOG_LINES))
 
     @cached_property
-    def _reference(self) -> Reference | None:
+    def _preset(self) -> Preset | None:
         with contextlib.suppress(RequestError, OSError):
-            return self.folder.preset().reference
+            return self.folder.preset()
         return None
 
     def _why(self, state: str) -> str:

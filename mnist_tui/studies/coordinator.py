@@ -22,6 +22,7 @@ from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.process_folder import Status
 from mnist_tui.runs.state import LIVE, EpochRow
+from mnist_tui.runs.times import times_of
 from mnist_tui.studies import events, trials
 from mnist_tui.studies.events import StudyEvent, StudyTail, TrialEnded, Worker, is_logged
 from mnist_tui.studies.folder import StudyFolder
@@ -167,6 +168,7 @@ class Coordinator:
             test_loss=end.test_loss,
             test_accuracy=end.test_accuracy,
             macro_f1=end.macro_f1,
+            training_seconds=times_of(state).training,
         )
 
     def _add_epoch(self, number: int, row: EpochRow | EpochEnded) -> None:

@@ -99,6 +99,7 @@ class TrialScores:
     Attributes:
         score: the study's metric, measured on the model that the trial ended with.
         val_loss, val_accuracy: of the newest epoch.
+        training_seconds: the time of the training alone, as `RunTimes.training`; None in the logs of earlier versions.
     """
 
     score: float | None = None
@@ -107,6 +108,7 @@ class TrialScores:
     test_loss: float | None = None
     test_accuracy: float | None = None
     macro_f1: float | None = None
+    training_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

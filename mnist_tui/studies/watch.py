@@ -19,10 +19,10 @@ from mnist_tui.studies.state import ENDED, LIVE, Reducer, StudyState
 DIED = "the study's process died while it was trained"
 GONE = "its run was deleted"
 LOG_LINES = 6
-SUMMARIZED = ("score", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "macro_f1", "seconds")
+UNBOUNDED = ("val_loss", "test_loss", "seconds", "training_seconds")
+"""The figures of a trial's row that can be larger than 1 and have a mean over seeds."""
+SUMMARIZED = ("score", "val_accuracy", "test_accuracy", "macro_f1", *UNBOUNDED)
 """The figures of a trial's row that have a mean over seeds."""
-UNBOUNDED = ("val_loss", "test_loss", "seconds")
-"""The figures among these that can be larger than 1."""
 
 
 @dataclass(frozen=True)

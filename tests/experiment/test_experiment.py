@@ -162,6 +162,42 @@ def test_an_edited_networks_title_is_made_of_its_layers() -> None:
     raw = find_preset("raw")
     narrower = edited(raw, apply_texts(raw.experiment, {"hidden": "200"}))
     longer = edited(raw, apply_texts(raw.experiment, {"epochs": "9"}))
-    assert narrower.title == "raw, edited: 784-200-10"
+    assert narrower.title == "Raw pixels: 784-200-10, tanh, dropout 0.5"
     assert edited(narrower, apply_texts(narrower.experiment, {"epochs": "9"})).title == narrower.title
     assert longer.title == f"{raw.title}, edited"
+    assert edited(longer, longer.experiment).title == longer.title
+
+
+@pytest.mark.parametrize(
+    ("preset", "texts", "title"),
+    [
+        ("raw", {"hidden": "200", "dropout": "0.3"}, "Raw pixels: 784-200-10, tanh, dropout 0.3"),
+        ("raw", {"hidden": "200x100", "dropout": "0"}, "Raw pixels: 784-200-100-10, tanh"),
+        ("raw", {"dataset": "fashion-mnist"}, "Raw pixels of fashion-mnist: 784-250-10, tanh, dropout 0.5"),
+        ("hog", {"ppc": "7", "activation": "relu"}, "HOG features: 128-200-10, ReLU, dropout 0.5"),
+        ("cnn", {"filters": "8x8x8"}, "Convolutional network: 8-8-8 filters, 25 neurons, ReLU"),
+        ("efc2-elm", {"hidden": "500"}, "Raw pixels: 784-500-10, tanh, least squares"),
+    ],
+)
+def test_a_title_names_features_sizes_activations_and_dropout(preset: str, texts: dict[str, str], title: str) -> None:
+    source = find_preset(preset)
+    assert edited(source, apply_texts(source.experiment, texts)).title == title
+
+
+def test_a_title_of_an_earlier_version_is_made_of_the_layers_anew(tmp_path: Path) -> None:
+    raw = find_preset("raw")
+    run = replace(edited(raw, apply_texts(raw.experiment, {"hidden": "200"})), origin="run")
+    file = tmp_path / "experiment.toml"
+    file.write_text(dump_preset(replace(run, title="raw, edited: 784-200-10")))
+    assert load_preset(file).title == run.title
+    file.write_text(dump_preset(replace(run, title="My network")))
+    assert load_preset(file).title == "My network"
+
+
+def test_figures_are_published_for_the_sources_experiment_in_any_seed_and_for_no_other() -> None:
+    raw = find_preset("raw")
+    reseeded = edited(raw, apply_texts(raw.experiment, {"seed": "7"}))
+    changed = edited(raw, apply_texts(raw.experiment, {"lr": "0.01"}))
+    assert present(reseeded.published(sample=False)) == raw.reference
+    assert reseeded.published(sample=True) is None
+    assert changed.published(sample=False) is None

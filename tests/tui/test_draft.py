@@ -182,7 +182,7 @@ def test_what_is_saved_after_an_edit_has_a_true_title_and_text() -> None:
     draft = draft_of("hog")
     enter(draft, ppc="7", hidden="100x50")
     saved = to_save(draft)
-    assert (saved.name, saved.title) == ("hog-mine", "hog, edited: 128-100-50-10")
+    assert (saved.name, saved.title) == ("hog-mine", "HOG features: 128-100-50-10, sigmoid, dropout 0.5")
     assert saved.about == "Edited from hog: Pixels per cell: 4 → 7, Hidden neurons: 200 → 100x50"
     assert differences(draft.preset.experiment, draft.preset.experiment) == ()
 

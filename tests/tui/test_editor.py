@@ -245,7 +245,7 @@ async def test_an_edited_experiment_is_saved_under_a_name_and_replacing_one_is_a
         await shows(pilot, "Dataset")
         await type_into(pilot, "ppc", "7")
         await pilot.press("ctrl+s")
-        await shows(pilot, "Save as a preset", "hog-mine", "hog, edited: 128-200-10")
+        await shows(pilot, "Save as a preset", "hog-mine", "HOG features: 128-200-10")
         app.screen.name_field.value = "raw"
         await pilot.press("enter")
         await shows(pilot, "'raw' is a built-in preset; choose another name")

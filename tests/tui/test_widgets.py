@@ -57,14 +57,6 @@ def test_the_pace_line_names_every_number(record: Any) -> None:
     assert text == "learning rate 0.001 · 61,234 images/s · ETA 34 s · elapsed 1 min 15 s"
 
 
-def test_pauses_are_not_in_the_elapsed_time() -> None:
-    run = RunState(started=100.0, paused_since=150.0, paused_seconds=10.0, state="paused")
-    assert run_status.elapsed(run, 500.0, live=True) == 40.0
-    assert (
-        run_status.elapsed(replace(run, paused_since=None, updated=200.0, state="stopped"), 500.0, live=False) == 90.0
-    )
-
-
 @pytest.mark.parametrize(
     ("phase", "text", "numbers"),
     [

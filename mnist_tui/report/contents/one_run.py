@@ -25,6 +25,7 @@ from mnist_tui.report.result_words import (
 from mnist_tui.runs.events import computation
 from mnist_tui.runs.scores import in_words, worst_confusions
 from mnist_tui.runs.state import LIVE
+from mnist_tui.runs.times import ALONE, times_of
 from mnist_tui.wording import DASH, count, counted, in_utc, listed, loss, noun, percent, seconds, size
 
 RERUN_COMMAND = shlex.join(["mnist-tui", "train", "--preset", "experiment.toml"])
@@ -266,7 +267,7 @@ CROSS_ENTROPY = (
     r"$\hat{y}_{ik}$ the probability that the softmax gives that class.",
 )
 """The loss that training minimises: a sentence, the formula, and the meaning of the formula's letters."""
-OTHER_TIMES = {"data": "reading", "features": "features", "build": "building", "total": "all"}
+OTHER_TIMES = {"data": "reading", "features": "features", "build": "building"}
 
 
 def _training_facts(evidence: Evidence) -> Facts:
@@ -334,14 +335,18 @@ def batch_size_text(experiment: Experiment) -> str:
 
 def _time_facts(evidence: Evidence, *, epochs: bool = True) -> Facts:
     """Return the times of the training, of one epoch (if `epochs` is set), and of the other parts of the run."""
-    timings, times = evidence.document["timings"] or {}, [row.seconds for row in evidence.state.history]
-    whole = timings.get("train") if timings else sum(times) if times else None
-    facts: Facts = [("Training time", seconds(whole))]
+    timings, whole = evidence.document["timings"] or {}, times_of(evidence.state)
+    times = [row.seconds for row in evidence.state.history]
+    facts: Facts = [(f"Training time, {ALONE}", seconds(whole.training))]
+    if whole.images_per_second is not None and epochs:
+        facts.append((f"Images per second, {ALONE}", count(round(whole.images_per_second))))
     if times and epochs:
         first = f" (median); the first {seconds(times[0])}" if len(times) > 1 else ""
-        facts.append(("Time per epoch", f"{seconds(statistics.median(times[1:] or times))}{first}"))
+        facts.append(("Time per epoch, with evaluation", f"{seconds(statistics.median(times[1:] or times))}{first}"))
     if timings.get("evaluate") is not None:
-        facts.append(("Evaluation time", seconds(timings["evaluate"])))
+        facts.append(("Time of the final evaluation", seconds(timings["evaluate"])))
+    if whole.total is not None:
+        facts.append(("Total time", seconds(whole.total)))
     others = [f"{word} {seconds(timings[key])}" for key, word in OTHER_TIMES.items() if timings.get(key) is not None]
     return [*facts, ("Other times", ", ".join(others) or None)]
 

@@ -44,6 +44,7 @@ from mnist_tui.runs.collection.seed_groups import (
     pairs,
     summary,
 )
+from mnist_tui.runs.times import times_of
 from mnist_tui.wording import DASH, count, loss, noun, plus_minus, seconds
 
 
@@ -383,7 +384,7 @@ def seed_table(section: ReportSection) -> MarkdownTable | None:
                 "State": f"{evidence.state.state}{'' if run.number in counted else ', not counted'}",
                 "Epochs": epochs_text(evidence),
                 **_score_cells(evidence),
-                "Training time": seconds((evidence.document["timings"] or {}).get("train")),
+                "Training time": seconds(times_of(evidence.state).training),
                 **({PUBLISHED: hundredths(of_seed.get(seed))} if theirs else {}),
             }
         )

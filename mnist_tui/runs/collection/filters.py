@@ -46,7 +46,7 @@ FIGURES: dict[str, Callable[[RunSummary], float | None]] = {
     "val-loss": lambda run: run.val_loss,
     "parameters": lambda run: run.parameters,
     "done": lambda run: run.epochs_done,
-    "time": lambda run: run.seconds,
+    "time": lambda run: run.training_seconds,
 }
 SHARES = ("accuracy", "f1", "val-accuracy")
 """Figures from 0 to 1; a number above 1 in their terms is in per cent."""

@@ -31,6 +31,7 @@ from mnist_tui.runs.naming import SkippedEntry, scan_folder
 from mnist_tui.runs.process_folder import foreign_file
 from mnist_tui.runs.records import LATEST, record
 from mnist_tui.runs.state import DAMAGED, LIVE, RunState
+from mnist_tui.runs.times import training_seconds
 from mnist_tui.wording import counted
 
 TREND_POINTS = 10
@@ -47,7 +48,8 @@ class RunSummary:
         test_accuracy, test_loss, macro_f1: from the final evaluation; None where there was none.
         val_accuracy, val_loss: from the last epoch.
         trend: the validation accuracy over the epochs, at most TREND_POINTS of them at equal distances.
-        seconds: the sum of the epochs' times, without pauses; None before the first has ended.
+        seconds: the sum of the epochs' times, each with its evaluation; None before the first has ended.
+        training_seconds: the time of the training alone, as `RunTimes.training`.
         values: the experiment's parameters by name, as the command line writes them; empty for one that does not apply.
         group: a text that is the same for runs that differ only in their seed, on the same data.
         published_accuracy, published_loss: the source's results on the test set; None where there are none.
@@ -76,6 +78,7 @@ class RunSummary:
     val_loss: float | None = None
     trend: tuple[float | None, ...] = ()
     seconds: float | None = None
+    training_seconds: float | None = None
     values: Mapping[str, str] = field(default_factory=dict[str, str])
     group: str = ""
     published_accuracy: float | None = None
@@ -168,7 +171,7 @@ def summary_from(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, s
     experiment, ended, data = fixed.preset.experiment, log.ended, log.data
     last = log.history[-1] if log.history else None
     dataset, sample = (data.name, data.sample) if data else (experiment.dataset.name, False)
-    published = None if sample else fixed.preset.reference
+    published = fixed.preset.published(sample=sample)
     return RunSummary(
         run=folder.id,
         folder=str(folder.path),
@@ -190,6 +193,7 @@ def summary_from(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, s
         val_loss=last.val_loss if last else None,
         trend=_trend([row.val_accuracy for row in log.history]),
         seconds=sum(row.seconds for row in log.history) if log.history else None,
+        training_seconds=training_seconds(log.history, data.train if data else None),
         values=fixed.values,
         group=_group(experiment, dataset, sample),
         study=fixed.study,

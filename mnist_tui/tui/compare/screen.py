@@ -157,7 +157,7 @@ def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[RowColum
         RowColumn("loss", "test loss", right=True, need=4),
         RowColumn("parameters", "parameters", right=True, need=7 if "parameters" in varied else 1),
         RowColumn("epochs", "epochs", right=True, need=6 if "epochs_done" in varied else 3),
-        RowColumn("time", "time", right=True, need=3),
+        RowColumn("time", "training", right=True, need=3),
         RowColumn("state", "state", need=8 if "state" in varied else 2, toned=True),
     ]
     rows: list[TableRow] = []
@@ -175,7 +175,7 @@ def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[RowColum
                 _loss(run.test_loss),
                 count(run.parameters),
                 f"{run.epochs_done:,}/{run.epochs:,}",
-                seconds(run.seconds),
+                seconds(run.training_seconds),
                 run.state,
             )
             rows.append(TableRow(run.run, cells, tone=tone(run.state)))
@@ -194,7 +194,7 @@ def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[RowColum
 def _statistics(group: SeedGroup) -> list[tuple[str, Sequence[str], str]]:
     """Return rows of statistics: a name, three scores and the time. For one seed, there is only the mean."""
     accuracy, f1, cost, _ = statistics = [
-        group.summary(field) for field in ("test_accuracy", "macro_f1", "test_loss", "seconds")
+        group.summary(field) for field in ("test_accuracy", "macro_f1", "test_loss", "training_seconds")
     ]
 
     def row(name: str, field: str, share: Callable[[float | None], str] = percent) -> tuple[str, Sequence[str], str]:

@@ -18,7 +18,7 @@ from mnist_tui.experiment import parameters
 from mnist_tui.experiment.fields import FieldFacts, facts_in, put
 from mnist_tui.experiment.layers import INITIALIZERS, LAYER_KINDS, Dense, ExperimentPart, Flatten, Layer
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter
-from mnist_tui.experiment.presets import Preset, edited, sizes
+from mnist_tui.experiment.presets import Preset, edited
 from mnist_tui.experiment.spec import (
     EarlyStopping,
     Experiment,
@@ -456,4 +456,4 @@ def to_save(draft: Draft) -> Preset:
     if preset.experiment == base.experiment:
         return replace(preset, name=name)
     about = f"Edited from {base.name}{': ' if changes else '.'}{', '.join(changes)}"
-    return replace(preset, name=name, title=f"{base.name}, edited: {sizes(preset.experiment)}", about=about)
+    return replace(preset, name=name, about=about)

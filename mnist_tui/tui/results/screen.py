@@ -26,6 +26,7 @@ from mnist_tui.report.tabular import aligned
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.scores import in_words, worst_confusions
+from mnist_tui.runs.times import ALONE, RunTimes
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.terminal.desktop import copy
 from mnist_tui.tui.terminal.keymap import bind
@@ -41,9 +42,7 @@ TIMINGS = {
     "data": "reading the data",
     "features": "features",
     "build": "building and compiling",
-    "train": "training",
-    "evaluate": "evaluation",
-    "total": "altogether",
+    "evaluate": "final evaluation",
 }
 PLATFORM = ("device", "cpu", "python", "tensorflow", "keras")
 PAIRS = 8
@@ -189,7 +188,7 @@ def score_lines(doc: Document) -> list[str]:
     rows = {
         "test accuracy": percent(test["accuracy"]),
         "test loss": loss(test["loss"]),
-        "macro F1 (test)": f"{test['macro_f1']:.4f}",
+        "macro F1 (test)": percent(test["macro_f1"]),
         "training accuracy, no dropout": percent(train.get("accuracy")),
         "training loss, no dropout": loss(train.get("loss")),
     }
@@ -240,7 +239,7 @@ def class_lines(doc: Document) -> list[str]:
     if not doc["test"]:
         return []
     rows = [
-        [row["class"], percent(row["precision"]), percent(row["recall"]), f"{row['f1']:.4f}", count(row["support"])]
+        [row["class"], percent(row["precision"]), percent(row["recall"]), percent(row["f1"]), count(row["support"])]
         for row in doc["test"]["per_class"]
     ]
     return _aligned_right([["class", "precision", "recall", "F1", "images"], *rows])
@@ -259,9 +258,13 @@ def confused_lines(doc: Document) -> list[str]:
 
 
 def timing_lines(doc: Document) -> list[str]:
-    """Return the duration of each part of the run, one a line."""
-    timings = doc["timings"] or {}
-    rows = [[name, seconds(timings[key])] for key, name in TIMINGS.items() if timings.get(key) is not None]
+    """Return the speed of the training and the duration of each part of the run, one a line."""
+    timings, times = doc["timings"] or {}, RunTimes(**doc["times"])
+    rows = [[f"training, {ALONE}", seconds(times.training)]] if times.training is not None else []
+    if times.images_per_second is not None:
+        rows.append(["images/s", count(round(times.images_per_second))])
+    rows += [[name, seconds(timings[key])] for key, name in TIMINGS.items() if timings.get(key) is not None]
+    rows += [["total", seconds(times.total)]] if times.total is not None else []
     return _aligned_right(rows) if rows else []
 
 

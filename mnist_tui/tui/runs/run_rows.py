@@ -11,6 +11,7 @@ from mnist_tui.report.result_words import score_difference
 from mnist_tui.runs.collection.seed_groups import SeedGroup, SeedStatistics, grouped
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import STATES
+from mnist_tui.runs.times import ALONE
 from mnist_tui.tui.widgets.row_table import RowColumn, RowOrder, TableRow, sorted_rows, tone
 from mnist_tui.wording import DASH, count, counted, loss, moment, percent, percent_plus_minus, seconds
 
@@ -23,7 +24,7 @@ COLUMNS = (
     RowColumn("accuracy", "test acc.", right=True),
     RowColumn("f1", "macro F1", right=True, need=4),
     RowColumn("parameters", "parameters", right=True, need=5),
-    RowColumn("time", "time", right=True, need=3),
+    RowColumn("time", "training", right=True, need=3),
     RowColumn("started", "started", need=2),
     RowColumn("note", "note", need=1, least=8),
 )
@@ -37,7 +38,7 @@ SORT_KEYS: dict[str, Callable[[RunSummary], Any]] = {
     "accuracy": lambda run: run.test_accuracy,
     "f1": lambda run: run.macro_f1,
     "parameters": lambda run: run.parameters,
-    "time": lambda run: run.seconds,
+    "time": lambda run: run.training_seconds,
     "started": lambda run: run.started,
     "note": lambda run: run.note.casefold() or None,
 }
@@ -74,7 +75,7 @@ def rows_of_runs(runs: Sequence[RunSummary], marked: Container[str]) -> list[Tab
                 percent(run.test_accuracy),
                 percent(run.macro_f1),
                 count(run.parameters),
-                seconds(run.seconds),
+                seconds(run.training_seconds),
                 moment(run.started),
                 run.note,
             ),
@@ -93,7 +94,7 @@ def rows_of_groups(groups: Sequence[SeedGroup], marked: Container[str]) -> list[
         if len(group.runs) == 1:
             rows += [replace(row, key=group.group) for row in rows_of_runs(group.runs, marked)]
             continue
-        accuracy, f1, took = (group.spread(field) for field in ("test_accuracy", "macro_f1", "seconds"))
+        accuracy, f1, took = (group.spread(field) for field in ("test_accuracy", "macro_f1", "training_seconds"))
         cells = (
             f"{len(group.scored)}/{counted({run.seed for run in group.runs}, 'seed')}",
             newest.preset,
@@ -134,7 +135,7 @@ def run_lines(run: RunSummary) -> list[str]:
         f"validation accuracy {percent(run.val_accuracy)}",
         *([test_loss] if run.test_loss is not None else []),
         counted(run.parameters, "parameter"),
-        f"trained {seconds(run.seconds)}",
+        f"training {seconds(run.training_seconds)}, {ALONE}",
     ]
     first = [
         run.run,

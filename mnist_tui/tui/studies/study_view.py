@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
+from mnist_tui.runs.times import ALONE
 from mnist_tui.settings import BAR_FULL, BAR_REST, Glyphs
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.state import ROW_STATES, StudyState, TrialRow
@@ -34,6 +35,7 @@ AXIS = "axis:"
 BAR = 6
 """The width of a running trial's bar in characters."""
 SCORES = ("val_accuracy", "val_loss", "test_accuracy", "test_loss", "macro_f1")
+TIME = "training_seconds"
 ENDED_EARLY = ("failed", "diverged", "pruned")
 ENDS = (*ENDED_EARLY, "stopped")
 
@@ -58,7 +60,7 @@ def table_columns(shape: TableShape) -> tuple[RowColumn, ...]:
         RowColumn("macro_f1", "macro F1", right=True, need=3),
         RowColumn("test_loss", "test loss", right=True, need=2),
         RowColumn("parameters", "parameters", right=True, need=6),
-        RowColumn("seconds", "time", right=True, need=4),
+        RowColumn(TIME, "training", right=True, need=4),
         RowColumn("worker", "worker", need=1),
     )
 
@@ -70,7 +72,7 @@ SORT_KEYS: Mapping[str, Callable[[TrialRow], Any]] = {
     "seed": lambda row: row.seed,
     "epochs": lambda row: row.epoch or None,
     "parameters": lambda row: row.parameters or None,
-    "seconds": lambda row: row.seconds or None,
+    TIME: lambda row: row.training_seconds,
     "worker": lambda row: row.worker or None,
 }
 
@@ -139,7 +141,7 @@ def cells_of(row: TrialRow, shape: TableShape, best: bool, glyphs: Glyphs) -> tu
         "seed": str(row.seed),
         "epochs": epochs,
         "parameters": count(row.parameters or None),
-        "seconds": seconds(row.seconds or None),
+        TIME: seconds(row.training_seconds),
         "worker": host_of(row.worker),
         **{field: score_text(field, score_of(row, field, shape.metric)) for field in SCORES},
         **{f"{AXIS}{name}": values.get(name, DASH) for name in shape.axes},
@@ -170,27 +172,27 @@ def seed_rows(summaries: Mapping[str, SeedStatistics], shape: TableShape) -> lis
     return [
         mean,
         row("std", "± std", lambda key, score: deviation_text(key, score.std)),
-        row("interval", "95 %", lambda key, score: "" if key == "seconds" else _span_text(key, score.interval)),
+        row("interval", "95 %", lambda key, score: "" if key == TIME else _span_text(key, score.interval)),
         row("range", "min–max", lambda key, score: _span_text(key, (score.minimum, score.maximum))),
     ]
 
 
 def _mean_text(key: str, value: float) -> str:
-    return seconds(value) if key == "seconds" else score_text(key, value)
+    return seconds(value) if key == TIME else score_text(key, value)
 
 
 def deviation_text(key: str, value: float | None) -> str:
     """Return a standard deviation as text: seconds, a loss, or percentage points; empty for None."""
     if value is None:
         return ""
-    return _mean_text(key, value) if key == "seconds" or key.endswith("loss") else f"{100 * value:.2f} points"
+    return _mean_text(key, value) if key == TIME or key.endswith("loss") else f"{100 * value:.2f} points"
 
 
 def _span_text(key: str, ends: tuple[float, float] | None) -> str:
     if ends is None:
         return ""
     low, high = ends
-    if key == "seconds":
+    if key == TIME:
         return f"{low:.1f}–{high:.1f} s"
     return f"{score_text(key, low).removesuffix(' %')}–{score_text(key, high)}"
 
@@ -368,8 +370,8 @@ def trial_lines(row: TrialRow, study: StudyState) -> list[str]:
     if row.macro_f1 is not None:
         scores.append(f"macro F1 {percent(row.macro_f1)}")
     scores.append(counted(row.parameters, "parameter"))
-    if row.seconds:
-        scores.append(seconds(row.seconds))
+    if row.training_seconds is not None:
+        scores.append(f"training {seconds(row.training_seconds)}, {ALONE}")
     where = [row.run or "no run yet"]
     if row.worker:
         where.append(f"worker {host_of(row.worker)}")

@@ -255,7 +255,7 @@ def outcome_lines(snapshot: RunSnapshot) -> list[str]:
     if ended is not None and ended.test_accuracy is not None:
         scores = f"test accuracy {percent(ended.test_accuracy)}, test loss {loss(ended.test_loss)}"
         if ended.macro_f1 is not None:
-            scores += f", macro F1 {ended.macro_f1:.4f}"
+            scores += f", macro F1 {percent(ended.macro_f1)}"
         lines.append(scores)
     if ended is not None and ended.refused:
         lines.append(f"Not resumed: {ended.refused}")

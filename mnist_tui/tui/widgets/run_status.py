@@ -7,9 +7,10 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from mnist_tui.runs.events import Phase
-from mnist_tui.runs.state import STATES, RunState
+from mnist_tui.runs.state import LIVE, STATES, RunState
+from mnist_tui.runs.times import times_in_words, times_of, total_seconds
 from mnist_tui.tui.widgets.text import Bar, Line
-from mnist_tui.wording import seconds, size_of, ticking
+from mnist_tui.wording import size_of, ticking
 
 
 def sample_line(sample: bool) -> str:
@@ -89,16 +90,6 @@ PHASES = {
 }
 
 
-def elapsed(run: RunState, now: float, live: bool) -> float | None:
-    """Return the seconds from a run's start to `now` (since 1970) or, if it is not live, to its end, without pauses."""
-    if run.started is None:
-        return None
-    end = now if live else (run.updated or run.started)
-    if live and run.paused_since is not None:
-        end = run.paused_since
-    return max(0.0, end - run.started - run.paused_seconds)
-
-
 def phase_text(phase: Phase | None) -> str:
     """Describe what the worker is doing, for example ``reading the data``; empty if there is no phase."""
     if phase is None:
@@ -124,20 +115,23 @@ def in_training(run: RunState) -> bool:
 
 
 def pace_text(run: RunState, state: str, now: float) -> str:
-    """Return phase, learning rate, images/s, time left and elapsed time at `now` (seconds since 1970), if known."""
-    live = state in {"starting", "running", "paused"}
-    parts = [] if in_training(run) or not live else [phase_text(run.phase)]
+    """Return phase, learning rate, images/s, time left and elapsed time at `now` (seconds since 1970), if known.
+
+    For a run that is not live these are the speed and the time of the whole training, and the total time.
+    """
+    if state not in LIVE:
+        return " · ".join(times_in_words(times_of(run)))
+    parts = [] if in_training(run) else [phase_text(run.phase)]
     progress, last = run.progress, run.history[-1] if run.history else None
     rates = (newest.learning_rate for newest in (progress, last) if newest is not None)
     parts += [f"learning rate {rate:.4g}" for rate in rates if rate is not None][:1]
-    pace = progress if state == "running" else last if not live else None
-    if pace is not None:
-        parts.append(f"{pace.images_per_second:,.0f} images/s")
+    if state == "running" and progress is not None:
+        parts.append(f"{progress.images_per_second:,.0f} images/s")
     begun = run.history or (progress is not None and progress.step > 1)
-    if live and begun and run.seconds_left is not None and in_training(run):
+    if begun and run.seconds_left is not None and in_training(run):
         parts.append(f"ETA {ticking(run.seconds_left)}")
-    if (spent := elapsed(run, now, live)) is not None:
-        parts.append(f"elapsed {ticking(spent)}" if live else f"took {seconds(spent)}")
+    if (spent := total_seconds(run, now)) is not None:
+        parts.append(f"elapsed {ticking(spent)}")
     return " · ".join(parts)
 
 
@@ -176,7 +170,8 @@ class RunProgress(Vertical):
 
     HELP = """
     **Progress.** Epochs of those planned, steps (batches) of the present epoch, pace, time. ETA is the time to the last
-    planned epoch at the pace of the last few; pauses are in neither time.
+    planned epoch at the pace of the last few; pauses are in neither time. Once the run has ended: time and speed of the
+    training alone, evaluation left out, and the total time from the start to the end.
     """
     DEFAULT_CSS = "RunProgress { height: auto; padding: 0 1; }"
     epoch_meter = getters.query_one("#epoch-meter", Meter)

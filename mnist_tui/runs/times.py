@@ -1,0 +1,76 @@
+"""The times and the speed of a run. Every screen, command and report takes them from here, so that they agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mnist_tui.runs.state import EpochRow, RunState
+from mnist_tui.wording import seconds
+
+ALONE = "evaluation left out"
+"""What is said of training time and speed."""
+
+
+@dataclass(frozen=True)
+class RunTimes:
+    """The times of a run, in seconds, and its speed.
+
+    Attributes:
+        training: the time of the training steps of all epochs. The evaluation after each epoch and at the end is left
+            out, and so are pauses. None before the first epoch has ended.
+        total: the time from the start to the end, or to now, with reading the data, building the network, evaluating
+            and saving. Pauses and waiting for the device are left out. None before the start.
+        images_per_second: the speed of training, epochs × training images ÷ training time.
+    """
+
+    training: float | None = None
+    total: float | None = None
+    images_per_second: float | None = None
+
+
+def times_of(run: RunState, now: float | None = None) -> RunTimes:
+    """Return a run's times.
+
+    Args:
+        now: the present time in seconds since 1970, for a live run; None for the time of its newest event.
+    """
+    images = run.data.train if run.data is not None else None
+    training = training_seconds(run.history, images)
+    speed = len(run.history) * images / training if training and images else None
+    return RunTimes(training, total_seconds(run, now), speed)
+
+
+def times_in_words(times: RunTimes) -> list[str]:
+    """Return the known times: ``training 25.9 s, evaluation left out``, ``69,600 images/s``, ``total 61.0 s``."""
+    parts: list[str] = []
+    if times.training is not None:
+        parts.append(f"training {seconds(times.training)}, {ALONE}")
+    if times.images_per_second is not None:
+        parts.append(f"{times.images_per_second:,.0f} images/s")
+    if times.total is not None:
+        parts.append(f"total {seconds(times.total)}")
+    return parts
+
+
+def training_seconds(history: Sequence[EpochRow], images: int | None) -> float | None:
+    """Return the time of the training steps of some epochs; None without epochs.
+
+    Args:
+        images: the number of training images; if it is not known, the evaluation after each epoch is included.
+    """
+    if not history:
+        return None
+    return sum(
+        images / row.images_per_second if images and row.images_per_second > 0 else row.seconds for row in history
+    )
+
+
+def total_seconds(run: RunState, now: float | None = None) -> float | None:
+    """Return the time from a run's start to its newest event, or to `now`, without pauses; None before the start."""
+    if run.started is None:
+        return None
+    end = (run.updated or run.started) if now is None else now
+    if run.paused_since is not None:
+        end = run.paused_since
+    return max(0.0, end - run.started - run.paused_seconds)

@@ -1,0 +1,67 @@
+"""The times of a run and its speed, which are the same wherever they are shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mnist_tui.cli.runs import as_text, figure_columns
+from mnist_tui.report.contents.one_run import run_contents
+from mnist_tui.report.evidence import read_evidence
+from mnist_tui.runs.collection.summaries import summary_of
+from mnist_tui.runs.event_log import replayed
+from mnist_tui.runs.events import DataReady
+from mnist_tui.runs.results import run_document
+from mnist_tui.runs.state import RunState, reduce
+from mnist_tui.runs.times import times_of, total_seconds
+from mnist_tui.tui.results.screen import timing_lines
+from mnist_tui.tui.runs.run_rows import run_lines
+from mnist_tui.tui.widgets.run_status import pace_text
+from tests.present import present
+from tests.runs.sample_events import data_ready, epoch
+from tests.runs.synthetic import finished_run
+
+
+def test_the_speed_is_epochs_times_images_by_the_training_time_and_evaluation_is_in_neither() -> None:
+    data: DataReady = data_ready(train=60_000)
+    rows = [epoch(1, images_per_second=20_000.0, seconds=3.5), epoch(2, images_per_second=60_000.0, seconds=1.5)]
+    times = times_of(reduce(RunState(), [data, *rows]))
+    assert times.training == pytest.approx(3 + 1)
+    assert times.images_per_second == pytest.approx(2 * 60_000 / 4)
+    nothing = times_of(RunState())
+    assert (nothing.training, nothing.total, nothing.images_per_second) == (None, None, None)
+
+
+def test_without_the_number_of_images_there_is_a_time_but_no_speed() -> None:
+    times = times_of(reduce(RunState(), [epoch(1, seconds=3.5)]))
+    assert (times.training, times.images_per_second) == (3.5, None)
+
+
+def test_pauses_are_not_in_the_total_time() -> None:
+    run = RunState(started=100.0, paused_since=150.0, paused_seconds=10.0, state="paused")
+    assert total_seconds(run, 500.0) == 40.0
+    assert total_seconds(replace(run, paused_since=None, updated=200.0, state="stopped")) == 90.0
+
+
+def test_header_results_list_command_and_report_show_the_same_times(tmp_path: Path) -> None:
+    folder = finished_run(tmp_path)
+    state, document = replayed(folder.events_file), run_document(folder)
+    times = times_of(state)
+    assert (times.training, times.total) == (pytest.approx(4.5), 4.0)  # the recording's clock is not that of its speed
+    shown = {
+        "header": pace_text(state, "finished", 0.0),
+        "results": "\n".join(timing_lines(document)),
+        "show": as_text(document, []),
+        "report": " ".join(f"{name} {value}" for name, value in run_contents(read_evidence(folder))["training"]),
+    }
+    for where, text in shown.items():
+        for figure in ("4.50 s", "40,000", "4.00 s"):
+            assert figure in text, f"{where}: {figure} is not in {text}"
+        assert "evaluation left out" in text
+    summary = summary_of(folder)
+    assert figure_columns([summary])["training"](summary) == "4.50 s"
+    assert "training 4.50 s, evaluation left out" in run_lines(summary)[1]
+    assert document["times"] == {"training": 4.5, "total": 4.0, "images_per_second": 40_000.0}
+    assert present(summary.training_seconds) == 4.5
