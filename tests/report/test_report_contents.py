@@ -247,7 +247,7 @@ def test_optimizer_loss_and_schedule_have_papers_and_formulas(tmp_path: Path) ->
     assert r"$\eta_e = 1 \cdot 10^{-5} \cdot \exp(0.05 \cdot (15 - e))$" in text
     assert r"$$L = -\frac{1}{n} \sum_{i=1}^{n} \sum_{k=1}^{10} y_{ik} \ln \hat{y}_{ik}$$" in text
     assert told["Early stopping"].startswith("on val_loss, patience 7 epochs")
-    assert told["Time per epoch"] == "1.50 s (median); the first 1.50 s"
+    assert told["Time per epoch, with evaluation"] == "1.50 s (median); the first 1.50 s"
     assert told["SHA-256, train images"] == "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
 
 

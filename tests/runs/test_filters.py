@@ -28,7 +28,7 @@ BASE = RunSummary(
     macro_f1=0.94,
     val_accuracy=0.95,
     val_loss=0.1,
-    seconds=60.0,
+    training_seconds=60.0,
     values={"hidden": "250", "lr": "0.001", "optimizer": "rmsprop", "ppc": "", "seed": "0", "patience": "none"},
     group="g",
 )

@@ -98,7 +98,7 @@ async def test_every_column_sorts_both_ways_with_what_is_missing_last(runs_dir: 
     from mnist_tui.runs.collection.summaries import list_runs
 
     found = list_runs(runs_dir)
-    found[1] = dataclasses.replace(found[1], test_accuracy=None, macro_f1=None, parameters=None, seconds=None)
+    found[1] = dataclasses.replace(found[1], test_accuracy=None, macro_f1=None, parameters=None, training_seconds=None)
     for column in COLUMNS:
         for descending in (False, True):
             order = sorted_runs(found, RowOrder(column.key, descending))

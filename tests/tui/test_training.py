@@ -159,7 +159,7 @@ async def test_pause_resume_checkpoint_and_stop_go_through_the_folder(
         await until(pilot, lambda: commands(run)[-1] == "stop")
         run.finish("stopped", "stopped as asked, after 2 epochs", test_loss=0.5, test_accuracy=0.9, macro_f1=0.89)
         await shows(
-            pilot, "stopped as asked, after 2 epochs", "test accuracy 90.00 %, test loss 0.5000, macro F1 0.8900"
+            pilot, "stopped as asked, after 2 epochs", "test accuracy 90.00 %, test loss 0.5000, macro F1 89.00 %"
         )
 
 
