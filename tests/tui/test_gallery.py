@@ -30,7 +30,7 @@ from mnist_tui.tui.gallery.predictions import (
 )
 from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.matrix.screen import MatrixScreen
-from mnist_tui.tui.widgets.pixels import Ink, layout_for, shrunk
+from mnist_tui.tui.widgets.pixels import Ink, PixelView, layout_for, shrunk
 from tests.present import present
 from tests.tui.recorded_answers import counted, probabilities
 from tests.tui.sizes import at_sizes
@@ -189,16 +189,16 @@ async def test_filters_orders_and_jumps(record: Any, digits: Any, shows: Any, un
     async with bench(run).run_test(size=(80, 24), notifications=True) as pilot:
         screen = await open_gallery(pilot, run, until)
         wrong = int((said != labels).sum())
-        await shows(pilot, f"{wrong} images: wrong images, after epoch 3", "worst first", "page 1 of")
+        await shows(pilot, f"{wrong}: wrong images, after epoch 3", "worst first", "page 1 of")
         first = screen.indices[0]
         sure = probabilities(labels, 3).max(axis=1)
         assert sure[first] == pytest.approx(sure[said != labels].max(), abs=1 / 255)
         await pilot.press("e")
-        await shows(pilot, "360 images: all images")
+        await shows(pilot, "360: all images")
         await pilot.press("t")
         await shows(pilot, "True class", "any class")
         await pilot.press("4")
-        await shows(pilot, f"{int((labels == 4).sum())} images: images of 4,")
+        await shows(pilot, f"{int((labels == 4).sum())}: images of 4,")
         await pilot.press("p")
         await shows(pilot, "Read as")
         await pilot.press("9")
@@ -294,6 +294,29 @@ async def test_the_final_evaluation_has_all_ten_probabilities(record: Any, digit
         await shows(pilot, "after epoch 2")
 
 
+@at_sizes((140, 45), (80, 24), (60, 20))
+async def test_an_image_is_shown_large_with_all_probabilities_and_the_arrows_go_on_in_the_gallery(
+    record: Any, digits: Any, shows: Any, until: Any, size: tuple[int, int]
+) -> None:
+    run = finish(recorded(record, digits), digits)
+    values = probabilities(digits.test_labels, 7)
+    async with bench(run).run_test(size=size) as pilot:
+        screen = await open_gallery(pilot, run, until)
+        await pilot.press("u")
+        await until(pilot, lambda: screen.predictions is not None and screen.predictions.epoch is None)
+        await pilot.press("enter", "right")
+        index = screen.indices[1]
+        true, read = digits.test_labels[index], values[index].argmax()
+        text = await shows(
+            pilot, f"Image {index + 1:,}", f"2 of {len(screen.indices):,}", f"Wrong: the true class is {true}"
+        )
+        assert f"read as {read} with {100 * values[index].max():.1f} %" in text
+        shown = pilot.app.screen.query_one(PixelView).pixels
+        assert np.array_equal(shown, digits.test_images[index])
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen and screen.grid.selected == 1)
+
+
 async def test_a_run_without_predictions_of_epochs_shows_its_final_evaluation_and_says_so(
     record: Any, digits: Any, shows: Any, until: Any
 ) -> None:
@@ -336,7 +359,7 @@ async def test_while_training_the_gallery_follows_the_newest_epoch(
         run.epoch(4, steps=False, confusion=counted(digits.test_labels, values))
         epoch_predictions.append(run.folder.predicted_file, 4, values)
         wrong = int((values.argmax(axis=1) != digits.test_labels).sum())
-        text = await shows(pilot, f"{wrong} images: wrong images, after epoch 4")
+        text = await shows(pilot, f"{wrong}: wrong images, after epoch 4")
         assert "Final" not in text, "there is no final evaluation yet"
         finish(run, digits)
         await shows(pilot, "u Final")

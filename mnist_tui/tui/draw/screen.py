@@ -25,7 +25,7 @@ from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.bench import BenchScreen
 from mnist_tui.tui.dialogs import ChooseScreen, FormDialog
-from mnist_tui.tui.draw.canvas import DrawingCanvas, Probabilities, SeenPane, big_text
+from mnist_tui.tui.draw.canvas import DrawingCanvas, SeenPane
 from mnist_tui.tui.draw.model_reader import (
     DrawingReader,
     NetworkInput,
@@ -39,6 +39,7 @@ from mnist_tui.tui.gallery.predictions import Images, test_images
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import bind, key_of, pane_keys, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter
+from mnist_tui.tui.widgets.probabilities import Probabilities, big_text
 from mnist_tui.tui.widgets.run_status import Banner, sample_line
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.wording import percent

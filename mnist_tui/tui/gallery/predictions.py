@@ -90,6 +90,13 @@ class ImagePredictions:
             line = f"{line[0]} {cut[true]} {arrow} {cut[predicted]}"
         return line, f"{self.certainty(index)} #{int(self.images.numbers[index])}"
 
+    def verdict(self, index: int, names: tuple[str, ...]) -> str:
+        """Say whether a prediction is right: ``Wrong: the true class is 4, read as 9 with 91.3 %``."""
+        true, predicted = int(self.images.labels[index]), int(self.classes[index])
+        if true == predicted:
+            return f"Right: {names[true]}, with {self.certainty(index)}"
+        return f"Wrong: the true class is {names[true]}, read as {names[predicted]} with {self.certainty(index)}"
+
     def sentence(self, index: int, names: tuple[str, ...]) -> str:
         """Describe a prediction: ``image 1,234 of the MNIST test images: 4 read as 9, probability 91.3 %``."""
         images, true, predicted = self.images, int(self.images.labels[index]), int(self.classes[index])
@@ -255,27 +262,28 @@ KEPT = 2000
 
 
 class HogDrawings:
-    """Pictures of the HOG features of images, kept by the name of the set of images and the index."""
+    """Pictures of the HOG features of images, kept by the name of the set of images, the index and the scale."""
 
     def __init__(self, features: HogFeatures) -> None:
         self._features = features
-        self._drawn: dict[tuple[str, int], NDArray[np.uint8]] = {}
+        self._drawn: dict[tuple[str, int, int], NDArray[np.uint8]] = {}
 
-    def get(self, images: Images, index: int) -> NDArray[np.uint8] | None:
-        """Return the HOG picture of an image, ``(28, 28)``; None if it has not been drawn yet."""
-        return self._drawn.get((images.what, index))
+    def get(self, images: Images, index: int, scale: int = 1) -> NDArray[np.uint8] | None:
+        """Return the HOG picture of an image, with `scale` pixels for one of the image; None if it is not drawn yet."""
+        return self._drawn.get((images.what, index, scale))
 
-    def draw(self, images: Images, indices: Iterable[int]) -> bool:
+    def draw(self, images: Images, indices: Iterable[int], scale: int = 1) -> bool:
         """Draw the pictures that have not been drawn yet; return whether there were any."""
         from mnist_tui.data.hog import hog_picture
 
-        wanted = [index for index in indices if (images.what, index) not in self._drawn]
+        wanted = [index for index in indices if (images.what, index, scale) not in self._drawn]
         pictures = {index: picture for index in wanted if (picture := images.picture(index)) is not None}
         if len(self._drawn) > KEPT:
             self._drawn = {}
         for index, picture in pictures.items():
-            self._drawn[images.what, index] = hog_picture(
-                picture, orientations=self._features.orientations, pixels_per_cell=self._features.pixels_per_cell
+            features = self._features
+            self._drawn[images.what, index, scale] = hog_picture(
+                picture, orientations=features.orientations, pixels_per_cell=features.pixels_per_cell, scale=scale
             )
         return bool(pictures)
 

@@ -26,14 +26,13 @@ from mnist_tui.tui.gallery.predictions import (
     predictions_of,
 )
 from mnist_tui.tui.run_screen import RunScreen
-from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.terminal.keymap import bind, pane_title
 from mnist_tui.tui.widgets.confusion import class_names
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.pixels import EDGES, PictureGrid, PictureSize, Tile
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
-from mnist_tui.wording import counted
 
 SIZES: tuple[PictureSize, ...] = ("automatic", *EDGES)
 FINAL = 0
@@ -43,6 +42,10 @@ FINAL = 0
 class GalleryScreen(RunScreen):
     """The screen with the images that a run's network was tested on, and its predictions for them.
 
+    Attributes:
+        predictions: the predictions that are shown; None before they are read.
+        drawings: the HOG pictures; None if the network has no HOG features.
+
     Args:
         cell: true and predicted class of the images to show first; None for all misclassified images.
         final: whether to begin with the final evaluation instead of the selected epoch.
@@ -51,15 +54,17 @@ class GalleryScreen(RunScreen):
     CSS_PATH = "gallery.tcss"
     HELP = """
     **Images.** Each picture has its true class, what it was read as, how probable the network held that, and its
-    number in the dataset. Worst first: the surest errors before the others, then the right ones, the most doubtful
-    before the others. `t` and `p` choose a true and a predicted class, `e` wrong images only or all, `x` all again,
-    `o` another order, `j` jumps to a number, `z` changes the size, `h` shows the HOG picture or hides it. Comma and
-    full stop show the epoch before and after, `u` the final evaluation.
+    number in the dataset; Enter or a double click shows it large, with all probabilities. Worst first: the surest
+    errors before the others, then the right ones, the most doubtful before the others. `t` and `p` choose a true and a
+    predicted class, `e` wrong images only or all, `x` all again, `o` another order, `j` jumps to a number, `z` changes
+    the size, `h` shows the HOG picture or hides it. Comma and full stop show the epoch before and after, `u` the final
+    evaluation.
     """
     BINDINGS = [
-        bind("gallery.order", "o", "order", "Order", "Worst first, surest first, doubtful first, by number"),
+        bind("gallery.large", "enter", "large", "Large", "The selected image alone, large, with all probabilities"),
         bind("gallery.errors", "e", "errors", "Errors", "Wrong images only, or all"),
         bind("gallery.final", "u", "final", "Final", "The final evaluation, or the epochs again"),
+        bind("gallery.order", "o", "order", "Order", "Worst first, surest first, doubtful first, by number"),
         bind("gallery.true", "t", "choose('true')", "True", "Choose the true class"),
         bind("gallery.predicted", "p", "choose('predicted')", "Read as", "Choose the predicted class"),
         bind("gallery.all", "x", "all", "All", "Show all images, right and wrong", hidden=True),
@@ -72,7 +77,6 @@ class GalleryScreen(RunScreen):
     status = getters.query_one(StatusLine)
     sample = getters.query_one("#sample", Banner)
     missing = getters.query_one("#missing", Banner)
-    head = getters.query_one("#head", Line)
     grid = getters.query_one(PictureGrid)
     detail = getters.query_one("#detail", Line)
     bars = getters.query_one("#bars", Line)
@@ -90,16 +94,16 @@ class GalleryScreen(RunScreen):
         self._ended = False
         self._picture_size: PictureSize = "automatic"
         features = self.experiment and self.experiment.features
-        self._drawings = HogDrawings(features) if isinstance(features, HogFeatures) else None
-        self._hog = self._drawings is not None
+        self.drawings = HogDrawings(features) if isinstance(features, HogFeatures) else None
+        self._hog = self.drawings is not None
 
     def compose(self) -> ComposeResult:
         yield TabStrip()
-        yield StatusLine("images", self.feed.folder.id)
+        yield StatusLine(self.feed.name, self.feed.folder.id)
         yield Banner(id="sample")
         yield Banner(id="missing")
-        yield Line(id="head")
-        with Horizontal(id="body"):
+        with Horizontal(id="body", classes="pane -stacked") as pane:
+            pane.border_title = pane_title("Images")
             yield PictureGrid()
             yield Line(id="bars")
         yield Line(id="detail")
@@ -143,7 +147,7 @@ class GalleryScreen(RunScreen):
             if shown is not None and shown.images.what == predictions.images.what:
                 if shown.epoch == predictions.epoch:
                     return
-                keep = self._selected() if self.grid.selected else None
+                keep = self.selected_image if self.grid.selected else None
             self.predictions = predictions
         self._pick(keep)
 
@@ -173,15 +177,15 @@ class GalleryScreen(RunScreen):
         assert self.predictions is not None
         index = self.indices[at]
         pictures = [self.predictions.images.picture(index)]
-        if self._hog and self._drawings is not None:
-            pictures.append(self._drawings.get(self.predictions.images, index))
+        if self._hog and self.drawings is not None:
+            pictures.append(self.drawings.get(self.predictions.images, index))
         return Tile(tuple(pictures), self.predictions.caption(index, self.names, width, self.app.settings.glyphs))
 
     @on(PictureGrid.PictureSelected)
     def _draw_head(self) -> None:
         """Update all texts, and draw the HOG pictures of the page that have not been drawn yet."""
         predictions, detail, lines = self.predictions, "", list[str]()
-        self.status.show(self.snapshot.state, f"images, {self._epoch_words()}")
+        self.status.show(self.snapshot.state, self.feed.name)
         if predictions is not None:
             detail = "x shows all images"
             if self.indices:
@@ -190,11 +194,12 @@ class GalleryScreen(RunScreen):
                 detail = predictions.sentence(index, self.names)
                 self.bars.set_class(not lines, "-empty")
         self.missing.say(predictions.missing if predictions else "")
-        self.head.say(self._heading(predictions) if predictions else self._failure or self._waiting())
+        note = self._heading(predictions) if predictions else self._failure or self._waiting()
+        self.query_one("#body").border_title = pane_title("Images", note=note)
         self.detail.say(detail)
         self.bars.say("\n".join(["probability of each class", *lines] if lines else []))
-        if predictions is not None and self._hog and self._drawings is not None:
-            self._draw_hog(self._drawings, predictions.images, [self.indices[at] for at in self.grid.shown])
+        if predictions is not None and self._hog and self.drawings is not None:
+            self._draw_hog(self.drawings, predictions.images, [self.indices[at] for at in self.grid.shown])
 
     def _waiting(self) -> str:
         if self.snapshot.run.data is None:
@@ -207,7 +212,7 @@ class GalleryScreen(RunScreen):
 
     def _heading(self, predictions: ImagePredictions) -> str:
         count, grid = len(self.indices), self.grid
-        words = f"{counted(count, 'image')}: {self.chosen.words(self.names)}, {self._epoch_words()}"
+        words = f"{count:,}: {self.chosen.words(self.names)}, {self._epoch_words()}"
         if not self.final and predictions.epoch not in {None, self.feed.epoch}:
             words += f" (nothing was kept of epoch {self.feed.epoch})"
         page = f" · page {grid.page + 1} of {grid.pages}" if count else ""
@@ -222,7 +227,7 @@ class GalleryScreen(RunScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         match action:
             case "hog":
-                return self._drawings is not None
+                return self.drawings is not None
             case "final":
                 return self.snapshot.run.ended is not None
             case _:
@@ -232,12 +237,21 @@ class GalleryScreen(RunScreen):
         self.final = False
         super().look_at(epoch)
 
-    def _selected(self) -> int | None:
+    @property
+    def selected_image(self) -> int | None:
+        """The index of the selected image among the images of `predictions`; None if there is none."""
         return self.indices[self.grid.selected] if self.indices else None
 
     def _choose(self, chosen: ImageFilter) -> None:
         self.chosen = chosen
-        self._pick(self._selected())
+        self._pick(self.selected_image)
+
+    @on(PictureGrid.PictureOpened)
+    def action_large(self) -> None:
+        from mnist_tui.tui.gallery.large import LargeImage
+
+        if self.selected_image is not None:
+            self.app.push_screen(LargeImage(self))
 
     def action_order(self) -> None:
         self.order = ORDERS[(ORDERS.index(self.order) + 1) % len(ORDERS)]

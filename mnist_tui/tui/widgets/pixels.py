@@ -209,7 +209,7 @@ class PictureGrid(DrawnWidget, can_focus=True):
         bind("gallery.up", "up", "row(-1)", "Up", "Select the picture above", hidden=True),
         bind("gallery.down", "down", "row(1)", "Down", "Select the picture below", hidden=True),
         bind("gallery.page-up", "pageup", "page(-1)", "Page up", "The page before", hidden=True),
-        bind("gallery.page-down", "pagedown,space", "page(1)", "Page", "The next page"),
+        bind("gallery.page-down", "pagedown,space", "page(1)", "Page", "The next page", hidden=True),
         bind("gallery.first", "home", "to(0)", "First", "Select the first picture", hidden=True),
         bind("gallery.last", "end", "to(-1)", "Last", "Select the last picture", hidden=True),
     ]
@@ -217,6 +217,9 @@ class PictureGrid(DrawnWidget, can_focus=True):
 
     class PictureSelected(Message):
         """Posted when another picture is selected, or another page is shown."""
+
+    class PictureOpened(Message):
+        """Posted when a picture is clicked twice."""
 
     selected = 0
     count = 0
@@ -295,6 +298,8 @@ class PictureGrid(DrawnWidget, can_focus=True):
         index = self.shown.start + row * plan.columns + column
         if column < plan.columns and index in self.shown:
             self.look_at(index)
+            if event.chain == 2:
+                self.post_message(self.PictureOpened())
 
     def on_resize(self) -> None:
         self.post_message(self.PictureSelected())
