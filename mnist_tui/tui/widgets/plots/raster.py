@@ -239,22 +239,26 @@ class PlotCanvas:
 
     def _draw_line(self, stroke: Stroke) -> None:
         """Join the dots by lines; a character that lines of several tones cross shows the dots of all of them."""
-        wide, high = self.marks.size
-        bits = self.marks.bits
-        touched: set[Dot] = set()
-        for at, (x, y) in enumerate(joined(stroke.dots)):
-            if stroke.dashed and at // DASH % 2:
-                continue
-            cell = (x // wide, y // high)
+        tone = stroke.tone
+        shades = {} if self.marks.band else self._shades.get(tone, {})
+        for cell, bits in self._bits_of(stroke).items():
             own = self._lines.setdefault(cell, {})
-            own[stroke.tone] = own.get(stroke.tone, 0) | bits[x % wide][high - 1 - y % high]
-            touched.add(cell)
-        shades = {} if self.marks.band else self._shades.get(stroke.tone, {})
-        for cell in touched:
-            own = self._lines[cell]
-            tone = stroke.tone if len(own) == 1 else shared_tone(own, cell[0])
+            own[tone] = own.get(tone, 0) | bits
+            shown = tone if len(own) == 1 else shared_tone(own, cell[0])
             dots = reduce(or_, own.values()) | shades.get(cell, 0)
-            self.put(*cell, self.marks.character(dots, tone), tone)
+            self.put(*cell, self.marks.character(dots, shown), shown)
+
+    def _bits_of(self, stroke: Stroke) -> dict[Dot, int]:
+        """Return the bits of a line's dots by column and row of characters."""
+        (wide, high), bits = self.marks.size, self.marks.bits
+        dots = joined(stroke.dots)
+        if stroke.dashed:
+            dots = (dot for at, dot in enumerate(dots) if at // DASH % 2 == 0)
+        found: dict[Dot, int] = {}
+        for x, y in dots:
+            cell = (x // wide, y // high)
+            found[cell] = found.get(cell, 0) | bits[x % wide][high - 1 - y % high]
+        return found
 
     def _draw_band(self, stroke: Stroke) -> None:
         """Draw both edges as dots, with half of the dots between; or whole characters, if the marks have one for it."""
