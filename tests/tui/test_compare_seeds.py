@@ -58,6 +58,11 @@ async def test_groups_have_statistics_a_plot_by_seed_and_the_comparison_in_words
         keys = screen.table.keys
         names = [key.partition(" ")[2].partition(",")[0] for key in keys if " " in key]
         assert names == 2 * ["mean", "deviation", "95 % interval", "lowest", "highest"]
+        parts = [part for y in range(2, len(keys)) for part in screen.table.render_line(y) if part.text.strip() in "●▲"]
+        colours = {part.text.strip(): part.style.color for part in parts if part.style and part.text.strip()}
+        curve = {mark: screen.loss.get_component_rich_style(f"plot--run{at}").color for at, mark in enumerate("●▲")}
+        assert all(colours[mark] == curve[mark] for mark in colours), "a mark has the colour of its curve"
+        assert "●" in colours
         if size == (80, 24):
             await pilot.press("v")
         await shows(pilot, "Test accuracy by seed", "n = 10", "n = 5", "was better than")

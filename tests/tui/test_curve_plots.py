@@ -300,7 +300,10 @@ async def test_overlaid_runs_zoom_and_name_each_run_with_its_value() -> None:
         assert "Validation loss" in text()
         assert "● raw 0.050" in text()
         assert "▲ hog, 3 seeds 0.025 ± 0.125" in text()
-        assert "⡂" in text()
+        grounds = {
+            part.style and part.style.bgcolor for strip in plot.render_lines(Region(0, 0, *plot.size)) for part in strip
+        }
+        assert len(grounds - {None}) == 2, "the plot's background, and the band's tint"
         plot.focus()
         await pilot.press("plus", "plus")
         assert plot.plane is not None

@@ -317,7 +317,7 @@ def test_lines_on_each_other_take_turns_and_a_character_has_the_colour_of_most_o
 
 @pytest.mark.parametrize("glyphs", MARKS)
 def test_without_colours_the_line_of_training_is_told_from_that_of_validation(glyphs: Any) -> None:
-    marks = raster.COLOURLESS[glyphs]
+    marks = raster.marks_of(glyphs, colourless=True)
     run = replace(history([1.0] * 20), history=tuple(row(n, 1.0, 2.0) for n in range(1, 21)))
     found = series.curves_of(run, "loss", 60, 10)
     plane, axis = axes.plane_of(found.x_limits, found.y_limits, (70, 12), marks)
@@ -371,6 +371,26 @@ def test_overlaid_runs_have_marks_of_their_own_and_a_group_has_a_band(glyphs: An
     assert text.count(band) > 20
     _, alone = compared.overlay(runs[1:2], (90, 30), marks, LOSS, span=(0.0, 50.0))
     assert band not in "".join(text_of(line) for line in raster.paint(alone, marks))
+
+
+@given(st.integers(0, 3), st.integers(4, 22), st.integers(0, 23))
+def test_a_tinted_band_covers_what_it_should_to_half_a_row_and_lines_are_seen_on_it(
+    low: int, top: int, at: int
+) -> None:
+    marks = raster.marks_of("braille")
+    band = raster.Stroke("run0", tuple((x, y) for x in range(0, 20, 2) for y in (low, top)), band=True)
+    line = raster.Stroke("run1", ((0, at), (19, at)))
+    picture = raster.PlotPicture(10, 6, ((0, "0"),), ((0, "0"),), (band, line))
+    for number, drawn in enumerate(raster.paint(picture, marks)[:6]):
+        tone, text = drawn[-1]
+        row = 5 - number
+        lower, upper = low * 2 // 4 <= 2 * row <= top * 2 // 4, low * 2 // 4 <= 2 * row + 1 <= top * 2 // 4
+        if at // 4 == row:
+            assert tone == ("run1/band0" if lower or upper else "run1")
+            assert set(text) <= {chr(raster.BRAILLE + sum(column[3 - at % 4] for column in raster.BRAILLE_BITS))}
+        else:
+            assert tone == ("axis/band0" if lower and upper else "band0" if lower or upper else "axis")
+            assert text.endswith("▄" if lower and not upper else "▀" if upper and not lower else " ")
 
 
 def test_a_band_no_higher_than_a_character_is_seen_beside_its_line() -> None:

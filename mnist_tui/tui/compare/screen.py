@@ -35,7 +35,7 @@ from mnist_tui.tui.widgets.plots.compared import (
 )
 from mnist_tui.tui.widgets.plots.plot import Plot, view_keys
 from mnist_tui.tui.widgets.plots.raster import Marks
-from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow, tone
+from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow, run_tone, tone
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import DASH, count, counted, loss, percent, seconds, shortened
@@ -164,7 +164,7 @@ def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[RowColum
     values = zip(*parameters.values(), strict=True) if parameters else repeat(())
     blank = [""] * len(parameters)
     for at, each in enumerate(series):
-        mark = marks.runs[at] if at < len(marks.runs) else marks.running
+        mark, colour = marks.runs[at] if at < len(marks.runs) else marks.running, {"mark": run_tone(at)}
         for run in each.runs:
             cells = (
                 mark,
@@ -178,16 +178,17 @@ def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[RowColum
                 seconds(run.training_seconds),
                 run.state,
             )
-            rows.append(TableRow(run.run, cells, tone=tone(run.state)))
+            rows.append(TableRow(run.run, cells, tone=tone(run.state), tones=colour))
         first = each.runs[0]
         if each.is_group:
             for name, scores, time in _statistics(each.group):
                 size = count(first.parameters) if name.startswith("mean") else ""
                 cells = (mark, name, *blank, *scores, size, "", time, "")
-                rows.append(TableRow(f"{each.group.group} {name}", cells))
+                rows.append(TableRow(f"{each.group.group} {name}", cells, tones=colour))
         if first.published_accuracy is not None or first.published_loss is not None:
             scores = (percent(first.published_accuracy), DASH, _loss(first.published_loss))
-            rows.append(TableRow(f"{first.run} published", (mark, "published", *blank, *scores, "", "", "", "")))
+            cells = (mark, "published", *blank, *scores, "", "", "", "")
+            rows.append(TableRow(f"{first.run} published", cells, tones=colour))
     return columns, rows
 
 

@@ -80,3 +80,7 @@ STATE_TOKENS = {
 def state_colours(variables: Mapping[str, str]) -> dict[str, str]:
     """Return the variables ``state-running`` and so on for style sheets, from the variables of a theme."""
     return {f"state-{state}": variables[token] for state, token in STATE_TOKENS.items()}
+
+
+RUN_TOKENS = ("primary", "accent", "success", "error", "foreground", "secondary", "warning", "foreground-muted")
+"""The theme's colours for the runs of a comparison, in order: in plots, and beside the runs' names in tables."""

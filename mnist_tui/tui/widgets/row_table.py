@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from textual.strip import Strip
 from mnist_tui.columns import fit
 from mnist_tui.shown_text import visible_line
 from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.terminal.themes import RUN_TOKENS
 from mnist_tui.wording import shortened
 
 GAP = 2
@@ -82,6 +83,11 @@ def sorted_rows(rows: Iterable[RowT], key: Callable[[RowT], Any], descending: bo
     return [row for _, row in with_value] + [row for value, row in keyed if value is None]
 
 
+def run_tone(number: int) -> str:
+    """Return the component class of a cell in the colour of a compared run, counted from 0; empty beyond the last."""
+    return f"row-table--run{number}" if number < len(RUN_TOKENS) else ""
+
+
 def tone(state: str) -> str:
     """Return the component class of a cell with the state of a run, a trial or a study."""
     return TONES.get(state, "row-table--odd")
@@ -92,12 +98,16 @@ class TableRow:
     """A row of a `RowTable`: a text for each column; its tone is a component class such as ``row-table--good``.
 
     A heading has two texts, at the left and at the right of its line.
+
+    Attributes:
+        tones: the component classes of single cells, by the keys of their columns.
     """
 
     key: str
     cells: tuple[str, ...]
     marked: bool = False
     tone: str = ""
+    tones: Mapping[str, str] = field(default_factory=dict[str, str])
     heading: bool = False
 
 
@@ -120,6 +130,7 @@ class RowTable(ScrollView, can_focus=True):
         "row-table--stopped",
         "row-table--odd",
         "row-table--bad",
+        *map(run_tone, range(len(RUN_TOKENS))),
     }
     DEFAULT_CSS = """
     RowTable {
@@ -140,7 +151,7 @@ class RowTable(ScrollView, can_focus=True):
         & > .row-table--odd { color: $text-warning; }
         & > .row-table--bad { color: $state-failed; }
     }
-    """
+    """ + "\n".join(f"RowTable > .row-table--run{at} {{ color: ${token}; }}" for at, token in enumerate(RUN_TOKENS))
     BINDINGS = [
         bind("table.up", "up,k", "move(-1)", "Up", "The row above", hidden=True),
         bind("table.down", "down,j", "move(1)", "Down", "The row below", hidden=True),
@@ -300,6 +311,8 @@ class RowTable(ScrollView, can_focus=True):
         for at, size in self._fitted():
             column = self._columns[at]
             own = tone if column.toned else marked if row.marked else None
+            if name := row.tones.get(column.key):
+                own = self.get_component_rich_style(name, partial=True)
             segments.append(Segment(_cell(row.cells[at], size, column.right, column.middle) + " " * GAP, style(own)))
         return Strip(segments).adjust_cell_length(width, style(None))
 

@@ -192,7 +192,7 @@ class OverlaidCurves(Plot, EpochView):
         points = zip(one.points, one.deviation or (None,) * len(one.points), strict=True)
         for (x, value), deviation in reversed(list(points)):
             if value is not None and (self._cursor is None or x == self._cursor):
-                return written(value, True) + (f" ± {written(deviation)}" if deviation is not None else "")
+                return written(value, True) + (f" ± {written(deviation, True)}" if deviation is not None else "")
         return "–"
 
 

@@ -6,21 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding
 from textual.message import Message
 from textual.strip import Strip
 
 from mnist_tui.tui.terminal.keymap import bind, key_of
+from mnist_tui.tui.terminal.themes import RUN_TOKENS
 from mnist_tui.tui.widgets.plots.axes import EpochAxis, EpochWindow, Plane
 from mnist_tui.tui.widgets.plots.raster import (
-    COLOURLESS,
-    MARKS,
     Marks,
     PlotPicture,
     Row,
     fitting_parts,
     framed,
+    marks_of,
     paint,
     row_length,
 )
@@ -40,14 +41,8 @@ TONES = {
     "running": "$foreground-muted",
     "cursor": "$foreground; text-style: bold",
     "best": "$success; text-style: bold",
-    "run0": "$primary",
-    "run1": "$accent",
-    "run2": "$success",
-    "run3": "$error",
-    "run4": "$foreground",
-    "run5": "$secondary",
-    "run6": "$warning",
-    "run7": "$foreground-muted",
+    **{f"run{at}": f"${token}" for at, token in enumerate(RUN_TOKENS)},
+    **{f"band{at}": f"${token} 22%" for at, token in enumerate(RUN_TOKENS)},
 }
 WHEEL = 1 / 1.25
 """Width of a view after a step of the wheel that zooms in, as a share of the width before."""
@@ -91,10 +86,10 @@ class Plot(DrawnWidget):
 
     @property
     def marks(self) -> Marks:
-        """Return the characters that the settings ask for."""
+        """Return the characters that the settings and the terminal's colours ask for."""
         settings = getattr(self.app, "settings", None)
-        marks = COLOURLESS if self.app.no_color else MARKS
-        return marks[settings.glyphs if settings is not None else "braille"]
+        few = self.app.native_ansi_color or self.background_colors[1].ansi is not None
+        return marks_of(settings.glyphs if settings is not None else "braille", self.app.no_color, few)
 
     def lines(self) -> Sequence[Row]:
         """Return the lines as they should be now, and set `plane` if a person can point at epochs."""
@@ -161,11 +156,15 @@ class Plot(DrawnWidget):
         styles = {tone: self.component_style(f"plot--{tone}") for tone in TONES}
         if self.has_focus:
             styles["rule"] = styles["title"] = styles["focus"]
+        rows = self.lines()
+        for tone in {tone for row in rows for tone, _ in row if "/" in tone}:
+            name, _, ground = tone.partition("/")
+            styles[tone] = styles[name] + Style(bgcolor=styles[ground].color)
         return [
             Strip([Segment(text, styles[tone]) for tone, text in row]).adjust_cell_length(
                 self.size.width, styles["text"]
             )
-            for row in self.lines()
+            for row in rows
         ]
 
     def paint(self, picture: PlotPicture) -> list[Row]:

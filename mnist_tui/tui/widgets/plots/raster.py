@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, reduce
+from functools import cache, lru_cache, reduce
 from itertools import groupby, pairwise
 from operator import or_
 from typing import Any
@@ -35,10 +35,11 @@ class Marks:
         cursor, best, stopped: marks of the selected epoch, the best epoch and the last one before early stopping.
         rule: fills the rest of a heading.
         dot: separates the parts of a caption.
-        band: fills the band around a mean; empty if the band is shaded dot by dot.
+        band: fills the band around a mean; empty if the band is shaded dot by dot, or has a background of its own.
         runs: marks of runs that are drawn into the same plot.
         inks: the character of a tone's lines, where a character has a single dot; a line without one is `line`.
         colours: whether colours tell lines apart; else the line of training is dashed.
+        tinted: whether a band is a background in a tint of its line's colour.
     """
 
     bits: tuple[tuple[int, ...], ...]
@@ -57,6 +58,7 @@ class Marks:
     runs: str
     inks: Mapping[str, str] = field(default_factory=dict[str, str])
     colours: bool = True
+    tinted: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -78,7 +80,13 @@ MARKS: dict[Glyphs, Marks] = {
         ((1,),), "*", "*", "oO", "O", "x", ".", "|", "^", "#", "-", ";", ":", "o+x#%@&$", {"validation": "o"}
     ),
 }
-COLOURLESS: dict[Glyphs, Marks] = {glyphs: replace(marks, colours=False) for glyphs, marks in MARKS.items()}
+
+
+@cache
+def marks_of(glyphs: Glyphs, colourless: bool = False, few_colours: bool = False) -> Marks:
+    """Return the characters of a glyph set, for a terminal without colours or with only those of its own palette."""
+    marks = MARKS[glyphs]
+    return replace(marks, colours=not colourless, tinted=not few_colours and not marks.inks)
 
 
 Dot = tuple[int, int]
@@ -101,8 +109,8 @@ class Stroke:
         dots: column from the left and row from the bottom, counted in dots.
         mark: the character for each point; empty if the points are joined by a line.
         dashed: whether every second stretch of DASH dots of the line is left out.
-        band: whether each two dots are the lower and the upper end of a shaded column of characters; lines of the same
-            tone are drawn over it.
+        band: whether each two dots are the lower and the upper end of a shaded column of characters; lines are drawn
+            over it.
     """
 
     tone: str
@@ -200,6 +208,8 @@ class PlotCanvas:
         self._lines: dict[Dot, dict[str, int]] = {}
         self._shades: dict[str, dict[Dot, int]] = {}
         self._behind: set[Dot] = set()
+        self._grounds: dict[Dot, str] = {}
+        self._halves: dict[Dot, str] = {}
 
     def draw(self, stroke: Stroke) -> None:
         """Draw a stroke; its parts outside the plot are left out."""
@@ -220,6 +230,10 @@ class PlotCanvas:
 
     def lines(self) -> list[Row]:
         """Return the lines from the top; neighbouring characters of one tone are joined."""
+        for (column, row), ground in self._grounds.items():
+            tones = self.tones[self.rows - 1 - row]
+            tones[self.margin + column] += f"/{ground}"
+        self._grounds = {}
         return [
             tuple(
                 (tone, "".join(character for _, character in group))
@@ -235,7 +249,10 @@ class PlotCanvas:
             for at, character in enumerate(text, column):
                 if 0 <= at < self.columns:
                     self.characters[line][left + at], self.tones[line][left + at] = character, tone
-                    self._behind.discard((at, row))
+                    if (at, row) in self._behind:
+                        self._behind.discard((at, row))
+                        if (tint := self._halves.pop((at, row), None)) is not None:
+                            self._grounds[at, row] = tint
 
     def _draw_line(self, stroke: Stroke) -> None:
         """Join the dots by lines; a character that lines of several tones cross shows the dots of all of them."""
@@ -261,17 +278,32 @@ class PlotCanvas:
         return found
 
     def _draw_band(self, stroke: Stroke) -> None:
-        """Draw both edges as dots, with half of the dots between; or whole characters, if the marks have one for it."""
-        wide, high = self.marks.size
+        """Shade a band: as a background, else with the marks' character for it, else with dots."""
+        (wide, high), tint = self.marks.size, stroke.tone.replace("run", "band")
         shades = self._shades.setdefault(stroke.tone, {})
-        for (x, low), (_, top) in zip(stroke.dots[::2], stroke.dots[1::2], strict=True):
-            for y in range(max(0, low), min(self.rows * high - 1, top) + 1):
+        for (x, lower), (_, upper) in zip(stroke.dots[::2], stroke.dots[1::2], strict=True):
+            low, top, column = max(0, lower), min(self.rows * high - 1, upper), x // wide
+            if self.marks.tinted:
+                self._tint(column, low * 2 // high, top * 2 // high, tint)
+                continue
+            for y in range(low, top + 1):
                 if y in {low, top} or y % 2 == 0:
-                    cell = (x // wide, y // high)
+                    cell = (column, y // high)
                     shades[cell] = shades.get(cell, 0) | self.marks.bits[0][high - 1 - y % high]
         for cell, bits in shades.items():
             self.put(*cell, self.marks.band or self.marks.character(bits), stroke.tone)
             self._behind.add(cell)
+
+    def _tint(self, column: int, low: int, top: int, tint: str) -> None:
+        """Give a column of characters a background from one half of a row to another, counted from the bottom."""
+        for row in range(low // 2, top // 2 + 1) if 0 <= column < self.columns else ():
+            cell = (column, row)
+            if low <= 2 * row and 2 * row + 1 <= top:
+                self._grounds[cell] = tint
+            else:
+                self.put(column, row, "▄" if low <= 2 * row else "▀", tint)
+                self._halves[cell] = tint
+                self._behind.add(cell)
 
 
 def shared_tone(lines: Mapping[str, int], column: int) -> str:
