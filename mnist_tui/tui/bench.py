@@ -153,6 +153,7 @@ class Bench(App[None]):
         self.announced_exports: set[Worker[Any]] = set()
         self.window = Window(self)
         self._slow = False
+        self._previewed = ""
         self._safe_text, self._ascii_text = SafeText(), AsciiText()
         self.following = Followed(self, RunFeed, WeakValueDictionary())
         self.runs_changed = Signal[None](self, "runs_changed")
@@ -335,8 +336,20 @@ class Bench(App[None]):
             )
         self._slow = slow
 
+    def preview_theme(self, name: str) -> None:
+        """Show a theme without remembering it."""
+        self._previewed = name
+        self.theme = name
+
+    def keep_theme(self, name: str) -> None:
+        """Show a theme and remember it, also if it was previewed."""
+        self._previewed = ""
+        self.theme = name
+        if name != self.settings.theme:
+            self.change_settings(theme=name)
+
     def _remember_theme(self, theme: Theme) -> None:
-        if theme.name != self.settings.theme:
+        if theme.name == self.theme and theme.name not in {self.settings.theme, self._previewed}:
             self.change_settings(theme=theme.name)
 
     async def on_event(self, event: events.Event) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from textual.binding import Binding
-from textual.widgets import DataTable, Input, Select, TabbedContent
+from textual.widgets import Input, Select, TabbedContent
 
 from mnist_tui.cli import doctor
 from mnist_tui.cli.open_app import usual_runs_dir
@@ -19,7 +19,7 @@ from mnist_tui.runs.events import Paused
 from mnist_tui.settings import Settings, load_settings, save_settings, settings_file
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.routes import classes_with_keys
-from mnist_tui.tui.settings.screen import PressKeyScreen, SettingsScreen
+from mnist_tui.tui.settings.screen import KeyTable, PressKeyScreen, SettingsScreen
 from mnist_tui.tui.terminal.keymap import entries, keymap, problems, split, taken
 from mnist_tui.tui.training.screen import TrainingScreen
 
@@ -244,17 +244,63 @@ async def test_the_runs_folder_is_checked_and_remembered(
         await until(pilot, lambda: "runs_dir" not in of_file())
 
 
-async def keys_page(app: BenchApp, pilot: Any, until: Any, name: str) -> DataTable[str]:
-    """The table of keys, with its cursor on an action."""
+async def keys_page(app: BenchApp, pilot: Any, until: Any, name: str) -> KeyTable:
+    """The table of keys, with its cursor on an action, whose new key is asked for."""
     await pilot.press("f12")
     await until(pilot, lambda: isinstance(app.screen, SettingsScreen))
     await pilot.press("f8")
-    table = app.screen.query_one(DataTable)
-    await until(pilot, lambda: table.row_count == len(entries(classes_with_keys())) and table.has_focus)
-    table.move_cursor(row=table.get_row_index(name))
+    table = app.screen.query_one(KeyTable)
+    await until(pilot, lambda: table.keys and table.has_focus)
+    table.choose(name)
     await pilot.press("enter")
     await until(pilot, lambda: isinstance(app.screen, PressKeyScreen))
     return table
+
+
+async def test_every_key_stands_under_the_name_of_its_screen(bench: BenchApp, until: Any, shows: Any) -> None:
+    async with bench.run_test(size=(100, 40)) as pilot:
+        await pilot.press("f12", "f8")
+        table = bench.screen.query_one(KeyTable)
+        await until(pilot, lambda: table.keys)
+        found = entries(classes_with_keys())
+        headings = [key for key in table.keys if key.startswith("/")]
+        assert headings == list(dict.fromkeys(f"/{entry.section}" for entry in found))
+        assert headings[:2] == ["/Everywhere", "/Presets"]
+        assert len(table.keys) == len(found) + len(headings)
+        await pilot.press("home", "enter", "backspace")
+        assert isinstance(bench.screen, SettingsScreen), "a heading has no key"
+
+
+async def test_the_theme_under_the_cursor_is_shown_and_escape_brings_the_former_one_back(
+    bench: BenchApp, until: Any
+) -> None:
+    async with bench.run_test(size=(100, 40)) as pilot:
+        await pilot.press("f12", "enter", "down")
+        await until(pilot, lambda: bench.theme == "bench-light")
+        assert "theme" not in of_file(), "a preview is not remembered"
+        await pilot.press("escape")
+        await until(pilot, lambda: bench.theme == "bench-dark")
+        await pilot.press("enter", "down", "enter")
+        await until(pilot, lambda: of_file().get("theme") == "bench-light")
+        assert bench.theme == "bench-light"
+
+
+async def test_tab_completes_the_name_of_a_folder(bench: BenchApp, until: Any, tmp_path: Path) -> None:
+    for name in ("results-1", "results-2", "other"):
+        (tmp_path / "place" / name).mkdir(parents=True)
+    (tmp_path / "place" / "results.txt").touch()
+    async with bench.run_test(size=(100, 40)) as pilot:
+        await pilot.press("f12")
+        field = bench.screen.query_one("#runs-dir", Input)
+        field.focus()
+        field.value = f"{tmp_path}/place/r"
+        await pilot.press("end", "tab")
+        assert field.value == f"{tmp_path}/place/results-"
+        await pilot.press("2", "tab")
+        assert field.value == f"{tmp_path}/place/results-2/"
+        assert field.has_focus
+        await pilot.press("tab")
+        assert not field.has_focus
 
 
 async def test_a_key_is_given_a_new_one_by_pressing_it_and_the_default_comes_back(

@@ -6,24 +6,28 @@ import asyncio
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from itertools import groupby
 from typing import Any
 
-from rich.text import Text
 from textual import events, getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import DataTable, Input, Label, Select, Static, TabbedContent, TabPane
+from textual.widgets import Input, Label, OptionList, Select, Static, TabbedContent, TabPane
 
 from mnist_tui.paths import PathError
 from mnist_tui.runs.library import default_runs_dir
 from mnist_tui.settings import REFRESH_SECONDS, Glyphs, folder_problem, settings_file_text
-from mnist_tui.tui.bench import BenchScreen
+from mnist_tui.tui.bench import Bench, BenchScreen
 from mnist_tui.tui.dialogs import Dialog
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
-from mnist_tui.tui.terminal.keymap import Entry, shown, taken
+from mnist_tui.tui.terminal.keymap import Entry, bind, key_of, labelled, pane_title, shown, taken
+from mnist_tui.tui.terminal.themes import THEMES
 from mnist_tui.tui.widgets.controls import KeyedCheckbox, KeyFooter, ValueSelect
+from mnist_tui.tui.widgets.path_input import PathInput
+from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 
 GLYPHS: dict[Glyphs, str] = {
@@ -31,11 +35,12 @@ GLYPHS: dict[Glyphs, str] = {
     "block": "blocks, where braille looks torn",
     "ascii": "ASCII, for any terminal",
 }
-SAMPLES: dict[Glyphs, str] = {
-    "braille": "⡇⠑⢄⡀       \n⡇  ⠈⠑⠢⢄⣀⡀  \n⡇      ⠈⠉⠒⠒",
-    "block": "█▙▖         \n█ ▝▀▄▖      \n█    ▝▀▀▄▄▄▖",
-    "ascii": "|*          \n|  **       \n|    ****** ",
+SAMPLES: dict[Glyphs, tuple[str, ...]] = {
+    "braille": ("⡇⠑⢄⡀", "⡇  ⠈⠑⠢⢄⣀⡀", "⡇      ⠈⠉⠒⠒"),
+    "block": ("█▙▖", "█ ▝▀▄▖", "█    ▝▀▀▄▄▄▖"),
+    "ascii": ("|*", "|  **", "|    ****** "),
 }
+STATES = ("starting", "running", "paused", "finished", "stopped", "failed")
 REFRESH = {
     "auto": "automatic",
     "normal": f"every {REFRESH_SECONDS['normal']:g} s",
@@ -43,21 +48,59 @@ REFRESH = {
 }
 OWN = "*"
 """The mark of keys that the user has set."""
+KEY_COLUMNS = (
+    RowColumn("key", "  Key"),
+    RowColumn("name", "Action", least=12),
+    RowColumn("about", "What it does", need=1, least=20),
+)
 
 
-class KeyTable(DataTable[Text]):
-    """The table of all keys of the app."""
+class KeyTable(RowTable):
+    """The table of all keys of the app, under the names of the screens in which they work."""
 
     HELP = """
-    **Keys.** Each line is an action and its keys; a star marks your own. Enter asks for a new key, Backspace brings the
-    default back. The settings file has them under `[keys]`, where an action may have several keys, joined by commas.
+    **Keys.** Each line is a key and its action; a star marks a key of your own. Enter asks for a new key, Backspace
+    brings the default back. The settings file has them under `[keys]`, where an action may have several keys, joined by
+    commas.
     """
     BINDINGS = [
-        Binding("enter", "select_cursor", "New key", tooltip="Press a new key for the action", id="settings.new-key"),
-        Binding(
-            "backspace,delete", "screen.default_key", "Default", tooltip="The default keys", id="settings.default-key"
-        ),
+        bind("settings.new-key", "enter", "screen.new_key", "New key", "Press a new key for the action"),
+        bind("settings.default-key", "backspace,delete", "screen.default_key", "Default", "The default keys"),
     ]
+
+
+class ThemeSelect(ValueSelect):
+    """The choice of the theme: while its list is open, the whole app shows the theme under the cursor."""
+
+    app = getters.app(Bench)
+
+    def __init__(self, themes: Iterable[str], theme: str) -> None:
+        super().__init__([(name, name) for name in themes], value=theme, allow_blank=False, compact=True, id="theme")
+
+    def on_mount(self) -> None:
+        self.watch(self.query_one(OptionList), "highlighted", self._preview, init=False)
+
+    def _preview(self, highlighted: int | None) -> None:
+        if self.expanded and highlighted is not None:
+            self.app.preview_theme(str(self.query_one(OptionList).get_option_at_index(highlighted).prompt))
+
+    def watch_expanded(self, expanded: bool) -> None:
+        if not expanded and isinstance(self.value, str):
+            self.app.keep_theme(self.value)
+
+
+class ThemeSample(Static):
+    """A curve in the chosen characters, and the states of runs in the colours of the theme."""
+
+    app = getters.app(Bench)
+
+    def render(self) -> Content:
+        """Return three lines, each with a part of the curve and two states."""
+        lines: list[Content] = []
+        for at, curve in enumerate(SAMPLES[self.app.settings.glyphs]):
+            states = ((f"● {state:10}", f"$state-{state}") for state in STATES[2 * at : 2 * at + 2])
+            lines.append(Content.assemble((f"{curve:16}", "$primary"), *states))
+        return Content("\n").join(lines)
 
 
 class SettingsScreen(BenchScreen[None]):
@@ -86,30 +129,33 @@ class SettingsScreen(BenchScreen[None]):
         yield TabStrip()
         settings = self.app.settings
         with TabbedContent(initial="settings"):
-            with TabPane("Settings", id="settings"), VerticalScroll(id="form", can_focus=False):
-                themes = {name: name for name in sorted(self.app.available_themes)}
-                yield _row("theme", _values(themes, self.app.theme, "theme"))
-                yield _row("curves drawn in", _values(GLYPHS, settings.glyphs, "glyphs"))
-                yield Static(SAMPLES[settings.glyphs], id="sample", markup=False)
-                yield _row("redraw", _values(REFRESH, settings.refresh, "refresh"))
-                automatic = f"automatic: {REFRESH['normal']}, on a slow line {REFRESH['slow']}"
-                yield Static(automatic, classes="note indented", markup=False)
-                yield KeyedCheckbox("ask before something is lost", "confirm", settings.confirm)
-                yield KeyedCheckbox("ring the terminal's bell when a run ends", "bell", settings.bell)
-                default = ""
-                with suppress(PathError):
-                    default = str(default_runs_dir())
-                runs_dir = Input(settings.runs_dir or "", placeholder=default, compact=True, id="runs-dir")
-                yield _row("runs folder", runs_dir)
-                yield Static(self._runs_note(), id="runs-note", classes="note", markup=False)
-                yield Static(f"remembered in {settings_file_text()}", classes="note", markup=False)
-            with TabPane("Keys", id="keys-page"):
-                yield KeyTable(cursor_type="row", zebra_stripes=True, id="keys")
+            with TabPane("Settings", id="settings"), _Form(id="form", can_focus=False):
+                with _Pane("Appearance"):
+                    own = [theme.name for theme in THEMES]
+                    others = sorted(set(self.app.available_themes) - set(own))
+                    yield _row("Theme", ThemeSelect([*own, *others], self.app.theme))
+                    yield _row("Curves drawn in", _values(GLYPHS, settings.glyphs, "glyphs"))
+                    yield ThemeSample(id="sample", markup=False)
+                with _Pane("Behaviour"):
+                    yield _row("Redraw", _values(REFRESH, settings.refresh, "refresh"))
+                    automatic = f"automatic: {REFRESH['normal']}, on a slow line {REFRESH['slow']}"
+                    yield Static(automatic, classes="note indented", markup=False)
+                    yield KeyedCheckbox("ask before something is lost", "confirm", settings.confirm)
+                    yield KeyedCheckbox("ring the bell when a run ends", "bell", settings.bell)
+                with _Pane("Files"):
+                    default = ""
+                    with suppress(PathError):
+                        default = str(default_runs_dir())
+                    runs_dir = PathInput(settings.runs_dir or "", placeholder=default, id="runs-dir", folders=True)
+                    yield _row("Runs folder", runs_dir)
+                    yield Static(self._runs_note(), id="runs-note", classes="note indented", markup=False)
+                    yield _row("Settings file", Static(settings_file_text(), markup=False, classes="value"))
+            key = key_of("settings.view", type(self), settings.keys)
+            with TabPane(labelled("Keys", key), id="keys-page"):
+                yield KeyTable(id="keys")
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        for name, width in (("where", 10), ("key", 14), ("what", None)):
-            self.table.add_column(name, width=width, key=name)
         self._read_keys()
 
     @work
@@ -118,15 +164,19 @@ class SettingsScreen(BenchScreen[None]):
         self._fill()
 
     def _fill(self) -> None:
-        row = self.table.cursor_row
-        self.table.clear()
-        own = self.app.settings.keys
-        for entry in self.app.key_entries():
-            mark = OWN if entry.ids[0] in own else ""
-            what = f"{entry.name}: {entry.about}" if entry.about and entry.name else entry.about or entry.name
-            cells = (entry.section, f"{shown(entry.current_keys(own))}{mark}", what)
-            self.table.add_row(*map(Text, cells), key=entry.ids[0])
-        self.table.move_cursor(row=row)
+        own, rows = self.app.settings.keys, list[TableRow]()
+        for section, group in groupby(self.app.key_entries(), lambda entry: entry.section):
+            entries = list(group)
+            rows.append(TableRow(f"/{section}", (section, f"{len(entries)}"), heading=True))
+            for entry in entries:
+                mark = OWN if entry.ids[0] in own else ""
+                key = f"  {shown(entry.current_keys(own))}{mark}"
+                about = entry.about if entry.about != entry.name else ""
+                rows.append(TableRow(entry.ids[0], (key, entry.name or about, about)))
+        is_first = self.table.chosen is None
+        self.table.show(KEY_COLUMNS, rows)
+        if is_first:
+            self.table.choose(rows[1].key)
 
     def _runs_note(self) -> str:
         if folder := os.environ.get("MNIST_TUI_RUNS"):
@@ -140,10 +190,9 @@ class SettingsScreen(BenchScreen[None]):
     def _value_chosen(self, event: Select.Changed) -> None:
         name, value = str(event.select.id), event.value
         if name == "theme":
-            self.app.theme = str(value)
+            self.app.keep_theme(str(value))
         elif value != getattr(self.app.settings, name):
             self.app.change_settings(**{name: value})
-        self.query_one("#sample", Static).update(SAMPLES[self.app.settings.glyphs])
 
     @on(KeyedCheckbox.Changed)
     def _checkbox_changed(self, event: KeyedCheckbox.Changed) -> None:
@@ -163,16 +212,19 @@ class SettingsScreen(BenchScreen[None]):
     def _page_changed(self) -> None:
         self.refresh_bindings()
 
-    @on(DataTable.RowSelected)
+    @on(RowTable.Opened)
     @work(group=TAKES_KEYBOARD)
-    async def _ask_for_key(self, event: DataTable.RowSelected) -> None:
-        entry = self._entry(str(event.row_key.value))
-        key = await self.app.push_screen_wait(PressKeyScreen(entry, self.app.settings.keys))
-        if key is not None:
-            self._set_key(entry, key)
+    async def action_new_key(self) -> None:
+        """Ask for a new key of the action under the cursor."""
+        if (entry := self._chosen_entry()) is not None:
+            key = await self.app.push_screen_wait(PressKeyScreen(entry, self.app.settings.keys))
+            if key is not None:
+                self._set_key(entry, key)
 
-    def _entry(self, name: str) -> Entry:
-        return next(entry for entry in self.app.key_entries() if entry.ids[0] == name)
+    def _chosen_entry(self) -> Entry | None:
+        """The action under the cursor; None on a heading."""
+        entries = (entry for entry in self.app.key_entries() if entry.ids[0] == self.table.chosen)
+        return next(entries, None) if self.table.chosen else None
 
     def _set_key(self, entry: Entry, key: str) -> None:
         """Set the key of an action and of the actions that share it; an empty key means the default."""
@@ -186,9 +238,8 @@ class SettingsScreen(BenchScreen[None]):
         self._fill()
 
     def action_default_key(self) -> None:
-        if self.table.row_count:
-            name = str(self.table.coordinate_to_cell_key(self.table.cursor_coordinate).row_key.value)
-            self._set_key(self._entry(name), "")
+        if (entry := self._chosen_entry()) is not None:
+            self._set_key(entry, "")
 
     def action_defaults(self) -> None:
         self._change_keys({})
@@ -202,6 +253,18 @@ class SettingsScreen(BenchScreen[None]):
     def action_back(self) -> None:
         self.set_focus(None)
         self.dismiss()
+
+
+class _Form(VerticalScroll, inherit_bindings=False):
+    """The form, which leaves the arrow keys to the screen."""
+
+
+class _Pane(Vertical):
+    """A part of the form with its title."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(classes="pane -stacked")
+        self.border_title = pane_title(title)
 
 
 def _row(label: str, control: Widget) -> Horizontal:

@@ -15,6 +15,48 @@ from textual.dom import DOMNode
 from textual.keys import format_key
 from textual.screen import ModalScreen, Screen
 
+SECTIONS = {
+    "app": "Everywhere",
+    "presets": "Presets",
+    "editor": "Editor",
+    "layers": "Editor: list of layers",
+    "training": "Training",
+    "curves": "Training: curves",
+    "run": "All screens of a run",
+    "matrix": "Confusion matrix",
+    "gallery": "Images",
+    "weights": "Weights",
+    "diagnosis": "Diagnosis",
+    "results": "Results",
+    "export": "Export",
+    "runs": "Runs",
+    "compare": "Compare",
+    "overlay": "Compare: curves",
+    "draw": "Draw",
+    "open-image": "Draw: open an image",
+    "studies": "Studies",
+    "study": "Study",
+    "trials": "Study: plot of the trials",
+    "sweep": "New study",
+    "settings": "Settings",
+    "help": "Help",
+    "guide": "Guide",
+    "table": "Tables",
+    "choose": "Lists to choose from",
+    "dialog": "Questions: buttons",
+    "ask": "Question: delete runs, or a line of text",
+    "busy": "Question: the device is busy",
+    "extend": "Question: how many more epochs",
+    "discard": "Question: discard a run",
+    "confirm": "Question: edits that are not saved",
+    "save-preset": "Question: name of a preset",
+    "leave": "Question: leave the program",
+    "ask-many": "Question: many trials",
+    "ask-stop": "Question: stop a study",
+    "ask-study": "Question: delete a study",
+}
+"""The headings in the list of keys, in its order, by the first part of the bindings' ids."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -35,7 +77,8 @@ class Entry:
     @property
     def section(self) -> str:
         """The heading in the list of keys: the screen or widget in which the keys work."""
-        return self.ids[0].partition(".")[0].replace("-", " ").replace("_", " ").capitalize()
+        name = self.ids[0].partition(".")[0]
+        return SECTIONS.get(name, name.replace("-", " ").capitalize())
 
     def current_keys(self, own: Mapping[str, str]) -> tuple[str, ...]:
         """Return the user's keys for the action if there are any, else the default keys."""
@@ -109,9 +152,10 @@ def pane_keys(keys: Mapping[str, str]) -> Content:
 
 @cache
 def entries(classes: tuple[type[DOMNode], ...]) -> tuple[Entry, ...]:
-    """Return every action of the classes that has a key and an id: the app's own actions first, then by section."""
+    """Return every action of the classes that has a key and an id, in the order of SECTIONS."""
     table = [entry for owner in classes for entry in _entries_of(owner)]
-    return tuple(sorted(table, key=lambda entry: (not issubclass(entry.owner, App), entry.section)))
+    order = {title: number for number, title in enumerate(SECTIONS.values())}
+    return tuple(sorted(table, key=lambda entry: (order.get(entry.section, len(order)), entry.section)))
 
 
 def _entries_of(owner: type[DOMNode]) -> Iterator[Entry]:
