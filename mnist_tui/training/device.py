@@ -138,4 +138,9 @@ class Resident:
         """Return the network's inputs for some rows: pixels ``(n, 28, 28, 1)`` in 0..1, or unchanged features."""
         if rows.dtype != tf.uint8:
             return rows
-        return tf.reshape(tf.cast(rows, tf.float32) / 255.0, (-1, IMAGE_EDGE, IMAGE_EDGE, 1))
+        return tf.reshape(Resident.scaled(rows), (-1, IMAGE_EDGE, IMAGE_EDGE, 1))
+
+    @staticmethod
+    def scaled(pixels: Any) -> Any:
+        """Return uint8 pixels as float32 in 0..1."""
+        return tf.cast(pixels, tf.float32) / 255.0

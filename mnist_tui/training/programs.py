@@ -1,9 +1,10 @@
 """Programs that train chunks of steps, and the networks they train: model, optimizer and programs of a structure.
 
 A step gathers its examples, computes forward pass, loss and gradient, and updates the weights. Layers, loss and
-optimizer are Keras' own, with three differences: dropout computes its mask from a counter; the loss takes the output
-layer's logits, as in Keras' own training; and a convolution is pooled before bias and activation are applied, which
-gives the same values if the activation never falls, for a quarter of the work.
+optimizer are Keras' own, with four differences: dropout computes its mask from a counter; the loss takes the output
+layer's logits, as in Keras' own training; a convolution is pooled before bias and activation are applied, which gives
+the same values if the activation never falls, for a quarter of the work; and `pooled_convolution` computes some first
+convolutions on a CPU.
 
 A program trains a chunk of steps in one call to the device. There are two kinds, with the same mathematics: ``xla``
 compiles the whole loop, which is several times as fast for dense networks, and for all networks on a GPU; ``graph``
@@ -29,12 +30,13 @@ from numpy.typing import NDArray
 
 from mnist_tui.experiment.layers import Conv2D, Dense, Dropout, Flatten
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.training import models
+from mnist_tui.training import models, pooled_convolution
 from mnist_tui.training.backend import keras, tf
 from mnist_tui.training.device import Resident
 from mnist_tui.training.evaluation import Scorer
 from mnist_tui.training.inputs import DatasetCache
 from mnist_tui.training.models import NOISE
+from mnist_tui.training.pooled_convolution import PooledConvolution
 
 Keys = tuple[Any, Any]
 """Two 32-bit words: Python's integers, or uint32 scalars."""
@@ -174,8 +176,6 @@ def _handles(**variables: Any) -> dict[str, Any]:
     return {name: variable.value.handle for name, variable in variables.items()}
 
 
-RISING = frozenset({"linear", "relu", "sigmoid", "tanh", "softplus", "elu", "selu", "leaky_relu"})
-"""Activations that never fall, by Keras' names."""
 MASKS: dict[Any, Callable[[tuple[int, ...]], tuple[int, ...]]] = {keras.layers.Dropout: lambda shape: shape}
 """The Keras layers that drop values in training: functions from the input's shape to the mask's, the batch first."""
 
@@ -194,26 +194,30 @@ class TrainingStep:
     Args:
         model, optimizer: Keras' objects; the optimizer is built.
         update: applies the gradients; None for Keras' own `apply`.
+        first: computes the first two layers where a step asks for it.
     """
 
-    def __init__(self, model: Any, optimizer: Any, update: Update | None = None) -> None:
-        self._model, self._optimizer = model, optimizer
+    def __init__(
+        self, model: Any, optimizer: Any, update: Update | None = None, first: PooledConvolution | None = None
+    ) -> None:
+        self._model, self._optimizer, self._first = model, optimizer, first
         self._update = update or (lambda gradients: optimizer.apply(gradients, model.trainable_variables))
 
-    def __call__(self, feed: Feed, places: Any, epoch: Any, step: Any) -> tuple[Any, Any]:
+    def __call__(self, feed: Feed, places: Any, epoch: Any, step: Any, *, is_usual: bool) -> tuple[Any, Any]:
         """Take the step.
 
         Args:
             places: the indices of the examples, int32, of a length that is known during tracing.
             epoch, step: int32 scalars, counted from 0, for the dropout masks.
+            is_usual: whether there are many steps like this one, so that compiling parts of it is worth the time.
 
         Returns:
             The loss before the step and the number of hits, both summed over the examples, float64.
         """
-        inputs = Resident.inputs(tf.gather(feed.rows, places))
+        rows = tf.gather(feed.rows, places)
         labels = tf.gather(feed.labels, places)
         with tf.GradientTape() as tape:
-            logits = self.logits(inputs, feed.keys, epoch, step)
+            logits = self._logits(rows, self._first if is_usual else None, feed.keys, epoch, step)
             losses = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
             loss = tf.reduce_mean(losses)
             if hasattr(self._optimizer, "scale_loss"):
@@ -222,11 +226,12 @@ class TrainingStep:
         hits = tf.argmax(logits, axis=1, output_type=tf.int32) == labels
         return tf.cast(tf.reduce_sum(losses), tf.float64), tf.reduce_sum(tf.cast(hits, tf.float64))
 
-    def logits(self, inputs: Any, keys: Any, epoch: Any, step: Any) -> Any:
+    def _logits(self, rows: Any, first: PooledConvolution | None, keys: Any, epoch: Any, step: Any) -> Any:
         """Return the outputs before softmax, float32 ``(rows, 10)``, with the step's dropout masks."""
         *layers, output = self._model.layers
-        values, convolved = inputs, None
-        for position, (layer, following) in enumerate(pairwise((*layers, output))):
+        values, convolved = Resident.inputs(rows) if first is None else first(rows), None
+        done = 0 if first is None else 2
+        for position, (layer, following) in enumerate(pairwise((*layers[done:], output)), done):
             if type(layer) in MASKS:
                 values = _dropped(layer, values, (keys[position, 0], keys[position, 1]), epoch, step)
             elif _is_pooled_first(layer, following):
@@ -253,7 +258,7 @@ def _dropped(layer: Any, values: Any, keys: Keys, epoch: Any, step: Any) -> Any:
 
 def _is_pooled_first(layer: Any, following: Any) -> bool:
     convolves = isinstance(layer, keras.layers.Conv2D) and isinstance(following, keras.layers.MaxPooling2D)
-    return convolves and layer.activation.__name__ in RISING
+    return convolves and layer.activation.__name__ in pooled_convolution.RISING
 
 
 def _cast(variable: Any, layer: Any) -> Any:
@@ -261,6 +266,8 @@ def _cast(variable: Any, layer: Any) -> Any:
 
 
 XLA, GRAPH = "xla", "graph"
+MANY_IMAGES = 10_000
+"""From that many training images on, compiling parts of a graph program (0.5 s) saves more within some epochs."""
 
 
 @dataclass(frozen=True)
@@ -297,8 +304,12 @@ class LoopProgram:
         self._model, self._optimizer = model, optimizer
         self._batch = min(batch_size, examples.count)
         optimizer.build(model.trainable_variables)
-        update = fused(optimizer, model.trainable_variables) if kind == GRAPH else None
-        self._step = TrainingStep(model, optimizer, update)
+        update, first = None, None
+        if kind == GRAPH:
+            update = fused(optimizer, model.trainable_variables)
+            if "CPU" in examples.rows.device and pooled_convolution.covers(model.layers):
+                first = PooledConvolution(model.layers[0])
+        self._step = TrainingStep(model, optimizer, update, first)
         self._loops: dict[int, Any] = {}
         self.use_examples(examples, seed)
 
@@ -348,10 +359,11 @@ class LoopProgram:
 
         def steps(feed: Feed, plan: tuple[Any, Any], first: Any, last: Any, totals: Any) -> Any:
             order, epoch = plan
+            is_usual = rows == self._batch and feed.rows.shape[0] >= MANY_IMAGES
 
             def body(step: Any, totals: Any) -> Any:
                 places = tf.slice(order, (step * self._batch,), (rows,))
-                return step + 1, totals + tf.stack(self._step(feed, places, epoch, step))
+                return step + 1, totals + tf.stack(self._step(feed, places, epoch, step, is_usual=is_usual))
 
             return tf.while_loop(lambda step, _: step < last, body, (first, totals), parallel_iterations=1)[1]
 

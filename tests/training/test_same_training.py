@@ -133,6 +133,31 @@ def test_a_convolution_before_pooling_is_kerass_whether_its_activation_falls_or_
     assert losses == pytest.approx([theirs.step(step) for step in range(3)], abs=1e-5)
 
 
+@pytest.fixture
+def many_images(monkeypatch):
+    """The digits count as so many images that parts of a graph program are compiled."""
+    from mnist_tui.training import programs
+
+    monkeypatch.setattr(programs, "MANY_IMAGES", 0)
+
+
+@pytest.mark.usefixtures("many_images")
+def test_a_first_convolution_computed_for_a_cpu_trains_as_kerass_in_any_chunks():
+    from mnist_tui.training.pooled_convolution import covers
+    from mnist_tui.training.programs import Sums
+
+    spec = of([{"kind": "conv2d", "filters": 9, "kernel_size": 5, "padding": "same"}, *CONVOLUTIONS[1:]])
+    ours, model, _ = program(spec, "graph")
+    assert covers(model.layers)
+    theirs = BareKeras(spec)
+    losses = [ours.run(step, step + 1, Sums()).loss for step in range(15)]
+    images = [BATCH] * 14 + [1437 - 14 * BATCH]
+    assert losses == pytest.approx([theirs.step(step) * images[step] for step in range(15)], rel=1e-3)
+    again, other, _ = program(spec, "graph")
+    again.run(0, 15, Sums())
+    assert [v.numpy().tobytes() for v in model.variables] == [v.numpy().tobytes() for v in other.variables]
+
+
 @pytest.mark.parametrize(
     "step", [pytest.param(0, marks=pytest.mark.exhaustive), 14], ids=["whole batch", "partial batch"]
 )
