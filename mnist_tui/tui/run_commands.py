@@ -18,8 +18,9 @@ from mnist_tui.files import why_unwritten
 from mnist_tui.runs import start as run_start
 from mnist_tui.runs.advice import Action, Edit, Extend, Resume, Seeds
 from mnist_tui.runs.deletion import discard_run
+from mnist_tui.runs.diagnosis import diagnose
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.state import LIVE
+from mnist_tui.runs.state import LIVE, RESUMABLE
 from mnist_tui.runs.watch import RunSnapshot
 from mnist_tui.tui.bench import Bench, Route
 from mnist_tui.tui.dialogs import Choice, FormDialog, Question, answer_keys
@@ -52,18 +53,19 @@ class BusyQuestion(Question):
 
 
 class ExtendScreen(FormDialog[int]):
-    """The question how many more epochs a run is to train.
+    """The question up to which epoch a run is to train; its result is the number of epochs that are added to the plan.
 
     Args:
         experiment: the run's experiment; None if it cannot be read.
+        advised: how many more epochs are suggested for a run that is live or has finished.
     """
 
-    TITLE = "Extend the run"
-    ACCEPT = "Extend (enter)"
+    TITLE = "Train longer"
+    ACCEPT = "Train (enter)"
     HELP = """
-    **More epochs.** A live run changes its plan; a run that has ended goes on from its checkpoint, exactly as if it had
-    been planned so. If early stopping had ended it, its patience begins again. A cosine schedule is stretched over all
-    epochs.
+    **More epochs.** Type the epoch to reach; the arrow keys up and down change it. A live run changes its plan; a run
+    that has ended goes on from its checkpoint, exactly as if it had been planned so. If early stopping had ended it,
+    its patience begins again. A cosine schedule is stretched over all epochs.
     """
     BINDINGS = [
         bind("extend.cancel", "escape", "cancel", "Cancel", "Leave the plan as it is"),
@@ -74,58 +76,65 @@ class ExtendScreen(FormDialog[int]):
     number = getters.query_one(Input)
     plan = getters.query_one("#plan", Static)
 
-    def __init__(self, snapshot: RunSnapshot, experiment: Experiment | None) -> None:
+    def __init__(self, snapshot: RunSnapshot, experiment: Experiment | None, advised: int = 5) -> None:
         super().__init__()
         self._snapshot, self._training = snapshot, experiment.training if experiment is not None else None
         self._planned = snapshot.run.epochs or (self._training.epochs if self._training is not None else 0)
+        self._done = len(snapshot.run.history)
+        has_rest = snapshot.state in RESUMABLE and self._done < self._planned
         # `runs.start.extend` adds the new epochs to this number, too
-        self._base = len(snapshot.run.history) if snapshot.state == "finished" else self._planned
+        self._base = self._done if snapshot.state == "finished" else self._planned
+        self._first = self._planned if has_rest else self._base + 1
+        self._suggested = self._planned if has_rest else min(self._base + advised, MAX_EPOCHS)
 
     def fields(self) -> Iterable[Widget]:
-        epochs = f"{count(len(self._snapshot.run.history))} of {counted(self._planned, 'epoch')} done"
-        yield Static(f"Run {self._snapshot.folder.id}\n{self._snapshot.state}, {epochs}", markup=False)
-        yield Label("Epochs more:")
-        yield Input("5", type="integer", max_length=7, select_on_focus=True)
+        yield Static(f"Run {self._snapshot.folder.id}\n{self._where()}", markup=False)
+        yield Label("Train to epoch:")
+        yield Input(str(self._suggested), type="integer", max_length=7, select_on_focus=True)
         yield Static("", id="plan", markup=False)
+
+    def _where(self) -> str:
+        """Return where the run is: ``Stopped after epoch 12 of 50``."""
+        after = f"after epoch {self._done:,}" if self._done else "before its first epoch"
+        return f"{self._snapshot.state.capitalize()} {after} of {self._planned:,}"
 
     def on_mount(self) -> None:
         self._show_plan()
 
     @property
-    def _epochs(self) -> int | None:
-        """The typed number; None if so many epochs cannot be added."""
+    def _epoch(self) -> int | None:
+        """The typed epoch; None if the run cannot train to it."""
         text = self.number.value.strip()
-        epochs = int(text) if text.isdecimal() else 0
-        return epochs if 1 <= epochs <= MAX_EPOCHS - self._base else None
+        epoch = int(text) if text.isdecimal() else 0
+        return epoch if self._first <= epoch <= MAX_EPOCHS else None
 
     @on(Input.Changed)
     def _show_plan(self) -> None:
-        epochs = self._epochs
-        if epochs is not None:
-            self.plan.update("\n".join(self._lines(epochs)))
-        self.show_problem("" if epochs else f"A whole number from 1 to {MAX_EPOCHS - self._base:,} is needed.")
-        self.plan.display = epochs is not None
-        self.accept_button.disabled = epochs is None
+        epoch = self._epoch
+        if epoch is not None:
+            self.plan.update("\n".join(self._lines(epoch)))
+        self.show_problem("" if epoch else f"A whole number from {self._first:,} to {MAX_EPOCHS:,} is needed.")
+        self.plan.display = epoch is not None
+        self.accept_button.disabled = epoch is None
 
-    def _lines(self, epochs: int) -> Iterable[str]:
-        run, total = self._snapshot.run, self._base + epochs
-        left = total - len(run.history)
-        yield f"{counted(total, 'epoch')} will be planned, {count(left)} still to train."
-        if (each := run.seconds_an_epoch) is not None:
-            yield f"{count(left)} at {seconds(each)} each: {seconds(left * each)}."
+    def _lines(self, epoch: int) -> Iterable[str]:
+        left, each = epoch - self._done, self._snapshot.run.seconds_an_epoch
+        yield f"{counted(left, 'more epoch')}{f', {seconds(left * each)} at {seconds(each)} each' if each else ''}."
+        if epoch == self._planned:
+            return
         if self._training is not None and self._training.schedule.SPANS_EPOCHS:
             yield "The cosine schedule is stretched over the new total: its learning rate rises again."
         if self._training is not None and self._training.early_stopping is not None:
             yield "Early stopping may still end it sooner."
 
     def accept(self) -> None:
-        if self._epochs is None:
+        if self._epoch is None:
             self.number.focus()
         else:
-            self.dismiss(self._epochs)
+            self.dismiss(self._epoch - self._base)
 
     def action_more(self, by: int) -> None:
-        self.number.value = str(max(1, (self._epochs or 1) + by))
+        self.number.value = str(max(self._first, (self._epoch or self._first) + by))
 
 
 class DiscardQuestion(Question):
@@ -197,13 +206,17 @@ def resume(bench: Bench, folder: RunFolder) -> None:
 
 
 def ask_to_extend(bench: Bench, snapshot: RunSnapshot, experiment: Experiment | None) -> None:
-    """Ask how many more epochs a run is to train, and extend the run."""
+    """Ask to which epoch a run is to train, and extend or resume the run."""
 
-    def answered(epochs: int | None) -> None:
-        if epochs is not None:
-            extend(bench, snapshot.folder, epochs)
+    def answered(more: int | None) -> None:
+        if more == 0:
+            resume(bench, snapshot.folder)
+        elif more is not None:
+            extend(bench, snapshot.folder, more)
 
-    bench.push_screen(ExtendScreen(snapshot, experiment), answered)
+    findings = diagnose(snapshot.run, experiment, snapshot.state) if experiment is not None else ()
+    advised = (action.epochs for finding in findings for action in finding.actions if isinstance(action, Extend))
+    bench.push_screen(ExtendScreen(snapshot, experiment, next(advised, 5)), answered)
 
 
 def extend(bench: Bench, folder: RunFolder, epochs: int) -> None:

@@ -93,11 +93,11 @@ class TestExtension:
             await shows(pilot, "step 50 of 118")
             await opened(pilot, "e", ExtendScreen, until)
             text = await shows(
-                pilot, "2 of 20 epochs done", "25 epochs will be planned", "23 still to train", "Cancel (esc)"
+                pilot, "Running after epoch 2 of 20", "Train to epoch:", "23 more epochs", "Cancel (esc)"
             )
             assert all(len(line) <= size[0] for line in text.splitlines())
             await pilot.press("up", "up", "down")
-            await shows(pilot, "26 epochs will be planned")
+            await shows(pilot, "24 more epochs")
             await pilot.press("enter")
             await until(pilot, lambda: not on(pilot, ExtendScreen))
             assert await asked(pilot, run, until) == [control.Command("extend", 6)]
@@ -109,13 +109,13 @@ class TestExtension:
         async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
             await shows(pilot, "step 50 of 118")
             await opened(pilot, "e", ExtendScreen, until)
-            for typed in ("", "0", "-3", "9999999", "+"):
+            for typed in ("", "0", "20", "-3", "9999999", "+"):
                 await pilot.press("end", "ctrl+u", *typed)
-                await shows(pilot, "A whole number from 1 to 999,980 is needed.")
+                await shows(pilot, "A whole number from 21 to 1,000,000 is needed.")
                 await pilot.press("enter")
                 assert on(pilot, ExtendScreen), typed
-                pilot.app.screen.query_one(Input).value = "7"
-                await shows(pilot, "27 epochs will be planned")
+                pilot.app.screen.query_one(Input).value = "27"
+                await shows(pilot, "25 more epochs")
             await pilot.click("#accept")
             await until(pilot, lambda: not on(pilot, ExtendScreen))
             assert await asked(pilot, run, until) == [control.Command("extend", 7)]
@@ -127,10 +127,29 @@ class TestExtension:
         async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
             await shows(pilot, "Finished")
             await pilot.press("e")
-            await shows(pilot, "3 of 3 epochs done", "8 epochs will be planned")
-            await pilot.press("enter")
+            await shows(pilot, "Finished after epoch 3 of 3", "10 more epochs")
+            await pilot.press(*"11", "enter")
             await until(pilot, lambda: bool(no_worker))
-            assert commands(run) == [control.Command("extend", 5)]
+            assert commands(run) == [control.Command("extend", 8)]
+
+    async def test_a_stopped_run_is_asked_for_its_remaining_epochs_or_more(
+        self, record: Any, app_on: Any, shows: Any, until: Any, no_worker: Any
+    ) -> None:
+        run = record(epochs=50).begin()
+        for epoch in range(1, 13):
+            run.epoch(epoch, steps=False)
+        run.finish("stopped", "stopped after 12 of 50 epochs, and saved")
+        async with app_on(run.folder).run_test(size=(60, 20)) as pilot:
+            await shows(pilot, "stopped after 12 of 50")
+            await opened(pilot, "e", ExtendScreen, until)
+            await shows(pilot, "Stopped after epoch 12 of 50", "Train to epoch:", "50", "38 more epochs")
+            await pilot.press("down")
+            await shows(pilot, "38 more epochs")
+            await pilot.press("up")
+            await shows(pilot, "39 more epochs")
+            await pilot.press("down", "enter")
+            await until(pilot, lambda: bool(no_worker))
+            assert commands(run) == []
 
     async def test_what_forbids_it_is_said(self, record: Any, app_on: Any, shows: Any, until: Any) -> None:
         run = finished(record(epochs=3))

@@ -73,7 +73,7 @@ class TrainingScreen(RunScreen):
         bind("training.gallery", "g", "show('gallery')", "Images", "The images behind the matrix"),
         bind("training.weights", "w", "show('weights')", "Weights", "Weights and biases layer by layer"),
         bind("training.diagnosis", "i", "show('diagnosis')", "Diagnosis", "The figures in words"),
-        bind("training.extend", "e", "extend", "Extend", "Plan more epochs, also after the end"),
+        bind("training.extend", "e", "extend", "Train longer", "Train to a later epoch, also after the end"),
         bind("training.checkpoint", "c", "send('checkpoint')", "Checkpoint", "Save a checkpoint now"),
         bind("training.step", "n", "send('step')", "One epoch", "Train one epoch, then pause"),
         bind("training.discard", "x", "discard", "Discard", "End it, save nothing, delete its files"),
