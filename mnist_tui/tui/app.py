@@ -60,6 +60,7 @@ class BenchApp(Bench):
 
     def on_mount(self) -> None:
         self._show_first()
+        self.screen_change_signal.subscribe(self, self._screen_changed)
         if threading.current_thread() is threading.main_thread():
             leave = partial(self.exit, return_code=128 + signal.SIGTERM)
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave)
@@ -85,17 +86,10 @@ class BenchApp(Bench):
                 self.call_after_refresh(run_commands.train, self, options.preset)
             elif (folder := run_commands.start(self, options.preset)) is not None:
                 first = Route("training", run=folder)
-        super().show(first)
-
-    def show(self, route: Route) -> None:
-        super().show(route)
-        if route.name == "presets":
-            self._prepare_standby()
+        self.show(first)
 
     def action_go(self, where: str) -> None:
-        """Show one of the app's main screens; edits that are not saved are kept."""
-        if where in {"presets", "runs", "studies"}:
-            leaving.keep_edits(self)
+        """Show one of the app's main screens, as it was left; Escape leads back."""
         shown = self.screen.shown_run if isinstance(self.screen, BenchScreen) else None
         self.show(Route(where, run=shown if where == "draw" else None))
 
@@ -114,6 +108,10 @@ class BenchApp(Bench):
                 about = command.about or f"Key {', '.join(command.keys)}"
                 yield SystemCommand(command.name, about, partial(self.run_action, command.action, command.node))
         yield from (command for command in super().get_system_commands(screen) if command.title not in names)
+
+    def _screen_changed(self, screen: Screen[Any]) -> None:
+        if isinstance(screen, BenchScreen) and screen.STARTS_RUNS:
+            self._prepare_standby()
 
     def _prepare_standby(self) -> None:
         """Start a worker that waits for a run, but not for a web page, which may have many visitors."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -88,12 +88,13 @@ class Route:
 
     Attributes:
         name: a key of `routes.SCREENS`.
-        study: the study that the screen shows, or to which the run's screen leads back.
+        run: the run that the screen shows; for a study, the run whose trial is chosen.
         runs: the runs to export.
         summaries: the runs to compare.
         seeds: how many seeds the form for a sweep suggests.
         cell: the true and the predicted class of the images that a gallery shows first.
         final: whether a gallery shows the final evaluation first.
+        topic: the page of the guide.
     """
 
     name: str
@@ -105,12 +106,22 @@ class Route:
     seeds: int = 1
     cell: tuple[int, int] | None = None
     final: bool = False
+    topic: str = ""
+
+
+def subject_of(preset: Preset) -> Hashable:
+    """Return what tells the preset apart from other ones that are edited: its name and its experiment."""
+    return preset.name, preset.experiment
 
 
 class Routes(Protocol):
     """The module `routes`, which knows the screens."""
 
     def show(self, bench: Bench, route: Route, /) -> None: ...
+
+    def back(self, bench: Bench, /) -> None: ...
+
+    def close_run(self, bench: Bench, folder: RunFolder, /) -> None: ...
 
     def classes_with_keys(self) -> tuple[type[DOMNode], ...]: ...
 
@@ -127,9 +138,8 @@ class Bench(App[None]):
         keyboard: passes on keys, clicks and pastes one by one.
         following: the runs whose end the app announces on any screen.
         runs_changed: published when one of these runs has changed.
-        origin: the study from which the present run was opened; None if it was opened from another screen.
         selected: the name of the preset that was used last.
-        kept_edits: edits that were neither saved nor discarded, by the name of their preset.
+        kept_edits: edits of editors that were closed with neither a preset nor a run of them, by the edited preset.
         announced_exports: unfinished exports of which the user has been warned when leaving.
     """
 
@@ -147,9 +157,8 @@ class Bench(App[None]):
         else:
             unknown = f"{settings_file_text()}: there is no theme {self.settings.theme!r}; the default is used"
             self._problems = (*self._problems, unknown)
-        self.origin: StudyFolder | None = None
         self.selected = options.preset.name if options.preset else None
-        self.kept_edits: dict[str, Draft] = {}
+        self.kept_edits: dict[Hashable, Draft] = {}
         self.announced_exports: set[Worker[Any]] = set()
         self.window = Window(self)
         self._slow = False
@@ -180,33 +189,26 @@ class Bench(App[None]):
         return Followed(self, StudyFeed, {})
 
     def show(self, route: Route) -> None:
-        """Show a screen over the present ones or in their place, as its entry in `routes.SCREENS` says."""
+        """Show a screen over the present one: a new screen or, if one that shows the same is open, that one."""
         self._routes.show(self, route)
 
     @property
-    def can_go_back(self) -> bool:
-        """Whether the present screen was opened over another one, to which Escape leads back."""
-        return len(self.screen_stack) > 2  # the lowest is Textual's empty first screen
+    def trail(self) -> list[BenchScreen[Any]]:
+        """The open screens without dialogs, the present one last: Escape leads from each to the one before it."""
+        return [screen for screen in self.screen_stack if isinstance(screen, BenchScreen) and not screen.parked]
 
     def back(self) -> None:
         """Go back to the screen from which the present one was opened, or else to the presets."""
-        if self.can_go_back:
-            self.pop_screen()
-        else:
-            self.show(Route("presets"))
+        self._routes.back(self)
 
-    def leave_run(self) -> None:
-        """Close all screens of the present run, down to the list from which it was opened."""
-        while self.can_go_back and not leads_to_runs(self.screen):
-            self.pop_screen()
-        if not leads_to_runs(self.screen):
-            self.show(Route("presets"))
+    def close_run(self, folder: RunFolder) -> None:
+        """Close all screens of a run that is deleted."""
+        self._routes.close_run(self, folder)
 
     @property
     def editor(self) -> BenchScreen[Any] | None:
         """The editor, also if it lies below other screens; None if it is not open."""
-        benches = (screen for screen in self.screen_stack if isinstance(screen, BenchScreen))
-        return next((screen for screen in benches if screen.edited is not None), None)
+        return next((screen for screen in self.trail if screen.edited is not None), None)
 
     @property
     def running_exports(self) -> set[Worker[Any]]:
@@ -416,20 +418,30 @@ class BenchScreen(Screen[ScreenResultType]):
     """A screen of the bench.
 
     Attributes:
-        LEADS_TO_RUNS: whether the screen stays open below the screens of runs that are opened from it.
         STARTS_RUNS: whether a run can be started from the screen, so that a worker is kept on standby for it.
+        KEPT: whether the screen is parked when Escape leaves it, so that its cursor, filter and order stay.
         TAB: the main screen to which the screen belongs, one of `widgets.tab_strip.TABS`.
+        parked: whether the screen waits unseen to be shown again.
     """
 
-    LEADS_TO_RUNS = False
     STARTS_RUNS = False
+    KEPT = False
     TAB = "runs"
+    parked = False
     app = getters.app(Bench)
 
     @property
     def shown_run(self) -> RunFolder | None:
         """The run whose curves or results the screen shows; None on other screens."""
         return None
+
+    @property
+    def subject(self) -> Hashable:
+        """The run, study or preset that the screen shows; None if there is only one such screen."""
+        return self.shown_run.path if self.shown_run is not None else None
+
+    def shown_again(self, route: Route) -> None:
+        """Follow the route that has led to this screen, which was open already."""
 
     @property
     def edited(self) -> Draft | None:
@@ -443,20 +455,11 @@ class BenchScreen(Screen[ScreenResultType]):
     def action_back(self) -> None:
         self.app.back()
 
-    def action_study(self) -> None:
-        """Go back to the study from which the present run was opened."""
-        if self.app.origin is not None:
-            self.app.show(Route("study", study=self.app.origin))
-
 
 class BenchModal(ModalScreen[ScreenResultType]):
     """A screen of the bench over another screen, which stays visible around it."""
 
     app = getters.app(Bench)
-
-
-def leads_to_runs(screen: Screen[Any]) -> bool:
-    return isinstance(screen, BenchScreen) and screen.LEADS_TO_RUNS
 
 
 def _freeze_garbage_collection() -> None:

@@ -6,17 +6,18 @@ import asyncio
 from collections.abc import Container, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.runs import control
 from mnist_tui.runs.state import LIVE
-from mnist_tui.tui.bench import Bench, Route
+from mnist_tui.tui.bench import Bench, BenchScreen, Route, subject_of
 from mnist_tui.tui.dialogs import Choice, Question, answer_keys
 
 if TYPE_CHECKING:
     from mnist_tui.runs.folder import RunFolder
     from mnist_tui.studies.folder import StudyFolder
+    from mnist_tui.tui.editor.draft import Draft
 
 
 class LeaveQuestion(Question):
@@ -62,21 +63,24 @@ class UnsavedQuestion(Question):
 
 async def leave(bench: Bench) -> None:
     """Leave at once if nothing would be lost, else ask. If the question about trainings is open, detach."""
-    editor = bench.editor
     if isinstance(bench.screen, LeaveQuestion):
         bench.screen.dismiss("detach")
-    elif editor is not None:
-        if not isinstance(bench.screen, UnsavedQuestion):
+    elif not isinstance(bench.screen, UnsavedQuestion):
+        if bench.kept_edits and not _has_edits(bench.editor):
+            bench.show(Route("editor", preset=next(iter(bench.kept_edits.values())).preset))
+        editor = bench.editor
+        if editor is not None and _has_edits(editor):
             await bench.run_action("leave('quit')", editor)
-    elif bench.kept_edits:
-        bench.show(Route("editor", preset=next(iter(bench.kept_edits.values())).preset))
-        if bench.editor is not None:
-            await bench.run_action("leave('quit')", bench.editor)
-    else:
-        await leave_without_edits(bench)
+        else:
+            await _leave_without_edits(bench)
 
 
-async def leave_without_edits(bench: Bench) -> None:
+def _has_edits(editor: BenchScreen[Any] | None) -> bool:
+    draft = editor.edited if editor is not None else None
+    return draft is not None and draft.is_unsaved
+
+
+async def _leave_without_edits(bench: Bench) -> None:
     """Leave the app, after a question about live trainings; the edits have been saved or discarded."""
     writing = bench.running_exports
     if writing - bench.announced_exports:
@@ -92,13 +96,11 @@ async def leave_without_edits(bench: Bench) -> None:
         bench.exit()
 
 
-def keep_edits(bench: Bench) -> None:
-    """Keep the editor's unsaved edits for the next time that the preset is edited, and notify the user."""
-    draft = bench.editor.edited if bench.editor is not None else None
-    if draft is not None and draft.is_edited:
-        name = draft.preset.name
-        bench.kept_edits[name] = draft
-        bench.notify(f"The edits of {name} are kept: edit it again to go on with them.", timeout=4)
+def keep_edits(bench: Bench, draft: Draft) -> None:
+    """Keep unsaved edits for the next time that the preset is edited, and notify the user."""
+    bench.kept_edits[subject_of(draft.preset)] = draft
+    name = draft.preset.name
+    bench.notify(f"The edits of {name} are kept: edit it again to go on with them.", timeout=4)
 
 
 def _live_runs(bench: Bench, studies: Container[str]) -> list[RunFolder]:

@@ -1,26 +1,24 @@
-"""The table of all screens: their names, their classes, and how each is shown over or in place of the open screens.
+"""The table of all screens: their names, their classes, and what each shows; and the way from screen to screen.
 
 Only this module knows the screens. A screen's class is imported when the screen is first shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 from pkgutil import resolve_name
 from typing import Any
 
+from textual import events
 from textual.dom import DOMNode
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.tui.bench import Bench, BenchScreen, Route, leads_to_runs
-
-
-def _over(bench: Bench, route: Route, entry: ScreenEntry) -> None:
-    """Show the screen over the present one."""
-    bench.push_screen(entry.new_screen(bench, route))
+from mnist_tui.tui import leaving
+from mnist_tui.tui.bench import Bench, BenchScreen, Route, subject_of
 
 
 @dataclass(frozen=True)
@@ -30,12 +28,12 @@ class ScreenEntry:
     Attributes:
         path: the module below `mnist_tui.tui`, and the name of the screen's class.
         arguments: returns the arguments with which the class is called.
-        put: shows a new screen among the open ones, or returns to an open one.
+        subject: returns what the screen is to show, as its `subject` does; None if an open screen need not show it.
     """
 
     path: str
     arguments: Callable[[Bench, Route], list[Any]] = lambda bench, route: []
-    put: Callable[[Bench, Route, ScreenEntry], None] = _over
+    subject: Callable[[Route], Hashable] = lambda route: None
 
     @property
     def screen_class(self) -> Any:
@@ -60,59 +58,6 @@ def _subclasses(kind: type[DOMNode]) -> Iterator[type[DOMNode]]:
         yield from _subclasses(subclass)
 
 
-def _alone(bench: Bench, route: Route, entry: ScreenEntry, *, keep_origin: bool = False) -> None:
-    """Show the screen in place of all others. With `keep_origin`, the user can still go back to the study."""
-    screen = entry.new_screen(bench, route)
-    bench.origin = bench.origin if keep_origin else None
-    while bench.can_go_back:
-        bench.pop_screen()
-    if len(bench.screen_stack) > 1:
-        bench.switch_screen(screen)
-    else:
-        bench.push_screen(screen)
-
-
-def _over_list(bench: Bench, route: Route, entry: ScreenEntry) -> None:
-    """Show the screen over a list from which runs are opened or over a run's screen, or in place of all others."""
-    screen = bench.screen
-    is_below = isinstance(screen, BenchScreen) and (leads_to_runs(screen) or screen.shown_run is not None)
-    (_over if is_below else _alone)(bench, route, entry)
-
-
-def _return_to_study(bench: Bench, route: Route, entry: ScreenEntry) -> None:
-    """Return to the screen of the study if it is open; else show it over a list."""
-    if any(isinstance(screen, entry.screen_class) for screen in bench.screen_stack):
-        while not isinstance(bench.screen, entry.screen_class):
-            bench.pop_screen()
-    else:
-        _over_list(bench, route, entry)
-
-
-def _over_origin(bench: Bench, route: Route, entry: ScreenEntry) -> None:
-    """Show a run's screen over the list, comparison or study from which the run was opened, or return to it if open.
-
-    Escape leads back to the screen below.
-    """
-    folder, stack = _folder(route), bench.screen_stack
-    if route.study is not None:
-        bench.origin = route.study
-    same = next((screen for screen in stack if isinstance(screen, entry.screen_class) and _shows(screen, folder)), None)
-    lower = (screen for screen in reversed(stack) if _shows(screen, folder) or leads_to_runs(screen))
-    below = same or next(lower, None)
-    if below is None:
-        _alone(bench, route, entry, keep_origin=True)
-        return
-    while bench.screen is not below:
-        bench.pop_screen()
-    if same is None:
-        bench.push_screen(entry.new_screen(bench, route))
-
-
-def _shows(screen: Screen[Any], folder: RunFolder) -> bool:
-    shown = screen.shown_run if isinstance(screen, BenchScreen) else None
-    return shown is not None and shown.path == folder.path
-
-
 def _folder(route: Route) -> RunFolder:
     assert route.run is not None, route
     return route.run
@@ -122,13 +67,23 @@ def _feed(bench: Bench, route: Route) -> list[Any]:
     return [bench.following.feed(_folder(route))]
 
 
-def _preset_and_edits(bench: Bench, route: Route) -> list[Any]:
+def _run(route: Route) -> Hashable:
+    return route.run.path if route.run is not None else None
+
+
+def _study(route: Route) -> Hashable:
+    return route.study.path if route.study is not None else None
+
+
+def _preset(route: Route) -> Hashable:
+    return subject_of(route.preset) if route.preset is not None else None
+
+
+def _edits(bench: Bench, route: Route) -> list[Any]:
     """Return the preset to edit, and the edits of the same experiment that were kept."""
     assert route.preset is not None, route
     bench.selected = route.preset.name
-    kept = bench.kept_edits.pop(route.preset.name, None)
-    is_same = kept is not None and kept.preset.experiment == route.preset.experiment
-    return [route.preset, kept if is_same else None]
+    return [route.preset, bench.kept_edits.pop(subject_of(route.preset), None)]
 
 
 def _study_feed(bench: Bench, route: Route) -> list[Any]:
@@ -141,32 +96,111 @@ def _study_feed(bench: Bench, route: Route) -> list[Any]:
 
 
 SCREENS = {
-    "presets": ScreenEntry("presets.screen:PresetsScreen", lambda bench, route: [bench.selected], _alone),
-    "editor": ScreenEntry("editor.screen:EditorScreen", _preset_and_edits, _over_list),
+    "presets": ScreenEntry("presets.screen:PresetsScreen", lambda bench, route: [bench.selected]),
+    "editor": ScreenEntry("editor.screen:EditorScreen", _edits, _preset),
     "training": ScreenEntry(
-        "training.screen:TrainingScreen", lambda bench, route: [bench.following.follow(_folder(route))], _over_origin
+        "training.screen:TrainingScreen", lambda bench, route: [bench.following.follow(_folder(route))], _run
     ),
-    "results": ScreenEntry("results.screen:ResultsScreen", lambda bench, route: [_folder(route)], _over_origin),
-    "matrix": ScreenEntry("matrix.screen:MatrixScreen", _feed),
+    "results": ScreenEntry("results.screen:ResultsScreen", lambda bench, route: [_folder(route)], _run),
+    "matrix": ScreenEntry("matrix.screen:MatrixScreen", _feed, _run),
     "gallery": ScreenEntry(
-        "gallery.screen:GalleryScreen", lambda bench, route: [*_feed(bench, route), route.cell, route.final]
+        "gallery.screen:GalleryScreen",
+        lambda bench, route: [*_feed(bench, route), route.cell, route.final],
+        lambda route: (_run(route), route.cell, route.final),
     ),
-    "weights": ScreenEntry("weights.screen:WeightsScreen", _feed),
-    "diagnosis": ScreenEntry("results.diagnosis:DiagnosisScreen", _feed),
-    "runs": ScreenEntry("runs.screen:RunsScreen", put=_alone),
-    "compare": ScreenEntry("compare.screen:CompareScreen", lambda bench, route: [route.summaries]),
+    "weights": ScreenEntry("weights.screen:WeightsScreen", _feed, _run),
+    "diagnosis": ScreenEntry("results.diagnosis:DiagnosisScreen", _feed, _run),
+    "runs": ScreenEntry("runs.screen:RunsScreen"),
+    "compare": ScreenEntry(
+        "compare.screen:CompareScreen",
+        lambda bench, route: [route.summaries],
+        lambda route: tuple(run.run for run in route.summaries),
+    ),
     "export": ScreenEntry("export.screen:ExportScreen", lambda bench, route: [route.runs]),
     "draw": ScreenEntry("draw.screen:DrawScreen", lambda bench, route: [route.run]),
-    "studies": ScreenEntry("studies.list_screen:StudiesScreen", put=_alone),
-    "study": ScreenEntry("studies.screen:StudyScreen", _study_feed, _return_to_study),
-    "sweep": ScreenEntry("sweep.screen:SweepScreen", lambda bench, route: [route.preset, route.seeds]),
+    "studies": ScreenEntry("studies.list_screen:StudiesScreen"),
+    "study": ScreenEntry("studies.screen:StudyScreen", _study_feed, _study),
+    "sweep": ScreenEntry(
+        "sweep.screen:SweepScreen",
+        lambda bench, route: [route.preset, route.seeds],
+        lambda route: (_preset(route), route.seeds),
+    ),
     "settings": ScreenEntry("settings.screen:SettingsScreen"),
     "help": ScreenEntry("help.screens:HelpScreen", lambda bench, route: [bench.screen]),
+    "guide": ScreenEntry("help.screens:GuideScreen", lambda bench, route: [route.topic]),
     "tour": ScreenEntry("help.screens:TourScreen"),
 }
 
 
 def show(bench: Bench, route: Route) -> None:
-    """Show the screen that the route names."""
+    """Show the screen that the route names over the present one.
+
+    At most one screen of each class is open: if it shows what the route names, it comes to the top as it was left,
+    else it closes and a new one is opened. So Escape always leads back, and the stack cannot grow without end.
+    """
     entry = SCREENS[route.name]
-    entry.put(bench, route, entry)
+    if issubclass(entry.screen_class, ModalScreen):
+        bench.push_screen(entry.new_screen(bench, route))
+        return
+    benches = (screen for screen in bench.screen_stack if isinstance(screen, BenchScreen))
+    known = next((screen for screen in benches if isinstance(screen, entry.screen_class)), None)
+    if known is not None and entry.subject(route) in (None, known.subject):
+        known.parked = False
+        layer = _layer(bench, known)
+        _arrange(bench, [*(screen for screen in bench.screen_stack if screen not in layer), *layer])
+        known.shown_again(route)
+        return
+    if known is not None:
+        _close(bench, [known])
+    bench.push_screen(entry.new_screen(bench, route))
+
+
+def back(bench: Bench) -> None:
+    """Go back to the screen from which the present one was opened, or to the presets if there is none."""
+    *below, present = bench.trail
+    if not below:
+        bench.show(Route("presets"))
+        if bench.trail == [present]:
+            return
+    if present.KEPT:
+        present.parked = True
+        first, *others = (screen for screen in bench.screen_stack if screen is not present)
+        _arrange(bench, [first, present, *others])
+    else:
+        _close(bench, [present])
+
+
+def close_run(bench: Bench, folder: RunFolder) -> None:
+    """Close all screens of a run."""
+    of_run = [screen for screen in bench.trail if screen.shown_run is not None and screen.shown_run.path == folder.path]
+    if of_run == bench.trail:
+        bench.show(Route("presets"))
+    _close(bench, of_run)
+
+
+def _layer(bench: Bench, screen: Screen[Any]) -> list[Screen[Any]]:
+    """Return the screen and the dialogs over it."""
+    above = bench.screen_stack[bench.screen_stack.index(screen) + 1 :]
+    return [screen, *takewhile(lambda other: isinstance(other, ModalScreen), above)]
+
+
+def _close(bench: Bench, screens: Sequence[BenchScreen[Any]]) -> None:
+    """Close screens with the dialogs over them, wherever they are in the stack; keep edits that would be lost."""
+    for draft in (screen.edited for screen in screens):
+        if draft is not None and draft.is_unsaved:
+            leaving.keep_edits(bench, draft)
+    closed = [each for screen in screens for each in _layer(bench, screen)]
+    _arrange(bench, [screen for screen in bench.screen_stack if screen not in closed])
+    for screen in closed:
+        bench.call_next(bench._replace_screen, screen)  # pyright: ignore[reportPrivateUsage]
+
+
+def _arrange(bench: Bench, stack: Sequence[Screen[Any]]) -> None:
+    """Change the order of the open screens. Textual can only push and pop, which would draw each screen on the way."""
+    present = bench.screen
+    bench._screen_stack[:] = stack  # pyright: ignore[reportPrivateUsage]
+    if bench.screen is not present:
+        bench.capture_mouse(None)
+        present.post_message(events.ScreenSuspend())
+        bench.screen.post_message(events.ScreenResume())
+        bench.screen_change_signal.publish(bench.screen)

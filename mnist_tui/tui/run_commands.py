@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from mnist_tui.runs.diagnosis import diagnose
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import LIVE, RESUMABLE
 from mnist_tui.runs.watch import RunSnapshot
-from mnist_tui.tui.bench import Bench, Route
+from mnist_tui.tui.bench import Bench, Route, subject_of
 from mnist_tui.tui.dialogs import Choice, FormDialog, Question, answer_keys
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import bind
@@ -161,13 +161,18 @@ class DiscardQuestion(Question):
         )
 
 
-def train(bench: Bench, preset: Preset) -> None:
-    """Start a training and show it; ask first if the device is busy."""
+def train(bench: Bench, preset: Preset, started: Callable[[], None] = lambda: None) -> None:
+    """Start a training and show it; ask first if the device is busy.
+
+    Args:
+        started: called when the training has started.
+    """
     bench.selected = preset.name
 
     async def ask_and_start() -> None:
         wait = await ask_to_wait(bench)
         if wait is not None and (folder := start(bench, preset, wait=wait)) is not None:
+            started()
             bench.show(Route("training", run=folder))
 
     bench.run_worker(ask_and_start, group=TAKES_KEYBOARD, exclusive=True)
@@ -196,13 +201,23 @@ async def ask_to_wait(bench: Bench) -> bool | None:
     return None if choice == "cancel" else choice == "wait"
 
 
-def resume(bench: Bench, folder: RunFolder) -> None:
-    """Continue a run in a new worker; if this fails, show the reason in a notice."""
+def resume(bench: Bench, folder: RunFolder) -> bool:
+    """Continue a run in a new worker and return True; if this fails, show the reason in a notice."""
     try:
         run_start.resume(folder)
         bench.following.follow(folder, resumed=True)
     except (RequestError, OSError) as error:
         bench.report_error("The training cannot go on", str(error))
+        return False
+    return True
+
+
+def edit_again(bench: Bench, folder: RunFolder) -> None:
+    """Open the editor with a run's experiment, to train it again with changes."""
+    try:
+        bench.show(Route("editor", preset=folder.preset()))
+    except RequestError as error:
+        bench.warn(str(error), "The run cannot be edited")
 
 
 def ask_to_extend(bench: Bench, snapshot: RunSnapshot, experiment: Experiment | None) -> None:
@@ -256,7 +271,7 @@ def carry_out(bench: Bench, folder: RunFolder, preset: Preset, action: Action) -
 
             draft = Draft(preset)
             draft.adopt(action.applied(preset.experiment))
-            bench.kept_edits[preset.name] = draft
+            bench.kept_edits[subject_of(preset)] = draft
             bench.show(Route("editor", preset=preset))
         case Seeds(seeds=seeds):
             bench.show(Route("sweep", preset=preset, seeds=seeds))
@@ -280,7 +295,7 @@ def ask_to_discard(bench: Bench, snapshot: RunSnapshot) -> None:
 def discard(bench: Bench, folder: RunFolder) -> None:
     """Close a run's screens, then end and delete the run in a thread, and show the outcome in a notice."""
     bench.following.forget(folder)
-    bench.leave_run()
+    bench.close_run(folder)
 
     def work() -> None:
         try:

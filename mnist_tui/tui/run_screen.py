@@ -10,6 +10,7 @@ from textual.binding import Binding
 
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import Experiment
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.watch import RunSnapshot
 from mnist_tui.tui.bench import BenchScreen
 from mnist_tui.tui.feed import FolderFeed, RunFeed
@@ -95,6 +96,10 @@ class RunScreen(FeedScreen[RunFeed]):
     @property
     def snapshot(self) -> RunSnapshot:
         return self.feed.snapshot
+
+    @property
+    def shown_run(self) -> RunFolder:
+        return self.feed.folder
 
     @cached_property
     def experiment(self) -> Experiment | None:

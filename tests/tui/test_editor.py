@@ -264,24 +264,23 @@ async def test_an_edited_experiment_is_saved_under_a_name_and_replacing_one_is_a
         await until(pilot, lambda: find_preset("coarse").experiment.features.model_dump()["pixels_per_cell"] == 14)
 
 
-async def test_leaving_with_edits_asks_and_without_them_does_not(
-    editing: Any, shows: Any, until: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    left: list[str] = []
-    monkeypatch.setattr(BenchApp, "show", lambda _, route: left.append(route.name))
+async def test_leaving_with_edits_asks_and_without_them_does_not(editing: Any, shows: Any, until: Any) -> None:
     app = editing("hog")
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "Dataset")
         await pilot.press("escape")
-        await until(pilot, lambda: left == ["presets"])
+        await until(pilot, lambda: isinstance(app.screen, PresetsScreen))
+        await pilot.press("e")
+        await shows(pilot, "Dataset")
         await type_into(pilot, "ppc", "7")
         await pilot.press("escape")
         await shows(pilot, "Leave the editor?", "Pixels per cell: 4 → 7")
         await pilot.press("escape")
         await shows(pilot, "128 inputs")
-        assert left == ["presets"]
         await pilot.press("escape", "d")
-        await until(pilot, lambda: left == ["presets", "presets"])
+        await until(pilot, lambda: isinstance(app.screen, PresetsScreen))
+        await pilot.press("e")
+        await shows(pilot, "392 inputs")
 
 
 async def test_keys_that_arrive_at_once_go_to_the_fields_they_were_meant_for(editing: Any, shows: Any) -> None:

@@ -147,7 +147,6 @@ async def test_enter_opens_a_run_live_or_its_results_and_escape_leads_back_to_th
         screen = await shown(pilot, until, 6)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, ResultsScreen))
-        await shows(pilot, "Study")
         await pilot.press("escape")
         screen = await shown(pilot, until, 6)
         await pilot.press("down")

@@ -229,7 +229,6 @@ class CompareScreen(BenchScreen[None]):
     CSS_PATH = "compare.tcss"
     TITLE = "Compare"
     AUTO_FOCUS = "#table"
-    LEADS_TO_RUNS = True
     HELP = """
     **Runs side by side.** The curves are those of validation; each run has its mark and colour. Runs that differ in
     their seed alone are one curve, their mean, with a band one standard deviation to each side; `g` shows each run.
@@ -238,7 +237,7 @@ class CompareScreen(BenchScreen[None]):
     keys left and right read all curves at an epoch; `+` `-` zoom.
     """
     BINDINGS = [
-        bind("compare.back", "escape", "back", "Back", "Back to the list"),
+        bind("compare.back", "escape", "back", "Back", "Back to where you were"),
         bind("compare.open", "enter", "open", "Open", "The run's own screen"),
         bind("compare.view", "v", "view", "View", "Curves, table, seeds or points, as there is room"),
         bind("compare.seeds", "g", "seeds", "Seeds", "Seeds as mean ± deviation, or each alone"),
@@ -355,8 +354,9 @@ class CompareScreen(BenchScreen[None]):
             return len(self._views) > 1
         return action not in {"seeds", "copy"} or bool(self._sentences)
 
-    def action_back(self) -> None:
-        self.dismiss()
+    @property
+    def subject(self) -> tuple[str, ...]:
+        return tuple(run.run for run in self._runs)
 
     @on(RowTable.Opened)
     def action_open(self) -> None:

@@ -77,7 +77,7 @@ class DrawScreen(BenchScreen[None]):
         bind("draw.centre", "c", "centre", "Centre", "Bring the drawing to MNIST's size and place first, or leave it"),
         bind("draw.glyphs", "g", "glyphs", "HOG", "Show what the network sees as gradients or as pixels"),
         bind("draw.load", "l", "load", "Load again", "Load the run's newest weights in a new process", hidden=True),
-        bind("draw.back", "escape,f4", "back", "Back", "Back; the model's process ends"),
+        bind("draw.back", "escape", "back", "Back", "Back; the model's process ends"),
     ]
 
     heading = getters.query_one("#draw-heading", Static)

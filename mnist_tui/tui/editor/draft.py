@@ -285,6 +285,7 @@ class Draft:
         self._before: list[State] = []
         self._after: list[State] = []
         self._typing = ""
+        self._held: State | None = None
 
     @property
     def experiment(self) -> Experiment:
@@ -304,6 +305,11 @@ class Draft:
     def is_edited(self) -> bool:
         """Whether the draft differs from the preset; a wrong text counts, too."""
         return bool(self.state.wrong) or self.experiment != self.preset.experiment
+
+    @property
+    def is_unsaved(self) -> bool:
+        """Whether it has edits that neither a preset nor a run holds, and that the user has not discarded."""
+        return self.is_edited and self.state != self._held
 
     @property
     def can_undo(self) -> bool:
@@ -401,6 +407,10 @@ class Draft:
         """Compare the draft from now on with the preset that was saved from it."""
         self.preset = preset
         self._typing = ""
+
+    def hold(self) -> None:
+        """Count the present edits as held by a run, or as discarded: nobody is asked about them any more."""
+        self._held = self.state
 
     def _record(self, new: State, typing: str = "") -> bool:
         if new == self.state:

@@ -6,7 +6,7 @@ The screen connects the draft, which holds the experiment and its edits, with th
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import replace
 
 from textual import events, getters, on, work
@@ -24,7 +24,7 @@ from mnist_tui.experiment.presets import Preset, save_preset
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.paths import PathError
 from mnist_tui.tui import experiment_words, leaving, run_commands
-from mnist_tui.tui.bench import BenchScreen, Route
+from mnist_tui.tui.bench import BenchScreen, Route, subject_of
 from mnist_tui.tui.dialogs import ChooseScreen, FormDialog
 from mnist_tui.tui.editor.digit import DigitPane
 from mnist_tui.tui.editor.draft import Draft, differences, to_save
@@ -65,8 +65,7 @@ class EditorScreen(BenchScreen[None]):
         bind("editor.undo", "ctrl+z", "change('undo')", "Undo", "Undo the last edit"),
         bind("editor.redo", "ctrl+y", "change('redo')", "Redo", "Redo the edit that was undone", hidden=True),
         bind("editor.reset", "ctrl+r", "change('reset')", "Reset", "Back to the preset; can be undone"),
-        bind("editor.back", "escape", "leave('back')", "Back", "Back to where you were"),
-        bind("editor.presets", "escape", "leave", "Presets", "Back to the presets"),
+        bind("editor.back", "escape", "leave", "Back", "Back to where you were"),
         bind("editor.parameters", "f6", "pane('parameters')", "Parameters", "To the parameters", hidden=True),
         bind("editor.layers", "f7", "pane('layers')", "Layers", "To the layers", hidden=True),
         bind("editor.complexity", "f8", "pane('complexity')", "Complexity", "To the complexity", hidden=True),
@@ -93,6 +92,16 @@ class EditorScreen(BenchScreen[None]):
     @property
     def edited(self) -> Draft:
         return self.draft
+
+    @property
+    def subject(self) -> Hashable:
+        return subject_of(self.draft.preset)
+
+    def shown_again(self, route: Route) -> None:
+        kept = self.app.kept_edits.pop(self.subject, None)
+        if kept is not None:
+            self.draft.adopt(kept.experiment)
+            self.call_later(self._follow)
 
     def compose(self) -> ComposeResult:
         yield TabStrip()
@@ -247,8 +256,6 @@ class EditorScreen(BenchScreen[None]):
         self.digit.next()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "leave" and parameters == ("back",):
-            return self.app.can_go_back
         if not self._possible:
             return action == "leave"
         if action == "change":
@@ -257,7 +264,7 @@ class EditorScreen(BenchScreen[None]):
 
     def action_train(self) -> None:
         if self._is_ready("trained"):
-            run_commands.train(self.app, self.draft.result())
+            run_commands.train(self.app, self.draft.result(), started=self.draft.hold)
 
     def action_sweep(self) -> None:
         if self._is_ready("swept"):
@@ -279,22 +286,17 @@ class EditorScreen(BenchScreen[None]):
         return True
 
     @work(group=TAKES_KEYBOARD)
-    async def action_leave(self, to: str = "presets") -> None:
-        """Leave the editor; ask first if there are edits that no preset holds.
-
-        Args:
-            to: where to go: back, presets, runs, studies or quit.
-        """
-        if self.draft.is_edited:
+    async def action_leave(self, to: str = "back") -> None:
+        """Leave the editor, or the app with `to` = quit; ask first if neither a preset nor a run holds the edits."""
+        if self.draft.is_unsaved:
             changes = differences(self.draft.preset.experiment, self.draft.experiment)
             question = leaving.UnsavedQuestion(changes or ("layers or further arguments",))
             choice = await self.app.push_screen_wait(question)
             if choice == "stay" or (choice == "save" and not await self._save()):
                 return
-        if to in ("runs", "studies"):
-            self.app.show(Route(to))
-        elif to == "quit":
-            await leaving.leave_without_edits(self.app)
+            self.draft.hold()
+        if to == "quit":
+            self.app.run_worker(leaving.leave(self.app), group=TAKES_KEYBOARD)
         else:
             self.app.back()
 

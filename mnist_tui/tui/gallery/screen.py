@@ -71,7 +71,7 @@ class GalleryScreen(RunScreen):
         bind("gallery.jump", "j", "jump", "Jump", "Jump to an image by its number", hidden=True),
         bind("gallery.hog", "h", "hog", "HOG", "Show or hide the HOG pictures", hidden=True),
         bind("gallery.size", "z", "size", "Size", "Larger or smaller pictures, or what fits", hidden=True),
-        bind("gallery.back", "escape", "dismiss", "Back", "Back to where you were"),
+        bind("gallery.back", "escape", "back", "Back", "Back to where you were"),
     ]
 
     status = getters.query_one(StatusLine)

@@ -22,7 +22,7 @@ from textual.widgets import Markdown, MarkdownViewer, OptionList, Static
 from textual.widgets.option_list import Option
 
 from mnist_tui import guide
-from mnist_tui.tui.bench import BenchModal
+from mnist_tui.tui.bench import BenchModal, BenchScreen, Route
 from mnist_tui.tui.terminal.keymap import commands_of, key_of, shown
 from mnist_tui.tui.widgets.controls import KeyFooter
 
@@ -92,7 +92,8 @@ class HelpScreen(BenchModal[None]):
 
     def action_guide(self) -> None:
         """Open the guide in place of this help."""
-        self.app.switch_screen(GuideScreen(self._topic))
+        self.dismiss()
+        self.app.show(Route("guide", topic=self._topic))
 
     @work(exclusive=True)
     async def _show_keys(self) -> None:
@@ -121,7 +122,7 @@ def _table(sections: list[tuple[str, list[tuple[str, str]]]]) -> Table:
     return table
 
 
-class GuideScreen(Screen[None]):
+class GuideScreen(BenchScreen[None]):
     """The user's guide: a list of its pages, and the chosen page.
 
     Args:
@@ -133,7 +134,7 @@ class GuideScreen(Screen[None]):
     HELP = """
     **The guide.** ↑ and ↓ choose a page, Tab goes to its text, Esc goes back.
     """
-    BINDINGS = [Binding("escape", "dismiss", "Back", tooltip="Back to where you were", id="guide.close")]
+    BINDINGS = [Binding("escape", "back", "Back", tooltip="Back to where you were", id="guide.close")]
 
     topics = getters.query_one("#topics", OptionList)
     viewer = getters.query_one("#page", MarkdownViewer)
@@ -153,6 +154,9 @@ class GuideScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.topics.highlighted = guide.TOPICS.index(self._topic)
+
+    def shown_again(self, route: Route) -> None:
+        self.topics.highlighted = guide.TOPICS.index(route.topic)
 
     @on(OptionList.OptionHighlighted, "#topics")
     async def _show_page(self, event: OptionList.OptionHighlighted) -> None:

@@ -77,7 +77,7 @@ class MatrixScreen(RunScreen):
         bind("matrix.no-base", "x", "compare(None)", "No base", "End the comparison"),
         bind("matrix.worst", "n", "next_worst", "Worst", "Select the next of the worst confusions"),
         bind("matrix.gallery", "g", "open", "All images", "All wrong images", hidden=True),
-        bind("matrix.back", "escape", "dismiss", "Back", "Back to where you were"),
+        bind("matrix.back", "escape", "back", "Back", "Back to where you were"),
     ]
 
     status = getters.query_one(StatusLine)

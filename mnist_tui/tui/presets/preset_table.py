@@ -59,6 +59,12 @@ class PresetTable(RowTable):
         self._open = {group.title for group in groups if group.title in OPEN_AT_FIRST or self._has_selected(group)}
         self._closed_found = set[str]()
 
+    def regroup(self, groups: Sequence[PresetGroup]) -> None:
+        """Take other groups from now on, of which new ones are open; `show_matching` shows them."""
+        known = self._groups
+        self._groups = {f"/{group.title}": group for group in groups}
+        self._open |= {group.title for key, group in self._groups.items() if key not in known}
+
     def _has_selected(self, group: PresetGroup) -> bool:
         return any(preset.name == self._selected for preset in group.presets)
 

@@ -103,6 +103,7 @@ class PresetsScreen(BenchScreen[None]):
     TITLE = "Presets"
     AUTO_FOCUS = "PresetTable"
     STARTS_RUNS = True
+    KEPT = True
     BINDINGS = [
         bind("presets.train", "t", "train", "Train", "Train the chosen preset as it is", display="Enter/t"),
         bind("presets.quick", "f", "quick", "Quick run", "Train it for a tenth of its epochs"),
@@ -111,7 +112,7 @@ class PresetsScreen(BenchScreen[None]):
         bind("presets.last-run", "r", "last_run", "Last run", "Open the newest run of the chosen preset"),
         bind("presets.search", "slash", "search", "Search", "Search the presets", display="/"),
         bind("presets.sources", "s", "sources", "Sources", "Show or hide the notes on the source", hidden=True),
-        bind("presets.all", "escape", "clear_search", "All presets", "Clear the search", hidden=True),
+        bind("presets.all", "escape", "back", "Back", "Clear the search; then back to where you were"),
     ]
 
     data_note = getters.query_one(DataNote)
@@ -120,15 +121,19 @@ class PresetsScreen(BenchScreen[None]):
 
     def __init__(self, selected: str | None = None) -> None:
         super().__init__()
-        self._presets: dict[str, PresetEntry | BrokenPreset] = {}
-        for preset in list_entries():
-            self._presets.pop(preset.name, None)
-            self._presets[preset.name] = preset
-        self._groups = grouped(self._presets.values())
+        self._use(list_entries())
         self._selected = selected
         self._loaded: Preset | BrokenPreset | None = None
         self._runs: EarlierRuns | None = None
         self._filled = False
+
+    def _use(self, entries: list[PresetEntry | BrokenPreset]) -> None:
+        self._entries = entries
+        self._presets: dict[str, PresetEntry | BrokenPreset] = {}
+        for preset in entries:
+            self._presets.pop(preset.name, None)
+            self._presets[preset.name] = preset
+        self._groups = grouped(self._presets.values())
 
     @property
     def chosen(self) -> PresetEntry | BrokenPreset | None:
@@ -180,8 +185,13 @@ class PresetsScreen(BenchScreen[None]):
         return Button(labelled(label, key), variant=variant, compact=True, id=name, action=f"screen.{action}")
 
     def on_screen_resume(self) -> None:
+        """Read the runs again and, if one has been saved, changed or deleted meanwhile, the presets."""
         if self._filled:
             self._read_runs()
+            if (entries := list_entries()) != self._entries:
+                self._use(entries)
+                self.listing.regroup(self._groups)
+                self._list(self.search.value)
 
     @work(exclusive=True, group="earlier-runs", exit_on_error=False)
     async def _read_runs(self) -> None:
@@ -299,6 +309,13 @@ class PresetsScreen(BenchScreen[None]):
 
     def action_search(self) -> None:
         self.search.focus()
+
+    def action_back(self) -> None:
+        """Clear the search; if there is none, go back."""
+        if self.search.value or self.search.has_focus:
+            self.action_clear_search()
+        else:
+            super().action_back()
 
     def action_clear_search(self) -> None:
         self.search.value = ""

@@ -105,7 +105,7 @@ class DiagnosisScreen(RunScreen):
         bind("diagnosis.down", "down,j", "step(1)", "Down", "The next line or finding", hidden=True),
         bind("diagnosis.page-up", "pageup", "page(-1)", "Page up", "Scroll up", hidden=True),
         bind("diagnosis.page-down", "pagedown", "page(1)", "Page down", "Scroll down", hidden=True),
-        bind("diagnosis.back", "escape,i", "dismiss", "Back", "Back to where you were"),
+        bind("diagnosis.back", "escape,i", "back", "Back", "Back to where you were"),
     ]
 
     status = getters.query_one(StatusLine)

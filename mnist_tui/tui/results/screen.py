@@ -79,10 +79,8 @@ class ResultsScreen(BenchScreen[None]):
         bind("results.gallery", "g,enter", "show('gallery')", "Images", "The images behind the matrix"),
         bind("results.weights", "w", "show('weights')", "Weights", "Weights and biases layer by layer"),
         bind("results.diagnosis", "i", "show('diagnosis')", "Diagnosis", "What the figures say"),
+        bind("results.curves", "c", "show('training')", "Curves", "The run's curves"),
         bind("results.back", "escape", "back", "Back", "Back to where you were"),
-        bind("results.study", "escape,d", "study", "Study", "Back to the study"),
-        bind("results.curves", "escape,c", "show('training')", "Curves", "Back to the run's curves"),
-        bind("results.presets", "d", "show('presets')", "Presets", "Back to the presets"),
     ]
 
     status = getters.query_one(StatusLine)
@@ -169,11 +167,6 @@ class ResultsScreen(BenchScreen[None]):
             self.app.call_from_thread(self.notify, UNREADABLE.format(error), severity="error")
             return
         self.app.call_from_thread(copy, self.app, text, self.folder.exports / "copied-summary.md")
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "back":
-            return self.app.can_go_back
-        return action != "study" or self.app.origin is not None
 
 
 def _aligned_right(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -20,7 +20,7 @@ from mnist_tui.runs.naming import SkippedEntry
 from mnist_tui.runs.state import DAMAGED, LIVE, RESUMABLE
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.dialogs import Choice, Question, TextScreen, answer_keys, too_long
-from mnist_tui.tui.run_commands import folder_of, open_run, resume
+from mnist_tui.tui.run_commands import edit_again, folder_of, open_run, resume
 from mnist_tui.tui.runs import run_rows
 from mnist_tui.tui.runs.preview import RunPreview
 from mnist_tui.tui.terminal.keymap import bind, pane_title
@@ -92,7 +92,7 @@ class RunsScreen(BenchScreen[None]):
     CSS_PATH = "runs.tcss"
     TITLE = "Runs"
     AUTO_FOCUS = "RowTable"
-    LEADS_TO_RUNS = True
+    KEPT = True
     HELP = """
     **Runs.** Enter opens a run: its training screen while it trains, else its results. Space marks a run; `o` compares
     the curves, parameters and scores of the marked runs, or, without marks, of the run and its other seeds. `v` shows
@@ -119,7 +119,7 @@ class RunsScreen(BenchScreen[None]):
         bind("runs.studies", "t", "show('studies')", "Studies", "Seeds and sweeps", hidden=True),
         bind("runs.study", "T", "study", "Its study", "The study that the run belongs to", hidden=True),
         bind("runs.delete", "delete,x", "delete", "Delete", "Delete it, or the marked ones"),
-        bind("runs.back", "escape", "clear", "Presets", "Clear the filter; then back to the presets"),
+        bind("runs.back", "escape", "clear", "Back", "Clear the filter; then back to where you were"),
     ]
 
     @dataclass
@@ -325,12 +325,12 @@ class RunsScreen(BenchScreen[None]):
         self.terms.focus()
 
     def action_clear(self) -> None:
-        """Clear the filter; if there is none, go back to the presets."""
+        """Clear the filter; if there is none, go back."""
         if self.terms.value or self.terms.has_focus:
             self.terms.value = ""
             self.table.focus()
         else:
-            self.app.show(Route("presets"))
+            self.app.back()
 
     def action_table(self, action: str, by: int) -> None:
         """Move the cursor of the list while the filter has the focus."""
@@ -403,10 +403,7 @@ class RunsScreen(BenchScreen[None]):
             show(self.app, report, "Report")
 
     def action_edit(self) -> None:
-        try:
-            self.app.show(Route("editor", preset=folder_of(self.chosen[0]).preset()))
-        except RequestError as error:
-            self._refuse("cannot be edited", str(error))
+        edit_again(self.app, folder_of(self.chosen[0]))
 
     def action_study(self) -> None:
         """Show the study of the chosen run, with the cursor on the run's trial."""
@@ -476,6 +473,8 @@ class RunsScreen(BenchScreen[None]):
                 delete_run(folder_of(run))
             except RunError as error:
                 self.app.call_from_thread(self._refuse, "is not deleted", str(error))
+            else:
+                self.app.call_from_thread(self.app.close_run, folder_of(run))
         self.app.call_from_thread(self.read_again)
 
     def _refuse(self, what: str, why: str) -> None:

@@ -117,7 +117,7 @@ class SettingsScreen(BenchScreen[None]):
     BINDINGS = [
         Binding("f8", "view", "Settings/Keys", tooltip="Between the settings and the keys", id="settings.view"),
         Binding("ctrl+r", "defaults", "All defaults", tooltip="Every key as it was at first", id="settings.defaults"),
-        Binding("escape,f12", "back", "Back", tooltip="Back to where you were", id="settings.back"),
+        Binding("escape", "back", "Back", tooltip="Back to where you were", id="settings.back"),
         Binding("down", "app.focus_within(1)", show=False),
         Binding("up", "app.focus_within(-1)", show=False),
     ]
@@ -252,7 +252,7 @@ class SettingsScreen(BenchScreen[None]):
 
     def action_back(self) -> None:
         self.set_focus(None)
-        self.dismiss()
+        super().action_back()
 
 
 class _Form(VerticalScroll, inherit_bindings=False):

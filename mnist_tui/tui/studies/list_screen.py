@@ -60,7 +60,7 @@ class StudiesScreen(BenchScreen[None]):
     GUIDE = "studies"
     TITLE = "Studies"
     AUTO_FOCUS = "RowTable"
-    LEADS_TO_RUNS = True
+    KEPT = True
     HELP = """
     **Studies.** Seeds and sweeps, each a folder that names its runs. Enter opens one: its trials, live. `w` on a
     preset, Ctrl+G in the editor, makes one. `x` stops, `r` trains what is missing, Delete asks whether the runs go too.
@@ -70,7 +70,7 @@ class StudiesScreen(BenchScreen[None]):
         bind("studies.stop", "x", "stop", "Stop", "Stop it; what is missing can be resumed"),
         bind("studies.resume", "r", "resume", "Resume", "Train what is missing"),
         bind("studies.delete", "delete", "delete", "Delete", "Delete it; asks about its runs"),
-        bind("studies.presets", "escape", "show('presets')", "Presets", "Back to the presets"),
+        bind("studies.back", "escape", "back", "Back", "Back to where you were"),
     ]
 
     @dataclass

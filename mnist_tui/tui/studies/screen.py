@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from textual import getters, on
@@ -45,7 +46,6 @@ class StudyScreen(FeedScreen[StudyFeed]):
     GUIDE = "studies"
     TITLE = "Study"
     AUTO_FOCUS = "RowTable"
-    LEADS_TO_RUNS = True
     HELP = """
     **Study.** Each row is a trial, a run of its own; the best come first. Enter opens its run, live or with its
     results, and Esc there leads back. Space marks; `o` compares the marked trials, `E` reports on them, of a study of
@@ -70,7 +70,6 @@ class StudyScreen(FeedScreen[StudyFeed]):
         bind("study.export", "E", "export", "Export", "Report over the marked trials", hidden=True),
         bind("study.copy", "y", "copy", "Copy", "Its command line to the clipboard", hidden=True),
         bind("study.back", "escape", "back", "Back", "Back to where you were; this one goes on"),
-        bind("study.studies", "escape", "show('studies')", "Studies", "All studies; this one goes on"),
         bind("study.presets", "d", "presets", "Detach", "To the presets; the study goes on", hidden=True),
     ]
 
@@ -92,6 +91,14 @@ class StudyScreen(FeedScreen[StudyFeed]):
         self._listed = TrialListing()
         self._plot_due = False
         self._possible: tuple[object, ...] = ()
+
+    @property
+    def subject(self) -> Path:
+        return self.feed.folder.path
+
+    def shown_again(self, route: Route) -> None:
+        if route.run is not None:
+            self.feed.choose(route.run.id)
 
     def compose(self) -> ComposeResult:
         yield TabStrip()
@@ -207,7 +214,6 @@ class StudyScreen(FeedScreen[StudyFeed]):
             return self.chosen is not None
         study, requested = self.snapshot.study, self.snapshot.requested
         conditions = {
-            "back": lambda: self.app.can_go_back,
             "view": lambda: not self._shows_all_parts,
             "best": lambda: study.best is not None,
             "together": lambda: study.kind != "seeds" and len({row.seed for row in study.rows}) > 1,

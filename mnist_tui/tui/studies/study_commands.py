@@ -77,7 +77,7 @@ def open_trial(bench: Bench, study: StudyFolder, trial: TrialRow) -> None:
     """Show a trial's run: its training screen while it trains, else its results. Escape leads back to the study."""
     folder = run_of(study, trial)
     if folder is not None:
-        bench.show(Route("training" if trial.state == "running" else "results", run=folder, study=study))
+        bench.show(Route("training" if trial.state == "running" else "results", run=folder))
         return
     why = f"It has no run{': ' + trial.reason if trial.reason else ''}."
     if trial.deleted or trial.run:

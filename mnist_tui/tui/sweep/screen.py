@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Hashable
 
 from textual import getters, on, work
 from textual.app import ComposeResult
@@ -15,7 +16,7 @@ from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.studies.spec import MANY_TRIALS, METRICS, SEARCH_KINDS
 from mnist_tui.studies.start import absolute
-from mnist_tui.tui.bench import BenchScreen, Route
+from mnist_tui.tui.bench import BenchScreen, Route, subject_of
 from mnist_tui.tui.dialogs import Choice, ChooseScreen, Question, TextScreen, answer_keys, too_long
 from mnist_tui.tui.sweep.request import (
     SweepPlan,
@@ -125,6 +126,10 @@ class SweepScreen(BenchScreen[None]):
         self._row("seeds").control.focus()
 
     @property
+    def subject(self) -> Hashable:
+        return subject_of(self._preset), self._seeds
+
+    @property
     def request(self) -> SweepRequest:
         """The content of the form."""
         rows = list(self.query(SweepRow))
@@ -220,9 +225,6 @@ class SweepScreen(BenchScreen[None]):
 
     def on_descendant_focus(self) -> None:
         self.refresh_bindings()
-
-    def action_back(self) -> None:
-        self.dismiss()
 
     def action_copy(self) -> None:
         from mnist_tui.tui.terminal.desktop import copy

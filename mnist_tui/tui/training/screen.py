@@ -18,7 +18,6 @@ from mnist_tui.report.result_words import score_difference
 from mnist_tui.runs import control
 from mnist_tui.runs.diagnosis import Finding, diagnose, headlines
 from mnist_tui.runs.events import DeviceLoad, Gpu, computation
-from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import EXTENDABLE, RESUMABLE, EpochRow, RunState
 from mnist_tui.runs.watch import BROKEN, RunSnapshot
 from mnist_tui.settings import Glyphs
@@ -65,10 +64,8 @@ class TrainingScreen(RunScreen):
         bind("training.results", "r", "show('results')", "Results", "Scores, confusions, complexity, export"),
         bind("training.view", "v", "view", "View", "Curves, matrix or device, in a narrow window"),
         bind("training.stop", "s", "send('stop')", "Stop, save", "End the training now and save it"),
-        bind("training.back", "escape,d", "back", "Back", "Back to where you were; it goes on"),
-        bind("training.study", "escape,d", "study", "Study", "Back to the study; the training goes on"),
-        bind("training.detach", "d", "detach", "Detach", "Back to the presets; the training goes on"),
-        bind("training.presets", "d,escape", "show('presets')", "Presets", "Back to the presets"),
+        bind("training.detach", "d", "detach", "Detach", "To the presets; the training goes on"),
+        bind("training.presets", "d", "show('presets')", "Presets", "To the presets", hidden=True),
         bind("training.matrix", "m", "show('matrix')", "Matrix", "The confusion matrix in full"),
         bind("training.gallery", "g", "show('gallery')", "Images", "The images behind the matrix"),
         bind("training.weights", "w", "show('weights')", "Weights", "Weights and biases layer by layer"),
@@ -77,6 +74,7 @@ class TrainingScreen(RunScreen):
         bind("training.checkpoint", "c", "send('checkpoint')", "Checkpoint", "Save a checkpoint now"),
         bind("training.step", "n", "send('step')", "One epoch", "Train one epoch, then pause"),
         bind("training.discard", "x", "discard", "Discard", "End it, save nothing, delete its files"),
+        bind("training.back", "escape", "back", "Back", "Back to where you were; the training goes on"),
         *CURVE_KEYS,
     ]
 
@@ -102,10 +100,6 @@ class TrainingScreen(RunScreen):
             self._preset = feed.folder.preset()
         except PresetError:
             self._preset = None
-
-    @property
-    def shown_run(self) -> RunFolder:
-        return self.folder
 
     def compose(self) -> ComposeResult:
         yield TabStrip()
@@ -188,8 +182,6 @@ class TrainingScreen(RunScreen):
             "step": state in {"running", "paused"} and not self._is_trained,
             "send": live,
             "detach": live,
-            "back": self.app.can_go_back,
-            "study": self.app.origin is not None,
             "resume": state in RESUMABLE,
             "extend": state in EXTENDABLE and not (live and self._is_trained) and in_epochs,
             "presets": not live,

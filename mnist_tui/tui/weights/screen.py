@@ -247,7 +247,7 @@ class WeightsScreen(RunScreen):
         bind("weights.signs", "s", "signs", "Signs", "Signs instead of colours, and back"),
         bind("weights.size", "z", "resize", "Size", "Another size of the pictures"),
         bind("weights.renew", "r", "renew", "Renew", "Newer pictures: asks a live run for a checkpoint"),
-        bind("weights.back", "escape,w", "dismiss", "Back", "Back to the run"),
+        bind("weights.back", "escape,w", "back", "Back", "Back to where you were"),
     ]
 
     status = getters.query_one(StatusLine)
