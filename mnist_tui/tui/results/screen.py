@@ -113,7 +113,7 @@ class ResultsScreen(BenchScreen[None]):
             yield ResultsSection("run", id="run")
         yield KeyFooter()
 
-    def on_mount(self) -> None:
+    def on_screen_resume(self) -> None:
         self._read_folder()
 
     @work(thread=True, exit_on_error=False)

@@ -167,11 +167,14 @@ class RunsScreen(BenchScreen[None]):
         self.read_again()
         self.set_interval(READ_SECONDS, self.read_again)
 
-    def read_again(self) -> None:
+    def on_screen_resume(self) -> None:
+        self.read_again(whole=True)
+
+    def read_again(self, *, whole: bool = False) -> None:
         """Start to read the folders, unless a thread reads them already or the screen is not visible."""
         if self.is_current and not self._is_reading:
             self._is_reading = True
-            self._read_folders(self._reads % WHOLE_EVERY == 0)
+            self._read_folders(whole or self._reads % WHOLE_EVERY == 0)
             self._reads += 1
 
     @property

@@ -1,0 +1,224 @@
+"""The way from screen to screen: every key leads where the map says, and Escape leads back to the place left."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import OptionList
+
+from mnist_tui.experiment.presets import find_preset
+from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.bench import Route
+from mnist_tui.tui.runs.screen import RunsScreen
+from mnist_tui.tui.widgets.row_table import RowTable
+from tests.runs.synthetic import BEGIN, finished_run
+from tests.tui.conftest import screen_text
+from tests.tui.recorded_studies import RecordedStudy
+
+MAIN = {"f2": "Presets", "f3": "Runs", "f4": "Draw", "f5": "Studies", "f12": "Settings"}
+OF_RUN = {"m": "Matrix", "g": "Gallery", "w": "Weights", "i": "Diagnosis"}
+MAP: dict[str, dict[str, str]] = {
+    "Presets": {"e": "Editor", "w": "Sweep"},
+    "Editor": {"ctrl+g": "Sweep"},
+    "Sweep": {},
+    "Runs": {"enter": "Results", "w": "Training", "o": "Compare", "e": "Editor", "t": "Studies"},
+    "Results": {**OF_RUN, "enter": "Gallery", "c": "Training"},
+    "Training": {**OF_RUN, "r": "Results"},
+    "Matrix": {"g": "Gallery"},
+    "Gallery": {},
+    "Weights": {},
+    "Diagnosis": {},
+    "Compare": {"enter": "Results"},
+    "Studies": {"enter": "Study"},
+    "Study": {"enter": "Results", "e": "Editor"},
+    "Draw": {},
+    "Settings": {},
+}
+"""The oracle: the screens to which the keys of a screen lead, besides the keys of the main screens."""
+SIZE = (120, 40)
+
+
+class Trail:
+    """The rule in short: a screen that is opened comes to the top, once; Escape takes the top away."""
+
+    def __init__(self) -> None:
+        self.kinds = ["Presets"]
+
+    def open(self, kind: str) -> None:
+        self.kinds = [*(each for each in self.kinds if each != kind), kind]
+
+    def back(self) -> None:
+        self.kinds = self.kinds[:-1] or ["Presets"]
+
+
+def kind_of(screen: Screen[Any]) -> str:
+    return type(screen).__name__.removesuffix("Screen")
+
+
+def kinds(app: BenchApp) -> list[str]:
+    return [kind_of(screen) for screen in app.trail]
+
+
+def cursors(screen: Screen[Any]) -> object:
+    """The places of all cursors of a screen, and the widget that has the focus."""
+    rows = [table.chosen for table in screen.query(RowTable)]
+    return rows, [listed.highlighted for listed in screen.query(OptionList)], screen.focused
+
+
+def path_to(kind: str) -> list[str]:
+    """The keys that lead to a screen from anywhere: that of a main screen, then the shortest way by the map."""
+    ways = [[key] for key in MAIN]
+    for way in ways:
+        here = MAIN[way[0]]
+        for key in way[1:]:
+            here = MAP[here][key]
+        if here == kind:
+            return way
+        ways += [[*way, key] for key in MAP[here]]
+    raise AssertionError(kind)
+
+
+@pytest.fixture
+def app(place: Path) -> BenchApp:
+    """Three runs of one experiment in three seeds, which are also the trials of a study."""
+    study = RecordedStudy(place, epochs=3).begin()
+    for number in range(3):
+        run = finished_run(place, epochs=3, created=BEGIN + 60 * number, texts={"seed": str(number)})
+        study.run(number + 1, 3, run=run.id).end(number + 1, run=run.id)
+    return BenchApp(AppOptions(runs_dir=place))
+
+
+async def step(pilot: Pilot[Any], until: Any, trail: Trail, key: str, kind: str) -> None:
+    """Press a key that opens a screen, and compare all open screens with the rule."""
+    app: Any = pilot.app
+    trail.open(kind)
+    await pilot.press(key)
+    await until(pilot, lambda: kinds(app) == trail.kinds)
+    if isinstance(app.screen, RunsScreen):
+        await until(pilot, lambda: len(app.screen.table.keys) == 3)
+
+
+def main_keys(exhaustive: bool) -> Iterator[list[str]]:
+    """The keys of main screens to try on each screen: all, or one in turn."""
+    for number in range(len(MAP)):
+        yield list(MAIN) if exhaustive else [list(MAIN)[number % len(MAIN)]]
+
+
+@pytest.mark.parametrize("exhaustive", [False, pytest.param(True, marks=pytest.mark.exhaustive)])
+async def test_each_key_leads_where_the_map_says_and_escape_leads_back_to_the_same_place(
+    exhaustive: bool, app: BenchApp, until: Any
+) -> None:
+    trail = Trail()
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: kinds(app) == ["Presets"])
+        for kind, keys in zip(MAP, main_keys(exhaustive), strict=True):
+            where = ""
+            for key in path_to(kind):
+                where = MAIN.get(key) or MAP[where][key]
+                await step(pilot, until, trail, key, where)
+            here = app.screen
+            await pilot.press("down")
+            before = cursors(here)
+            for key, target in [*MAP[kind].items(), *((key, MAIN[key]) for key in keys)]:
+                if target == kind:
+                    continue
+                await step(pilot, until, trail, key, target)
+                await pilot.press("escape")
+                trail.back()
+                await until(pilot, lambda: app.screen is here)
+                assert kinds(app) == trail.kinds, key
+                assert cursors(here) == before, key
+            for key in ("f1", "ctrl+p"):
+                await pilot.press(key, "escape")
+                assert app.screen is here, key
+        while kinds(app) != ["Presets"]:
+            trail.back()
+            await pilot.press("escape")
+            await until(pilot, lambda: kinds(app) == trail.kinds)
+        await pilot.press("escape")
+        assert kinds(app) == ["Presets"], "nothing lies below the presets any more"
+
+
+async def test_a_long_random_walk_keeps_to_the_rule_and_never_piles_up(app: BenchApp, until: Any) -> None:
+    trail, chance = Trail(), random.Random(17)
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: kinds(app) == ["Presets"])
+        for _ in range(40):
+            here = trail.kinds[-1]
+            ways = {**MAP[here], **{key: kind for key, kind in MAIN.items() if kind != here}}
+            key = chance.choice([*ways, "escape", "escape"])
+            if key == "escape":
+                trail.back()
+                await pilot.press(key)
+                await until(pilot, lambda: kinds(app) == trail.kinds)
+            else:
+                await step(pilot, until, trail, key, ways[key])
+            assert len(app.screen_stack) <= len(MAP) + 1
+
+
+async def test_clicks_on_the_first_line_and_on_the_footer_lead_as_the_keys_do(app: BenchApp, until: Any) -> None:
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("f3")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen) and len(app.screen.table.keys) == 3)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: kinds(app) == ["Presets", "Runs", "Results"])
+        for name in ("Draw", "Studies", "Settings", "Presets", "Runs"):
+            await pilot.click(offset=(screen_text(app).partition("\n")[0].index(name), 0))
+            await until(pilot, lambda name=name: kinds(app)[-1] == name)
+            footer = screen_text(app).rpartition("\n")[2]
+            await pilot.click(offset=(footer.index("Esc"), SIZE[1] - 1))
+            await until(pilot, lambda: kinds(app)[-1] == "Results")
+
+
+async def test_the_list_of_runs_keeps_its_cursor_order_filter_and_marks(app: BenchApp, until: Any) -> None:
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("f3")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen) and len(app.screen.table.keys) == 3)
+        runs = app.screen
+        assert isinstance(runs, RunsScreen)
+        await pilot.press("space", "slash", *"seed>0", "enter", "S")
+        await until(pilot, lambda: len(runs.table.keys) == 2)
+        chosen, shown = runs.table.chosen, screen_text(app)
+        await pilot.press("f2", "f5", "f3")
+        await until(pilot, lambda: app.screen is runs)
+        assert (runs.table.chosen, screen_text(app)) == (chosen, shown)
+
+
+async def test_edits_left_by_a_main_screens_key_come_back_without_a_question(app: BenchApp, until: Any) -> None:
+    async with app.run_test(size=SIZE) as pilot:
+        app.show(Route("editor", preset=find_preset("raw")))
+        await until(pilot, lambda: kinds(app)[-1] == "Editor" and app.focused is not None)
+        editor: Any = app.screen
+        await pilot.press("ctrl+end", "tab", "tab", "tab", "tab")
+        await pilot.press("f3", "escape")
+        await until(pilot, lambda: app.screen is editor)
+        editor.draft.remove_layer(0)
+        await pilot.press("f2", "e")
+        await until(pilot, lambda: app.screen is editor)
+        app.show(Route("editor", preset=find_preset("hog")))
+        await until(pilot, lambda: kinds(app)[-1] == "Editor" and app.screen is not editor)
+        assert list(app.kept_edits.values()) == [editor.draft]
+        app.show(Route("editor", preset=find_preset("raw")))
+        await until(pilot, lambda: kinds(app)[-1] == "Editor" and app.screen.edited is editor.draft)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+async def test_a_deleted_runs_screens_are_closed_wherever_they_lie(app: BenchApp, until: Any) -> None:
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("f3")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen) and len(app.screen.table.keys) == 3)
+        await pilot.press("enter")
+        await until(pilot, lambda: kinds(app)[-1] == "Results")
+        await pilot.press("m")
+        await until(pilot, lambda: kinds(app)[-1] == "Matrix")
+        await pilot.press("f3")
+        await until(pilot, lambda: kinds(app) == ["Presets", "Results", "Matrix", "Runs"])
+        await pilot.press("x")
+        await until(pilot, lambda: kind_of(app.screen) == "DeleteRunsQuestion")
+        await pilot.press("y")
+        await until(pilot, lambda: kinds(app) == ["Presets", "Runs"])
