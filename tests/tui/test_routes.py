@@ -131,7 +131,7 @@ async def test_each_key_leads_where_the_map_says_and_escape_leads_back_to_the_sa
                 await step(pilot, until, trail, key, target)
                 await pilot.press("escape")
                 trail.back()
-                await until(pilot, lambda: app.screen is here)
+                await until(pilot, lambda here=here: app.screen is here)
                 assert kinds(app) == trail.kinds, key
                 assert cursors(here) == before, key
             for key in ("f1", "ctrl+p"):
