@@ -210,6 +210,12 @@ class Bench(App[None]):
         """The editor, also if it lies below other screens; None if it is not open."""
         return next((screen for screen in self.trail if screen.edited is not None), None)
 
+    def keep_edits(self, draft: Draft) -> None:
+        """Keep unsaved edits for the next time that the preset is edited, and notify the user."""
+        self.kept_edits[subject_of(draft.preset)] = draft
+        name = draft.preset.name
+        self.notify(f"The edits of {name} are kept: edit it again to go on with them.", timeout=4)
+
     @property
     def running_exports(self) -> set[Worker[Any]]:
         """The workers that are still writing exports."""

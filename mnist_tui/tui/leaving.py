@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.runs import control
 from mnist_tui.runs.state import LIVE
-from mnist_tui.tui.bench import Bench, BenchScreen, Route, subject_of
+from mnist_tui.tui.bench import Bench, BenchScreen, Route
 from mnist_tui.tui.dialogs import Choice, Question, answer_keys
 
 if TYPE_CHECKING:
     from mnist_tui.runs.folder import RunFolder
     from mnist_tui.studies.folder import StudyFolder
-    from mnist_tui.tui.editor.draft import Draft
 
 
 class LeaveQuestion(Question):
@@ -94,13 +93,6 @@ async def _leave_without_edits(bench: Bench) -> None:
         bench.push_screen(question, partial(_leave_trainings, bench, live, studies))
     else:
         bench.exit()
-
-
-def keep_edits(bench: Bench, draft: Draft) -> None:
-    """Keep unsaved edits for the next time that the preset is edited, and notify the user."""
-    bench.kept_edits[subject_of(draft.preset)] = draft
-    name = draft.preset.name
-    bench.notify(f"The edits of {name} are kept: edit it again to go on with them.", timeout=4)
 
 
 def _live_runs(bench: Bench, studies: Container[str]) -> list[RunFolder]:

@@ -17,7 +17,6 @@ from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.tui import leaving
 from mnist_tui.tui.bench import Bench, BenchScreen, Route, subject_of
 
 
@@ -188,7 +187,7 @@ def _close(bench: Bench, screens: Sequence[BenchScreen[Any]]) -> None:
     """Close screens with the dialogs over them, wherever they are in the stack; keep edits that would be lost."""
     for draft in (screen.edited for screen in screens):
         if draft is not None and draft.is_unsaved:
-            leaving.keep_edits(bench, draft)
+            bench.keep_edits(draft)
     closed = [each for screen in screens for each in _layer(bench, screen)]
     _arrange(bench, [screen for screen in bench.screen_stack if screen not in closed])
     for screen in closed:
