@@ -13,7 +13,6 @@ import json
 import math
 import os
 import re
-import secrets
 import shutil
 import stat
 import tempfile
@@ -264,7 +263,7 @@ def temporary_prefix(kind: str = TEMPORARY) -> str:
 
 def temporary_name(path: Path) -> Path:
     """Return a new temporary name beside `path`, to which it can be renamed before it is deleted."""
-    return path.with_name(f"{temporary_prefix()}{secrets.token_hex(4)}-{path.name[:40]}")
+    return path.with_name(f"{temporary_prefix()}{os.urandom(4).hex()}-{path.name[:40]}")
 
 
 def is_abandoned(path: Path) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import stat
 import time
 from collections.abc import Iterable
@@ -64,7 +63,7 @@ def write_command(folder: ProcessFolder, command: Command) -> Path:
         RequestError: the folder contains a link, a pipe or a device, or cannot be written.
     """
     folder.check_own_files()
-    name = command.id or f"{_next_number(folder.control):020d}-{secrets.token_hex(3)}-{command.name}"
+    name = command.id or f"{_next_number(folder.control):020d}-{os.urandom(3).hex()}-{command.name}"
     path = folder.control / f"{name}{SUFFIX}"
     try:
         folder.control.mkdir(exist_ok=True)

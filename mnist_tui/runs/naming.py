@@ -6,7 +6,6 @@ import calendar
 import errno
 import os
 import re
-import secrets
 import stat
 import time
 from collections.abc import Sequence
@@ -109,7 +108,7 @@ def new_name(place: Path, created: float, title: str, otherwise: str) -> str:
         otherwise: the middle of the name if the title has no letter or digit.
     """
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-") or otherwise
-    return f"{_new_stamp(place, created)}-{slug}-{secrets.token_hex(2)}"
+    return f"{_new_stamp(place, created)}-{slug}-{os.urandom(2).hex()}"
 
 
 def _new_stamp(place: Path, created: float) -> str:

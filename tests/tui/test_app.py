@@ -321,7 +321,7 @@ start.Standby = lambda: None
 heavy = ["tensorflow", "keras", "sklearn", "skimage", "scipy", "matplotlib", "numpy", "plotext"]
 frames = []
 def note(app):
-    if type(app.screen).__name__ == "PresetsScreen":
+    if any("fashion" in strip.text for strip in app.screen._compositor.render_strips()):
         frames.append("pydantic" in sys.modules)
 BenchApp.post_display_hook = note
 async def main():

@@ -163,6 +163,7 @@ class PresetsScreen(BenchScreen[None]):
     @work
     async def _fill(self) -> None:
         """Add the details after the table is drawn, so that the first frame does not wait for them."""
+        await self.app.window.until_written()
         details = await asyncio.to_thread(import_module, "mnist_tui.tui.presets.details")
         await asyncio.to_thread(import_module, "mnist_tui.tui.run_commands")
         if not self.is_attached:
@@ -255,10 +256,12 @@ class PresetsScreen(BenchScreen[None]):
             case "train" | "open":
                 return isinstance(self.chosen, PresetEntry)
             case "quick":
+                loaded = self._loaded
+                if loaded is None or isinstance(loaded, BrokenPreset):
+                    return False
                 from mnist_tui.tui.presets.details import quick_epochs
 
-                loaded = self._loaded
-                return bool(loaded and not isinstance(loaded, BrokenPreset) and quick_epochs(loaded.experiment))
+                return bool(quick_epochs(loaded.experiment))
             case "last_run":
                 return bool(self._runs and self.chosen and self._runs.of(self.chosen.name))
             case "sources":

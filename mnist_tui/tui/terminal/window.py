@@ -5,6 +5,7 @@ Textual is not imported: the server of the web page imports this module.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -25,6 +26,8 @@ SAVE_TITLE, RESTORE_TITLE = "\x1b[22;0t", "\x1b[23;0t"
 QUESTION = "\x1b[?2026$p"
 """The query whether the terminal knows synchronized output (DECRQM). Textual reports every answer to it."""
 CHECK_SECONDS = 1.0
+WRITING_SECONDS = 0.02
+"""The time between two checks whether all output is written; a frame takes less."""
 SLOW_ANSWER_SECONDS = 0.8
 """A later answer shows a slow terminal: no line takes that long, so earlier output has delayed the answer."""
 WAITING_CHECKS = 3
@@ -67,6 +70,19 @@ class Window:
         is_own = not (self._app.is_headless or self._app.is_web)
         return self._app._driver if is_own else None  # pyright: ignore[reportPrivateUsage]
 
+    @property
+    def _waiting_pieces(self) -> int:
+        """The number of pieces of output that Textual's thread has not begun to write."""
+        queue: Any = getattr(getattr(self._driver, "_writer_thread", None), "_queue", None)
+        return queue.qsize() if queue is not None else 0
+
+    async def until_written(self) -> None:
+        """Wait until all output is written, in a pause in which the thread that writes it can work."""
+        waits = self._driver is not None
+        while waits:
+            await asyncio.sleep(WRITING_SECONDS)
+            waits = self._waiting_pieces > 0
+
     def write(self, sequence: str) -> None:
         """Send a sequence to the terminal."""
         if self._driver is not None:
@@ -88,8 +104,7 @@ class Window:
     def measure_pace(self) -> None:
         """Note how much output the terminal has not read yet; send a query if the terminal is known to answer."""
         if self._driver is not None:
-            queue: Any = getattr(getattr(self._driver, "_writer_thread", None), "_queue", None)
-            self.pace.add_waiting(queue.qsize() if queue is not None else 0)
+            self.pace.add_waiting(self._waiting_pieces)
             if self._answers and self.pace.start_question():
                 self.write(QUESTION)
 
