@@ -8,21 +8,23 @@ from itertools import repeat
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Grid, Horizontal, Vertical
 from textual.message import Message
 
 from mnist_tui.errors import RunError
 from mnist_tui.report.result_words import interval_in_words, percentage_points, seed_sentences
 from mnist_tui.runs.collection.seed_groups import SeedGroup, band, differing, grouped, seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
-from mnist_tui.runs.event_log import FiguresReader
+from mnist_tui.runs.event_log import EpochReader, FiguresReader
+from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.state import LIVE, EpochRow
 from mnist_tui.tui.bench import BenchScreen
 from mnist_tui.tui.export.request import default_folder
 from mnist_tui.tui.run_commands import folder_of, open_run
 from mnist_tui.tui.run_screen import epoch_keys
 from mnist_tui.tui.terminal.desktop import copy
-from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.terminal.keymap import bind, pane_title
+from mnist_tui.tui.widgets.confusion import ConfusionView, class_names
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.plots.compared import (
     MOST_SERIES,
@@ -41,6 +43,8 @@ from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import DASH, count, counted, loss, percent, seconds, shortened
 
 CURVES, TABLE, SEEDS, POINTS = VIEWS = ("-view-curves", "-view-table", "-view-seeds", "-view-points")
+MOST_MATRICES = 4
+"""The most confusion matrices side by side; of more runs, those of the first ones are shown."""
 READ_SECONDS = 2.0
 LONGEST = 42
 """Characters of a label in the legend; longer ones are cut in their middle."""
@@ -145,8 +149,8 @@ def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[RowColum
     follow a group of seeds, and a row with the published scores follows an experiment that has some.
     """
     runs = [run for each in series for run in each.runs]
-    parameters = differing_parameters(runs)
-    fields = ("parameters", "epochs_done", "state")
+    parameters = {name: texts for name, texts in differing_parameters(runs).items() if name != "epochs"}
+    fields = ("parameters", "state")
     varied = {field for field in fields if len({getattr(run, field) for run in runs}) > 1}
     columns = [
         RowColumn("mark", ""),
@@ -156,7 +160,7 @@ def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[RowColum
         RowColumn("f1", "macro F1", right=True, need=5),
         RowColumn("loss", "test loss", right=True, need=4),
         RowColumn("parameters", "parameters", right=True, need=7 if "parameters" in varied else 1),
-        RowColumn("epochs", "epochs", right=True, need=6 if "epochs_done" in varied else 3),
+        RowColumn("epochs", "epochs", right=True),
         RowColumn("time", "training", right=True, need=3),
         RowColumn("state", "state", need=8 if "state" in varied else 2, toned=True),
     ]
@@ -232,6 +236,7 @@ class CompareScreen(BenchScreen[None]):
     HELP = """
     **Runs side by side.** The curves are those of validation; each run has its mark and colour. Runs that differ in
     their seed alone are one curve, their mean, with a band one standard deviation to each side; `g` shows each run.
+    `m` shows the confusion matrices side by side.
     Sentences describe groups of seeds, with the mean's 95 % interval, and compare two groups over the seeds that both
     have, with a permutation test; `y` copies the sentences. The table has only the parameters that differ. The arrow
     keys left and right read all curves at an epoch; `+` `-` zoom.
@@ -240,6 +245,7 @@ class CompareScreen(BenchScreen[None]):
         bind("compare.back", "escape", "back", "Back", "Back to where you were"),
         bind("compare.open", "enter", "open", "Open", "The run's own screen"),
         bind("compare.view", "v", "view", "View", "Curves, table, seeds or points, as there is room"),
+        bind("compare.matrices", "m", "matrices", "Matrices", "The confusion matrices side by side, and back"),
         bind("compare.seeds", "g", "seeds", "Seeds", "Seeds as mean ± deviation, or each alone"),
         bind("compare.copy", "y", "copy", "Copy", "The sentences to the clipboard, and into a file"),
         *epoch_keys("compare", "Read"),
@@ -252,6 +258,8 @@ class CompareScreen(BenchScreen[None]):
         """Posted when the runs' logs have been read and the sentences about groups of seeds have been written."""
 
         histories: dict[str, tuple[EpochRow, ...]]
+        matrices: dict[str, EpochEnded]
+        names: tuple[str, ...]
         runs: list[RunSummary]
         sentences: tuple[str, ...]
 
@@ -260,7 +268,6 @@ class CompareScreen(BenchScreen[None]):
     table = getters.query_one("#table", RowTable)
     by_seed = getters.query_one(SeedPlot)
     points = getters.query_one(Scatter)
-    what = getters.query_one("#what", Line)
     details = getters.query_one("#details", Line)
     words = getters.query_one("#words", Line)
 
@@ -269,6 +276,8 @@ class CompareScreen(BenchScreen[None]):
         self._runs = list(runs)
         self._readers = {run.run: FiguresReader(folder_of(run).events_file) for run in runs}
         self._histories: dict[str, tuple[EpochRow, ...]] = {}
+        self._matrices: dict[str, EpochEnded] = {}
+        self._names: tuple[str, ...] = ()
         self._sentences: tuple[str, ...] = ()
         self._together = True
         self._cursor: int | None = None
@@ -276,18 +285,20 @@ class CompareScreen(BenchScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield TabStrip()
-        with Horizontal(id="top"):
-            yield Line("compare", id="word")
-            yield Line("reading …", id="what")
         with Horizontal(id="body"):
             with Vertical(id="curves"):
                 yield OverlaidCurves("accuracy", id="accuracy")
                 yield OverlaidCurves("loss", id="loss")
             with Vertical(id="side"):
-                yield RowTable(id="table")
-                yield Line(id="details")
+                with Vertical(id="compared", classes="pane -stacked") as pane:
+                    pane.border_title = pane_title("Compared runs", note="reading …")
+                    yield RowTable(id="table")
+                    yield Line(id="details")
                 yield SeedPlot()
                 yield Scatter()
+        with Grid(id="matrices"):
+            for number in range(MOST_MATRICES):
+                yield ConfusionView(id=f"matrix-{number}")
         yield Line(id="words")
         yield KeyFooter()
 
@@ -307,9 +318,16 @@ class CompareScreen(BenchScreen[None]):
     @work(thread=True, exit_on_error=False)
     def _read_logs(self, runs: list[RunSummary]) -> None:
         """Read histories and the summaries of live runs, and make the sentences. SciPy's import takes long."""
-        histories = {run.run: self._readers[run.run].state().history for run in runs}
+        states = {run.run: self._readers[run.run].state() for run in runs}
+        histories = {run: state.history for run, state in states.items()}
+        matrices: dict[str, EpochEnded] = {}
+        for run in runs:
+            reader = EpochReader(folder_of(run).events_file)
+            if histories[run.run] and (ended := reader.epoch(histories[run.run][-1].epoch)) is not None:
+                matrices[run.run] = ended
         runs = [_updated(run) for run in runs]
-        self.post_message(self.LogsRead(histories, runs, seed_sentences(seed_groups(runs))))
+        names = class_names(states[runs[0].run])
+        self.post_message(self.LogsRead(histories, matrices, names, runs, seed_sentences(seed_groups(runs))))
 
     @on(LogsRead)
     def _show_logs(self, message: LogsRead) -> None:
@@ -317,6 +335,7 @@ class CompareScreen(BenchScreen[None]):
         if self.is_attached and self.app.is_running:
             self._reading = False
             self._histories, self._runs, self._sentences = message.histories, message.runs, message.sentences
+            self._matrices, self._names = message.matrices, message.names
             self._draw()
 
     def _draw(self) -> None:
@@ -330,9 +349,21 @@ class CompareScreen(BenchScreen[None]):
         self.set_class(grouped, "-seeds")
         self.words.say("\n".join(self._sentences))
         together = f", {counted(series, 'curve')}: seeds are mean ± standard deviation" if grouped else ""
-        self.what.say(f"{counted(self._runs, 'run')}{together}")
+        note = f"{len(self._runs)}{together}"
+        self.query_one("#compared").border_title = pane_title("Compared runs", note=note)
+        self._draw_matrices(series)
         self._show_details()
         self.refresh_bindings()
+
+    def _draw_matrices(self, series: Sequence[ComparedSeries]) -> None:
+        """Show the matrix of each series' newest epoch; of a group of seeds, that of its first run."""
+        for number, view in enumerate(self.query(ConfusionView)):
+            ended = self._matrices.get(series[number].runs[0].run) if number < len(series) else None
+            view.display = number < len(series)
+            if number < len(series):
+                view.border_title = pane_title(f"{self.accuracy.marks.runs[number]} {series[number].label}")
+                caption = f"evaluated after epoch {ended.epoch}" if ended else "no epoch has ended"
+                view.show(ended.confusion if ended else None, self._names, caption)
 
     @on(RowTable.CursorMoved)
     def _show_details(self) -> None:
@@ -351,7 +382,7 @@ class CompareScreen(BenchScreen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "view":
-            return len(self._views) > 1
+            return len(self._views) > 1 and not self.has_class("-matrices")
         return action not in {"seeds", "copy"} or bool(self._sentences)
 
     @property
@@ -377,6 +408,10 @@ class CompareScreen(BenchScreen[None]):
         if self.has_class("-narrow") or self.has_class("-normal"):
             return VIEWS if seeds else (CURVES, TABLE, POINTS)
         return (SEEDS, POINTS) if seeds else (CURVES,)
+
+    def action_matrices(self) -> None:
+        self.toggle_class("-matrices")
+        self.refresh_bindings()
 
     def action_copy(self) -> None:
         """Copy the sentences, for a lab report."""
