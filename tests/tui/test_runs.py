@@ -140,7 +140,6 @@ async def test_marked_runs_are_compared_with_curves_table_and_points(
         await until(pilot, lambda: isinstance(pilot.app.screen, CompareScreen))
         await shows(
             pilot,
-            "compare",
             "2 runs",
             "Validation accuracy",
             "Validation loss",
@@ -159,7 +158,9 @@ async def test_marked_runs_are_compared_with_curves_table_and_points(
         await until(pilot, lambda: compare.accuracy.window == compare.loss.window != OverlaidCurves().window)
         await pilot.press("0", "l")
         await shows(pilot, "Validation loss (log)")
-        await pilot.press("escape")
+        await pilot.press("m")
+        await shows(pilot, "1,040 images evaluated after epoch 4", "1,040 images evaluated after epoch 5")
+        await pilot.press("m", "escape")
         await until(pilot, lambda: pilot.app.screen is screen)
         await shows(pilot, "2 marked")
 
@@ -322,7 +323,7 @@ async def test_a_run_without_epochs_is_compared_all_the_same(
     async with bench(runs_dir).run_test(size=(200, 50)) as pilot:
         await browse(pilot, until, 5)
         await pilot.press("a", "o")
-        await shows(pilot, "Runs  5", "0/30", "running")
+        await shows(pilot, "5 runs", "0/30", "running")
 
 
 async def test_hundreds_of_runs_scroll_under_a_cursor_that_stays_in_view(

@@ -291,7 +291,7 @@ class CompareScreen(BenchScreen[None]):
                 yield OverlaidCurves("loss", id="loss")
             with Vertical(id="side"):
                 with Vertical(id="compared", classes="pane -stacked") as pane:
-                    pane.border_title = pane_title("Compared runs", note="reading …")
+                    pane.border_title = pane_title("Reading …")
                     yield RowTable(id="table")
                     yield Line(id="details")
                 yield SeedPlot()
@@ -349,8 +349,7 @@ class CompareScreen(BenchScreen[None]):
         self.set_class(grouped, "-seeds")
         self.words.say("\n".join(self._sentences))
         together = f", {counted(series, 'curve')}: seeds are mean ± standard deviation" if grouped else ""
-        note = f"{len(self._runs)}{together}"
-        self.query_one("#compared").border_title = pane_title("Compared runs", note=note)
+        self.query_one("#compared").border_title = pane_title(f"{counted(self._runs, 'run')}{together}")
         self._draw_matrices(series)
         self._show_details()
         self.refresh_bindings()
