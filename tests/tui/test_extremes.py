@@ -31,7 +31,7 @@ from mnist_tui.tui.widgets.plots.compared import (
 from mnist_tui.tui.widgets.plots.curves import Legend, curve_strokes
 from mnist_tui.tui.widgets.plots.raster import MARKS, Marks, Row, paint
 from mnist_tui.tui.widgets.plots.series import MEASURES, History, Metric, curves_of
-from mnist_tui.tui.widgets.plots.trials import layout_of, line_cells, panel_lines, parallel_rows
+from mnist_tui.tui.widgets.plots.trials import layout_of, line_cells, panel_lines, parallel_rows, score_picture
 
 TINY, HUGE = 5e-324, 1.7976931348623157e308
 EDGES = [0.0, -0.0, TINY, -TINY, 1e-323, 1e-300, 1.5e-300, 1e300, HUGE, -HUGE, math.inf, -math.inf, math.nan, 1.0]
@@ -141,6 +141,10 @@ def test_the_plots_of_a_study_take_any_values(values: list[float | None], metric
     assert all(height is None or 0 <= height <= 1 for strand in strands for height in strand.heights)
     layout = layout_of(axes, (WIDTH, HEIGHT), marks)
     fit(parallel_rows(axes, strands, layout, line_cells(strands, layout), chosen="1", best="1"))
+    axis, scores = plots.by_parameter(trials, shape)
+    if axis is not None:
+        _, picture = score_picture(axis, scores, (WIDTH, HEIGHT), marks, chosen="1", best="1")
+        fit(paint(picture, marks))
     panels, frame = plots.multiples(trials, StudyState(rows=trials, metric=metric), shape)
     assert frame.words
     for panel in panels:

@@ -135,6 +135,24 @@ async def test_the_plots_show_the_chosen_trial_and_the_arrow_keys_choose_there_t
         await shows(pilot, "workers and notes", "0 on bench", "1 on bench: #5, epoch 7 of 12")
 
 
+async def test_a_study_of_one_parameter_shows_its_scores_by_it_and_a_click_chooses_the_nearest_trial(
+    place: Path, shows: Any, until: Any
+) -> None:
+    study = RecordedStudy(place, ({"name": "hidden", "values": ["50", "100", "200"]},)).begin()
+    for number in (1, 2, 3):
+        study.run(number, 12).end(number)
+    async with bench(study.finish().folder).run_test(size=(140, 45)) as pilot:
+        screen = await shown(pilot, until, 3)
+        text = await shows(pilot, "Validation accuracy by hidden (log axis)", "★ best", "p another plot")
+        lines = text.splitlines()
+        labels = next(line for line in lines if line.split()[1:4] == ["50", "100", "200"])
+        for label, key in (("50", "1"), ("200", "3"), ("100", "2")):
+            await pilot.click(offset=(labels.index(f" {label} ") + 2, lines.index(labels) - 5))
+            await until(pilot, lambda key=key: screen.table.chosen == key == screen.plots.scores.chosen)
+        await pilot.press("p")
+        await shows(pilot, "epochs 1 to 12, all alike")
+
+
 async def test_enter_opens_a_run_live_or_its_results_and_escape_leads_back_to_the_same_trial(
     place: Path, shows: Any, until: Any
 ) -> None:

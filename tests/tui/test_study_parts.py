@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mnist_tui.studies import trial_table
+from mnist_tui.studies.state import StudyState
 from mnist_tui.studies.watch import StudyWatch
 from mnist_tui.tui.studies import plots, study_view
 from mnist_tui.tui.studies.plots import plot_of
 from mnist_tui.tui.studies.study_view import default_order, sorted_trials
-from mnist_tui.tui.widgets.plots.trials import grid_of
+from mnist_tui.tui.widgets.plots.raster import MARKS, paint
+from mnist_tui.tui.widgets.plots.trials import grid_of, score_picture
 from mnist_tui.tui.widgets.row_table import RowOrder
 from tests.tui.recorded_studies import AXES, RecordedStudy
 
@@ -87,6 +91,70 @@ def test_parallel_axes_have_the_values_in_their_order_and_the_best_score_at_the_
     heights = {strand.key: strand.heights for strand in strands}
     assert heights[str(study.best)][-1] == 1.0
     assert heights["6"][-1] is None, "it has no score yet"
+
+
+def one_parameter(
+    place: Path, name: str, values: list[str], seeds: int = 1
+) -> tuple[StudyState, trial_table.TableShape]:
+    """A study in which the scores of a parameter's n-th value are n per cent, and 0.3 more with each seed."""
+    study = RecordedStudy(place, ({"name": name, "values": values},), seeds=seeds).begin()
+    for number in range(1, len(study.trials) + 1):
+        study.run(number, 2).end(number)
+    state = (StudyWatch(study.folder).new_snapshot() or pytest.fail("nothing to see")).study
+    known = {value: at for at, value in enumerate(values, 1)}
+    rows = tuple(replace(row, score=(known[row.values[0][1]] + 0.3 * row.seed) / 100) for row in state.rows)
+    return replace(state, rows=rows), trial_table.table_shape(state)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "places"),
+    [
+        ("hidden", ["200", "50", "100"], {"50": math.log10(50), "100": 2.0, "200": math.log10(200)}),
+        ("hidden", ["50", "150", "250"], {"50": 50.0, "150": 150.0, "250": 250.0}),
+        ("dropout", ["0", "0.25", "0.5"], {"0": 0.0, "0.25": 0.25, "0.5": 0.5}),
+        ("activation", ["tanh", "relu", "sigmoid"], {"tanh": 0.0, "relu": 1.0, "sigmoid": 2.0}),
+    ],
+)
+def test_the_scores_of_one_parameter_stand_at_its_values_on_an_axis_that_suits_them(
+    place: Path, name: str, values: list[str], places: dict[str, float]
+) -> None:
+    study, shape = one_parameter(place, name, values, seeds=2)
+    assert plot_of(study, "") == "scores"
+    axes, scores = plots.by_parameter(study.rows, shape)
+    assert axes is not None
+    assert {text: x for x, text in axes.ticks} == pytest.approx(places)
+    assert axes.numbers == (name != "activation")
+    assert ("log" in axes.note) == (values[0] == "200")
+    known = {str(row.number): row for row in study.rows}
+    for score in scores:
+        row = known[score.key]
+        assert score.x == pytest.approx(places[row.values[0][1]])
+        assert score.y == pytest.approx(values.index(row.values[0][1]) + 1 + 0.3 * row.seed)
+
+
+@pytest.mark.parametrize("glyphs", ["braille", "block", "ascii"])
+def test_the_line_of_one_parameter_goes_through_the_means_of_the_seeds(place: Path, glyphs: Any) -> None:
+    marks = MARKS[glyphs]
+    study, shape = one_parameter(place, "hidden", ["50", "150", "250"], seeds=3)
+    axes, scores = plots.by_parameter(study.rows, shape)
+    assert axes is not None
+    plane, picture = score_picture(axes, scores, (60, 16), marks, chosen="1", best="9")
+    means, trials, best, chosen = picture.strokes
+    for dot, point in zip(means.dots, ((50.0, 1.3), (150.0, 2.3), (250.0, 3.3)), strict=True):
+        assert math.dist(dot, plane.dot(*point)) <= 1
+    assert (len(trials.dots), len(best.dots), len(chosen.dots)) == (9, 1, 1)
+    text = ["".join(part for _, part in line) for line in paint(picture, marks)]
+    assert text[-1].split() == ["50", "150", "250"]
+    assert any(marks.best in line for line in text)
+
+
+def test_a_study_of_several_parameters_or_of_seeds_has_no_plot_of_one_parameter(
+    under_way: RecordedStudy, place: Path
+) -> None:
+    study = (StudyWatch(under_way.folder).new_snapshot() or pytest.fail("nothing to see")).study
+    assert plot_of(study, "") == "parallel"
+    seeds = RecordedStudy(place, (), seeds=3).begin()
+    assert plot_of((StudyWatch(seeds.folder).new_snapshot() or pytest.fail("nothing to see")).study, "") == "curves"
 
 
 def test_small_multiples_of_several_presets_are_told_apart_by_what_their_names_do_not_share(place: Path) -> None:

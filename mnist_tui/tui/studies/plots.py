@@ -1,4 +1,4 @@
-"""The plots of a study's screen: parallel coordinates, small multiples of curves, and seeds with a band."""
+"""The plots of a study's screen: score by parameter, parallel coordinates, small multiples, and seeds with a band."""
 
 from __future__ import annotations
 
@@ -13,10 +13,21 @@ from textual.containers import Container
 
 from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.studies.state import StudyState, TrialRow
-from mnist_tui.studies.trial_table import METRIC_NAMES, TableShape, metric_text, score_of
+from mnist_tui.studies.trial_table import METRIC_NAMES, TableShape, metric_text, score_of, table_shape
 from mnist_tui.tui.widgets.plots.axes import labels, ticks
-from mnist_tui.tui.widgets.plots.compared import MOST_SERIES, OverlaidCurves, OverlaidSeries
-from mnist_tui.tui.widgets.plots.trials import Frame, MultiplesPlot, Panel, ParallelAxis, ParallelPlot, TrialLine
+from mnist_tui.tui.widgets.plots.compared import MOST_SERIES, OverlaidCurves, OverlaidSeries, limits_around
+from mnist_tui.tui.widgets.plots.plot import Plot
+from mnist_tui.tui.widgets.plots.trials import (
+    Frame,
+    MultiplesPlot,
+    Panel,
+    ParallelAxis,
+    ParallelPlot,
+    ScoreAxes,
+    ScorePlot,
+    TrialLine,
+    TrialScore,
+)
 from mnist_tui.wording import percent
 
 LISTED = 8
@@ -25,19 +36,84 @@ LOG_FROM = 20.0
 """If the largest number is at least this many times the smallest, numbers are placed by their logarithm."""
 
 
-def parallel(rows: Sequence[TrialRow], shape: TableShape) -> tuple[list[ParallelAxis], list[TrialLine]]:
-    """Return the axes of a parallel plot (the parameters, then the metric), and a line for each trial.
+def varied(rows: Sequence[TrialRow], shape: TableShape) -> dict[str, list[str]]:
+    """Return the value of each trial by the names of the parameters in which trials differ; empty for none.
 
-    If the trials differ in nothing but the seed, the seed is an axis.
+    If the trials differ in nothing but the seed, the seed is the parameter.
     """
-    planned = sorted(rows, key=lambda row: row.number)
-    texts = {"preset": [row.base for row in planned]} if shape.bases else {}
-    texts |= {name: [dict(row.values).get(name, "") for row in planned] for name in shape.axes}
+    texts = {"preset": [row.base for row in rows]} if shape.bases else {}
+    texts |= {name: [dict(row.values).get(name, "") for row in rows] for name in shape.axes}
     if shape.seeds and not texts:
-        texts["seed"] = [str(row.seed) for row in planned]
-    columns = [*(_axis(name, column) for name, column in texts.items()), _scores(planned, shape.metric)]
+        texts["seed"] = [str(row.seed) for row in rows]
+    return texts
+
+
+def parallel(rows: Sequence[TrialRow], shape: TableShape) -> tuple[list[ParallelAxis], list[TrialLine]]:
+    """Return the axes of a parallel plot (the parameters, then the metric), and a line for each trial."""
+    planned = sorted(rows, key=lambda row: row.number)
+    axes = (_axis(name, column) for name, column in varied(planned, shape).items())
+    columns = [*axes, _scores(planned, shape.metric)]
     lines = {row.number: tuple(heights[at] for _, heights in columns) for at, row in enumerate(planned)}
     return [axis for axis, _ in columns], [TrialLine(str(row.number), lines[row.number]) for row in rows]
+
+
+def only_parameter(rows: Sequence[TrialRow], shape: TableShape) -> str:
+    """Return the name of the parameter that alone has several values; empty if none or several do."""
+    several = [name for name, texts in varied(rows, shape).items() if len(set(texts)) > 1 and name != "seed"]
+    return several[0] if len(several) == 1 else ""
+
+
+def by_parameter(rows: Sequence[TrialRow], shape: TableShape) -> tuple[ScoreAxes | None, list[TrialScore]]:
+    """Return the axes and the scores of the trials against the only parameter; no axes without any score.
+
+    The parameter's axis is logarithmic if its values are positive numbers whose logarithms are spaced more evenly than
+    they are.
+    """
+    planned = sorted(rows, key=lambda row: row.number)
+    name, share = only_parameter(rows, shape), shape.metric == "val_accuracy"
+    texts = dict(zip((row.number for row in planned), varied(planned, shape).get(name, ()), strict=False))
+    distinct = list(dict.fromkeys(text for text in texts.values() if text))
+    found = {text: value for text in distinct if (value := _number(text)) is not None}
+    log = False
+    if numbers := len(found) == len(distinct) > 0:
+        log = _grow_by_factors(sorted(set(found.values())))
+        places = {text: math.log10(value) if log else value for text, value in found.items()}
+    else:
+        places = {text: float(at) for at, text in enumerate(distinct)}
+    scores = [
+        TrialScore(str(row.number), places[text], 100 * score if share else score)
+        for row in rows
+        if (text := texts.get(row.number))
+        and (score := drawable(score_of(row, shape.metric, shape.metric))) is not None
+    ]
+    if not scores:
+        return None, []
+    low, high = limits_around([score.y for score in scores])
+    ends = (min(places.values()), max(places.values()))
+    margin = 0.06 * (ends[1] - ends[0]) or 0.5
+    axes = ScoreAxes(
+        f"{METRIC_NAMES[shape.metric].capitalize()} by {name}",
+        " (log axis)" if log else "",
+        (ends[0] - margin, ends[1] + margin) if numbers else (-0.5, len(distinct) - 0.5),
+        (low, min(high, max(100.0, *(score.y for score in scores))) if share else high),
+        tuple(sorted((place, text) for text, place in places.items())),
+        numbers,
+        " %" if share else "",
+    )
+    return axes, scores
+
+
+def _grow_by_factors(values: Sequence[float]) -> bool:
+    """Return whether the logarithms of sorted positive values are spaced more evenly than the values themselves."""
+    if len(values) < 3 or values[0] <= 0:
+        return False
+
+    def unevenness(places: Sequence[float]) -> float:
+        span = places[-1] - places[0]
+        gaps = [(right - left) / span for left, right in itertools.pairwise(places)] if span > 0 else []
+        return statistics.pstdev(gaps) if gaps else math.inf
+
+    return unevenness(list(map(math.log10, values))) < unevenness(values)
 
 
 def _axis(name: str, texts: Sequence[str]) -> tuple[ParallelAxis, list[float | None]]:
@@ -162,8 +238,13 @@ PLOTS = {"seeds": ("curves", "multiples"), "reproduction": ("multiples", "parall
 
 
 def plot_of(study: StudyState, wanted: str, *, after: bool = False) -> str:
-    """Return the requested plot if the study has it, else its default; or the plot after that one."""
+    """Return the requested plot if the study has it, else its default; or the plot after that one.
+
+    A study of one parameter has the score against that instead of parallel coordinates.
+    """
     plots = PLOTS.get(study.kind, ("parallel", "multiples"))
+    if "parallel" in plots and only_parameter(study.rows, table_shape(study)):
+        plots = tuple("scores" if plot == "parallel" else plot for plot in plots)
     at = plots.index(wanted) if wanted in plots else 0
     return plots[(at + after) % len(plots)]
 
@@ -171,11 +252,13 @@ def plot_of(study: StudyState, wanted: str, *, after: bool = False) -> str:
 class PlotPane(Container):
     """A pane with one of a study's plots, in which the trial under the table's cursor stands out."""
 
+    scores = getters.query_one(ScorePlot)
     parallel = getters.query_one(ParallelPlot)
     multiples = getters.query_one(MultiplesPlot)
     curves = getters.query_one(OverlaidCurves)
 
     def compose(self) -> ComposeResult:
+        yield ScorePlot()
         yield ParallelPlot()
         yield MultiplesPlot()
         yield OverlaidCurves("accuracy")
@@ -185,8 +268,8 @@ class PlotPane(Container):
             widget.display = False
 
     @property
-    def _plots(self) -> dict[str, ParallelPlot | MultiplesPlot | OverlaidCurves]:
-        return {"parallel": self.parallel, "multiples": self.multiples, "curves": self.curves}
+    def _plots(self) -> dict[str, Plot]:
+        return {"scores": self.scores, "parallel": self.parallel, "multiples": self.multiples, "curves": self.curves}
 
     def show(
         self, plot: str, study: StudyState, rows: Sequence[TrialRow], shape: TableShape, *, chosen: str, best: str
@@ -194,13 +277,15 @@ class PlotPane(Container):
         """Draw one of the plots and hide the others.
 
         Args:
-            plot: parallel, multiples or curves.
+            plot: scores, parallel, multiples or curves.
             rows: in the table's order.
             chosen, best: keys of rows; empty for none.
         """
         for name, widget in self._plots.items():
             widget.display = name == plot
-        if plot == "parallel":
+        if plot == "scores":
+            self.scores.show(*by_parameter(rows, shape), chosen, best)
+        elif plot == "parallel":
             self.parallel.show(*parallel(rows, shape), chosen, best)
         elif plot == "multiples":
             self.multiples.show(*multiples(rows, study, shape), chosen)

@@ -56,7 +56,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
     BINDINGS = [
         bind("study.open", "enter", "open", "Open", "The trial's run: live, or its results"),
         bind("study.view", "v", "view", "View", "Table, plot or notes, where the window is small"),
-        bind("study.plot", "p", "plot", "Plot", "Parallel coordinates or curves one by one"),
+        bind("study.plot", "p", "plot", "Plot", "Scores by parameter, or curves one by one"),
         bind("study.stop", "x", "stop", "Stop", "Stop the study; what is missing can be resumed"),
         bind("study.resume", "r", "resume", "Resume", "Train what is missing, failed trials again"),
         bind("study.edit", "e", "edit", "Edit", "The chosen trial's experiment in the editor"),

@@ -1,10 +1,15 @@
-"""Plots of a study's trials, one of which is selected: small multiples of their curves, and parallel coordinates."""
+"""Plots of a study's trials, one of which is selected.
+
+Small multiples of the trials' curves, parallel coordinates, and the score against a single parameter.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from statistics import fmean
 from typing import ClassVar
 
 from textual import events
@@ -12,9 +17,19 @@ from textual.message import Message
 
 from mnist_tui.columns import cut_end
 from mnist_tui.tui.terminal.keymap import bind
-from mnist_tui.tui.widgets.plots.axes import Plane
+from mnist_tui.tui.widgets.plots.axes import Plane, Span, plane_of
 from mnist_tui.tui.widgets.plots.plot import Plot
-from mnist_tui.tui.widgets.plots.raster import Dot, Marks, PlotCanvas, Row, Stroke, joined
+from mnist_tui.tui.widgets.plots.raster import (
+    Dot,
+    Marks,
+    PlotCanvas,
+    PlotPicture,
+    Row,
+    Stroke,
+    Tick,
+    fitting_parts,
+    joined,
+)
 
 TRIAL_KEYS = [("left,right", "trial"), ("plot", "another plot")]
 
@@ -374,3 +389,131 @@ class ParallelPlot(TrialPlot):
         height = 1 - (y - 1 + 0.5) / rows
         places = [(at, strand.key) for strand in self._strands if (at := strand.heights[axis]) is not None]
         return min(((abs(at - height), key) for at, key in places), default=(0.0, None))[1]
+
+
+@dataclass(frozen=True)
+class TrialScore:
+    """A trial in a plot of the score against a parameter: its places on the lower and on the left axis."""
+
+    key: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class ScoreAxes:
+    """The axes of a plot of the score against a parameter.
+
+    Attributes:
+        title, note: the score and the parameter, and a remark about the axis.
+        x, y: the ends of the axes.
+        ticks: the places and the labels of the lower axis, from the left.
+        numbers: whether the values of the parameter are numbers, whose means are joined by a line.
+        unit: follows the numbers of the left axis.
+    """
+
+    title: str
+    note: str
+    x: Span
+    y: Span
+    ticks: tuple[tuple[float, str], ...]
+    numbers: bool
+    unit: str = ""
+
+
+SHORTEST_LABEL = 6
+"""Characters of a label below which labels are left out rather than shortened."""
+MEAN_WIDTH = 0.6
+"""Width of the line at the mean of a category, as a share of the distance between two categories."""
+LEAST_SCORE_COLUMNS, LEAST_SCORE_ROWS = 24, 5
+
+
+def score_picture(
+    axes: ScoreAxes,
+    scores: Sequence[TrialScore],
+    size: tuple[int, int],
+    marks: Marks,
+    *,
+    chosen: str = "",
+    best: str = "",
+) -> tuple[Plane, PlotPicture]:
+    """Draw the scores into a plot of `size` (columns, rows), with the mean at each value of the parameter.
+
+    Args:
+        chosen, best: the keys of the two trials that are marked; empty for none.
+    """
+    plane, picture = plane_of(axes.x, axes.y, size, marks, unit=axes.unit)
+    at: dict[float, list[float]] = {}
+    for score in scores:
+        at.setdefault(score.x, []).append(score.y)
+    means = [(x, fmean(ys)) for x, ys in sorted(at.items())]
+    lines = [means] if axes.numbers else [[(x - MEAN_WIDTH / 2, y), (x + MEAN_WIDTH / 2, y)] for x, y in means]
+    strokes = [plane.stroke("training", line) for line in lines]
+    strokes.append(plane.stroke("text", [(score.x, score.y) for score in scores], marks.plain))
+    for key, tone, mark in ((best, "best", marks.best), (chosen, "validation", marks.validation)):
+        strokes.append(plane.stroke(tone, [(score.x, score.y) for score in scores if score.key == key], mark))
+    return plane, replace(picture, x_ticks=_labels_that_fit(plane, axes.ticks), strokes=tuple(strokes))
+
+
+def _labels_that_fit(plane: Plane, ticks: Sequence[tuple[float, str]]) -> tuple[Tick, ...]:
+    """Return the labels with their columns; a label that would touch another one is shortened or left out."""
+    columns = [plane.column(x) or 0 for x, _ in ticks]
+    apart = min((right - left for left, right in pairwise(columns)), default=plane.columns)
+    longest = max((len(text) for _, text in ticks), default=0)
+    every = 1 if apart > SHORTEST_LABEL else -(-(min(longest, SHORTEST_LABEL) + 1) // max(1, apart))
+    shown = list(zip(columns, ticks, strict=True))[::every]
+    return tuple((column, cut_end(text, max(1, every * apart - 1))) for column, (_, text) in shown)
+
+
+class ScorePlot(TrialPlot):
+    """The scores of a study's trials against the one parameter in which they differ."""
+
+    HELP = """
+    **Score against parameter.** Each circle is a trial, at its value of the parameter and its validation score; the
+    line goes through the means of the seeds. Where the values are no numbers, a short line stands at each mean. The
+    axis of values that grow by factors, such as 50, 100, 200, is logarithmic. The chosen trial is ◆, the best one ★.
+    The arrow keys choose another trial, in the order of the list; a click chooses the nearest.
+    """
+
+    _axes: ScoreAxes | None = None
+    _scores: tuple[TrialScore, ...] = ()
+    _best = ""
+    _plane: Plane | None = None
+
+    def show(self, axes: ScoreAxes | None, scores: Sequence[TrialScore], chosen: str, best: str) -> None:
+        """Draw the scores; no axes if no trial has a score yet."""
+        new = (axes, tuple(scores), chosen, best)
+        if new != (self._axes, self._scores, self.chosen, self._best):
+            self._axes, self._scores, self.chosen, self._best = new
+            self.draw()
+
+    def lines(self) -> list[Row]:
+        (width, height), marks, axes = self.inside, self.marks, self._axes
+        if axes is None:
+            self._plane = None
+            return self.framed((("title", "Score"),), [(("muted", "no trial has a score yet"),)])
+        title: Row = (("title", axes.title), ("muted", axes.note))
+        if width < LEAST_SCORE_COLUMNS or height < LEAST_SCORE_ROWS:
+            return self.framed(title, ())
+        self._plane, picture = score_picture(
+            axes, self._scores, self.inside, marks, chosen=self.chosen, best=self._best
+        )
+        legend: list[Row] = [
+            (("text", marks.plain), ("muted", " trial")),
+            (("training", marks.line), ("muted", " mean")),
+            (("validation", marks.validation), ("muted", " chosen")),
+            (("best", marks.best), ("muted", " best")),
+        ]
+        return self.framed(title, self.paint(picture), lambda room: fitting_parts(legend, room, "  "), TRIAL_KEYS)
+
+    def key_at(self, x: int, y: int) -> str | None:
+        if self._plane is None or not self._scores:
+            return None
+        plane, (wide, high) = self._plane, self._plane.dots
+        left = self.margin - self.side
+
+        def distance(score: TrialScore) -> float:
+            column, row = plane.dot(score.x, score.y)
+            return math.hypot(column / wide - (x - left), 2 * (row / high - (plane.rows - 1 - y)))
+
+        return min(self._scores, key=distance).key
