@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -124,16 +125,27 @@ class Preset:
 def edited(preset: Preset, experiment: Experiment) -> Preset:
     """Return the preset with another experiment, and without published figures if its results do not compare to them.
 
-    If the features, the layers or the dataset are changed, the title is made of the layers (`layers_in_words`).
+    If the features, the layers or the dataset are changed, the title is made of the layers (`layers_in_words`). An
+    experiment that is edited back to that of the built-in preset gets its title and its published figures again.
     """
     before = preset.experiment
     if has_same_results(experiment, before):
         return replace(preset, experiment=experiment)
+    source = _builtin(builtin_folder(), preset.name)
+    if source is not None and has_same_results(experiment, source.experiment):
+        facts = {"title": source.title, "about": source.about, "reference": source.reference}
+        return replace(preset, experiment=experiment, **facts)
     if _network(experiment) != _network(before) or preset.title == layers_in_words(before):
         title = layers_in_words(experiment)
     else:
         title = preset.title if not preset.title or EDITED in preset.title else preset.title + EDITED
     return replace(preset, experiment=experiment, title=title, about="", reference=None)
+
+
+@cache
+def _builtin(folder: Path, name: str) -> Preset | None:
+    path = next((path for path in folder.rglob("*.toml") if path.stem == name), None)
+    return None if path is None else load_preset(path)
 
 
 def _network(experiment: Experiment) -> tuple[object, ...]:
@@ -191,8 +203,8 @@ def load_listed(origin: str, path: Path) -> Preset:
     preset = replace(load_preset(path), origin=origin)
     if origin == "built-in" or preset.reference is None or not preset.reference.id:
         return preset
-    source = next((path for path in builtin_folder().rglob("*.toml") if path.stem == preset.reference.id), None)
-    if source is None or has_same_results(load_preset(source).experiment, preset.experiment):
+    source = _builtin(builtin_folder(), preset.reference.id)
+    if source is None or has_same_results(source.experiment, preset.experiment):
         return preset
     return replace(preset, reference=None)
 

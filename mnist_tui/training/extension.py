@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mnist_tui.errors import RequestError
@@ -70,9 +71,16 @@ def recover(folder: RunFolder) -> None:
 
 @contextmanager
 def _replaced(folder: RunFolder, experiment: Experiment) -> Generator[None]:
-    """Replace the run's `experiment.toml` after the block, unless it raises an error."""
+    """Replace the run's `experiment.toml` after the block, unless it raises an error.
+
+    A longer training can become the source's experiment, to whose published figures it is then compared. With early
+    stopping, or a schedule that spans all epochs, it cannot: planned from the start it would have been another one.
+    """
+    preset, training = edited(folder.preset(), experiment), experiment.training
+    if training.early_stopping is not None or training.schedule.SPANS_EPOCHS:
+        preset = replace(preset, reference=None)
     with replacing(folder.experiment_file) as temporary:
-        temporary.write_text(dump_preset(edited(folder.preset(), experiment)), encoding="utf-8")
+        temporary.write_text(dump_preset(preset), encoding="utf-8")
         sync(temporary)
         yield
     sync(folder.path)

@@ -201,3 +201,6 @@ def test_figures_are_published_for_the_sources_experiment_in_any_seed_and_for_no
     assert present(reseeded.published(sample=False)) == raw.reference
     assert reseeded.published(sample=True) is None
     assert changed.published(sample=False) is None
+    back = edited(changed, reseeded.experiment)
+    assert (back.title, back.reference) == (raw.title, raw.reference)
+    assert edited(changed, apply_texts(raw.experiment, {"hidden": "9"})).published(sample=False) is None
