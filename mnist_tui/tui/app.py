@@ -15,6 +15,7 @@ from typing import Any
 from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding
+from textual.command import Provider
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -33,11 +34,18 @@ STANDBY_SECONDS = 300.0
 STANDBY_CHECK_SECONDS = 10.0
 
 
+def _commands() -> type[Provider]:
+    from mnist_tui.tui.terminal.palette import BenchCommands
+
+    return BenchCommands
+
+
 class BenchApp(Bench):
     """The lab bench."""
 
     TITLE = "mnist-tui"
     CSS_PATH = "app.tcss"
+    COMMANDS = {_commands}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (78, "-normal"), (110, "-wide"), (170, "-huge")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-medium"), (36, "-tall")]
     BINDINGS = [

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from mnist_tui.runs.collection.summaries import RunSummary
 
 
+QUICK_SHARE, QUICK_LEAST = 10, 3
+"""A quick run has a tenth of the planned epochs, and at least three."""
+
+
 class BusyQuestion(Question):
     """The question whether a new run waits (the default), starts now, or not at all, while the device is busy."""
 
@@ -176,6 +180,36 @@ def train(bench: Bench, preset: Preset, started: Callable[[], None] = lambda: No
             bench.show(Route("training", run=folder))
 
     bench.run_worker(ask_and_start, group=TAKES_KEYBOARD, exclusive=True)
+
+
+def quick_epochs(experiment: Experiment) -> int | None:
+    """Return the number of epochs of a quick run; None if the whole training is not longer than that."""
+    planned = experiment.training.epochs
+    epochs = max(QUICK_LEAST, planned // QUICK_SHARE)
+    return epochs if experiment.trains_in_epochs and epochs < planned else None
+
+
+def quick_preset(preset: Preset) -> Preset | None:
+    """Return the preset with the epochs of a quick run; None where there is none.
+
+    Raises:
+        RequestError: the experiment does not allow so few epochs.
+    """
+    from mnist_tui.experiment.parameters import apply_texts
+    from mnist_tui.experiment.presets import edited
+
+    epochs = quick_epochs(preset.experiment)
+    return None if epochs is None else edited(preset, apply_texts(preset.experiment, {"epochs": str(epochs)}))
+
+
+def train_quickly(bench: Bench, preset: Preset) -> None:
+    """Train a preset for fewer epochs; if that is not possible, show the reason in a notice."""
+    try:
+        quick = quick_preset(preset)
+    except RequestError as error:  # a schedule may need more epochs
+        bench.report_error("A quick run is not possible", str(error))
+    else:
+        train(bench, quick or preset)
 
 
 def start(bench: Bench, preset: Preset, *, wait: bool = False) -> RunFolder | None:

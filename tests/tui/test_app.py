@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from mnist_tui.tui import run_commands
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.help.screens import keys_of
 from mnist_tui.tui.leaving import LeaveQuestion
+from tests.tui.conftest import screen_text
 
 
 @pytest.fixture
@@ -182,6 +184,38 @@ async def test_a_palette_command_does_what_its_key_does(live: Any, app_on: Any, 
         await until(pilot, lambda: chosen_command(app) == "Checkpoint")
         await pilot.press("enter")
         await until(pilot, lambda: commands(live) == ["checkpoint"])
+
+
+async def test_the_palette_has_the_keys_at_the_right_and_the_commands_used_most_often_first(
+    tmp_path: Path, shows: Any, until: Any
+) -> None:
+    app = BenchApp(AppOptions(runs_dir=tmp_path))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: chosen_command(app) == "Train")
+        text = await shows(pilot, "Open the chosen preset in the editor")
+        assert re.search(r"Edit +Open the chosen preset in the editor +e ", text)
+        await pilot.press(*"Studies")
+        await until(pilot, lambda: chosen_command(app) == "Studies")
+        await pilot.press("enter")
+        await until(pilot, lambda: type(app.screen).__name__ == "StudiesScreen")
+        await pilot.press("f2", "ctrl+p")
+        await until(pilot, lambda: chosen_command(app) == "Studies")
+        await pilot.press(*"editor")
+        await until(pilot, lambda: chosen_command(app) == "Edit")  # descriptions are searched, too
+
+
+async def test_a_notice_ends_by_itself_and_leaves_the_keys_free_also_on_the_next_screen(
+    tmp_path: Path, until: Any
+) -> None:
+    app = BenchApp(AppOptions(runs_dir=tmp_path))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        for key in ("f5", "f2"):
+            app.notify("Written to a place\nwith a long name", title="Export", timeout=2)
+            await until(pilot, lambda: "Written to a place" in screen_text(app))
+            assert "Help" in screen_text(app).splitlines()[-1]
+            await pilot.press(key)
+            await until(pilot, lambda: "Written" not in screen_text(app))
 
 
 async def test_the_theme_is_remembered_beside_other_settings(live: Any, app_on: Any, shows: Any, until: Any) -> None:

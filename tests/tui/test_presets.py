@@ -16,10 +16,10 @@ from mnist_tui.runs.process_folder import this_process
 from mnist_tui.tui import experiment_words, run_commands
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
-from mnist_tui.tui.presets.details import quick_preset
 from mnist_tui.tui.presets.network import boxes_of, drawn
 from mnist_tui.tui.presets.screen import PresetsScreen
 from mnist_tui.tui.results.screen import ResultsScreen
+from mnist_tui.tui.run_commands import quick_preset
 from tests.runs.synthetic import BEGIN, finished_run
 from tests.tui.sizes import at_sizes
 

@@ -10,39 +10,19 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Collapsible
 
-from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.preset_files import BrokenPreset
 from mnist_tui.experiment.preset_index import PresetEntry, PresetGroup
-from mnist_tui.experiment.presets import Preset, edited
-from mnist_tui.experiment.spec import Experiment
+from mnist_tui.experiment.presets import Preset
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.tui.experiment_words import FACTS, READ_COLUMNS, facts, layer_rows
 from mnist_tui.tui.presets.earlier_runs import EarlierRuns
 from mnist_tui.tui.presets.network import NetworkDrawing, boxes_of
+from mnist_tui.tui.run_commands import quick_epochs
 from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
 from mnist_tui.wording import count, counted, moment, percent, roughly
 
-QUICK_SHARE, QUICK_LEAST = 10, 3
-"""A quick run has a tenth of the planned epochs, and at least three."""
 OWN_FACTS = ("Last run", "Quick run")
 GROUP_FACTS = ("Presets", "Parameters", "Published")
-
-
-def quick_epochs(experiment: Experiment) -> int | None:
-    """Return the number of epochs of a quick run; None if the whole training is not longer than that."""
-    planned = experiment.training.epochs
-    epochs = max(QUICK_LEAST, planned // QUICK_SHARE)
-    return epochs if experiment.trains_in_epochs and epochs < planned else None
-
-
-def quick_preset(preset: Preset) -> Preset | None:
-    """Return the preset with the epochs of a quick run; None where there is none.
-
-    Raises:
-        RequestError: the experiment does not allow so few epochs.
-    """
-    epochs = quick_epochs(preset.experiment)
-    return None if epochs is None else edited(preset, apply_texts(preset.experiment, {"epochs": str(epochs)}))
 
 
 class PresetDetails(VerticalScroll):

@@ -14,7 +14,6 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input
 
 from mnist_tui.data.catalogue import KNOWN, DataError, file_list, find
-from mnist_tui.errors import RequestError
 from mnist_tui.experiment.preset_files import BrokenPreset, PresetError
 from mnist_tui.experiment.preset_index import PresetEntry, grouped, list_entries
 from mnist_tui.tui.bench import Bench, BenchScreen, Route
@@ -164,10 +163,11 @@ class PresetsScreen(BenchScreen[None]):
     async def _fill(self) -> None:
         """Add the details after the table is drawn, so that the first frame does not wait for them."""
         await self.app.window.until_written()
-        details = await asyncio.to_thread(import_module, "mnist_tui.tui.presets.details")
+        module = await asyncio.to_thread(import_module, "mnist_tui.tui.presets.details")
         await asyncio.to_thread(import_module, "mnist_tui.tui.run_commands")
         if not self.is_attached:
             return
+        details: PresetDetails = module.PresetDetails()
         buttons = Horizontal(
             self._button("train", "Train", "train", primary=True),
             self._button("quick", "Quick run", "quick"),
@@ -175,7 +175,9 @@ class PresetsScreen(BenchScreen[None]):
             self._button("last-run", "Last run", "last_run"),
             id="buttons",
         )
-        await self.query_one("#chosen").mount(details.PresetDetails(), buttons)
+        await self.query_one("#chosen").mount(details, buttons)
+        if not details.is_attached:  # the screen was left meanwhile
+            return
         self._filled = True
         self._show_chosen()
         self._read_runs()
@@ -259,7 +261,7 @@ class PresetsScreen(BenchScreen[None]):
                 loaded = self._loaded
                 if loaded is None or isinstance(loaded, BrokenPreset):
                     return False
-                from mnist_tui.tui.presets.details import quick_epochs
+                from mnist_tui.tui.run_commands import quick_epochs
 
                 return bool(quick_epochs(loaded.experiment))
             case "last_run":
@@ -277,16 +279,10 @@ class PresetsScreen(BenchScreen[None]):
 
     def action_quick(self) -> None:
         """Train the chosen preset for fewer epochs."""
-        from mnist_tui.tui import run_commands
-        from mnist_tui.tui.presets.details import quick_preset
-
         if preset := self._chosen_preset():
-            try:
-                quick = quick_preset(preset)
-            except RequestError as error:  # a schedule may need more epochs
-                self.app.report_error("A quick run is not possible", str(error))
-            else:
-                run_commands.train(self.app, quick or preset)
+            from mnist_tui.tui import run_commands
+
+            run_commands.train_quickly(self.app, preset)
 
     def action_last_run(self) -> None:
         """Open the newest run of the chosen preset."""
