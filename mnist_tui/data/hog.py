@@ -273,6 +273,30 @@ def hog_picture(
     return np.rint(glow).astype(np.uint8)
 
 
+def strongest_edges(
+    image: NDArray[np.uint8], *, orientations: int = 8, pixels_per_cell: int = 4
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return the direction and the strength of the strongest edge in each cell of one image.
+
+    Args:
+        image: uint8 array of shape (height, width).
+
+    Returns:
+        Two uint8 arrays of shape (cells down, cells across): the direction, 0 for an edge that runs to the right, 1 to
+        the upper right, 2 upwards, 3 to the upper left; and the mean magnitude of its bin, the largest brought to 255.
+
+    Raises:
+        ValueError: As for `hog_batch`.
+    """
+    _check(image[np.newaxis], orientations, pixels_per_cell, 1)
+    histograms = cell_histograms(image[np.newaxis], orientations, pixels_per_cell)[0]
+    angles = 90 - 180 * (np.arange(orientations) + 0.5) / orientations  # at right angles to the bins' gradients
+    directions = (np.rint(angles / 45) % 4).astype(np.uint8)
+    largest = histograms.max(axis=2)
+    strengths = np.rint(largest * (255 / max(largest.max(), 1e-12)))
+    return directions[histograms.argmax(axis=2)], strengths.astype(np.uint8)
+
+
 def _draw_lines(glow: NDArray[np.float64], histograms: NDArray[np.float64], side: int) -> None:
     """Add every cell's lines to `glow`, with cells of `side` points; where lines cross, their brightness adds up."""
     down, across, orientations = histograms.shape

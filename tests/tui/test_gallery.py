@@ -15,6 +15,7 @@ from textual.color import Color
 from mnist_tui.data import datasets
 from mnist_tui.data.catalogue import DataError
 from mnist_tui.data.datasets import validation_split
+from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs import epoch_predictions
 from mnist_tui.runs.events import DataReady, Resumed, RunStarted
 from mnist_tui.tui.app import AppOptions, BenchApp
@@ -30,7 +31,7 @@ from mnist_tui.tui.gallery.predictions import (
 )
 from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.matrix.screen import MatrixScreen
-from mnist_tui.tui.widgets.pixels import Ink, PixelView, layout_for, shrunk
+from mnist_tui.tui.widgets.pixels import Ink, PixelView, hog_picture_of, layout_for, shrunk
 from tests.present import present
 from tests.tui.recorded_answers import counted, probabilities
 from tests.tui.sizes import at_sizes
@@ -273,7 +274,7 @@ async def test_a_hog_run_has_the_hog_picture_beside_each_digit(
         tile = screen._tile(0, 57)
         assert len(tile.pictures) == 2
         digit, hog = map(present, tile.pictures)
-        assert hog.max() == 255
+        assert hog.pixels.max() == 255
         assert not np.array_equal(digit, hog)
         await pilot.press("h")
         assert len(screen._tile(0, 57).pictures) == 1
@@ -450,6 +451,18 @@ def test_halving_averages_and_keeps_the_brightest_point() -> None:
     small = shrunk(picture, 14)
     assert small.shape == (14, 14)
     assert (small[0, 0], small[1, 1], small[5, 5]) == (200, 50, 0)
+
+
+@pytest.mark.parametrize(("right", "down", "stroke"), [(0, 1, "─"), (1, 1, "╱"), (1, 0, "│"), (-1, 1, "╲")])
+def test_a_stroke_of_a_hog_picture_runs_along_the_edge(right: int, down: int, stroke: str) -> None:
+    rows, columns = np.mgrid[0:28, 0:28] - 13.5
+    image = np.where(right * columns + down * rows > 0, 255, 0).astype(np.uint8)
+    picture = hog_picture_of(image, HogFeatures(kind="hog", pixels_per_cell=7, orientations=8))
+    lines = ["".join(segment.text for segment in line) for line in picture.lines(Ink(), 28)]
+    assert [len(line) for line in lines] == [28] * 14
+    assert set("".join(lines)) == {" ", stroke}
+    plain = ["".join(segment.text for segment in line) for line in picture.lines(Ink(glyphs="ascii"), 28)]
+    assert "".join(plain).isascii()
 
 
 def test_captions_fit_and_name_both_classes(record: Any, digits: Any) -> None:

@@ -22,6 +22,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import LIVE
 from mnist_tui.runs.worker_jobs import PredictionError, Predictor, class_names, data_of, has_model
+from mnist_tui.tui.widgets.pixels import HogPicture, hog_picture_of
 from mnist_tui.wording import percent
 
 
@@ -101,11 +102,11 @@ class NetworkInput:
 
     Attributes:
         pixels: uint8 ``(28, 28)``.
-        hog, fine_hog: the HOG picture, uint8 ``(28, 28)`` and ``(56, 56)``; None if the features are pixels.
+        hog, fine_hog: the HOG picture, small and as uint8 ``(56, 56)``; None if the features are pixels.
     """
 
     pixels: NDArray[np.uint8]
-    hog: NDArray[np.uint8] | None = None
+    hog: HogPicture | None = None
     fine_hog: NDArray[np.uint8] | None = None
 
 
@@ -114,11 +115,8 @@ def network_input(drawing: NDArray[np.uint8], *, centring: bool, hog: HogFeature
     pixels = centred(drawing) if centring else drawing
     if hog is None:
         return NetworkInput(pixels)
-    coarse, fine = (
-        hog_picture(pixels, orientations=hog.orientations, pixels_per_cell=hog.pixels_per_cell, scale=scale)
-        for scale in (1, 2)
-    )
-    return NetworkInput(pixels, coarse, fine)
+    fine = hog_picture(pixels, orientations=hog.orientations, pixels_per_cell=hog.pixels_per_cell, scale=2)
+    return NetworkInput(pixels, hog_picture_of(pixels, hog), fine)
 
 
 CHECK_SECONDS = 0.5

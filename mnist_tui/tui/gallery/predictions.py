@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mnist_tui.tui.widgets.pixels import Picture
+
 
 Failure = str
 """The reason why something is missing, as a sentence."""
@@ -266,15 +268,16 @@ class HogDrawings:
 
     def __init__(self, features: HogFeatures) -> None:
         self._features = features
-        self._drawn: dict[tuple[str, int, int], NDArray[np.uint8]] = {}
+        self._drawn: dict[tuple[str, int, int], Picture] = {}
 
-    def get(self, images: Images, index: int, scale: int = 1) -> NDArray[np.uint8] | None:
+    def get(self, images: Images, index: int, scale: int = 1) -> Picture | None:
         """Return the HOG picture of an image, with `scale` pixels for one of the image; None if it is not drawn yet."""
         return self._drawn.get((images.what, index, scale))
 
     def draw(self, images: Images, indices: Iterable[int], scale: int = 1) -> bool:
         """Draw the pictures that have not been drawn yet; return whether there were any."""
         from mnist_tui.data.hog import hog_picture
+        from mnist_tui.tui.widgets.pixels import hog_picture_of
 
         wanted = [index for index in indices if (images.what, index, scale) not in self._drawn]
         pictures = {index: picture for index in wanted if (picture := images.picture(index)) is not None}
@@ -282,6 +285,9 @@ class HogDrawings:
             self._drawn = {}
         for index, picture in pictures.items():
             features = self._features
+            if scale == 1:
+                self._drawn[images.what, index, scale] = hog_picture_of(picture, features)
+                continue
             self._drawn[images.what, index, scale] = hog_picture(
                 picture, orientations=features.orientations, pixels_per_cell=features.pixels_per_cell, scale=scale
             )

@@ -29,7 +29,7 @@ from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.terminal.keymap import bind, pane_title
 from mnist_tui.tui.widgets.confusion import class_names
 from mnist_tui.tui.widgets.controls import KeyFooter
-from mnist_tui.tui.widgets.pixels import EDGES, PictureGrid, PictureSize, Tile
+from mnist_tui.tui.widgets.pixels import EDGES, Picture, PictureGrid, PictureSize, Tile
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
@@ -176,7 +176,7 @@ class GalleryScreen(RunScreen):
     def _tile(self, at: int, width: int) -> Tile:
         assert self.predictions is not None
         index = self.indices[at]
-        pictures = [self.predictions.images.picture(index)]
+        pictures: list[Picture | None] = [self.predictions.images.picture(index)]
         if self._hog and self.drawings is not None:
             pictures.append(self.drawings.get(self.predictions.images, index))
         return Tile(tuple(pictures), self.predictions.caption(index, self.names, width, self.app.settings.glyphs))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -24,6 +25,7 @@ from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.text import DrawnWidget
 
 if TYPE_CHECKING:
+    from mnist_tui.experiment.spec import HogFeatures
     from mnist_tui.tui.bench import Bench
 
 
@@ -33,6 +35,9 @@ KEPT = 256
 """Drawn pictures that are kept in memory, enough for a few pages."""
 UPPER, LOWER = "▀", "▄"
 SHADES, ASCII = " ░▒▓█", " .:-=+*#%@"
+STROKES, ASCII_STROKES = "─╱│╲", "-/|\\"
+LEAST_CELL, FAINT, STRONG = 4, 32, 160
+"""Columns of the smallest HOG cell that is drawn as a stroke, and the strengths of strokes that are drawn and bold."""
 EDGE_CONTRAST = 96
 """The difference in brightness (0 to 255) of a character's two pixels from which a half block replaces a shade."""
 
@@ -60,11 +65,75 @@ class Ink:
         """Return the lines of a picture with an even number of rows: half as many as it has rows."""
         return _lines(self, picture.tobytes(), picture.shape[1])
 
+    def stroke_style(self, brightness: int) -> Style:
+        """Return the style of a stroke with a brightness from 0 to 255."""
+        if self.paper is None or self.ink is None:
+            return Style(bold=brightness >= STRONG)
+        level = brightness * LEVELS // 256 / (LEVELS - 1)
+        return Style(color=self.paper.blend(self.ink, level).rich_color, bgcolor=self.paper.rich_color)
+
 
 @lru_cache(maxsize=KEPT)
 def _lines(ink: Ink, pixels: bytes, width: int) -> tuple[list[Segment], ...]:
     rows = [pixels[at : at + width] for at in range(0, len(pixels), width)]
     return tuple(ink.line(*pair) for pair in zip(rows[::2], rows[1::2], strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class HogPicture:
+    """The HOG features of an image: a stroke along the strongest edge of each cell, or pixels if cells are small.
+
+    Attributes:
+        pixels: the picture of all cell histograms, uint8 ``(28, 28)``.
+        directions, strengths: as `data.hog.strongest_edges` returns them.
+        side: the side of a cell in pixels.
+    """
+
+    pixels: NDArray[np.uint8]
+    directions: NDArray[np.uint8]
+    strengths: NDArray[np.uint8]
+    side: int
+
+    def lines(self, ink: Ink, edge: int) -> tuple[list[Segment], ...]:
+        """Return the lines of the picture: `edge` columns, and half as many lines."""
+        if self.side * edge < LEAST_CELL * len(self.pixels):
+            return ink.lines(shrunk(self.pixels, edge))
+        glyphs = ASCII_STROKES if ink.glyphs == "ascii" else STROKES
+        grid: list[list[tuple[str, int]]] = [[(" ", 0)] * edge for _ in range(edge // 2)]
+        for row, column in np.argwhere(self.strengths >= FAINT).tolist():
+            direction, strength = int(self.directions[row, column]), int(self.strengths[row, column])
+            for line, place in self._places(row, column, direction, edge):
+                grid[line][place] = (glyphs[direction], strength)
+        return tuple(
+            [
+                Segment("".join(glyph for glyph, _ in run), ink.stroke_style(strength))
+                for strength, group in groupby(line, key=itemgetter(1))
+                if (run := list(group))
+            ]
+            for line in grid
+        )
+
+    def _places(self, row: int, column: int, direction: int, edge: int) -> list[tuple[int, int]]:
+        """Return line and column of the characters of one cell's stroke."""
+        scale = self.side * edge / len(self.pixels)
+        lines = range(int(row * scale / 2), max(int(row * scale / 2) + 1, int((row + 1) * scale / 2)))
+        columns = range(int(column * scale), int((column + 1) * scale))
+        middle, count = columns[len(columns) // 2], len(lines)
+        if direction == 0:
+            return [(lines[count // 2], place) for place in columns[:-1] or columns]
+        lean = {1: -1, 2: 0, 3: 1}[direction]
+        return [(line, middle + lean * (at - count // 2)) for at, line in enumerate(lines)]
+
+
+def hog_picture_of(image: NDArray[np.uint8], features: HogFeatures) -> HogPicture:
+    """Return the HOG features of an image, uint8 ``(28, 28)``, as a picture. Slow for small cells: call in a thread."""
+    from mnist_tui.data.hog import hog_picture, strongest_edges
+
+    options = {"orientations": features.orientations, "pixels_per_cell": features.pixels_per_cell}
+    return HogPicture(hog_picture(image, **options), *strongest_edges(image, **options), features.pixels_per_cell)
+
+
+Picture = NDArray[np.uint8] | HogPicture
 
 
 def shrunk(picture: NDArray[np.uint8], edge: int) -> NDArray[np.uint8]:
@@ -100,7 +169,11 @@ def colours_of(widget: Widget) -> tuple[Color, Color] | None:
 
 
 class PixelView(Widget):
-    """A square picture (uint8) in the theme's colours; doubled, each pixel is drawn as four."""
+    """A square picture in the theme's colours; doubled, each pixel is drawn as four.
+
+    Attributes:
+        pixels: the picture, uint8.
+    """
 
     ALLOW_SELECT = False
     DEFAULT_CSS = "PixelView { background: $surface; color: $foreground; }"
@@ -112,12 +185,15 @@ class PixelView(Widget):
         super().__init__(id=id)
         self.pixels: NDArray[np.uint8] = np.zeros((IMAGE_EDGE, IMAGE_EDGE), np.uint8)
         self.doubled = False
+        self._hog: HogPicture | None = None
 
     def on_mount(self) -> None:
         self._fit()
 
-    def show(self, pixels: NDArray[np.uint8]) -> None:
-        """Show a picture with an even number of rows."""
+    def show(self, picture: Picture) -> None:
+        """Show pixels with an even number of rows, or a HOG picture."""
+        self._hog = picture if isinstance(picture, HogPicture) else None
+        pixels = picture.pixels if isinstance(picture, HogPicture) else picture
         resized = len(pixels) != len(self.pixels)
         self.pixels = pixels
         if resized:
@@ -131,6 +207,9 @@ class PixelView(Widget):
             self._fit()
 
     def render_line(self, y: int) -> Strip:
+        if self._hog is not None and not self.doubled and y < len(self.pixels) // 2:
+            ink = Ink(*(colours_of(self) or (None, None)), glyphs=self.app.settings.glyphs)
+            return Strip(self._hog.lines(ink, len(self.pixels))[y], len(self.pixels)).apply_style(self.rich_style)
         rows = self.pixels[y : y + 1].repeat(2, axis=0) if self.doubled else self.pixels[2 * y : 2 * y + 2]
         if len(rows) < 2:
             return Strip.blank(self.size.width, self.rich_style)
@@ -157,7 +236,7 @@ PLENTY = 9
 class Tile:
     """Pictures ``(28, 28)`` side by side, None for one that is missing, with a caption of CAPTION_LINES lines."""
 
-    pictures: tuple[NDArray[np.uint8] | None, ...]
+    pictures: tuple[Picture | None, ...]
     caption: tuple[str, ...]
 
 
@@ -326,10 +405,14 @@ class PictureGrid(DrawnWidget, can_focus=True):
 
 def _tile_lines(tile: Tile, plan: GridLayout, ink: Ink, *, selected: bool) -> list[list[Segment]]:
     blank = [[Segment(" " * plan.edge)]] * (plan.edge // 2)
-    pictures = [blank if picture is None else ink.lines(shrunk(picture, plan.edge)) for picture in tile.pictures]
+    pictures = [blank if picture is None else _picture_lines(picture, ink, plan.edge) for picture in tile.pictures]
     lines = [
         [segment for part in parts for segment in (*part, Segment(" " * BESIDE))][:-1]
         for parts in zip(*pictures, strict=True)
     ]
     style = Style(reverse=True, bold=True) if selected else None
     return [*lines, *([Segment(line[: plan.width].ljust(plan.width), style)] for line in tile.caption)]
+
+
+def _picture_lines(picture: Picture, ink: Ink, edge: int) -> Sequence[list[Segment]]:
+    return picture.lines(ink, edge) if isinstance(picture, HogPicture) else ink.lines(shrunk(picture, edge))
