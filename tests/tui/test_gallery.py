@@ -31,7 +31,7 @@ from mnist_tui.tui.gallery.predictions import (
 )
 from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.matrix.screen import MatrixScreen
-from mnist_tui.tui.widgets.pixels import Ink, PixelView, hog_picture_of, layout_for, shrunk
+from mnist_tui.tui.widgets.pixels import HogPicture, Ink, PixelView, hog_picture_of, layout_for, shrunk
 from tests.present import present
 from tests.tui.recorded_answers import counted, probabilities
 from tests.tui.sizes import at_sizes
@@ -274,8 +274,9 @@ async def test_a_hog_run_has_the_hog_picture_beside_each_digit(
         tile = screen._tile(0, 57)
         assert len(tile.pictures) == 2
         digit, hog = map(present, tile.pictures)
+        assert isinstance(hog, HogPicture) and not isinstance(digit, HogPicture)
         assert hog.pixels.max() == 255
-        assert not np.array_equal(digit, hog)
+        assert not np.array_equal(digit, hog.pixels)
         await pilot.press("h")
         assert len(screen._tile(0, 57).pictures) == 1
 
