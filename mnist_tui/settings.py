@@ -20,6 +20,7 @@ from mnist_tui.paths import NoHomeError, PathError, config_folder, path_in_varia
 DEFAULT_THEME = "bench-dark"
 Glyphs = Literal["braille", "block", "ascii"]
 BAR_FULL: dict[Glyphs, str] = {"braille": "━", "block": "━", "ascii": "="}
+BAR_HALF: dict[Glyphs, str] = {"braille": "╸", "block": "╸", "ascii": "-"}
 BAR_REST: dict[Glyphs, str] = {"braille": "─", "block": "─", "ascii": "-"}
 """The two characters of a progress bar, for each setting of the glyphs."""
 Refresh = Literal["auto", "normal", "slow"]

@@ -70,7 +70,7 @@ async def test_one_epoch_is_asked_for_while_it_trains_and_while_it_is_paused(
 ) -> None:
     run = training(record(), 2)
     async with app_on(run.folder).run_test(size=(140, 45)) as pilot:
-        await shows(pilot, "step 50 of 118")
+        await shows(pilot, "epoch 3 of 20")
         await pilot.press("n")
         assert commands(run) == [control.Command("step")]
         run.write(Paused(epoch=3, step=0))
@@ -90,7 +90,7 @@ class TestExtension:
     ) -> None:
         run = training(record(), 2)
         async with app_on(run.folder).run_test(size=size) as pilot:
-            await shows(pilot, "step 50 of 118")
+            await shows(pilot, "epoch 3 of 20")
             await opened(pilot, "e", ExtendScreen, until)
             text = await shows(
                 pilot, "Running after epoch 2 of 20", "Train to epoch:", "23 more epochs", "Cancel (esc)"
@@ -107,7 +107,7 @@ class TestExtension:
     ) -> None:
         run = training(record(), 2)
         async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
-            await shows(pilot, "step 50 of 118")
+            await shows(pilot, "epoch 3 of 20")
             await opened(pilot, "e", ExtendScreen, until)
             for typed in ("", "0", "20", "-3", "9999999", "+"):
                 await pilot.press("end", "ctrl+u", *typed)
@@ -179,7 +179,7 @@ class TestExtension:
     ) -> None:
         run = training(record(), 2)
         async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
-            await shows(pilot, "step 50 of 118")
+            await shows(pilot, "epoch 3 of 20")
             run.write(Phase(name="evaluating", done=1, total=2))
             await shows(pilot, "evaluating")
             await pilot.press("e", "n")
@@ -216,7 +216,7 @@ class TestDiscard:
     ) -> None:
         run = training(record(), 2)
         async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
-            await shows(pilot, "step 50 of 118")
+            await shows(pilot, "epoch 3 of 20")
             await pilot.press("x")
             await shows(pilot, "running, 2 of 20 epochs done", "It ends at once and nothing is saved")
             await pilot.click("#discard")
@@ -306,7 +306,7 @@ async def test_a_command_to_somebody_elses_run_is_refused_in_a_toast(
     said: list[str] = []
     run = training(record(), 2)
     async with app_on(run.folder).run_test(size=(80, 24), notifications=True) as pilot:
-        await until(pilot, lambda: "step 50 of 118" in screen_text(pilot.app))
+        await until(pilot, lambda: "epoch 3 of 20" in screen_text(pilot.app))
         monkeypatch.setattr("mnist_tui.files.tempfile.mkstemp", forbidden)
         monkeypatch.setattr(pilot.app.screen, "notify", lambda message, **_: said.append(message))
         await pilot.press(key)

@@ -17,7 +17,8 @@ from textual.strip import Strip
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.runs.events import Phase
 from mnist_tui.runs.state import RunState, reduce
-from mnist_tui.tui.training.screen import device_lines, gpu_line
+from mnist_tui.settings import Settings
+from mnist_tui.tui.training.device import DeviceLoads, history_text, readings
 from mnist_tui.tui.widgets import run_status
 from mnist_tui.tui.widgets.confusion import heads, padded, sizes_for
 from mnist_tui.tui.widgets.text import Line, changed_regions
@@ -49,67 +50,73 @@ def test_a_matrix_never_is_wider_than_its_room(names: tuple[str, ...], width: in
     assert sizes.head + 10 * sizes.cell + (9 if sizes.margins else 0) <= width
 
 
-def test_the_pace_line_names_every_number(record: Any) -> None:
+def test_the_line_of_progress_names_every_number_and_leaves_out_what_does_not_fit(record: Any) -> None:
     run = record().begin().epoch(1).epoch(2)
     run.write(run.progress(3, 60, 0.4))
     state = _state(run)
-    text = run_status.pace_text(state, "running", (state.started or 0) + 75)
-    assert text == "learning rate 0.001 · 61,234 images/s · ETA 34 s · elapsed 1 min 15 s"
+    parts = run_status.progress_parts(state, "running", (state.started or 0) + 75, 20)
+    whole = "epoch 3 of 20 · step 60 of 118 · 61,234 images/s · ETA 34 s · elapsed 1 min 15 s · learning rate 0.001"
+    assert run_status.fitting_text(parts, len(whole)) == whole
+    assert run_status.fitting_text(parts, 60) == "epoch 3 of 20 · 61,234 images/s · ETA 34 s"
+    assert run_status.fitting_text(parts, 5) == "epoch 3 of 20"
 
 
 @pytest.mark.parametrize(
-    ("phase", "text", "numbers"),
+    ("phase", "text"),
     [
-        (Phase(name="importing", text="TensorFlow"), "importing TensorFlow", "importing"),
+        (Phase(name="importing", text="TensorFlow"), "importing TensorFlow"),
         (
             Phase(name="reading", done=2e5, total=1.13e7, unit="bytes", text="reading x.gz"),
-            "reading x.gz",
-            "0.2 of 11.3 MB",
+            "reading x.gz: 0.2 of 11.3 MB",
         ),
-        (
-            Phase(name="features", done=1000, total=70000, unit="images"),
-            "extracting features",
-            "1,000 of 70,000 images",
-        ),
+        (Phase(name="features", done=1000, total=70000, unit="images"), "extracting features: 1,000 of 70,000 images"),
     ],
 )
-def test_phases_are_told_in_words_and_with_units(phase: Phase, text: str, numbers: str) -> None:
-    assert run_status.phase_text(phase) == text
-    assert run_status.phase_numbers(phase) == numbers
+def test_phases_are_told_in_words_and_with_units(phase: Phase, text: str) -> None:
+    assert run_status.phase_progress(phase) == text
 
 
 def test_a_gpu_is_told_with_what_nvml_knows_of_it(record: Any) -> None:
-    run = record().begin(gpu=True)
-    line = device_lines(_state(run))[0]
-    assert line == "GPU 0 NVIDIA H200: 43 % busy, 12.9 of 149.3 GB, 54 °C, 312 W"
+    heading, busy, memory = readings(_state(record().begin(gpu=True)).loads)[:3]
+    assert (heading.name, heading.value, heading.share) == ("GPU 0  NVIDIA H200", "54 °C, 312 W", None)
+    assert (busy.value, busy.share, busy.level) == ("43 % busy", 0.43, "light")
+    assert (memory.name, memory.value) == ("GPU 0 memory", "12.9 of 149.3 GB")
 
 
 def test_a_gpu_that_tells_nothing_is_said_to(record: Any) -> None:
-    gpu = replace(record().load(gpu=True).gpus[0], utilization=None, memory_used=None, temperature=None, power=None)
-    assert gpu_line(gpu) == "GPU 0 NVIDIA H200: NVML tells nothing"
+    load = record().load(gpu=True)
+    gpu = replace(load.gpus[0], utilization=None, memory_used=None, temperature=None, power=None)
+    first, second = readings([replace(load, gpus=(gpu,))])[:2]
+    assert (first.value, second.name) == ("NVML tells nothing", "CPU")
 
 
-def test_where_there_is_room_every_reading_has_its_history(record: Any) -> None:
-    run = record().begin(gpu=True)
-    for busy in (0, 25, 50, 75, 100):
-        reading = run.load(gpu=True)
-        run.write(replace(reading, gpus=(replace(reading.gpus[0], utilization=busy),)))
-    lines = device_lines(_state(run), 60)
-    assert lines[0] == "GPU 0 NVIDIA H200"
-    assert lines[1].split("  ")[0] == "GPU 0 100 % busy"
-    assert lines[1].endswith("▄▁▃▅▆█"), "43 %, then the five"
-    assert [line.split("  ")[0] for line in lines[2:5]] == [
-        "GPU 0 memory 12.9 of 149.3 GB",
-        "GPU 0 54 °C",
-        "GPU 0 312 W",
-    ]
-    assert all(len(line) <= 60 for line in lines)
-    assert device_lines(_state(run), 60, "ascii")[1].isascii()
+def test_a_load_is_light_medium_or_heavy_and_has_its_history(record: Any) -> None:
+    loads = [replace(record().load(), cpu=cpu) for cpu in (0.0, 59.0, 60.0, 90.0, 100.0)]
+    assert [readings(loads[: at + 1])[0].level for at in range(5)] == ["light", "light", "medium", "heavy", "heavy"]
+    assert readings(loads)[0].history == (0.0, 0.59, 0.6, 0.9, 1.0)
+    assert history_text(readings(loads)[0].history, 6, "block") == " ▁▅▅▇█"
+    assert history_text([0.0, 1.0, None, 0.5], 2, "braille") == chr(0x28F8) + chr(0x28B0)
+    assert history_text(readings(loads)[0].history, 6, "ascii").isascii()
 
 
-def test_a_machine_without_a_gpu_says_so_and_where_to_ask(record: Any) -> None:
-    assert "no GPU seen (`mnist-tui doctor` says why)" in device_lines(_state(record().begin()), 60)
-    assert device_lines(_state(record().begin()), 30)[0] == "no GPU seen"
+@pytest.mark.parametrize(("size", "lines"), [((60, 9), 7), ((44, 3), 3), ((30, 5), 5), ((60, 5), 5)])
+async def test_every_bar_fits_and_two_columns_make_room(size: tuple[int, int], lines: int, record: Any) -> None:
+    loads = _state(record().begin(gpu=True)).loads
+
+    class Alone(App[None]):
+        settings = Settings()
+
+        def compose(self) -> ComposeResult:
+            yield DeviceLoads()
+
+    async with Alone().run_test(size=size) as pilot:
+        widget = pilot.app.query_one(DeviceLoads)
+        widget.show(loads)
+        drawn = widget.strips()
+    text = "\n".join(strip.text for strip in drawn)
+    assert len(drawn) == lines
+    assert max(strip.cell_length for strip in drawn) <= size[0]
+    assert all(word in text for word in ("GPU 0 mem", "CPU", "87 %", "Worker"))
 
 
 def _state(run: Any) -> RunState:

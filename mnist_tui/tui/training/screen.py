@@ -3,41 +3,38 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 
 from mnist_tui.clocks import RemoteClock
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.preset_files import PresetError
 from mnist_tui.report.result_words import score_difference
 from mnist_tui.runs import control
-from mnist_tui.runs.diagnosis import Finding, diagnose, headlines
-from mnist_tui.runs.events import DeviceLoad, Gpu, computation
-from mnist_tui.runs.state import EXTENDABLE, RESUMABLE, EpochRow, RunState
+from mnist_tui.runs.diagnosis import Finding, diagnose
+from mnist_tui.runs.state import EXTENDABLE, RESUMABLE, EpochRow
 from mnist_tui.runs.watch import BROKEN, RunSnapshot
-from mnist_tui.settings import Glyphs
 from mnist_tui.tui import run_commands
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
-from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
+from mnist_tui.tui.training.device import DeviceLoads
+from mnist_tui.tui.training.panes import DETAILS, Notice, details, log_text, notable
 from mnist_tui.tui.widgets.confusion import ConfusionView, class_names
 from mnist_tui.tui.widgets.controls import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.plots.curves import CURVE_HELP, CURVE_KEYS, CurvePlots
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.run_status import Banner, RunProgress, StatusLine, sample_line
 from mnist_tui.tui.widgets.tab_strip import TabStrip
-from mnist_tui.tui.widgets.text import Line
-from mnist_tui.wording import counted, loss, percent, size, size_of
+from mnist_tui.tui.widgets.text import FactGrid, Line
+from mnist_tui.wording import loss, percent
 
-VIEWS = ("-curves", "-matrix", "-device")
-ROOMY_LINES = 8
-"""The least number of lines with which the device panel shows each reading in a line of its own."""
+VIEWS = ("-curves", "-matrix", "-device", "-details")
+"""What a narrow window shows, one after the other; another one shows the details in place of the matrix."""
 DIAGNOSIS_SHARE = 0.005
 """The largest share of the time that a live run's diagnosis may take."""
 
@@ -51,6 +48,7 @@ class TrainingScreen(RunScreen):
     """
 
     CSS_PATH = "training.tcss"
+    AUTO_FOCUS = ""
     HELP = """
     **Training.** The network trains in a process of its own; pause, stop and checkpoint happen between two chunks of
     its steps. Detach leaves it training; `mnist-tui attach latest` shows it again. A run that was stopped, failed or
@@ -62,7 +60,9 @@ class TrainingScreen(RunScreen):
         bind("training.continue", "p,space", "send('continue')", "Resume", "Go on with the training"),
         bind("training.resume", "p,space", "resume", "Resume", "Go on from the last checkpoint"),
         bind("training.results", "r", "show('results')", "Results", "Scores, confusions, complexity, export"),
-        bind("training.view", "v", "view", "View", "Curves, matrix or device, in a narrow window"),
+        bind(
+            "training.view", "v", "view", "Details", "Data, device, program, checkpoint; in a narrow window all panes"
+        ),
         bind("training.stop", "s", "send('stop')", "Stop, save", "End the training now and save it"),
         bind("training.detach", "d", "detach", "Detach", "To the presets; the training goes on"),
         bind("training.presets", "d", "show('presets')", "Presets", "To the presets", hidden=True),
@@ -84,8 +84,10 @@ class TrainingScreen(RunScreen):
     progress = getters.query_one(RunProgress)
     plots = getters.query_one(CurvePlots)
     matrix = getters.query_one(ConfusionView)
-    panel = getters.query_one(SidePanel)
-    side = getters.query_one("#device", Line)
+    notice = getters.query_one(Notice)
+    loads = getters.query_one(DeviceLoads)
+    details = getters.query_one("#details FactGrid", FactGrid)
+    log_lines = getters.query_one("#log-lines", Line)
 
     def __init__(self, feed: RunFeed, clock: Callable[[], float] | None = None) -> None:
         super().__init__(feed)
@@ -110,10 +112,18 @@ class TrainingScreen(RunScreen):
         with Horizontal(id="body"):
             yield CurvePlots(id="curves")
             with Vertical(id="side"):
-                yield ConfusionView()
-                with SidePanel(id="device-panel"):
-                    yield Line(id="device")
+                yield ConfusionView(self._key("matrix"))
+                yield Notice()
+                with Vertical(id="device", classes="pane -stacked"):
+                    yield DeviceLoads()
+                with SidePanel(id="log", classes="pane -stacked"):
+                    yield Line(id="log-lines")
+                with SidePanel(id="details", classes="pane -stacked"):
+                    yield FactGrid(DETAILS)
         yield KeyFooter()
+
+    def _key(self, name: str) -> str:
+        return key_of(f"training.{name}", TrainingScreen, self.app.settings.keys)
 
     def _title(self) -> str:
         """Return the preset and the dataset: the requested dataset until the run has loaded one."""
@@ -124,6 +134,11 @@ class TrainingScreen(RunScreen):
 
     def on_mount(self) -> None:
         self.add_class(VIEWS[0])
+        view = self._key("view")
+        self.query_one("#device").border_title = pane_title("Device")
+        self.query_one("#device").border_subtitle = pane_title("", view, "details")
+        self.query_one("#details").border_title = pane_title("Details", view)
+        self.query_one("#log").border_title = pane_title("Log")
 
     def snapshot_changed(self) -> None:
         if self.snapshot.run.updated is not None:
@@ -139,7 +154,7 @@ class TrainingScreen(RunScreen):
     def tick(self) -> None:
         planned = self._preset.experiment.training.epochs if self._preset else 0
         now = self._clock() if self._clock else self._worker_clock(self.snapshot.run.updated)
-        self.progress.show(self.snapshot.run, self.snapshot.state, now, planned)
+        self.progress.show_run(self.snapshot.run, self.snapshot.state, now, planned)
 
     def draw(self) -> None:
         snapshot, run = self.snapshot, self.snapshot.run
@@ -153,13 +168,13 @@ class TrainingScreen(RunScreen):
         matrix, epoch = (ended.confusion, epoch) if ended else (run.confusion, run.confusion_epoch)
         self.matrix.show(matrix, class_names(run), f"evaluated after epoch {epoch}")
         self.matrix.set_class(not snapshot.live and run.confusion is None, "-nothing")
-        broken = snapshot.state in BROKEN
-        if broken != self.has_class("-broken") or not self.panel.border_title:
-            self.set_class(broken, "-broken")
-            self.panel.border_title = Content.styled("log and device" if broken else "device", "bold")
-        room = self.panel.scrollable_content_region
-        width = room.width if room.height >= ROOMY_LINES else 0
-        self.side.say("\n".join(side_lines(snapshot, width, self.app.settings.glyphs, self._diagnose())))
+        self.set_class(snapshot.state in BROKEN, "-broken")
+        findings = self._diagnose()
+        self.notice.show(notable(findings), run.warnings, self._key("diagnosis"))
+        self.loads.show(run.loads)
+        self.log_lines.say(log_text(snapshot))
+        if self.has_class("-details"):
+            self.details.show(details(snapshot, findings))
 
     def _diagnose(self) -> tuple[Finding, ...]:
         """Return the diagnosis. It is repeated when an epoch has ended, less often if it takes long."""
@@ -186,7 +201,6 @@ class TrainingScreen(RunScreen):
             "extend": state in EXTENDABLE and not (live and self._is_trained) and in_epochs,
             "presets": not live,
             "results": not live,
-            "view": self.has_class("-narrow"),
         }
         command = str(parameters[0]) if action in {"send", "show"} else action
         return allowed.get(command, allowed.get(action, True))
@@ -231,11 +245,18 @@ class TrainingScreen(RunScreen):
     def _epoch_pointed(self, message: Plot.EpochPointed) -> None:
         self.look_at(message.epoch)
 
+    @on(Notice.DiagnosisAsked)
+    def _diagnosis_asked(self) -> None:
+        self.action_show("diagnosis")
+
     def action_view(self) -> None:
-        """Show the next view (curves, matrix or device) if there is no room for all."""
-        now = next(view for view in VIEWS if self.has_class(view))
-        self.remove_class(now)
-        self.add_class(VIEWS[(VIEWS.index(now) + 1) % len(VIEWS)])
+        """Show the details or hide them; in a narrow window, show the next of the panes."""
+        views = VIEWS if self.has_class("-narrow") else (VIEWS[0], VIEWS[-1])
+        now = next((view for view in views if self.has_class(view)), views[0])
+        self.remove_class(*VIEWS)
+        self.add_class(views[(views.index(now) + 1) % len(views)])
+        self.set_focus(self.query_one("#details") if self.has_class("-details") else None)
+        self.draw()
 
 
 def outcome_lines(snapshot: RunSnapshot) -> list[str]:
@@ -270,128 +291,3 @@ def _published(snapshot: RunSnapshot) -> list[str]:
             published = percent(theirs) if score == "accuracy" else loss(theirs)
             parts.append(f"{score} {published} ({'' if parts else 'ours '}{score_difference(score, ours, theirs)})")
     return [f"Published: test {', '.join(parts)}"] if parts else []
-
-
-def side_lines(
-    snapshot: RunSnapshot, width: int = 0, glyphs: Glyphs = "braille", findings: tuple[Finding, ...] = ()
-) -> list[str]:
-    """Return the lines of the side panel: warnings, the end of a failed run's log, data, model, device, mild findings.
-
-    Args:
-        width: characters of a line; the rest of a line shows the history of the device's load.
-        findings: the run's diagnosis.
-    """
-    run, data, model = snapshot.run, snapshot.run.data, snapshot.run.model
-    lines = [f"warning: {text}" for text in run.warnings]
-    grave = tuple(finding for finding in findings if finding.severity in ("problem", "warning"))
-    lines += headlines(grave)
-    if snapshot.state in BROKEN:
-        where = run.ended.where if run.ended else ""
-        lines += [f"at {where}"] if where else []
-        lines += ["last lines of the log:", *(snapshot.log or ("(the log has no line about the failure)",))]
-        lines.append(f"whole log: {snapshot.folder.log_file}")
-    if data is not None:
-        lines.append(f"{data.title}: {data.train:,} training, {data.test:,} test images")
-    if (total := model.total if model else run.start.total if run.start else None) is not None:
-        inputs = f"{counted(data.inputs, 'input')}, " if data else ""
-        lines.append(f"{inputs}{counted(total, 'parameter')}")
-    lines += device_lines(run, width, glyphs)
-    if data is not None:
-        held_out = f"{counted(data.validation, 'image')} held out"
-        lines.append(f"validation: {held_out if data.validation else 'the test images'}")
-    if model is not None:
-        name = f" ({model.device_name})" if model.device_name else ""
-        lines.append(f"on {model.device}{name}, {computation(model)}")
-    if run.checkpoint is not None:
-        steps = f", step {run.checkpoint.step} of the next" if run.checkpoint.step else ""
-        lines.append(f"checkpoint: after epoch {run.checkpoint.epoch}{steps}")
-    return lines + headlines(tuple(finding for finding in findings if finding not in grave))
-
-
-BARS: dict[Glyphs, str] = {"braille": "▁▂▃▄▅▆▇█", "block": "▁▂▃▄▅▆▇█", "ascii": "_.:-=+*#"}
-LONGEST_HISTORY = 30
-ROOMY = 44
-"""The least width of a line, in characters, that has room for a history."""
-HOTTEST = 100.0
-"""Degrees Celsius at the top of a temperature's history."""
-
-
-def spark(values: Sequence[float | None], top: float, width: int, glyphs: Glyphs = "braille") -> str:
-    """Return the last `width` values as bars from 0 to `top`; an unknown value is a gap."""
-    bars = BARS[glyphs]
-    steps = len(bars) - 1
-    shares = [None if value is None or top <= 0 else min(1.0, max(0.0, value / top)) for value in values[-width:]]
-    return "".join(" " if share is None else bars[round(share * steps)] for share in shares)
-
-
-def device_lines(run: RunState, width: int = 0, glyphs: Glyphs = "braille") -> list[str]:
-    """Return the load of the machine and of the worker; GPUs first.
-
-    Args:
-        width: characters of a line; if there is room, each reading has its own line, which ends with its history.
-    """
-    if run.load is None:
-        return ["device load: not measured yet"]
-    cpu, memory, worker_cpu, worker_memory = machine = _machine_readings(run.load, run.loads)
-    if width < ROOMY:
-        gpus = [gpu_line(gpu) for gpu in run.load.gpus] or ["no GPU seen"]
-        return [*gpus, f"{cpu.text}, {memory.text}", f"{worker_cpu.text}, {worker_memory.text.removeprefix('worker ')}"]
-    rows: list[DeviceReading] = []
-    for gpu in run.load.gpus:
-        readings = _gpu_readings(gpu, run.loads)
-        rows.append(DeviceReading(f"GPU {gpu.index} {gpu.name}{'' if readings else ': NVML tells nothing'}"))
-        rows += [replace(each, text=f"GPU {gpu.index} {each.text}") for each in readings]
-    no_gpu = [] if rows else ["no GPU seen (`mnist-tui doctor` says why)"]
-    rows += machine
-    column = max(len(row.text) for row in rows if row.history) + 2
-    room = max(0, min(LONGEST_HISTORY, width - column))
-    histories = [spark(row.history, row.top, room, glyphs) for row in rows]
-    return [
-        row.text.ljust(column if row.history else 0) + bars for row, bars in zip(rows, histories, strict=True)
-    ] + no_gpu
-
-
-def gpu_line(gpu: Gpu) -> str:
-    """Return a line about a GPU, without the readings that NVML does not have."""
-    texts = [reading.text.removeprefix("memory ") for reading in _gpu_readings(gpu, ())]
-    return f"GPU {gpu.index} {gpu.name}: {', '.join(texts) or 'NVML tells nothing'}"
-
-
-@dataclass(frozen=True)
-class DeviceReading:
-    """A reading of the device's load in words, and its history as bars from 0 to `top`."""
-
-    text: str
-    history: Sequence[float | None] = ()
-    top: float = 0.0
-
-
-def _gpu_readings(gpu: Gpu, loads: Sequence[DeviceLoad]) -> list[DeviceReading]:
-    same = [next((each for each in load.gpus if each.index == gpu.index), None) for load in loads]
-
-    def history(field: str) -> list[float | None]:
-        return [each and getattr(each, field) for each in same]
-
-    readings: list[DeviceReading] = []
-    if gpu.utilization is not None:
-        readings.append(DeviceReading(f"{gpu.utilization:.0f} % busy", history("utilization"), 100.0))
-    if gpu.memory_used is not None:
-        memory = f"memory {size_of(gpu.memory_used, gpu.memory_total)}"
-        readings.append(DeviceReading(memory, history("memory_used"), float(gpu.memory_total or 0)))
-    if gpu.temperature is not None:
-        readings.append(DeviceReading(f"{gpu.temperature:.0f} °C", history("temperature"), HOTTEST))
-    if gpu.power is not None:
-        watts = history("power")
-        readings.append(DeviceReading(f"{gpu.power:.0f} W", watts, max(filter(None, watts), default=0.0)))
-    return readings
-
-
-def _machine_readings(load: DeviceLoad, loads: Sequence[DeviceLoad]) -> list[DeviceReading]:
-    memory, worker_memory = ([getattr(each, name) for each in loads] for name in ("memory_used", "worker_memory"))
-    worker_cpu = f"worker {load.worker_cpu:.0f} % of one core"
-    return [
-        DeviceReading(f"CPU {load.cpu:.0f} % of {counted(load.cores, 'core')}", [each.cpu for each in loads], 100.0),
-        DeviceReading(f"memory {size_of(load.memory_used, load.memory_total)}", memory, float(load.memory_total)),
-        DeviceReading(worker_cpu, [each.worker_cpu for each in loads], 100.0 * load.cores),
-        DeviceReading(f"worker memory {size(load.worker_memory)}", worker_memory, float(max(worker_memory))),
-    ]

@@ -24,7 +24,7 @@ from mnist_tui.runs import scores
 from mnist_tui.runs.events import Matrix
 from mnist_tui.runs.scores import Confusion, in_words, worst_confusions
 from mnist_tui.runs.state import RunState
-from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.terminal.keymap import bind, pane_title
 from mnist_tui.tui.widgets.text import DrawnWidget
 from mnist_tui.wording import DASH, percent, signed
 
@@ -186,7 +186,7 @@ ROOMY_SCREEN = 40
 HEATS = 12
 """Steps of heat: few, so that a cell is drawn again only if the change can be seen."""
 NOTHING = "no epoch has ended yet"
-AXES = "  true ↓  predicted →"
+AXES = "true ↓ predicted →"
 
 
 @dataclass(frozen=True)
@@ -212,15 +212,12 @@ class ConfusionView(DrawnWidget):
     COMPONENT_CLASSES = {"confusion--right", "confusion--wrong", "confusion--head"}
     DEFAULT_CSS = """
     ConfusionView {
-        border-top: solid $primary-muted;
-        border-title-color: $foreground;
         height: auto;
         & > .confusion--right { color: $primary; }
         & > .confusion--wrong { color: $accent; }
         & > .confusion--head { color: $text-muted; }
     }
     """
-    BORDER_TITLE = f"[b]confusion[/b]{AXES}"
     NARROWEST_WITH_MARGINS = NARROWEST_CELL + 1
     shown = Shown()
     cursor: tuple[int, int] | None = None
@@ -232,7 +229,13 @@ class ConfusionView(DrawnWidget):
         true: int
         predicted: int
 
-    _title = AXES
+    _note = ""
+
+    def __init__(self, key: str = "") -> None:
+        """Initialise the matrix; `key` is the key that leads to it in full, for the title."""
+        super().__init__(classes="pane -stacked")
+        self._key = key
+        self._entitle()
 
     def show(
         self,
@@ -251,12 +254,11 @@ class ConfusionView(DrawnWidget):
             self.draw()
 
     def _entitle(self) -> None:
-        title = AXES
-        if self.shown.base or self.shown.view != "counts":
-            title = f", {'change of ' if self.shown.base else ''}{VIEW_WORDS[self.shown.view]}{AXES}"
-        if title != self._title:
-            self._title = title
-            self.border_title = Content.assemble(("confusion", "bold"), title)
+        what = f"{'change of ' if self.shown.base else ''}{VIEW_WORDS[self.shown.view]}"
+        note = f"{what}, {AXES}" if self.shown.base or self.shown.view != "counts" else AXES
+        if note != self._note:
+            self._note = note
+            self.border_title = pane_title("Confusion", self._key, note)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return the lines of headings, ten rows and a caption; on a high screen with precision and two lines a row."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from rich.segment import Segment
 from textual import getters
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
+from textual.strip import Strip
 
 from mnist_tui.runs.events import Phase
 from mnist_tui.runs.state import LIVE, STATES, RunState
@@ -100,13 +104,13 @@ def phase_text(phase: Phase | None) -> str:
     return f"{text}: {phase.text}" if phase.text and phase.text.lower() not in text.lower() else text
 
 
-def phase_numbers(phase: Phase) -> str:
-    """Return a phase's progress, such as ``3 of 4 files`` or ``0.2 of 11.3 MB``; its name if it has no numbers."""
+def phase_progress(phase: Phase) -> str:
+    """Describe a phase with its numbers, if it has any: ``extracting features: 1,000 of 70,000 images``."""
     if not phase.total:
-        return phase.name
-    if phase.unit == "bytes":
-        return size_of(phase.done, phase.total, "MB")
-    return f"{phase.done:,.0f} of {phase.total:,.0f} {phase.unit}".rstrip()
+        return phase_text(phase)
+    unit = "MB" if phase.unit == "bytes" else phase.unit
+    numbers = size_of(phase.done, phase.total, "MB") if unit == "MB" else f"{phase.done:,.0f} of {phase.total:,.0f}"
+    return f"{phase_text(phase)}: {numbers if unit == 'MB' else f'{numbers} {unit}'.rstrip()}"
 
 
 def in_training(run: RunState) -> bool:
@@ -114,25 +118,42 @@ def in_training(run: RunState) -> bool:
     return run.phase is None or run.phase.name == "training"
 
 
-def pace_text(run: RunState, state: str, now: float) -> str:
-    """Return phase, learning rate, images/s, time left and elapsed time at `now` (seconds since 1970), if known.
+def progress_parts(run: RunState, state: str, now: float, planned: int) -> list[tuple[int, str]]:
+    """Return the parts of a run's line of progress at `now` (seconds since 1970), each with its rank.
 
-    For a run that is not live these are the speed and the time of the whole training, and the total time.
+    Where there is no room for all, the parts with the largest ranks are left out. The parts are the phase or the epoch
+    and the step, images/s, the time left, the time so far and the learning rate, as far as they are known.
+
+    Args:
+        planned: the number of epochs to assume until the run's events tell it.
     """
+    progress, last, done = run.progress, run.history[-1] if run.history else None, len(run.history)
+    planned = run.epochs or planned
+    begun = progress is not None and progress.epoch == done + 1
+    epoch = f"epoch {min(done + begun, planned):,} of {planned:,}"
     if state not in LIVE:
-        return " · ".join(times_in_words(times_of(run)))
-    parts = [] if in_training(run) else [phase_text(run.phase)]
-    progress, last = run.progress, run.history[-1] if run.history else None
-    rates = (newest.learning_rate for newest in (progress, last) if newest is not None)
-    parts += [f"learning rate {rate:.4g}" for rate in rates if rate is not None][:1]
+        return [(0, epoch), *enumerate(times_in_words(times_of(run)), 1)]
+    spent = total_seconds(run, now)
+    elapsed = [(2, f"elapsed {ticking(spent)}")] if spent is not None else []
+    if not in_training(run) and run.phase is not None:
+        return [(0, phase_progress(run.phase)), *elapsed, (3, epoch)]
+    parts = [(0, epoch)]
+    if begun and progress is not None:
+        parts.append((4, f"step {progress.step:,} of {progress.steps:,}"))
     if state == "running" and progress is not None:
-        parts.append(f"{progress.images_per_second:,.0f} images/s")
-    begun = run.history or (progress is not None and progress.step > 1)
-    if begun and run.seconds_left is not None and in_training(run):
-        parts.append(f"ETA {ticking(run.seconds_left)}")
-    if (spent := total_seconds(run, now)) is not None:
-        parts.append(f"elapsed {ticking(spent)}")
-    return " · ".join(parts)
+        parts.append((1, f"{progress.images_per_second:,.0f} images/s"))
+    if run.seconds_left is not None and (last or (progress and progress.step > 1)):
+        parts.append((1, f"ETA {ticking(run.seconds_left)}"))
+    rates = (newest.learning_rate for newest in (progress, last) if newest is not None)
+    return [*parts, *elapsed, *[(5, f"learning rate {rate:.4g}") for rate in rates if rate is not None][:1]]
+
+
+def fitting_text(parts: Sequence[tuple[int, str]], width: int) -> str:
+    """Join texts by dots; those with the largest ranks are left out until the rest fits."""
+    kept = list(parts)
+    while len(kept) > 1 and sum(len(text) + 3 for _, text in kept) - 3 > width:
+        kept.remove(max(kept, key=lambda part: part[0]))
+    return " · ".join(text for _, text in kept)
 
 
 class Meter(Horizontal):
@@ -165,36 +186,42 @@ class Meter(Horizontal):
         self.numbers.say(numbers)
 
 
-class RunProgress(Vertical):
-    """The progress of a run: bars for the epochs and for the batches of the present epoch, pace and times."""
+class RunProgress(Bar):
+    """The progress of a run in one line: a bar, and what the worker does, how fast, and how long yet."""
 
     HELP = """
-    **Progress.** Epochs of those planned, steps (batches) of the present epoch, pace, time. ETA is the time to the last
-    planned epoch at the pace of the last few; pauses are in neither time. Once the run has ended: time and speed of the
-    training alone, evaluation left out, and the total time from the start to the end.
+    **Progress.** The bar is filled by the epochs of those planned, and inside an epoch by its steps (batches). ETA is
+    the time to the last planned epoch at the pace of the last few; pauses are in neither time. Once the run has ended:
+    time and speed of the training alone, evaluation left out, and the total time from the start to the end.
     """
-    DEFAULT_CSS = "RunProgress { height: auto; padding: 0 1; }"
-    epoch_meter = getters.query_one("#epoch-meter", Meter)
-    batch_meter = getters.query_one("#batch-meter", Meter)
-    pace = getters.query_one("#pace", Line)
+    DEFAULT_CSS = """
+    RunProgress {
+        padding: 0 1;
+        &.-paused > .bar--full { color: $state-paused; }
+        &.-finished > .bar--full { color: $state-finished; }
+        &.-stopped > .bar--full { color: $state-stopped; }
+        &.-failed > .bar--full, &.-diverged > .bar--full, &.-crashed > .bar--full { color: $state-failed; }
+    }
+    """
+    _state = ""
+    _texts: Sequence[tuple[int, str]] = ()
 
-    def compose(self) -> ComposeResult:
-        yield Meter("Epoch", id="epoch-meter")
-        yield Meter("Batch", id="batch-meter")
-        yield Line(id="pace")
-
-    def show(self, run: RunState, state: str, now: float, planned: int) -> None:
+    def show_run(self, run: RunState, state: str, now: float, planned: int) -> None:
         """Show a run at `now` (seconds since 1970); `planned` epochs are assumed until its events tell their number."""
-        done, planned = len(run.history), run.epochs or planned
-        progress = run.progress
+        done, progress, phase = len(run.history), run.progress, run.phase
+        planned = run.epochs or planned
         partial = progress.step / progress.steps if progress and progress.epoch == done + 1 else 0.0
-        current = min(done + (1 if partial else 0), planned)
-        self.epoch_meter.show("Epoch", (done + partial) / planned if planned else 0.0, f"epoch {current} of {planned}")
-        self.batch_meter.display = progress is not None or run.ended is None  # a closed form has had no steps
-        if not in_training(run) and run.phase is not None:
-            share = run.phase.done / run.phase.total if run.phase.total else 0.0
-            self.batch_meter.show("Phase", share, phase_numbers(run.phase))
-        elif progress is not None:
-            step = progress.step if progress.epoch > done else progress.steps
-            self.batch_meter.show("Batch", step / progress.steps, f"step {step} of {progress.steps}")
-        self.pace.say(pace_text(run, state, now))
+        share = (done + partial) / planned if planned else 0.0
+        if phase is not None and not in_training(run) and phase.total and state in LIVE:
+            share = phase.done / phase.total
+        self._texts = progress_parts(run, state, now, planned)
+        if state != self._state:
+            self.set_classes(f"-{state}")
+            self._state = state
+        self.show(share)
+
+    def strips(self) -> list[Strip]:
+        width = self.size.width
+        text = fitting_text(self._texts, width - width // 3 - 2)
+        bar = max(0, min(width // 3, width - 2 - len(text)))
+        return [Strip([*self._parts(bar), Segment(f"  {text}", self.rich_style)])]

@@ -19,7 +19,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from mnist_tui.columns import Column, text_table
-from mnist_tui.settings import BAR_FULL, BAR_REST
+from mnist_tui.settings import BAR_FULL, BAR_HALF, BAR_REST, Glyphs
 
 if TYPE_CHECKING:
     from mnist_tui.tui.bench import Bench
@@ -238,6 +238,13 @@ def changed(before: Strip, after: Strip) -> tuple[int, int] | None:
     return (places[0], places[-1] + 1) if places else None
 
 
+def bar_texts(share: float, width: int, glyphs: Glyphs) -> tuple[str, str]:
+    """Return the filled part of a bar and the rest, for a share from 0 to 1, to half a character."""
+    halves = round(2 * max(0.0, min(1.0, share)) * width)
+    full = BAR_FULL[glyphs] * (halves // 2) + BAR_HALF[glyphs] * (halves % 2)
+    return full, BAR_REST[glyphs] * (width - len(full))
+
+
 class Bar(DrawnWidget):
     """A share from 0 to 1 as a bar of one line."""
 
@@ -259,6 +266,8 @@ class Bar(DrawnWidget):
         self.draw()
 
     def strips(self) -> list[Strip]:
-        full, glyphs = round(self.share * self.size.width), self.app.settings.glyphs
-        texts = {"full": BAR_FULL[glyphs] * full, "rest": BAR_REST[glyphs] * (self.size.width - full)}
-        return [Strip([Segment(text, self.component_style(f"bar--{part}")) for part, text in texts.items()])]
+        return [Strip(self._parts(self.size.width))]
+
+    def _parts(self, width: int) -> list[Segment]:
+        texts = zip(("full", "rest"), bar_texts(self.share, width, self.app.settings.glyphs), strict=True)
+        return [Segment(text, self.component_style(f"bar--{part}")) for part, text in texts]

@@ -1,0 +1,136 @@
+"""Panes of the training screen in words: the notice of the diagnosis, the details, the log of a run that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from textual import events, getters
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from mnist_tui.runs.diagnosis import SEVERITIES, Finding
+from mnist_tui.runs.events import computation
+from mnist_tui.runs.watch import BROKEN, RunSnapshot
+from mnist_tui.tui.terminal.keymap import pane_title
+from mnist_tui.tui.widgets.text import Line
+from mnist_tui.wording import count, counted
+
+DETAILS = (
+    "Warning",
+    "Data",
+    "Validation",
+    "Inputs",
+    "Parameters",
+    "Device",
+    "GPU",
+    "Program",
+    "Step",
+    "Rate",
+    "Checkpoint",
+    "Findings",
+    "Folder",
+)
+"""The names of all details, in their order."""
+
+
+class Notice(Vertical):
+    """The first finding of the diagnosis in a box of its colour, and the run's warnings; a click posts `DiagnosisAsked`."""
+
+    HELP = """
+    **Diagnosis.** The most important of what the figures of this run say. Its key, or a click, opens all findings with
+    their evidence and with what can be done.
+    """
+    DEFAULT_CSS = """
+    Notice {
+        height: auto;
+        & > Static { height: auto; }
+        & > #headline { text-style: bold; }
+        & > #evidence { max-height: 4; }
+        & > .-empty { display: none; }
+    }
+    """
+
+    class DiagnosisAsked(Message):
+        """Posted when the notice is clicked."""
+
+    headline = getters.query_one("#headline", Line)
+    evidence = getters.query_one("#evidence", Line)
+    warnings = getters.query_one("#warnings", Line)
+    ways = getters.query_one("#ways", Static)
+
+    def __init__(self) -> None:
+        super().__init__(classes="pane -stacked -empty")
+        self.border_title = pane_title("Diagnosis")
+        self._shown: tuple[Finding | None, int, Sequence[str], str] = (None, 0, (), "")
+
+    def compose(self) -> ComposeResult:
+        yield Line(id="headline")
+        yield Line(id="evidence")
+        yield Line(id="warnings", classes="-empty")
+        yield Static(id="ways", markup=False)
+
+    def show(self, findings: Sequence[Finding], warnings: Sequence[str], key: str) -> None:
+        """Show the first of the findings and all warnings; `key` leads to the diagnosis."""
+        first = findings[0] if findings else None
+        if (shown := (first, len(findings), tuple(warnings), key)) == self._shown:
+            return
+        self._shown = shown
+        self.set_class(first is None and not warnings, "-empty")
+        for severity in SEVERITIES:
+            self.set_class(first is not None and severity == first.severity, f"-{severity}")
+        more = f"all {len(findings)} findings" if len(findings) > 1 else "more about it"
+        self.ways.update(Content.assemble((key, "$accent"), f" {more}"))
+        self.headline.say(first.headline if first else "")
+        self.evidence.say(first.evidence if first else "")
+        self.warnings.say("\n".join(f"Warning: {text}" for text in warnings))
+        self.warnings.set_class(not warnings, "-empty")
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        self.post_message(self.DiagnosisAsked())
+
+
+def notable(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings without those that only explain a figure, unless there is no other."""
+    return [finding for finding in findings if finding.severity != "note"] or list(findings)
+
+
+def details(snapshot: RunSnapshot, findings: Sequence[Finding] = ()) -> Mapping[str, str]:
+    """Return what else is known about a run, by the names in DETAILS: data, device, program, checkpoint and so on."""
+    run, data, model, load = snapshot.run, snapshot.run.data, snapshot.run.model, snapshot.run.load
+    facts = {"Warning": "\n".join(run.warnings), "Folder": str(snapshot.folder.path)}
+    if data is not None:
+        facts["Data"] = f"{data.title}: {data.train:,} training, {data.test:,} test images"
+        held_out = f"{counted(data.validation, 'image')} held out"
+        facts["Validation"] = held_out if data.validation else "the test images"
+        facts["Inputs"] = count(data.inputs)
+    if (total := model.total if model else run.start.total if run.start else None) is not None:
+        facts["Parameters"] = count(total)
+    if model is not None:
+        facts["Device"] = f"{model.device} ({model.device_name})" if model.device_name else model.device
+        facts["Program"] = computation(model)
+    if load is not None and not load.gpus:
+        facts["GPU"] = "none seen; mnist-tui doctor says why"
+    last = run.progress or (run.history[-1] if run.history else None)
+    if run.progress is not None:
+        facts["Step"] = f"{run.progress.step:,} of {run.progress.steps:,} in epoch {run.progress.epoch:,}"
+    if last is not None and last.learning_rate is not None:
+        facts["Rate"] = f"learning rate {last.learning_rate:.4g}"
+    if run.checkpoint is not None:
+        steps = f", step {run.checkpoint.step:,} of the next" if run.checkpoint.step else ""
+        facts["Checkpoint"] = f"after epoch {run.checkpoint.epoch:,}{steps}"
+    facts["Findings"] = "\n".join(finding.headline for finding in findings)
+    return facts
+
+
+def log_text(snapshot: RunSnapshot) -> str:
+    """Return where a run has failed, the last lines of its log, and the log's path; empty for other runs."""
+    if snapshot.state not in BROKEN:
+        return ""
+    where = snapshot.run.ended.where if snapshot.run.ended else ""
+    lines = [f"at {where}"] if where else []
+    lines += ["Last lines of the log:", *(snapshot.log or ("(the log has no line about the failure)",))]
+    return "\n".join([*lines, f"Whole log: {snapshot.folder.log_file}"])
