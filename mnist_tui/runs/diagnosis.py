@@ -421,11 +421,6 @@ def diagnose(run: RunState, experiment: Experiment, state: str = "") -> tuple[Fi
     return tuple(sorted(findings, key=lambda each: (each.kind in EXPLANATIONS, SEVERITIES.index(each.severity))))
 
 
-def headlines(findings: tuple[Finding, ...]) -> list[str]:
-    """Return a line of at most 60 characters for each finding: ``warning: Overfitting since epoch 12``."""
-    return [f"{finding.severity}: {finding.headline}"[:60] for finding in findings]
-
-
 def stopped(run: RunState, experiment: Experiment) -> Finding | None:
     """Find a run that ended before its last planned epoch, and not by early stopping."""
     if run.state not in RESUMABLE or len(run.history) >= run.epochs:

@@ -15,7 +15,7 @@ from mnist_tui.experiment.layers import Dense, Dropout, Flatten, PlainInitialize
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import EarlyStopping, Experiment, with_part
 from mnist_tui.runs.advice import Action, Edit, Extend, Resume
-from mnist_tui.runs.diagnosis import diagnose, fall, headlines, jumps, noise, trend
+from mnist_tui.runs.diagnosis import diagnose, fall, jumps, noise, trend
 from mnist_tui.runs.events import Ended, Event, LayerWeights, Matrix, Phase, RunStarted, WeightsSeen
 from mnist_tui.runs.state import RunState, reduce
 from tests.present import present
@@ -334,7 +334,7 @@ def test_whatever_the_curves_there_is_a_finding_that_fits_a_panel(
     )
     found = diagnose(run, RAW)
     assert found
-    assert all(len(line) <= 60 for line in headlines(found))
+    assert all(len(finding.headline) <= 48 for finding in found)
     assert all(len(finding.headline) <= 48 and finding.evidence.endswith(".") for finding in found)
     assert all(finding.since is None or 1 <= finding.since <= len(curves) + 1 for finding in found)
 

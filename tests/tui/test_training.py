@@ -257,7 +257,7 @@ async def test_where_the_window_is_narrow_a_key_changes_between_curves_matrix_an
 ) -> None:
     run = training(record())
     async with app_on(run.folder).run_test(size=(60, 20)) as pilot:
-        text = await shows(pilot, "v Details", "loss", "accuracy", "epoch 10")
+        text = await shows(pilot, "v View", "loss", "accuracy", "epoch 10")
         assert "images evaluated" not in text
         await pilot.press("v")
         text = await shows(pilot, "10,000 images evaluated after epoch 7")

@@ -37,11 +37,11 @@ DETAILS = (
 
 
 class Notice(Vertical):
-    """The first finding of the diagnosis in a box of its colour, and the run's warnings; a click posts `DiagnosisAsked`."""
+    """The verdict of the diagnosis in a box of its colour, and the run's warnings. A click posts `DiagnosisAsked`."""
 
     HELP = """
-    **Diagnosis.** The most important of what the figures of this run say. Its key, or a click, opens all findings with
-    their evidence and with what can be done.
+    **Diagnosis.** The verdict about this run, and what can be done: one key does that, another one, or a click, opens
+    all findings with their evidence.
     """
     DEFAULT_CSS = """
     Notice {
@@ -64,7 +64,7 @@ class Notice(Vertical):
     def __init__(self) -> None:
         super().__init__(classes="pane -stacked -empty")
         self.border_title = pane_title("Diagnosis")
-        self._shown: tuple[Finding | None, int, Sequence[str], str] = (None, 0, (), "")
+        self._shown: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield Line(id="headline")
@@ -72,30 +72,32 @@ class Notice(Vertical):
         yield Line(id="warnings", classes="-empty")
         yield Static(id="ways", markup=False)
 
-    def show(self, findings: Sequence[Finding], warnings: Sequence[str], key: str) -> None:
-        """Show the first of the findings and all warnings; `key` leads to the diagnosis."""
-        first = findings[0] if findings else None
-        if (shown := (first, len(findings), tuple(warnings), key)) == self._shown:
+    def show(self, findings: Sequence[Finding], warnings: Sequence[str], do_key: str, more_key: str) -> None:
+        """Show the first of the findings and all warnings.
+
+        Args:
+            do_key: the key that does the first thing that the finding advises.
+            more_key: the key that leads to the diagnosis.
+        """
+        verdict = findings[0] if findings else None
+        if (shown := (verdict, len(findings), tuple(warnings))) == self._shown:
             return
         self._shown = shown
-        self.set_class(first is None and not warnings, "-empty")
+        self.set_class(verdict is None and not warnings, "-empty")
         for severity in SEVERITIES:
-            self.set_class(first is not None and severity == first.severity, f"-{severity}")
-        more = f"all {len(findings)} findings" if len(findings) > 1 else "more about it"
-        self.ways.update(Content.assemble((key, "$accent"), f" {more}"))
-        self.headline.say(first.headline if first else "")
-        self.evidence.say(first.evidence if first else "")
+            self.set_class(verdict is not None and severity == verdict.severity, f"-{severity}")
+        self.headline.say(verdict.headline if verdict else "")
+        self.evidence.say(verdict.evidence if verdict else "")
         self.warnings.say("\n".join(f"Warning: {text}" for text in warnings))
         self.warnings.set_class(not warnings, "-empty")
+        ways = [(do_key, verdict.actions[0].label)] if verdict and verdict.actions else []
+        ways.append((more_key, f"All {len(findings)} findings" if len(findings) > 1 else "The finding"))
+        parts = [part for key, label in ways for part in ((key, "$accent"), f" {label}   ")]
+        self.ways.update(Content.assemble(*parts))
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
         self.post_message(self.DiagnosisAsked())
-
-
-def notable(findings: Sequence[Finding]) -> list[Finding]:
-    """Return the findings without those that only explain a figure, unless there is no other."""
-    return [finding for finding in findings if finding.severity != "note"] or list(findings)
 
 
 def details(snapshot: RunSnapshot, findings: Sequence[Finding] = ()) -> Mapping[str, str]:

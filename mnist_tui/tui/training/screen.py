@@ -23,7 +23,7 @@ from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
 from mnist_tui.tui.training.device import DeviceLoads
-from mnist_tui.tui.training.panes import DETAILS, Notice, details, log_text, notable
+from mnist_tui.tui.training.panes import DETAILS, Notice, details, log_text
 from mnist_tui.tui.widgets.confusion import ConfusionView, class_names
 from mnist_tui.tui.widgets.controls import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.plots.curves import CURVE_HELP, CURVE_KEYS, CurvePlots
@@ -70,6 +70,9 @@ class TrainingScreen(RunScreen):
         bind("training.gallery", "g", "show('gallery')", "Images", "The images behind the matrix"),
         bind("training.weights", "w", "show('weights')", "Weights", "Weights and biases layer by layer"),
         bind("training.diagnosis", "i", "show('diagnosis')", "Diagnosis", "The figures in words"),
+        bind(
+            "training.advice", "a", "advice", "As advised", "Do the first thing that the diagnosis advises", hidden=True
+        ),
         bind("training.extend", "e", "extend", "Train longer", "Train to a later epoch, also after the end"),
         bind("training.checkpoint", "c", "send('checkpoint')", "Checkpoint", "Save a checkpoint now"),
         bind("training.step", "n", "send('step')", "One epoch", "Train one epoch, then pause"),
@@ -169,8 +172,10 @@ class TrainingScreen(RunScreen):
         self.matrix.show(matrix, class_names(run), f"evaluated after epoch {epoch}")
         self.matrix.set_class(not snapshot.live and run.confusion is None, "-nothing")
         self.set_class(snapshot.state in BROKEN, "-broken")
-        findings = self._diagnose()
-        self.notice.show(notable(findings), run.warnings, self._key("diagnosis"))
+        shown_before, findings = self._findings, self._diagnose()
+        self.notice.show(findings, run.warnings, self._key("advice"), self._key("diagnosis"))
+        if findings != shown_before:
+            self.refresh_bindings()
         self.loads.show(run.loads)
         self.log_lines.say(log_text(snapshot))
         if self.has_class("-details"):
@@ -199,6 +204,7 @@ class TrainingScreen(RunScreen):
             "detach": live,
             "resume": state in RESUMABLE,
             "extend": state in EXTENDABLE and not (live and self._is_trained) and in_epochs,
+            "advice": bool(self._findings and self._findings[0].actions),
             "presets": not live,
             "results": not live,
         }
@@ -222,6 +228,10 @@ class TrainingScreen(RunScreen):
 
     def action_extend(self) -> None:
         run_commands.ask_to_extend(self.app, self.snapshot, self._preset.experiment if self._preset else None)
+
+    def action_advice(self) -> None:
+        assert self._preset is not None
+        run_commands.carry_out(self.app, self.folder, self._preset, self._findings[0].actions[0])
 
     def action_discard(self) -> None:
         run_commands.ask_to_discard(self.app, self.snapshot)
