@@ -41,11 +41,15 @@ def times_of(run: RunState, now: float | None = None) -> RunTimes:
     return RunTimes(training, total_seconds(run, now), speed)
 
 
-def times_in_words(times: RunTimes) -> list[str]:
-    """Return the known times: ``training 25.9 s, evaluation left out``, ``69,600 images/s``, ``total 61.0 s``."""
+def times_in_words(times: RunTimes, *, brief: bool = False) -> list[str]:
+    """Return the known times: ``training 25.9 s, evaluation left out``, ``69,600 images/s``, ``total 61.0 s``.
+
+    Args:
+        brief: whether ``evaluation left out`` is left to another place, such as a help text.
+    """
     parts: list[str] = []
     if times.training is not None:
-        parts.append(f"training {seconds(times.training)}, {ALONE}")
+        parts.append(f"training {seconds(times.training)}" + ("" if brief else f", {ALONE}"))
     if times.images_per_second is not None:
         parts.append(f"{times.images_per_second:,.0f} images/s")
     if times.total is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from textual import getters, on
 from textual.app import ComposeResult
@@ -60,9 +60,7 @@ class TrainingScreen(RunScreen):
         bind("training.continue", "p,space", "send('continue')", "Resume", "Go on with the training"),
         bind("training.resume", "p,space", "resume", "Resume", "Go on from the last checkpoint"),
         bind("training.results", "r", "show('results')", "Results", "Scores, confusions, complexity, export"),
-        bind(
-            "training.view", "v", "view", "Details", "Data, device, program, checkpoint; in a narrow window all panes"
-        ),
+        bind("training.view", "v", "view", "View", "Curves, matrix, device or details, in a narrow window"),
         bind("training.stop", "s", "send('stop')", "Stop, save", "End the training now and save it"),
         bind("training.detach", "d", "detach", "Detach", "To the presets; the training goes on"),
         bind("training.presets", "d", "show('presets')", "Presets", "To the presets", hidden=True),
@@ -73,6 +71,7 @@ class TrainingScreen(RunScreen):
         bind(
             "training.advice", "a", "advice", "As advised", "Do the first thing that the diagnosis advises", hidden=True
         ),
+        bind("training.details", "v", "details", "Details", "Data, device, program, checkpoint"),
         bind("training.extend", "e", "extend", "Train longer", "Train to a later epoch, also after the end"),
         bind("training.checkpoint", "c", "send('checkpoint')", "Checkpoint", "Save a checkpoint now"),
         bind("training.step", "n", "send('step')", "One epoch", "Train one epoch, then pause"),
@@ -207,6 +206,8 @@ class TrainingScreen(RunScreen):
             "advice": bool(self._findings and self._findings[0].actions),
             "presets": not live,
             "results": not live,
+            "view": self.has_class("-narrow"),
+            "details": not self.has_class("-narrow"),
         }
         command = str(parameters[0]) if action in {"send", "show"} else action
         return allowed.get(command, allowed.get(action, True))
@@ -260,8 +261,14 @@ class TrainingScreen(RunScreen):
         self.action_show("diagnosis")
 
     def action_view(self) -> None:
-        """Show the details or hide them; in a narrow window, show the next of the panes."""
-        views = VIEWS if self.has_class("-narrow") else (VIEWS[0], VIEWS[-1])
+        """Show the next of the panes, in a narrow window."""
+        self._next_view(VIEWS)
+
+    def action_details(self) -> None:
+        """Show the details in place of the matrix, or hide them."""
+        self._next_view((VIEWS[0], VIEWS[-1]))
+
+    def _next_view(self, views: Sequence[str]) -> None:
         now = next((view for view in views if self.has_class(view)), views[0])
         self.remove_class(*VIEWS)
         self.add_class(views[(views.index(now) + 1) % len(views)])

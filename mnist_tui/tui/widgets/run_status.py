@@ -132,7 +132,7 @@ def progress_parts(run: RunState, state: str, now: float, planned: int) -> list[
     begun = progress is not None and progress.epoch == done + 1
     epoch = f"epoch {min(done + begun, planned):,} of {planned:,}"
     if state not in LIVE:
-        return [(0, epoch), *enumerate(times_in_words(times_of(run)), 1)]
+        return [(0, epoch), *enumerate(times_in_words(times_of(run), brief=True), 1)]
     spent = total_seconds(run, now)
     elapsed = [(2, f"elapsed {ticking(spent)}")] if spent is not None else []
     if not in_training(run) and run.phase is not None:
