@@ -112,7 +112,7 @@ async def test_training_makes_a_folder_that_holds_everything_to_run_it_again(
     )
     app = BenchApp(options)
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "starting", "raw on mnist")
+        await shows(pilot, "starting", "Raw pixels: 784-250-10")
     (folder,) = no_worker
     launch = folder.launch()
     assert shlex.split(launch.command) == [
@@ -141,7 +141,7 @@ async def test_an_edited_preset_is_run_again_by_its_file(
     app = BenchApp(AppOptions(runs_dir=tmp_path / "runs"))
     async with app.run_test(size=(80, 24)) as pilot:
         run_commands.train(app, edited(preset, changed))
-        await shows(pilot, "epoch 0 of 3", "raw on mnist")
+        await shows(pilot, "epoch 0 of 3", "Raw pixels: 784-250-10")
     (folder,) = no_worker
     path = Path(shlex.split(folder.launch().command)[-1])
     assert path == folder.experiment_file

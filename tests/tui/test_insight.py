@@ -161,7 +161,7 @@ async def test_a_key_of_the_diagnosis_trains_on_and_shows_the_training(
         await on_screen(app, pilot, DiagnosisScreen)
         await shows(pilot, "WARNING", "till improving", words)
         await pilot.press(words[1])
-        await shows(pilot, "images/s", "epoch 10 of")
+        await shows(pilot, "Loss", "epoch 10 of")
         await app.workers.wait_for_complete()
         assert isinstance(app.screen, TrainingScreen)
     assert done == [(folder.id, 10 if state == "finished" else None)]

@@ -34,12 +34,12 @@ async def test_curves_matrix_progress_and_device_are_all_on_one_screen(
         text = await shows(
             pilot,
             "running",
-            "raw on mnist",
+            "Raw pixels: 784-250-10, tanh, on MNIST",
             run.folder.id,
             "epoch 8 of 20 ",
             "61,234 images/s",
             "ETA 25 s",
-            "loss",
+            "Loss",
             "train",
             "val",
             "◆",
@@ -184,7 +184,7 @@ async def test_a_crash_shows_the_end_of_the_log_and_where_the_whole_is(record: A
     run.status("running", dead=True)
     async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
         text = await shows(pilot, "crashed", "the worker ended without a message", "line 39", "Killed", "Whole log:")
-        assert "loss" in text
+        assert "Loss" in text
         assert "Pause" not in text
 
 
@@ -237,7 +237,7 @@ async def test_sample_data_is_never_called_mnist(record: Any, app_on: Any, shows
         text = await shows(
             pilot, "The bundled digits sample of scikit-learn, not MNIST", "images evaluated after epoch 1"
         )
-        assert "raw on digits" in text
+        assert "Raw pixels: 784-250-10" in text
         assert "MNIST" not in text.replace("not MNIST", "")
 
 
@@ -257,17 +257,17 @@ async def test_where_the_window_is_narrow_a_key_changes_between_curves_matrix_an
 ) -> None:
     run = training(record())
     async with app_on(run.folder).run_test(size=(60, 20)) as pilot:
-        text = await shows(pilot, "v View", "loss", "accuracy", "epoch 10")
+        text = await shows(pilot, "v View", "Loss", "Accuracy", "epoch 10")
         assert "images evaluated" not in text
         await pilot.press("v")
         text = await shows(pilot, "10,000 images evaluated after epoch 7")
-        assert "accuracy" not in text
+        assert "Accuracy" not in text
         await pilot.press("v")
         await shows(pilot, "87 % of 2 cores", "Worker", "1.8 of 2 cores")
         await pilot.press("v")
         await shows(pilot, "Details", "198,760")
         await pilot.press("v")
-        await shows(pilot, "accuracy")
+        await shows(pilot, "Accuracy")
 
 
 async def test_detaching_goes_back_to_the_presets_and_asks_nothing_of_the_worker(

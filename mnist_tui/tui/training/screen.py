@@ -71,7 +71,7 @@ class TrainingScreen(RunScreen):
         bind(
             "training.advice", "a", "advice", "As advised", "Do the first thing that the diagnosis advises", hidden=True
         ),
-        bind("training.details", "v", "details", "Details", "Data, device, program, checkpoint"),
+        bind("training.details", "v", "details", "Details", "Data, device, program, checkpoint", hidden=True),
         bind("training.extend", "e", "extend", "Train longer", "Train to a later epoch, also after the end"),
         bind("training.checkpoint", "c", "send('checkpoint')", "Checkpoint", "Save a checkpoint now"),
         bind("training.step", "n", "send('step')", "One epoch", "Train one epoch, then pause"),
@@ -128,11 +128,12 @@ class TrainingScreen(RunScreen):
         return key_of(f"training.{name}", TrainingScreen, self.app.settings.keys)
 
     def _title(self) -> str:
-        """Return the preset and the dataset: the requested dataset until the run has loaded one."""
+        """Return the network and the dataset: the requested dataset until the run has loaded one."""
         if self._preset is None:
             return "experiment.toml cannot be read"
         data = self.snapshot.run.data
-        return f"{self._preset.name} on {data.name if data else self._preset.experiment.dataset.name}"
+        name = self._preset.title or self._preset.name
+        return f"{name}, on {data.title if data else self._preset.experiment.dataset.name}"
 
     def on_mount(self) -> None:
         self.add_class(VIEWS[0])
