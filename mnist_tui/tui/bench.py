@@ -425,12 +425,14 @@ class BenchScreen(Screen[ScreenResultType]):
 
     Attributes:
         STARTS_RUNS: whether a run can be started from the screen, so that a worker is kept on standby for it.
+        LISTS_RUNS: whether the screen has a list of runs, through which their results lead with one key.
         KEPT: whether the screen is parked when Escape leaves it, so that its cursor, filter and order stay.
         TAB: the main screen to which the screen belongs, one of `widgets.tab_strip.TABS`.
         parked: whether the screen waits unseen to be shown again.
     """
 
     STARTS_RUNS = False
+    LISTS_RUNS = False
     KEPT = False
     TAB = "runs"
     parked = False
@@ -453,6 +455,14 @@ class BenchScreen(Screen[ScreenResultType]):
     def edited(self) -> Draft | None:
         """The draft that is being edited; None on all screens but the editor."""
         return None
+
+    @property
+    def ended_runs(self) -> Sequence[RunFolder]:
+        """The listed runs that have ended, in the order of the list."""
+        return ()
+
+    def choose_run(self, folder: RunFolder) -> None:
+        """Move the cursor of the list to a run."""
 
     def action_show(self, name: str) -> None:
         """Show another screen, about the same run."""

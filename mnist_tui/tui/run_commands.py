@@ -246,6 +246,12 @@ def resume(bench: Bench, folder: RunFolder) -> bool:
     return True
 
 
+def resume_and_show(bench: Bench, folder: RunFolder) -> None:
+    """Continue a run and show its training screen."""
+    if resume(bench, folder):
+        bench.show(Route("training", run=folder))
+
+
 def edit_again(bench: Bench, folder: RunFolder) -> None:
     """Open the editor with a run's experiment, to train it again with changes."""
     try:
@@ -298,8 +304,7 @@ def carry_out(bench: Bench, folder: RunFolder, preset: Preset, action: Action) -
             extend(bench, folder, epochs)
             bench.show(Route("training", run=folder))
         case Resume():
-            resume(bench, folder)
-            bench.show(Route("training", run=folder))
+            resume_and_show(bench, folder)
         case Edit():
             from mnist_tui.tui.editor.draft import Draft
 

@@ -33,6 +33,20 @@ def epoch_keys(section: str, verb: str) -> list[Binding]:
     ]
 
 
+def run_keys(section: str, *names: str) -> list[Binding]:
+    """Return keys that show other screens of the same run, as on its training screen; the help lists them."""
+    return [
+        bind(f"{section}.{name}", key, f"show('{name}')", label, about, hidden=True)
+        for name, key, label, about in (
+            ("matrix", "m", "Matrix", "The confusion matrix in full"),
+            ("gallery", "g", "Images", "The images behind the matrix"),
+            ("weights", "w", "Weights", "Weights and biases layer by layer"),
+            ("diagnosis", "i", "Diagnosis", "The figures in words"),
+        )
+        if name in names
+    ]
+
+
 class FeedScreen(BenchScreen[None], Generic[FeedT]):
     """A screen of a run or a study, live or ended; a subclass composes it and draws.
 

@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widgets import OptionList
 
 from mnist_tui.experiment.presets import find_preset
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.runs.screen import RunsScreen
@@ -28,12 +29,12 @@ MAP: dict[str, dict[str, str]] = {
     "Editor": {"ctrl+g": "Sweep"},
     "Sweep": {},
     "Runs": {"enter": "Results", "w": "Training", "o": "Compare", "e": "Editor", "t": "Studies"},
-    "Results": {**OF_RUN, "enter": "Gallery", "c": "Training"},
+    "Results": {**OF_RUN, "enter": "Gallery", "c": "Training", "e": "Editor"},
     "Training": {**OF_RUN, "r": "Results"},
-    "Matrix": {"g": "Gallery"},
-    "Gallery": {},
-    "Weights": {},
-    "Diagnosis": {},
+    "Matrix": {"g": "Gallery", "w": "Weights", "i": "Diagnosis"},
+    "Gallery": {"m": "Matrix", "w": "Weights", "i": "Diagnosis"},
+    "Weights": {"m": "Matrix", "g": "Gallery", "i": "Diagnosis"},
+    "Diagnosis": {"m": "Matrix", "g": "Gallery", "w": "Weights"},
     "Compare": {"enter": "Results"},
     "Studies": {"enter": "Study"},
     "Study": {"enter": "Results", "e": "Editor"},
@@ -222,3 +223,36 @@ async def test_a_deleted_runs_screens_are_closed_wherever_they_lie(app: BenchApp
         await until(pilot, lambda: kind_of(app.screen) == "DeleteRunsQuestion")
         await pilot.press("y")
         await until(pilot, lambda: kinds(app) == ["Presets", "Runs"])
+
+
+async def test_results_lead_to_the_next_run_and_the_previous_one_and_the_lists_cursor_goes_along(
+    app: BenchApp, until: Any
+) -> None:
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("f3")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen) and len(app.screen.table.keys) == 3)
+        runs = app.screen
+        assert isinstance(runs, RunsScreen)
+        first, second, third = runs.table.keys
+        await pilot.press("down", "enter")
+        for key, shown in (("n", third), ("n", third), ("N", second), ("N", first)):
+            await pilot.press(key)
+            await until(pilot, lambda shown=shown: kinds(app)[-1] == "Results" and app.screen.folder.id == shown)  # pyright: ignore[reportAttributeAccessIssue]
+            assert kinds(app) == ["Presets", "Runs", "Results"]
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is runs and runs.table.chosen == first)
+
+
+@pytest.mark.parametrize("screen", ["results", "diagnosis"])
+async def test_a_crashed_run_is_resumed_from_its_results_and_its_diagnosis(
+    screen: str, place: Path, until: Any, no_worker: list[RunFolder]
+) -> None:
+    folder = finished_run(place, epochs=3, state="crashed")
+    app = BenchApp(AppOptions(runs_dir=place))
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: kinds(app) == ["Presets"])
+        app.show(Route(screen, run=folder))
+        await until(pilot, lambda: "Resume" in screen_text(app))
+        await pilot.press("p")
+        await until(pilot, lambda: kinds(app)[-1] == "Training")
+        assert [run.id for run in no_worker] == [folder.id]

@@ -1,7 +1,8 @@
 """Filters for a list of runs, as a person types them: ``hidden>200 lr<=0.001 state=finished fashion``.
 
 Terms are separated by blanks and must all hold. A term compares a parameter (by its name on the command line) or a
-figure of the run; any other word must occur in one of the run's texts. A value with blanks needs quotes.
+figure of the run; any other word must occur in one of the run's texts. A value with blanks needs quotes. Blanks around
+a sign, capitals, underscores and the beginning of a name are understood: ``Acc > 94 %`` is ``accuracy>94``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import operator
 import re
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mnist_tui.errors import RequestError
@@ -22,7 +23,11 @@ from mnist_tui.runs.state import STATES
 from mnist_tui.wording import did_you_mean
 
 Test = Callable[[RunSummary], bool]
-TERM = re.compile(r"(?P<name>[A-Za-z][\w-]*)\s*(?P<sign><=|>=|!=|==|<|>|=)(?P<value>.*)")
+TERM = re.compile(r"(?P<name>[A-Za-z][\w-]*)\s*(?P<sign><=|>=|=<|=>|!=|==|[<>=≤≥≠])(?P<value>.*)")
+SIGNS = {"==": "=", "=<": "<=", "=>": ">=", "≤": "<=", "≥": ">=", "≠": "!="}
+"""Other ways to write a sign."""
+THOUSANDS = re.compile(r"[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+"""A number whose commas separate thousands; any other comma is a decimal comma."""
 ORDERED = ("<", "<=", ">", ">=")
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -36,6 +41,10 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 class FilterError(RequestError):
     """A filter that cannot be understood; the message says why."""
+
+
+class UnfinishedFilterError(FilterError):
+    """A filter whose last term has no value yet, or a quote that is not closed: a person may still be typing it."""
 
 
 FIGURES: dict[str, Callable[[RunSummary], float | None]] = {
@@ -62,6 +71,15 @@ TEXTS: dict[str, Callable[[RunSummary], str]] = {
 }
 PARAMETER = {parameter.name: parameter for parameter in PARAMETERS}
 NAMES = tuple(dict.fromkeys((*TEXTS, *FIGURES, *PARAMETER)))
+SYNONYMS = {
+    **{parameter.label.lower().replace(" ", "-"): parameter.name for parameter in PARAMETERS},
+    "test-accuracy": "accuracy",
+    "test-loss": "loss",
+    "macro-f1": "f1",
+    "validation-accuracy": "val-accuracy",
+    "validation-loss": "val-loss",
+}
+"""Other names of what can be compared."""
 
 
 def parse(text: str) -> Test:
@@ -73,9 +91,40 @@ def parse(text: str) -> Test:
     try:
         words = shlex.split(text)
     except ValueError:
-        raise FilterError("a quote is not closed") from None
-    tests = [_test(word) for word in words]
+        raise UnfinishedFilterError("a quote is not closed") from None
+    tests = [_test(word) for word in _joined(words)]
     return lambda run: all(test(run) for test in tests)
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """Join the parts of terms with blanks around their sign: ``accuracy``, ``>``, ``94``, ``%`` is one term."""
+    joined: list[str] = []
+    for word in words:
+        before = joined[-1] if joined else ""
+        continues = bool(before) and (word[0:1] in tuple("<>=!≤≥≠") or (word == "%" and before[-1].isdigit()))
+        if continues or (before and TERM.fullmatch(before) and before[-1] in "<>=≤≥≠" and not TERM.fullmatch(word)):
+            joined[-1] += word
+        else:
+            joined.append(word)
+    return joined
+
+
+def _name(typed: str) -> str:
+    """Return the name that a person means: in whatever case, with underscores, or only its beginning.
+
+    Raises:
+        FilterError: there is no such name, or several names begin so.
+    """
+    name = typed.lower().replace("_", "-")
+    if name in NAMES:
+        return name
+    meant = dict.fromkeys(SYNONYMS.get(each, each) for each in (*NAMES, *SYNONYMS) if each.startswith(name))
+    if len(meant) == 1 or name in SYNONYMS:
+        return SYNONYMS.get(name) or next(iter(meant))
+    if meant:
+        raise FilterError(f"{typed!r} may be {', '.join(list(meant)[:-1])} or {list(meant)[-1]}")
+    hint = did_you_mean(name, NAMES).rstrip() or "compare state, accuracy, hidden, lr, ppc or epochs, for example"
+    raise FilterError(f"{typed!r} cannot be compared; {hint}")
 
 
 def _test(word: str) -> Test:
@@ -83,12 +132,9 @@ def _test(word: str) -> Test:
     if match is None:
         wanted = word.casefold()
         return lambda run: wanted in _searched(run)
-    name, sign, value = match["name"].lower(), match["sign"].replace("==", "="), match["value"].strip()
-    if name not in NAMES:
-        hint = did_you_mean(name, NAMES).rstrip() or "compare state, accuracy, hidden, lr, ppc or epochs, for example"
-        raise FilterError(f"{name!r} cannot be compared; {hint}")
-    if not value and sign in ORDERED:
-        raise FilterError(f"{name}{sign} needs a value")
+    name, sign, value = _name(match["name"]), SIGNS.get(match["sign"], match["sign"]), match["value"].strip()
+    if not value and (sign in ORDERED or name in FIGURES or name == "state"):
+        raise UnfinishedFilterError(f"{name}{sign} needs a value")
     if name in TEXTS:
         return _on_text(name, sign, value)
     if name in FIGURES:
@@ -107,9 +153,7 @@ def _on_text(name: str, sign: str, value: str) -> Test:
         return lambda run: COMPARE[sign](read(run)[: len(value)], value)
     if sign in ORDERED:
         raise FilterError(f"{name} can only be compared with = and !=")
-    if name == "state":
-        _check_choice(name, value, STATES)
-    wanted = value.casefold()
+    wanted = _choice(name, value, STATES) if name == "state" else value.casefold()
     return lambda run: fnmatch.fnmatchcase(read(run).casefold(), wanted) == (sign == "=")
 
 
@@ -131,7 +175,7 @@ def _on_parameter(parameter: Parameter, sign: str, value: str) -> Test:
     name = parameter.name
     if sign not in ORDERED:
         if parameter.choices and value:
-            _check_choice(name, value, parameter.choices)
+            value = _choice(name, value, parameter.choices)
         return lambda run: _same(run.values.get(name, ""), value) == (sign == "=")
     if parameter.metavar[0] not in "NXP" or parameter.metavar == "NAME":
         raise FilterError(f"{name} can only be compared with = and !=")
@@ -147,15 +191,20 @@ def _on_parameter(parameter: Parameter, sign: str, value: str) -> Test:
     return test
 
 
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if "*" not in value and value.casefold() not in choices:
+def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:
+    """Return a pattern for the choices that a value means: the choice itself, or all that begin with it."""
+    wanted = value.casefold()
+    if "*" in wanted or wanted in choices:
+        return wanted
+    if not any(choice.startswith(wanted) for choice in choices):
         raise FilterError(f"there is no {name} {value!r}; choose from {', '.join(choices)}")
+    return f"{wanted}*"
 
 
 def _number(name: str, value: str) -> float:
-    text, divisor = (value[:-1], 100) if value.endswith("%") else (value, 1)
+    text, divisor = (value[:-1].rstrip(), 100) if value.endswith("%") else (value, 1)
     try:
-        number = float(text.replace(",", "").replace("_", "")) / divisor
+        number = float(_plain(text)) / divisor
     except ValueError:
         raise FilterError(f"{name} is compared with a number, not {value!r}") from None
     if not math.isfinite(number):
@@ -163,8 +212,12 @@ def _number(name: str, value: str) -> float:
     return number
 
 
+def _plain(number: str) -> str:
+    return number.replace(",", "" if THOUSANDS.fullmatch(number) else ".")
+
+
 def _same(text: str, wanted: str) -> bool:
     try:
-        return float(text) == float(wanted)
+        return float(text) == float(_plain(wanted))
     except ValueError:
         return fnmatch.fnmatchcase(text.casefold(), wanted.casefold())

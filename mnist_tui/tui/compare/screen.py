@@ -17,6 +17,7 @@ from mnist_tui.runs.collection.seed_groups import SeedGroup, band, differing, gr
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.event_log import EpochReader, FiguresReader
 from mnist_tui.runs.events import EpochEnded
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import LIVE, EpochRow
 from mnist_tui.tui.bench import BenchScreen
 from mnist_tui.tui.export.request import default_folder
@@ -232,6 +233,7 @@ class CompareScreen(BenchScreen[None]):
 
     CSS_PATH = "compare.tcss"
     TITLE = "Compare"
+    LISTS_RUNS = True
     AUTO_FOCUS = "#table"
     HELP = """
     **Runs side by side.** The curves are those of validation; each run has its mark and colour. Runs that differ in
@@ -383,6 +385,14 @@ class CompareScreen(BenchScreen[None]):
         if action == "view":
             return len(self._views) > 1 and not self.has_class("-matrices")
         return action not in {"seeds", "copy"} or bool(self._sentences)
+
+    @property
+    def ended_runs(self) -> list[RunFolder]:
+        series = series_of(self._runs, together=self._together)
+        return [folder_of(run) for each in series for run in each.runs if run.state not in LIVE]
+
+    def choose_run(self, folder: RunFolder) -> None:
+        self.table.choose(folder.id)
 
     @property
     def subject(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from mnist_tui.tui.gallery.predictions import (
     picked,
     predictions_of,
 )
-from mnist_tui.tui.run_screen import RunScreen
+from mnist_tui.tui.run_screen import RunScreen, run_keys
 from mnist_tui.tui.terminal.keymap import bind, pane_title
 from mnist_tui.tui.widgets.confusion import class_names
 from mnist_tui.tui.widgets.controls import KeyFooter
@@ -71,6 +71,7 @@ class GalleryScreen(RunScreen):
         bind("gallery.jump", "j", "jump", "Jump", "Jump to an image by its number", hidden=True),
         bind("gallery.hog", "h", "hog", "HOG", "Show or hide the HOG pictures", hidden=True),
         bind("gallery.size", "z", "size", "Size", "Larger or smaller pictures, or what fits", hidden=True),
+        *run_keys("gallery", "matrix", "weights", "diagnosis"),
         bind("gallery.back", "escape", "back", "Back", "Back to where you were"),
     ]
 

@@ -21,7 +21,7 @@ from mnist_tui.runs.state import RunState
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.dialogs import ChooseScreen
 from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.run_screen import RunScreen
+from mnist_tui.tui.run_screen import RunScreen, run_keys
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.confusion import VIEWS, CellMatrix, ConfusionView, View, WorstConfusions, class_names
@@ -77,6 +77,7 @@ class MatrixScreen(RunScreen):
         bind("matrix.no-base", "x", "compare(None)", "No base", "End the comparison"),
         bind("matrix.worst", "n", "next_worst", "Worst", "Select the next of the worst confusions"),
         bind("matrix.gallery", "g", "open", "All images", "All wrong images", hidden=True),
+        *run_keys("matrix", "weights", "diagnosis"),
         bind("matrix.back", "escape", "back", "Back", "Back to where you were"),
     ]
 

@@ -15,11 +15,11 @@ from textual.widgets import Static
 from mnist_tui.runs.advice import Action, Edit
 from mnist_tui.runs.diagnosis import Finding, diagnose
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.state import RunState
+from mnist_tui.runs.state import RESUMABLE, RunState
 from mnist_tui.tui import run_commands
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.run_screen import RunScreen
+from mnist_tui.tui.run_screen import RunScreen, run_keys
 from mnist_tui.tui.terminal.keymap import bind, key_of
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import StatusLine
@@ -99,12 +99,13 @@ class DiagnosisScreen(RunScreen):
     """
     BINDINGS = [
         bind("diagnosis.extend", "e", "advised('extend')", "More epochs", "Train as many more epochs as advised"),
-        bind("diagnosis.resume", "p", "advised('resume')", "Resume", "Train the rest of a run that was stopped"),
+        bind("diagnosis.resume", "p", "resume", "Resume", "Go on with a run that was stopped, failed or crashed"),
         bind("diagnosis.seeds", "s", "advised('seeds')", "Seeds", "Train the same experiment in several seeds"),
         bind("diagnosis.up", "up,k", "step(-1)", "Up", "The line or finding before", hidden=True),
         bind("diagnosis.down", "down,j", "step(1)", "Down", "The next line or finding", hidden=True),
         bind("diagnosis.page-up", "pageup", "page(-1)", "Page up", "Scroll up", hidden=True),
         bind("diagnosis.page-down", "pagedown", "page(1)", "Page down", "Scroll down", hidden=True),
+        *run_keys("diagnosis", "matrix", "gallery", "weights"),
         bind("diagnosis.back", "escape,i", "back", "Back", "Back to where you were"),
     ]
 
@@ -115,6 +116,7 @@ class DiagnosisScreen(RunScreen):
         super().__init__(feed)
         self._judged: tuple[RunState, str] | None = None
         self._findings: tuple[Finding, ...] = ()
+        self._state = ""
 
     @property
     def shown_run(self) -> RunFolder:
@@ -182,7 +184,17 @@ class DiagnosisScreen(RunScreen):
         return {action.name: action for action in reversed(actions)}
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "resume":
+            return self.snapshot.state in RESUMABLE
         return action != "advised" or str(parameters[0]) in self._actions
+
+    def snapshot_changed(self) -> None:
+        if self._state != self.snapshot.state:
+            self._state = self.snapshot.state
+            self.refresh_bindings()
+
+    def action_resume(self) -> None:
+        run_commands.resume_and_show(self.app, self.feed.folder)
 
     def action_advised(self, name: str) -> None:
         self._carry_out(self._actions[name])

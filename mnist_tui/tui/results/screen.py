@@ -26,7 +26,9 @@ from mnist_tui.report.tabular import aligned
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.scores import in_words, worst_confusions
+from mnist_tui.runs.state import RESUMABLE
 from mnist_tui.runs.times import ALONE, RunTimes
+from mnist_tui.tui import run_commands
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.terminal.desktop import copy
 from mnist_tui.tui.terminal.keymap import bind
@@ -69,11 +71,16 @@ class ResultsScreen(BenchScreen[None]):
     HELP = """
     **Results.** The final evaluation on the test images, with dropout off. The weights are those of the last epoch, or
     of the best epoch if early stopping restored them. Published scores are shown for experiments that a source
-    published, training scores only if both were measured in the same way. `e` exports a report, weights and tables; `y`
-    copies the summary.
+    published, training scores only if both were measured in the same way. `E` exports a report, weights and tables; `y`
+    copies the summary. `e` opens the experiment in the editor, to train it again with changes; `n` and `N` go to the
+    next and the previous run of the list.
     """
     BINDINGS = [
-        bind("results.export", "e", "export", "Export", "Report, weights, tables as files"),
+        bind("results.edit", "e", "edit", "Train again", "Its experiment in the editor: train it again with changes"),
+        bind("results.resume", "p", "resume", "Resume", "Go on with it from its last checkpoint"),
+        bind("results.next", "n", "step(1)", "Next run", "The results of the next run of the list"),
+        bind("results.previous", "N", "step(-1)", "Previous", "The results of the run before it in the list"),
+        bind("results.export", "E", "export", "Export", "Report, weights, tables as files"),
         bind("results.copy", "y", "copy", "Copy", "The summary to the clipboard, and into a file"),
         bind("results.matrix", "m", "show('matrix')", "Matrix", "The confusion matrix in full"),
         bind("results.gallery", "g,enter", "show('gallery')", "Images", "The images behind the matrix"),
@@ -90,6 +97,7 @@ class ResultsScreen(BenchScreen[None]):
     def __init__(self, folder: RunFolder) -> None:
         super().__init__()
         self.folder = folder
+        self._state = ""
 
     @property
     def shown_run(self) -> RunFolder:
@@ -137,6 +145,8 @@ class ResultsScreen(BenchScreen[None]):
 
     def _show(self, doc: Document, sections: dict[str, list[str]], title: str) -> None:
         self.status.show(doc["state"], title)
+        self._state = doc["state"]
+        self.refresh_bindings()
         self.sample.say(sample_line(bool((doc["dataset"] or {}).get("sample"))))
         self._show_sections(sections)
         matrix = doc["confusion_matrix"]
@@ -155,6 +165,33 @@ class ResultsScreen(BenchScreen[None]):
 
     def action_export(self) -> None:
         self.app.show(Route("export", runs=[self.folder]))
+
+    def action_edit(self) -> None:
+        run_commands.edit_again(self.app, self.folder)
+
+    def action_resume(self) -> None:
+        run_commands.resume_and_show(self.app, self.folder)
+
+    def action_step(self, by: int) -> None:
+        """Show the results of the next run (1) or the previous one (-1) of the list, and move its cursor there."""
+        runs = self._list.ended_runs if self._list is not None else []
+        places = {run.path: at for at, run in enumerate(runs)}
+        at = places.get(self.folder.path, -1) + by
+        if self._list is None or not 0 <= at < len(runs):
+            self.notify(f"The list has no run {'after' if by > 0 else 'before'} this one.", timeout=4)
+            return
+        self._list.choose_run(runs[at])
+        self.app.show(Route("results", run=runs[at]))
+
+    @property
+    def _list(self) -> BenchScreen[Any] | None:
+        """The list of runs, the study or the comparison from which one came; None if there is none."""
+        return next((screen for screen in reversed(self.app.trail) if screen.LISTS_RUNS), None)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "resume":
+            return self._state in RESUMABLE
+        return action != "step" or self._list is not None
 
     @work(thread=True, exit_on_error=False)
     def action_copy(self) -> None:

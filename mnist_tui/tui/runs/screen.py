@@ -12,10 +12,10 @@ from textual.message import Message
 from textual.widgets import Input
 
 from mnist_tui.errors import RequestError, RunError
-from mnist_tui.runs.collection.filters import parse
+from mnist_tui.runs.collection.filters import UnfinishedFilterError, parse
 from mnist_tui.runs.collection.summaries import Change, RunListing, RunSummary
 from mnist_tui.runs.deletion import delete_run
-from mnist_tui.runs.folder import LONGEST_NAME, LONGEST_NOTE, read_label, write_label
+from mnist_tui.runs.folder import LONGEST_NAME, LONGEST_NOTE, RunFolder, read_label, write_label
 from mnist_tui.runs.naming import SkippedEntry
 from mnist_tui.runs.state import DAMAGED, LIVE, RESUMABLE
 from mnist_tui.tui.bench import BenchScreen, Route
@@ -46,6 +46,7 @@ class RunFilter(Input):
     (`hidden>200`, `lr<=0.001`, `optimizer=adam`, `ppc!=4`) or a figure (`accuracy>0.97`, `>97` or `>97%`, `f1`, `loss`,
     `val-accuracy`, `parameters`, `done`, `time` in seconds, `started>=2026-03`), or a text (`state=finished`,
     `preset=seed*`, `note=…`). Of several layers the largest counts. Any other word must stand in the row.
+    The beginning of a name is enough (`acc > 97`), capitals and blanks around a sign do not matter.
     """
     BINDINGS = [
         *(
@@ -92,6 +93,7 @@ class RunsScreen(BenchScreen[None]):
     CSS_PATH = "runs.tcss"
     TITLE = "Runs"
     AUTO_FOCUS = "RowTable"
+    LISTS_RUNS = True
     KEPT = True
     HELP = """
     **Runs.** Enter opens a run: its training screen while it trains, else its results. Space marks a run; `o` compares
@@ -104,7 +106,7 @@ class RunsScreen(BenchScreen[None]):
         bind("runs.watch", "w", "show('training')", "Curves", "Its curves on the training screen", hidden=True),
         bind("runs.report", "r", "show('results')", "Results", "Scores, confusions, export", hidden=True),
         bind("runs.rename", "R", "rename", "Rename", "A name of your own for it", hidden=True),
-        bind("runs.edit", "e", "edit", "Edit", "Its experiment in the editor, as a new one", hidden=True),
+        bind("runs.edit", "e", "edit", "Train again", "Its experiment in the editor: train it again with changes"),
         bind("runs.export", "E", "export", "Export", "Report over the marked runs, weights, tables"),
         bind("runs.open-report", "O", "open_report", "Open report", "The exported report", hidden=True),
         bind("runs.resume", "p", "resume", "Resume", "Go on with it from its checkpoint", hidden=True),
@@ -250,6 +252,15 @@ class RunsScreen(BenchScreen[None]):
         return (self.runs[key],) if key in self.runs else ()
 
     @property
+    def ended_runs(self) -> list[RunFolder]:
+        return [folder_of(run) for run in self._listed if run.state not in (*LIVE, DAMAGED)]
+
+    def choose_run(self, folder: RunFolder) -> None:
+        run = self.runs.get(folder.id)
+        if run is not None:
+            self.table.choose(run.group if self._grouped else run.run)
+
+    @property
     def targets(self) -> list[RunSummary]:
         """The marked runs, else the chosen one."""
         return [self.runs[run] for run in sorted(self._marked) if run in self.runs] or list(self.chosen)
@@ -274,12 +285,14 @@ class RunsScreen(BenchScreen[None]):
     def _filtered(self, event: Input.Changed) -> None:
         try:
             self._matches, problem = parse(event.value), ""
+        except UnfinishedFilterError:
+            problem = ""
         except RequestError as error:
             problem = f"{error}; the list is as before"
+        else:
+            self._list()
         self.wrong.say(problem)
         self.wrong.set_class(bool(problem), "-shown")
-        if not problem:
-            self._list()
 
     @on(Input.Submitted, "#filter")
     def _focus_list(self) -> None:

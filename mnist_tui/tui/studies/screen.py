@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 
 from mnist_tui.clocks import RemoteClock
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.studies.state import TrialRow
 from mnist_tui.studies.trial_table import TableShape, table_shape, workers_text
 from mnist_tui.studies.watch import StudySnapshot
@@ -45,6 +46,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
     CSS_PATH = "study.tcss"
     GUIDE = "studies"
     TITLE = "Study"
+    LISTS_RUNS = True
     AUTO_FOCUS = "RowTable"
     HELP = """
     **Study.** Each row is a trial, a run of its own; the best come first. Enter opens its run, live or with its
@@ -91,6 +93,14 @@ class StudyScreen(FeedScreen[StudyFeed]):
         self._listed = TrialListing()
         self._plot_due = False
         self._possible: tuple[object, ...] = ()
+
+    @property
+    def ended_runs(self) -> list[RunFolder]:
+        ended = [row for row in self._listed.trials if row.state not in {"running", "waiting"}]
+        return study_commands.runs_of(self.feed.folder, ended)
+
+    def choose_run(self, folder: RunFolder) -> None:
+        self.feed.choose(folder.id)
 
     @property
     def subject(self) -> Path:

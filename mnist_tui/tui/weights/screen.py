@@ -27,7 +27,7 @@ from mnist_tui.runs import control
 from mnist_tui.runs.event_log import EpochReader
 from mnist_tui.runs.events import WeightsSeen
 from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.run_screen import RunScreen
+from mnist_tui.tui.run_screen import RunScreen, run_keys
 from mnist_tui.tui.terminal.keymap import bind, pane_title
 from mnist_tui.tui.weights.distributions import DistributionView, EpochSpread, LayerTable, rows_of
 from mnist_tui.tui.widgets.controls import KeyFooter
@@ -247,6 +247,7 @@ class WeightsScreen(RunScreen):
         bind("weights.signs", "s", "signs", "Signs", "Signs instead of colours, and back"),
         bind("weights.size", "z", "resize", "Size", "Another size of the pictures"),
         bind("weights.renew", "r", "renew", "Renew", "Newer pictures: asks a live run for a checkpoint"),
+        *run_keys("weights", "matrix", "gallery", "diagnosis"),
         bind("weights.back", "escape,w", "back", "Back", "Back to where you were"),
     ]
 
