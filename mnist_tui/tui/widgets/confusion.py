@@ -231,9 +231,9 @@ class ConfusionView(DrawnWidget):
 
     _note = ""
 
-    def __init__(self, key: str = "") -> None:
+    def __init__(self, key: str = "", *, id: str | None = None) -> None:
         """Initialise the matrix; `key` is the key that leads to it in full, for the title."""
-        super().__init__(classes="pane -stacked")
+        super().__init__(classes="pane -stacked", id=id)
         self._key = key
         self._entitle()
 
