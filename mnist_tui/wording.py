@@ -91,8 +91,8 @@ def loss(value: float | None) -> str:
 
 
 def signed(value: float, digits: int) -> str:
-    """Return a number with its sign, ``+1.2`` or ``−3`` (a typographic minus); a number that rounds to 0 has none."""
-    return f"{value:+.{digits}f}".replace("-", "−") if round(value, digits) else f"{0:.{digits}f}"
+    """Return a number with its sign, ``+1.2`` or ``−3,000`` (a typographic minus); one that rounds to 0 has none."""
+    return f"{value:+,.{digits}f}".replace("-", "−") if round(value, digits) else f"{0:.{digits}f}"
 
 
 def plus_minus(mean: float, deviation: float | None, write: Callable[[float], str]) -> str:

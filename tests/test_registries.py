@@ -68,7 +68,7 @@ def test_a_layer_kind_can_be_added_in_the_editor_and_has_a_field_for_all_that_it
     fields = {field.key.rpartition(".")[2]: field for field in layer_fields(draft.experiment, place)}
     assert set(fields) == set(LAYER_KINDS[kind].model_fields) - {"kind"}
     for field in fields.values():
-        assert field.help and (field.bounds or field.choices), field.key
+        assert field.help and field.hint, field.key
         assert field.change(draft.experiment, field.read(draft.experiment)) == draft.experiment, field.key
     assert LAYER_KINDS[kind].TITLE and LAYER_KINDS[kind].about()
 
@@ -107,7 +107,7 @@ def test_an_optimizer_can_be_chosen_by_its_flag_by_its_path_and_in_the_editor(na
     assert by_name("optimizer").read(experiment) == name
     for field in OPTIMIZERS[name].model_fields:
         facts = facts_of(OPTIMIZERS[name], field)
-        assert field == "name" or (facts.help and facts.bounds()), field
+        assert field == "name" or (facts.help and facts.hint), field
         if isinstance(value := getattr(experiment.optimizer, field), (int, float, str)):
             text = str(value).lower() if isinstance(value, bool) else value
             assert apply_texts(experiment, {}, [f"optimizer.{field}={text}"]) == experiment, field

@@ -112,7 +112,7 @@ def _experiment_options() -> list[inspect.Parameter]:
     start, training = "Where to start", "Training"  # headings in the help
     preset_help = "A built-in preset, a saved one, or a TOML file."
     path_help = "Any other field of the experiment, by its TOML path, such as optimizer.rho=0.8; may be repeated."
-    seeds_help = "Train N seeds as one group: --seed, --seed + 1, … (N ≥ 1)."
+    seeds_help = "Train N seeds as one group: --seed, --seed + 1, … (whole number, 1 or more)."
     paths = option("--set", "PATH=VALUE", path_help, panel=start, complete=complete_path)
     device = option("--device", DEVICES, "Where to train.", panel=training, complete=complete_device)
     return [
@@ -134,6 +134,6 @@ def _option_of(parameter: Parameter) -> Any:
     text = parameter.help
     if not text.startswith(tuple(KNOWN)):
         text = f"{text[:1].upper()}{text[1:]}"
-    text = f"{text} ({parameter.bounds})."
+    text = f"{text} ({parameter.hint})."
     complete = among(choices) if choices else None
     return option(f"--{parameter.name}", parameter.metavar, text, panel=parameter.group, complete=complete)

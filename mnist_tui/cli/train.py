@@ -268,7 +268,7 @@ def extend(
     ctx: typer.Context,
     *,
     run: Run,
-    more: Annotated[str, option("--epochs", "N", "How many epochs more (N ≥ 1).")],
+    more: Annotated[str, option("--epochs", "N", "How many epochs more (whole number, 1 or more).")],
     detach: Detach = False,
     as_json: Json = False,
     device: Device = None,

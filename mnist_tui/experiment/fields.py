@@ -43,36 +43,42 @@ class FieldFacts:
     choices: tuple[str, ...] = ()
     optional: bool = False
 
-    def bounds(self, letter: str = "") -> str:
-        """Return the allowed values in words: ``1 to 28``, ``0 ≤ X < 1``, ``N ≥ 1, or none``.
+    @property
+    def hint(self) -> str:
+        """The allowed values in words: ``whole number, 1 to 28``, ``0 or more, less than 1``, ``number above 0``."""
+        match self.kind:
+            case "whole number":
+                text = f"whole number, {self.span}" if self.span else "whole number"
+            case "number":
+                text = self.span if self.span[:1].isdigit() else f"number {self.span}".rstrip()
+            case "numbers":
+                text = f"numbers {self.span}, separated by commas"
+            case "switch":
+                text = listed(SWITCH, "or")
+            case "choice":
+                text = listed(self.choices, "or")
+            case "initializer":
+                text = "such as he_normal"
+            case "text":
+                text = "any text"
+        return f"{text}, or none" if self.optional else text
 
-        Args:
-            letter: the letter for the value; N for whole numbers and X for others if it is empty.
-        """
-        span = self._range(letter or ("N" if self.kind == "whole number" else "X"))
-        others = {
-            "switch": "on or off",
-            "choice": ", ".join(self.choices),
-            "numbers": f"numbers, {span}",
-            "initializer": "an initialiser",
-            "text": "any text",
-        }
-        return others.get(self.kind, span) + ", or none" * self.optional
-
-    def _range(self, letter: str) -> str:
+    @property
+    def span(self) -> str:
+        """The range of a number in words, ``1 to 28``, ``1 or more``, ``above 0``; empty if there are no bounds."""
         match self.limits:
             case {"ge": low, "le": high} if high <= LARGEST_SHOWN:
-                return f"{low:g} to {high:g}"
+                return f"{low:,} to {high:,}"
             case {"ge": low, "lt": high} if high <= LARGEST_SHOWN:
-                return f"{low:g} ≤ {letter} < {high:g}"
+                return f"{low:g} or more, less than {high:g}"
             case {"gt": low, "lt": high}:
-                return f"{low:g} < {letter} < {high:g}"
+                return f"above {low:g}, less than {high:g}"
             case {"ge": low}:
-                return f"{letter} ≥ {low:g}"
+                return f"{low:g} or more"
             case {"gt": low}:
-                return f"{letter} > {low:g}"
+                return f"above {low:g}"
             case _:
-                return "a finite number"
+                return ""
 
     def value(self, text: str) -> Any:
         """Return the value that a typed text means.
@@ -97,8 +103,7 @@ class FieldFacts:
 
     def _number(self, text: str) -> float:
         low, high = self.limits.get("gt", self.limits.get("ge", -math.inf)), self.limits.get("lt", math.inf)
-        open_above = high == math.inf
-        hint = "; a small positive number such as 0.001 works" if open_above and low == 0 else ""
+        hint = f"; a {self.hint} works" if self.hint.startswith("number") else f"; {self.hint}, works"
         try:
             value = float(text)
         except ValueError:
@@ -106,9 +111,7 @@ class FieldFacts:
         if not math.isfinite(value):
             raise ValueError(f"is not a finite number{hint}")
         if value < low or value >= high or ("gt" in self.limits and value == low):
-            if open_above:
-                raise ValueError(f"is not above {low:g}{hint}")
-            raise ValueError(f"is out of bounds; from {low:g} up to, but not including, {high:g} works")
+            raise ValueError(f"is out of bounds{hint}")
         return value
 
 
@@ -151,7 +154,7 @@ def whole(text: str, low: int, high: int | None = None) -> int:
     Raises:
         ValueError: the text is not a whole number from `low` to `high`, both included.
     """
-    works = f"a whole number of at least {low}" if high is None else f"{low} to {high}"
+    works = f"{low:,} or more" if high is None else f"{low:,} to {high:,}"
     try:
         value = int(text)
     except ValueError:
@@ -171,9 +174,8 @@ def sizes(text: str, each: FieldFacts) -> tuple[int, ...]:
         values = tuple(int(part) for part in text.lower().replace("×", "x").split("x"))
     except ValueError:
         raise ValueError("is not a number of each layer; 250 or 200x100 is the form") from None
-    low, high = each.limits["ge"], each.limits["le"]
-    if any(not low <= value <= high for value in values):
-        raise ValueError(f"is out of bounds; each layer has from {low:g} to {high:g}")
+    if any(not each.limits["ge"] <= value <= each.limits["le"] for value in values):
+        raise ValueError(f"is out of bounds; {each.span} in each layer works")
     return values
 
 

@@ -61,7 +61,7 @@ class Parameter:
         metavar: the word for the value in a usage line.
         label, help: for a form and for ``--help``.
         group: Dataset, Features, Network, Optimizer or Training.
-        bounds: the allowed values in words.
+        hint: the allowed values in words.
         read: returns the value in an experiment as text; empty if the experiment has no such value.
         change: returns the experiment with another value, not validated as a whole; raises ValueError.
         choices: all allowed values, if they can be listed.
@@ -73,7 +73,7 @@ class Parameter:
     label: str
     help: str
     group: str
-    bounds: str
+    hint: str
     read: Callable[[Experiment], str]
     change: Change
     choices: tuple[str, ...] = ()
@@ -264,7 +264,7 @@ def _schedule_fields(kind: str) -> list[str]:
 
 SCHEDULE_FORMS = [":".join([kind, *map(str.upper, _schedule_fields(kind))]) for kind in SCHEDULE_KINDS]
 """The texts that `--schedule` takes, fields in capitals: ``constant``, ``exp:START:RATE``."""
-_A_SCHEDULE = listed(SCHEDULE_FORMS).replace(" and ", " or ")
+_A_SCHEDULE = listed(SCHEDULE_FORMS, "or")
 
 
 def _with_schedule(experiment: Experiment, text: str) -> Experiment:
@@ -277,7 +277,7 @@ def _with_schedule(experiment: Experiment, text: str) -> Experiment:
     try:
         schedule = declared.model_validate({"kind": kind, **dict(zip(names, values, strict=True))})
     except ValidationError:
-        needs = [f"{name} ({facts_of(declared, name).bounds()})" for name in names]
+        needs = [f"{name} ({facts_of(declared, name).hint})" for name in names]
         raise ValueError(f"needs {listed(needs)}, such as {declared.EXAMPLE}") from None
     return with_part(experiment, "training", schedule=schedule)
 
@@ -291,13 +291,12 @@ def _if_all_equal(values: Sequence[Any]) -> str:
     return str(values[0]) if values and all(value == values[0] for value in values) else ""
 
 
-def _field(name: str, path: str, label: str, *, letter: str = "N", metavar: str = "") -> Parameter:
-    """Return the parameter of one field of the experiment, with that field's help, bounds and values.
+def _field(name: str, path: str, label: str, *, metavar: str = "N") -> Parameter:
+    """Return the parameter of one field of the experiment, with that field's help, hint and values.
 
     Args:
         path: the field's path in the TOML form, such as ``training.epochs``.
-        letter: the letter for the value in the bounds.
-        metavar: the word for the value in a usage line; the letter if it is empty.
+        metavar: the word for the value in a usage line.
     """
     part, _, field = path.partition(".")
     facts = facts_of(type(getattr(Experiment(), part)), field)
@@ -310,13 +309,12 @@ def _field(name: str, path: str, label: str, *, letter: str = "N", metavar: str 
         return with_part(experiment, part, **{field: facts.value(text)})
 
     choices = SWITCH if facts.kind == "switch" else facts.choices
-    bounds = facts.bounds(letter)
     group, suggestions = part.capitalize(), ("none",) if facts.optional else ()
-    return Parameter(name, metavar or letter, label, facts.help, group, bounds, read, change, choices, suggestions)
+    return Parameter(name, metavar, label, facts.help, group, facts.hint, read, change, choices, suggestions)
 
 
 def _hog_field(
-    name: str, field: str, label: str, *, parse: Callable[[str], int] | None = None, bounds: str = ""
+    name: str, field: str, label: str, *, parse: Callable[[str], int] | None = None, hint: str = ""
 ) -> Parameter:
     """Return the parameter of a field of the HOG features; a change of it turns raw pixels into HOG."""
     facts = facts_of(HogFeatures, field)
@@ -328,7 +326,7 @@ def _hog_field(
         return with_part(_with_features(experiment, "hog"), "features", **{field: (parse or facts.value)(text)})
 
     text = f"{facts.help}; implies hog"
-    return Parameter(name, "N", label, text, "Features", bounds or facts.bounds(), read, change)
+    return Parameter(name, "N", label, text, "Features", hint or facts.hint, read, change)
 
 
 def _dense_field(name: str, field: str, label: str, choices: tuple[str, ...]) -> Parameter:
@@ -352,10 +350,10 @@ def _dense_field(name: str, field: str, label: str, choices: tuple[str, ...]) ->
         return _if_all_equal([named(layer) for layer in experiment.layers_of(Dense)])
 
     text = f"{facts_of(Dense, field).help.replace(' function', '')} of the dense hidden layers"
-    return Parameter(name, "NAME", label, text, "Network", ", ".join(choices), read, change, choices)
+    return Parameter(name, "NAME", label, text, "Network", listed(choices, "or"), read, change, choices)
 
 
-def _optimizer_number(name: str, field: str, label: str, text: str, *, limit: str = "", hint: str = "") -> Parameter:
+def _optimizer_number(name: str, field: str, label: str, text: str, *, having: str = "") -> Parameter:
     """Return the parameter of a number that some optimizers have."""
     facts = facts_of(SGD, field)
 
@@ -367,10 +365,10 @@ def _optimizer_number(name: str, field: str, label: str, text: str, *, limit: st
         value = facts.value(text)
         if not hasattr(experiment.optimizer, field):
             has_no = f"does not go with {experiment.optimizer.name}, which has no {field.replace('_', ' ')}"
-            raise ValueError(f"{has_no}{hint}")
+            raise ValueError(f"{has_no}{having}")
         return with_part(experiment, "optimizer", **{field: value})
 
-    return Parameter(name, "X", label, text, "Optimizer", facts.bounds() + limit, read, change)
+    return Parameter(name, "X", label, text, "Optimizer", facts.hint, read, change)
 
 
 _WITH_MOMENTUM = listed([name for name, kind in OPTIMIZERS.items() if "momentum" in kind.model_fields])
@@ -382,7 +380,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         label="Dataset",
         help=facts_of(DatasetSpec, "name").help,
         group="Dataset",
-        bounds="a known name or a folder",
+        hint="a known name, or a folder",
         read=lambda e: e.dataset.name,
         change=_with_dataset,
     ),
@@ -392,7 +390,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         label="Validation",
         help=facts_of(DatasetSpec, "validation").help,
         group="Dataset",
-        bounds="test, or 0 < P < 1",
+        hint="test, or a share such as 0.2",
         read=lambda e: f"{e.dataset.validation}",
         change=_with_validation,
         suggestions=("test", "0.1"),
@@ -404,21 +402,21 @@ PARAMETERS: tuple[Parameter, ...] = (
         label="Features",
         help="raw pixels, or histograms of oriented gradients",
         group="Features",
-        bounds=" or ".join(FEATURE_KINDS),
+        hint=listed(FEATURE_KINDS, "or"),
         read=lambda e: e.features.kind,
         change=_with_features,
         choices=FEATURE_KINDS,
     ),
     _hog_field("ppc", "pixels_per_cell", "Pixels per cell", parse=pixels),
     _hog_field("orientations", "orientations", "Orientations"),
-    _hog_field("cells-per-block", "cells_per_block", "Cells per block", bounds="at least one block must fit"),
+    _hog_field("cells-per-block", "cells_per_block", "Cells per block", hint="whole number; one block must fit"),
     Parameter(
         name="filters",
         metavar="N[xN…]",
         label="Filters",
         help="filters of the convolutions: one number for all, or one for each",
         group="Network",
-        bounds=f"{facts_of(Conv2D, 'filters').bounds()} each",
+        hint=f"{facts_of(Conv2D, 'filters').span}; 16x32 for two",
         read=lambda e: "x".join(str(layer.filters) for layer in e.layers_of(Conv2D)),
         change=lambda e, text: _on_convolutions(e, "filters", sizes(text, facts_of(Conv2D, "filters"))),
     ),
@@ -428,7 +426,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         label="Conv. activation",
         help="activation of the convolutions",
         group="Network",
-        bounds=", ".join(ACTIVATIONS),
+        hint=listed(ACTIVATIONS, "or"),
         read=lambda e: _if_all_equal([layer.activation for layer in e.layers_of(Conv2D)]),
         change=lambda e, text: _on_convolutions(e, "activation", [chosen(text, ACTIVATIONS)]),
         choices=ACTIVATIONS,
@@ -437,9 +435,9 @@ PARAMETERS: tuple[Parameter, ...] = (
         name="hidden",
         metavar="N[xN…]",
         label="Hidden neurons",
-        help="neurons of the dense hidden layers: 250, or 200x100 for two",
+        help="neurons of the dense hidden layers",
         group="Network",
-        bounds=f"{facts_of(Dense, 'units').bounds()} each",
+        hint=f"{facts_of(Dense, 'units').span}; 200x100 for two",
         read=lambda e: "x".join(str(layer.units) for layer in e.layers_of(Dense)),
         change=_with_units,
     ),
@@ -450,7 +448,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         label="Dropout",
         help="dropout after each dense hidden layer; 0 removes it",
         group="Network",
-        bounds=facts_of(Dropout, "rate").bounds("P"),
+        hint=facts_of(Dropout, "rate").hint,
         read=lambda e: _if_all_equal(_dropout_rates(e)),
         change=_with_dropout,
     ),
@@ -461,18 +459,18 @@ PARAMETERS: tuple[Parameter, ...] = (
         label="Optimizer",
         help="optimizer; another one brings its own defaults",
         group="Optimizer",
-        bounds=", ".join(OPTIMIZERS),
+        hint=listed(tuple(OPTIMIZERS), "or"),
         read=lambda e: e.optimizer.name,
         change=_with_optimizer,
         choices=tuple(OPTIMIZERS),
     ),
-    _optimizer_number("lr", "learning_rate", "Learning rate", "learning rate of the optimizer", limit=", finite"),
+    _optimizer_number("lr", "learning_rate", "Learning rate", "learning rate of the optimizer"),
     _optimizer_number(
         "momentum",
         "momentum",
         "Momentum",
         "momentum, for the optimizers that have one",
-        hint=f"; {_WITH_MOMENTUM} have",
+        having=f"; {_WITH_MOMENTUM} have",
     ),
     Parameter(
         name="schedule",
@@ -480,7 +478,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         label="Schedule",
         help=f"learning rate over epochs: {_A_SCHEDULE}",
         group="Optimizer",
-        bounds=", ".join(SCHEDULE_FORMS),
+        hint=listed([schedule.EXAMPLE for schedule in SCHEDULE_KINDS.values()], "or"),
         read=_schedule_text,
         change=_with_schedule,
         suggestions=tuple(schedule.EXAMPLE for schedule in SCHEDULE_KINDS.values()),
@@ -494,7 +492,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         label="Patience",
         help="early stopping on validation loss, best weights restored",
         group="Training",
-        bounds=f"{facts_of(EarlyStopping, 'patience').bounds()}, or none",
+        hint=f"{facts_of(EarlyStopping, 'patience').hint}, or none",
         read=lambda e: str(rule.patience) if (rule := e.training.early_stopping) else "none",
         change=_with_patience,
         suggestions=("none", "10"),

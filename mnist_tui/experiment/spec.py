@@ -73,7 +73,7 @@ class HogFeatures(ExperimentPart):
             raise ValueError(
                 f"a block of {self.cells_per_block}×{self.cells_per_block} cells does not fit the "
                 f"{cells}×{cells} cells of {self.pixels_per_cell} pixels; "
-                f"cells_per_block from 1 to {cells} works"
+                f"1 to {cells} cells per block work"
             )
         return self
 
@@ -233,8 +233,8 @@ def _closed_form_problems(experiment: Experiment) -> list[Problem]:
     problems += [Problem(("training", field), message) for field, wrong, message in checks if wrong]
     if experiment.dataset.validation == "test" and len(optimizer.ridges) > 1:
         text = (
-            f"the test set may not choose among {len(optimizer.ridges)} ridges; hold training images out "
-            f"(--validation {HELD_OUT}), or give one ridge (--set optimizer.ridges=[1])"
+            f"the test set may not choose among {len(optimizer.ridges)} ridges; validate on a share of the training "
+            f"set, such as {HELD_OUT}, or give one ridge"
         )
         problems.append(Problem(("dataset", "validation"), text))
     return problems

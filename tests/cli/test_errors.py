@@ -25,7 +25,7 @@ from tests.cli.conftest import Command, sentence
         (["--hidden", "0"], "--hidden 0 is out of bounds"),
         (["--optimizer", "adma"], "--optimizer adma is not known; choose from rmsprop, adam"),
         (["--filters", "9"], "--filters 9 finds no convolution"),
-        (["--ppc", "7", "--cells-per-block", "5"], "cells_per_block from 1 to 4 works"),
+        (["--ppc", "7", "--cells-per-block", "5"], "1 to 4 cells per block work"),
         (["--set", "optimizer.rho"], "is not of the form PATH=VALUE"),
         (["--set", "optimizer.foo=1"], "optimizer.foo: no such key"),
         (["--device", "tpu"], "--device tpu is not known; it is auto, cpu, gpu"),

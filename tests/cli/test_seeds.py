@@ -17,7 +17,7 @@ from tests.cli.test_process import command, environment
     [
         (["complexity", "--preset", "raw", "--seeds", "3"], "the counts are the same for every seed"),
         (["presets", "save", "mine", "--preset", "raw", "--seeds", "3"], "a preset is one experiment"),
-        (["train", "--preset", "raw", "--seeds", "0"], "--seeds 0 is out of bounds; 1 to 1000 works"),
+        (["train", "--preset", "raw", "--seeds", "0"], "--seeds 0 is out of bounds; 1 to 1,000 works"),
         (["train", "--preset", "raw", "--seeds", "two"], "--seeds two is not a whole number"),
         (["train", "--seeds", "2"], "--seeds changes a preset: add --preset"),
         (["train", "--preset=raw", "--dataset=digits", "--seeds=2", "--wait", "--detach"], "--wait does not go with"),

@@ -69,7 +69,7 @@ def test_the_starters_come_first_and_are_the_seeds_models():
         ),
         ('[optimizer]\nname = "adm"\n', "'adm' is not known; choose from rmsprop, adam"),
         ("[training]\nepochs = \n", "is not valid TOML: invalid value (at line 2"),
-        ('[features]\nkind = "hog"\npixels_per_cell = 14\ncells_per_block = 3\n', "cells_per_block from 1 to 2 works"),
+        ('[features]\nkind = "hog"\npixels_per_cell = 14\ncells_per_block = 3\n', "1 to 2 cells per block work"),
         ('[[layers]]\nkind = "dense"\nunits = 3\n', "put a flatten layer before it"),
         ('[[layers]]\nkind = "conv2d"\nfilters = 3\n', "end the layers with flatten"),
     ],

@@ -37,8 +37,7 @@ def test_choosing_ridge_says_at_each_layer_what_it_needs_until_it_is_frozen() ->
     draft = Draft(find_preset("raw"))
     draft.enter(FIELDS["optimizer"], "ridge")
     assert draft.problems == (
-        "layer 2, dense: ridge solves the output layer and trains no other; freeze this layer (trainable = false) or "
-        "remove it",
+        "ridge solves the output layer and trains no other; freeze this layer (trainable = false) or remove it",
     )
     misfit = misfit_of(draft.experiment)
     assert misfit is not None
@@ -48,12 +47,13 @@ def test_choosing_ridge_says_at_each_layer_what_it_needs_until_it_is_frozen() ->
     assert draft.experiment.dataset.validation == 0.2
 
 
-def test_what_the_output_cannot_have_is_said_at_the_output() -> None:
+def test_a_validation_that_does_not_fit_is_said_at_its_field() -> None:
     draft = Draft(find_preset("efc2-elm"))
     draft.enter(FIELDS["validation"], "test")
     misfit = misfit_of(draft.experiment)
     assert misfit is not None
-    assert misfit.place == len(draft.experiment.layers)
+    assert (misfit.place, misfit.key) == (None, "validation")
+    assert draft.state.problem_of(FIELDS["validation"]) == draft.problems[0]
     assert "the test set may not choose among 8 ridges" in draft.problems[0]
     draft.enter(ridges_of(draft), "10")
     assert draft.ready
@@ -78,16 +78,11 @@ def test_wrong_ridges_stay_in_their_field_with_the_reason(text: str, said: str) 
     assert draft.experiment == draft.preset.experiment
 
 
-def test_fields_that_mean_nothing_to_a_closed_form_say_why() -> None:
+def test_fields_that_mean_nothing_to_a_closed_form_do_not_apply() -> None:
     linear, raw = find_preset("efc-linear").experiment, find_preset("raw").experiment
-    assert {name: FIELDS[name].absent(linear) for name in ("lr", "schedule", "epochs", "batch-size", "patience")} == {
-        "lr": "no learning rate",
-        "schedule": "no learning rate",
-        "epochs": "solved at once",
-        "batch-size": "solved at once",
-        "patience": "solved at once",
-    }
-    assert not any(FIELDS[name].absent(raw) for name in ("lr", "schedule", "epochs", "batch-size", "patience"))
+    for name in ("lr", "schedule", "epochs", "batch-size", "patience"):
+        assert FIELDS[name].applies(raw)
+        assert not FIELDS[name].applies(linear)
 
 
 def test_the_preset_screen_tells_how_it_is_solved() -> None:

@@ -60,7 +60,7 @@ def test_there_is_a_field_for_every_parameter_and_every_field_has_help_and_value
     for name in STARTERS:
         for field in all_fields(find_preset(name).experiment):
             assert field.help, field.key
-            assert field.bounds or field.choices, field.key
+            assert field.hint, field.key
 
 
 @pytest.mark.parametrize("name", STARTERS)
@@ -82,22 +82,59 @@ def test_every_optimizers_further_arguments_have_fields(name: str) -> None:
     ("parameter", "text"),
     [("ppc", "0"), ("ppc", "29"), ("hidden", "0"), ("dropout", "1"), ("lr", "nan"), ("epochs", "-1"), ("seed", "x")],
 )
-def test_a_wrong_text_gets_the_command_lines_own_sentence(parameter: str, text: str) -> None:
+def test_a_wrong_text_gets_the_command_lines_own_sentence_without_the_option(parameter: str, text: str) -> None:
     draft = draft_of("hog")
     draft.enter(FIELDS[parameter], text)
     with pytest.raises(ParameterError) as refused:
         with_text(draft.preset.experiment, parameter, text)
-    assert draft.problems == (str(refused.value),)
+    assert draft.problems == (str(refused.value).removeprefix(f"--{parameter} "),)
     assert draft.experiment == draft.preset.experiment
 
 
-def test_fields_that_do_not_apply_say_why() -> None:
+@pytest.mark.parametrize(
+    ("name", "key", "text"),
+    [
+        ("hog", "cells-per-block", "9"),
+        ("cnn", "filters", "1x2"),
+        ("raw", "layers.1.units", "0"),
+        ("raw", "layers.1.kernel_initializer", "constant(x=1)"),
+        ("raw", "optimizer.rho", "2"),
+        ("efc2-elm", "validation", "test"),
+        ("raw", "epochs", ""),
+    ],
+)
+def test_no_message_names_an_option_or_a_path(name: str, key: str, text: str) -> None:
+    draft = draft_of(name)
+    draft.enter(next(field for field in all_fields(draft.experiment) if field.key == key), text)
+    assert len(draft.problems) == 1
+    assert not any(
+        word in draft.problems[0] for word in ("--", "layers.", "optimizer.", "features:", "cells_per_block")
+    )
+
+
+def test_fields_that_mean_nothing_do_not_apply() -> None:
     raw, cnn = find_preset("raw").experiment, find_preset("cnn").experiment
     adam = with_text(raw, "optimizer", "adam")
-    assert FIELDS["ppc"].absent(raw) == "only with HOG"
-    assert FIELDS["filters"].absent(raw) == "no convolution"
-    assert FIELDS["filters"].absent(cnn) == ""
-    assert FIELDS["momentum"].absent(adam) == "adam has no momentum"
+    assert not FIELDS["ppc"].applies(raw)
+    assert not FIELDS["filters"].applies(raw)
+    assert FIELDS["filters"].applies(cnn)
+    assert not FIELDS["momentum"].applies(adam)
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("epochs", "whole number, 1 or more"),
+        ("ppc", "whole number, 1 to 28"),
+        ("dropout", "0 or more, less than 1"),
+        ("lr", "number above 0"),
+        ("limit", "whole number, 1 or more, or none"),
+        ("features", "raw or hog"),
+        ("hidden", "1 to 65,536; 200x100 for two"),
+    ],
+)
+def test_hints_are_words(key: str, hint: str) -> None:
+    assert FIELDS[key].hint == hint
 
 
 @pytest.mark.parametrize(
@@ -122,10 +159,7 @@ def test_what_is_no_initialiser_is_refused(text: str) -> None:
 def test_arguments_an_initialiser_does_not_have_or_allow_are_refused() -> None:
     experiment = find_preset("raw").experiment
     field = next(field for field in layer_fields(experiment, 1) if field.key == "layers.1.kernel_initializer")
-    for text, said in (
-        ("random_normal(stdev=1)", "stdev: no such key"),
-        ("random_normal(stddev=-1)", "-1 is too small"),
-    ):
+    for text, said in (("random_normal(stdev=1)", "no such key"), ("random_normal(stddev=-1)", "-1 is too small")):
         with pytest.raises(RequestError, match=said):
             field.change(experiment, text)
 
@@ -170,6 +204,48 @@ def test_texts_typed_in_a_row_are_undone_together_and_apart_after_a_pause() -> N
     assert FIELDS["hidden"].read(draft.experiment) == "120"
 
 
+def test_a_change_knows_the_presets_value_and_its_cost() -> None:
+    draft = draft_of("raw")
+    enter(draft, hidden="200", epochs="3")
+    assert draft.changes == {"hidden": ("250", -39_750), "epochs": ("150", 0), "layers.1.units": ("250", -39_750)}
+    enter(draft, hidden="250", epochs="150")
+    assert not draft.changes
+
+
+def test_layers_are_compared_with_the_layers_that_they_come_from() -> None:
+    draft = draft_of("cnn")
+    last = len(draft.experiment.layers) - 1
+    place = draft.add_layer("dense", last - 1)
+    assert place == last
+    assert draft.origins[last + 1] == last
+    assert place not in draft.origins
+    assert not any(key.startswith("layers.") for key in draft.changes)
+
+
+def test_the_cost_of_adding_and_removing_a_layer_is_known_before() -> None:
+    draft = draft_of("raw")
+    before = complexity.of(draft.experiment).total
+    expected = draft.growth_by_adding("dense", 2)
+    draft.add_layer("dense", 2)
+    assert expected == complexity.of(draft.experiment).total - before == 23_600
+    assert draft.growth_by_removing(3) == -23_600
+    assert draft.growth_by_removing(0) is None
+
+
+def test_undo_and_redo_say_what_they_do_and_where() -> None:
+    draft = draft_of("raw")
+    enter(draft, hidden="200")
+    draft.remove_layer(2)
+    assert draft.undo() == ("Undone: removed dropout", None, 2)
+    assert draft.undo() == ("Undone: Hidden neurons 200 → 250", FIELDS["hidden"], None)
+    assert draft.undo() is None
+    assert draft.redo() == ("Done again: Hidden neurons 250 → 200", FIELDS["hidden"], None)
+    enter(draft, hidden="0")
+    step = draft.undo()
+    assert step is not None
+    assert step.sentence == "Undone: Hidden neurons 0 → 200"
+
+
 def test_an_edited_draft_keeps_the_reference_only_for_another_seed() -> None:
     draft = draft_of("raw")
     enter(draft, seed="5")
@@ -206,8 +282,7 @@ def test_a_convolution_on_vectors_stays_and_says_what_it_needs() -> None:
     draft = draft_of("hog")
     place = draft.add_layer("conv2d", 0)
     assert draft.problems == (
-        "layer 2, conv2d: a convolution takes an image, not a vector of 200; "
-        "it needs raw pixels and no flatten before it",
+        "a convolution takes an image, not a vector of 200; it needs raw pixels and no flatten before it",
     )
     assert complexity.of(draft.state.whole).total == 80_610
     rows = layer_rows(draft.experiment)

@@ -20,7 +20,7 @@ from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
 from tests.tui.sizes import at_sizes
 
-HIDDEN_0 = "--hidden 0 is out of bounds; each layer has from 1 to 65536"
+HIDDEN_0 = "0 is out of bounds; 1 to 65,536 in each layer works"
 
 
 @pytest.fixture
@@ -77,27 +77,29 @@ async def test_the_number_of_inputs_follows_the_pixels_per_cell_as_one_types(
     size: tuple[int, int], editing: Any, shows: Any
 ) -> None:
     async with editing("hog").run_test(size=size) as pilot:
-        await shows(pilot, "392 inputs · 80,610 parameters", "Pixels per cell", "1 to 28")
+        await shows(pilot, "392 inputs · 80,610 parameters", "Pixels per cell", "whole number, 1 to 28")
         await type_into(pilot, "ppc", "7")
         await shows(pilot, "hog · edited", "128 inputs · 27,810 parameters")
         await pilot.press("f8")
         await shows(pilot, "128 = 4 × 4 cells × 8 orientations", "27,600 weights + 210 biases", "128 × 200 = 25,600")
 
 
-async def test_a_wrong_text_is_said_as_on_the_command_line_kept_and_not_trained(
+async def test_a_wrong_text_is_said_once_at_its_field_kept_and_not_trained(
     editing: Any, shows: Any, trained: list[Preset]
 ) -> None:
     app = editing("raw")
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await shows(pilot, "Hidden neurons")
         await type_into(pilot, "hidden", "0")
-        await shows(pilot, HIDDEN_0[:40], "not valid yet")
+        text = await shows(pilot, HIDDEN_0, "not valid yet")
+        assert text.count("out of bounds") == 1
         assert row(app, "hidden").control.value == "0"
-        await pilot.press("ctrl+t")
-        await shows(pilot, "Not trained")
+        await pilot.press("f8", "ctrl+t")
+        await shows(pilot, "Not trained", "Correct Hidden neurons first.", HIDDEN_0)
+        assert app.focused is row(app, "hidden").control
         assert trained == []
         await pilot.press("f8")
-        await shows(pilot, "counts are those of the last valid state", "198,500", HIDDEN_0[:30])
+        await shows(pilot, "these are the counts of the last valid state", "198,500")
         await type_into(pilot, "hidden", "50")
         await shows(pilot, "784 inputs · 39,760 parameters")
         await pilot.press("ctrl+t")
@@ -114,19 +116,20 @@ async def test_only_the_seed_edited_keeps_what_was_published(editing: Any, train
         assert trained[0].reference is not None
 
 
-async def test_another_optimizer_brings_its_own_arguments_and_what_does_not_apply_cannot_be_edited(
+async def test_another_optimizer_brings_its_own_arguments_and_what_does_not_apply_is_hidden(
     editing: Any, shows: Any, until: Any
 ) -> None:
     app = editing("raw")
     async with app.run_test(size=(140, 45)) as pilot:
-        await shows(pilot, "Arguments of rmsprop", "Rho", "Centered", "only with HOG", "no convolution")
+        text = await shows(pilot, "Arguments of rmsprop", "Rho", "Centered", "Momentum")
+        assert not any(label in text for label in ("Pixels per cell", "Filters", "Conv. activation"))
         select = row(app, "optimizer").control
         assert isinstance(select, Select)
         select.value = "adam"
-        await shows(pilot, "Arguments of adam", "Beta 1", "Amsgrad", "adam has no momentum")
-        assert row(app, "momentum").control.disabled
+        text = await shows(pilot, "Arguments of adam", "Beta 1", "Amsgrad", "rmsprop → adam")
+        assert "Momentum" not in text
         await type_into(pilot, "optimizer.beta_2", "2")
-        await shows(pilot, "beta_2: 2 is too large; it must be below 1")
+        await shows(pilot, "2 is out of bounds; 0 or more, less than 1, works")
         await type_into(pilot, "optimizer.beta_2", "0.99")
         await until(pilot, lambda: editor(app).draft.ready)
         row(app, "optimizer.amsgrad").control.focus()
@@ -180,7 +183,7 @@ async def test_layers_that_do_not_fit_stay_and_say_why_until_they_do(
         await pilot.press("f7", "end", "up", "up")
         await shows(pilot, "Layer 7: lays an image's rows")
         await pilot.press("delete")
-        await shows(pilot, "layer 7, dense: a dense layer takes a vector, not 3×3×16", "not valid yet")
+        await shows(pilot, "a dense layer takes a vector, not 3×3×16", "not valid yet")
         await pilot.press("ctrl+t", "ctrl+s")
         assert trained == []
         assert isinstance(app.screen, EditorScreen)
@@ -197,8 +200,10 @@ async def test_undo_takes_back_a_whole_text_and_reset_goes_back_to_the_preset(
         await type_into(pilot, "hidden", "300x20")
         await type_into(pilot, "epochs", "3")
         await until(pilot, lambda: editor(app).draft.experiment.training.epochs == 3)
-        await pilot.press("ctrl+z")
+        await pilot.press("f7", "ctrl+z")
         await until(pilot, lambda: row(app, "epochs").control.value == "100")
+        await shows(pilot, "Undone: Epochs 3 → 100")
+        assert app.focused is row(app, "epochs").control
         assert row(app, "hidden").control.value == "300x20"
         await pilot.press("ctrl+z")
         await until(pilot, lambda: row(app, "hidden").control.value == "200")
@@ -226,15 +231,70 @@ async def test_a_digit_stands_beside_its_hog_picture_and_follows_the_cells(
         await shows(pilot, "HOG: 2×2 cells of 14×14 pixels")
 
 
-async def test_no_digit_is_drawn_for_raw_pixels(editing: Any, shows: Any) -> None:
+async def test_the_digit_is_drawn_for_raw_pixels_and_gets_its_picture_with_hog(editing: Any, shows: Any) -> None:
     app = editing("raw")
     async with app.run_test(size=(140, 45)) as pilot:
-        text = await shows(pilot, "Complexity f8")
-        assert "Digit" not in text
+        await shows(pilot, "Digit F9", "MNIST, test image 1: 7", "Raw: 28×28 = 784 pixels")
+        _, hog = editor(app).digit.views or pytest.fail("there are no pictures")
+        assert not hog.display
         select = row(app, "features").control
         assert isinstance(select, Select)
         select.value = "hog"
-        await shows(pilot, "Digit f9", "MNIST, test image 1: 7", "392 inputs")
+        await shows(pilot, "HOG: 7×7 cells", "392 inputs", "raw → hog", "Pixels per cell")
+        assert hog.display
+
+
+async def test_a_changed_value_is_marked_with_the_presets_value_and_the_cost(editing: Any, shows: Any) -> None:
+    app = editing("raw")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "1 to 65,536; 200x100 for two")
+        await type_into(pilot, "hidden", "200")
+        await shows(pilot, "250 → 200, −39,750 parameters", "159,010 parameters (−39,750)")
+        await type_into(pilot, "hidden", "250")
+        await shows(pilot, "1 to 65,536; 200x100 for two", "784 inputs · 198,760 parameters ")
+
+
+async def test_up_and_down_stay_in_the_pane_at_its_ends(editing: Any, shows: Any) -> None:
+    app = editing("raw")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "Dataset")
+        rows = [each for each in editor(app).parameters.query(FieldRow) if each.display]
+        rows[0].control.focus()
+        await pilot.press("up")
+        assert app.focused is rows[0].control
+        rows[-1].control.focus()
+        await pilot.press("down")
+        assert app.focused is rows[-1].control
+        await pilot.press("f7", "end", "down")
+        assert editor(app).stack.listing.place == len(editor(app).draft.experiment.layers)
+
+
+@pytest.mark.parametrize("way", ["key", "click"])
+async def test_typing_replaces_the_text_of_a_field_that_gets_the_focus(way: str, editing: Any, shows: Any) -> None:
+    app = editing("raw")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "Dataset")
+        field = row(app, "hidden").control
+        if way == "click":
+            await pilot.click(field, offset=(2, 0))
+        else:
+            row(app, "features").control.focus()
+            await pilot.press("down")
+        await pilot.press(*"50")
+        assert field.value == "50"
+
+
+async def test_the_cost_of_adding_and_removing_a_layer_is_shown(editing: Any, shows: Any) -> None:
+    app = editing("raw")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await pilot.press("f7", "down")
+        await shows(pilot, "x Remove (−190,910 parameters)")
+        await pilot.press("down", "a")
+        await shows(pilot, "dense  +23,600 parameters")
+        await pilot.press("enter")
+        await shows(pilot, "Added dense: +23,600 parameters")
+        await pilot.press("x")
+        await shows(pilot, "Removed dense: −23,600 parameters")
 
 
 async def test_an_edited_experiment_is_saved_under_a_name_and_replacing_one_is_asked(
@@ -301,9 +361,9 @@ async def test_help_names_the_focused_field_and_its_bounds(editing: Any, shows: 
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "Dataset")
         row(app, "dropout").control.focus()
-        await shows(pilot, "Dropout: dropout after each dense hidden layer; 0 removes it (0 ≤ P < 1)")
+        await shows(pilot, "Dropout: dropout after each dense hidden layer; 0 removes it (0 or more, less than 1)")
         await pilot.press("f1")
-        await shows(pilot, "Dropout after each dense hidden layer", "Values: 0 ≤ P < 1")
+        await shows(pilot, "Dropout after each dense hidden layer", "Values: 0 or more, less than 1")
 
 
 @at_sizes((60, 20), (120, 30), (200, 50))
@@ -330,7 +390,7 @@ async def test_edits_left_by_the_keys_of_the_apps_places_are_there_again_and_ask
         await type_into(pilot, "ppc", "7")
         await shows(pilot, "hog · edited")
         await pilot.press("f4")
-        await shows(pilot, "canvas")
+        await shows(pilot, "Canvas")
         await pilot.press("f3")
         await shows(pilot, "there are no runs")
         await pilot.press("f2")
@@ -356,14 +416,14 @@ async def test_leaving_the_app_asks_where_edits_would_be_lost(
         await shows(pilot, "hog · edited")
         if over:
             await pilot.press(over)
-            await shows(pilot, "canvas")
+            await shows(pilot, "Canvas")
         await pilot.press("ctrl+q")
         await shows(pilot, "Leave the editor?", "Pixels per cell: 4 → 7")
         await pilot.press("ctrl+q")
         await shows(pilot, "Leave the editor?")
         assert not app._exit
         await pilot.press("escape")
-        await shows(pilot, "canvas" if over else "hog · edited")
+        await shows(pilot, "Canvas" if over else "hog · edited")
         await pilot.press("ctrl+q")
         await shows(pilot, "Leave the editor?")
         await pilot.press("d")

@@ -1,7 +1,8 @@
 """The working copy of an experiment while it is edited, its fields, and undo. Nothing here needs Textual.
 
 A wrong text stays in its field and leaves the experiment unchanged; layers that do not fit each other stay, too. Then
-the draft can be neither trained nor saved, and complexity and shapes are those of the last valid state.
+the draft can be neither trained nor saved, and complexity and shapes are those of the last valid state. Messages are
+those of the form: they name fields by their labels, not by options of the command line.
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher
 from functools import partial
 from typing import Any, Literal, NamedTuple, cast
 
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.errors import RequestError
-from mnist_tui.experiment import parameters
-from mnist_tui.experiment.fields import FieldFacts, facts_in, put
-from mnist_tui.experiment.layers import INITIALIZERS, LAYER_KINDS, Dense, ExperimentPart, Flatten, Layer
+from mnist_tui.experiment import complexity
+from mnist_tui.experiment.fields import SWITCH, FieldFacts, facts_in, put
+from mnist_tui.experiment.layers import INITIALIZERS, LAYER_KINDS, Conv2D, Dense, ExperimentPart, Flatten, Layer
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter
 from mnist_tui.experiment.presets import Preset, edited
 from mnist_tui.experiment.spec import (
@@ -26,7 +28,6 @@ from mnist_tui.experiment.spec import (
     OutputSpec,
     SpecError,
     checked,
-    dotted,
     parsed,
     to_mapping,
 )
@@ -40,39 +41,36 @@ class Field:
 
     Attributes:
         key: a parameter's name, or a path in the experiment's TOML form (``optimizer.rho``); unique.
-        bounds: the allowed values in words.
+        hint: the allowed values in words.
         choices: the allowed values, if they can be listed.
         suggestions: values to offer where any text may be typed.
         read: returns the field's text in an experiment; empty if it does not apply, or if layers differ in it.
         change: returns the experiment with another text; raises RequestError if the text is wrong.
-        absent: returns why the field does not apply to an experiment; empty if it does.
     """
 
     key: str
     label: str
     help: str
-    bounds: str
+    hint: str
     control: Literal["text", "choice", "switch"]
     read: Callable[[Experiment], str]
     change: Callable[[Experiment, str], Experiment]
     group: str = ""
     choices: tuple[str, ...] = ()
     suggestions: tuple[str, ...] = ()
-    absent: Callable[[Experiment], str] = lambda _: ""
 
     def applies(self, experiment: Experiment) -> bool:
-        """Return whether the field applies to the experiment."""
+        """Return whether the field applies to the experiment; fields that do not apply are hidden."""
         try:
             self.read(experiment)
         except (AttributeError, IndexError):
             return False
-        return not self.absent(experiment)
+        return _parameter_applies(self.key, experiment)
 
     @property
     def sentence(self) -> str:
         """The field's label, help and allowed values in one sentence."""
-        bounds = self.bounds or ", ".join(self.choices)
-        return f"{self.label}: {self.help}{f' ({bounds})' if bounds else ''}"
+        return f"{self.label}: {self.help} ({self.hint})"
 
 
 def parameter_fields() -> tuple[Field, ...]:
@@ -82,40 +80,53 @@ def parameter_fields() -> tuple[Field, ...]:
             key=parameter.name,
             label=parameter.label,
             help=parameter.help,
-            bounds=parameter.bounds,
-            control="choice" if parameter.choices else "text",
+            hint=parameter.hint,
+            control="switch" if parameter.choices == SWITCH else "choice" if parameter.choices else "text",
             read=parameter.read,
             change=partial(_change_parameter, parameter),
             group=parameter.group,
             choices=parameter.choices,
             suggestions=tuple(KNOWN) if parameter.name == "dataset" else parameter.suggestions,
-            absent=partial(_absence, parameter.name),
         )
         for parameter in PARAMETERS
     )
 
 
 def _change_parameter(parameter: Parameter, experiment: Experiment, text: str) -> Experiment:
-    return parsed(to_mapping(parameters.changed(parameter, experiment, text.strip())))
+    text = text.strip()
+    try:
+        changed = parameter.change(experiment, text)
+    except ValueError as error:
+        raise RequestError(f"{text or AN_EMPTY_TEXT} {error}") from None
+    return _parsed(to_mapping(changed))
 
 
-def _absence(name: str, experiment: Experiment) -> str:
-    """Return why a parameter does not apply to an experiment; empty if it does."""
+AN_EMPTY_TEXT = "an empty field"
+
+
+def _parsed(doc: dict[str, Any]) -> Experiment:
+    """Return the experiment of a TOML form; the message of the error does not name the paths of its fields."""
+    try:
+        return parsed(doc)
+    except SpecError as error:
+        raise RequestError("; ".join(problem.message for problem in error.problems)) from None
+
+
+def _parameter_applies(name: str, experiment: Experiment) -> bool:
+    """Return whether a parameter means something for an experiment; True for fields that are not parameters."""
     match name:
-        case "ppc" | "orientations" | "cells-per-block" if not isinstance(experiment.features, HogFeatures):
-            return "only with HOG"
-        case "filters" | "conv-activation" if not any(layer.kind == "conv2d" for layer in experiment.layers):
-            return "no convolution"
-        case "activation" | "dropout" | "initializer" if not experiment.layers_of(Dense):
-            return "no dense hidden layer"
-        case "momentum" if not hasattr(experiment.optimizer, "momentum"):
-            return f"{experiment.optimizer.name} has no momentum"
-        case "lr" | "schedule" if not experiment.trains_in_epochs:
-            return "no learning rate"
-        case "batch-size" | "epochs" | "patience" | "plain-loss" if not experiment.trains_in_epochs:
-            return "solved at once"
+        case "ppc" | "orientations" | "cells-per-block":
+            return isinstance(experiment.features, HogFeatures)
+        case "filters" | "conv-activation":
+            return bool(experiment.layers_of(Conv2D))
+        case "activation" | "dropout" | "initializer":
+            return bool(experiment.layers_of(Dense))
+        case "momentum":
+            return hasattr(experiment.optimizer, "momentum")
+        case "lr" | "schedule" | "batch-size" | "epochs" | "patience" | "plain-loss":
+            return experiment.trains_in_epochs
         case _:
-            return ""
+            return True
 
 
 IS_PARAMETER = ("learning_rate", "momentum", "patience")
@@ -150,7 +161,7 @@ def _model_fields(prefix: str, model: type[ExperimentPart], skip: tuple[str, ...
             key=path,
             label=name.replace("_", " ").capitalize(),
             help=facts.help,
-            bounds="" if facts.choices else facts.bounds(),
+            hint=facts.hint,
             control="switch" if facts.kind == "switch" else "choice" if facts.choices else "text",
             read=partial(_read, path),
             change=partial(_change, path, facts),
@@ -175,27 +186,24 @@ def _read(path: str, experiment: Experiment) -> str:
 
 
 def _change(path: str, facts: FieldFacts, experiment: Experiment, text: str) -> Experiment:
-    value: Any = text.strip()
-    name = path.rpartition(".")[2]
-    if facts.kind == "switch":
-        value = value == "on"
-    elif facts.optional and value in ("none", ""):
-        value = None
-    elif facts.kind == "numbers":
-        value = value.replace(",", " ").split()
-    elif facts.kind == "initializer":
-        try:
-            value = initializer_value(value)
-        except RequestError as error:
-            raise RequestError(f"{name}: {error}") from None
+    text = text.strip()
+    value: Any
+    try:
+        if facts.optional and text in ("none", ""):
+            value = None
+        elif facts.kind == "numbers":
+            value = text.replace(",", " ").split()
+        elif facts.kind == "initializer":
+            value = initializer_value(text)
+        else:
+            value = facts.value(text)
+    except RequestError:
+        raise
+    except ValueError as error:
+        raise RequestError(f"{text or AN_EMPTY_TEXT} {error}") from None
     doc = to_mapping(experiment)
     put(doc, path.split("."), value)
-    try:
-        return parsed(doc)
-    except SpecError as error:
-        depth = path.count(".")
-        sentences = (f"{dotted(problem.path[depth:]) or name}: {problem.message}" for problem in error.problems)
-        raise RequestError("; ".join(sentences)) from None
+    return _parsed(doc)
 
 
 def initializer_text(initializer: ExperimentPart) -> str:
@@ -242,10 +250,52 @@ class Wrong:
 
 
 class Misfit(NamedTuple):
-    """The position of the first layer that does not fit (the output layer comes last), and a sentence that says why."""
+    """Parts of an experiment that do not fit each other.
 
-    place: int
+    Attributes:
+        sentence: what does not fit, and what would.
+        place: the position of the layer that does not fit (the output layer comes last); None for a field.
+        key: the key of the field that does not fit; empty for a layer.
+    """
+
     sentence: str
+    place: int | None = None
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """The edit that made a state of a draft.
+
+    Attributes:
+        field: the field that was edited; None if layers were added, removed or moved, or the draft was reset.
+        words: what was done, if no field was edited: ``added a dense layer``.
+        place: the position of the layer that was added, removed or moved.
+    """
+
+    field: Field | None = None
+    words: str = ""
+    place: int | None = None
+
+
+class FieldChange(NamedTuple):
+    """How a field differs from the preset.
+
+    Attributes:
+        before: the field's text in the preset.
+        parameters: by how many parameters the network has grown through this change; None if that is not known.
+    """
+
+    before: str
+    parameters: int | None
+
+
+class Step(NamedTuple):
+    """An edit that was undone or done again: a sentence about it, and where it is seen."""
+
+    sentence: str
+    field: Field | None
+    place: int | None
 
 
 @dataclass(frozen=True)
@@ -256,24 +306,50 @@ class State:
         experiment: the edited experiment; each field is valid, but layers may not fit each other.
         whole: the last edited experiment whose layers fit.
         wrong: refused texts by the key of their field.
+        misfit: the first parts that do not fit each other; None if all fit.
+        edit: the edit that made this state.
     """
 
     experiment: Experiment
     whole: Experiment
     wrong: Mapping[str, Wrong] = field(default_factory=dict[str, Wrong])
+    misfit: Misfit | None = None
+    edit: Edit = field(default=Edit(), compare=False)
+
+    def text_of(self, entry: Field) -> str:
+        """Return the text that a field shows in this state; empty if the field does not apply."""
+        if wrong := self.wrong.get(entry.key):
+            return wrong.text
+        return entry.read(self.experiment) if entry.applies(self.experiment) else ""
+
+    def problem_of(self, entry: Field) -> str:
+        """Return what is wrong with a field's text; empty if nothing is."""
+        if wrong := self.wrong.get(entry.key):
+            return wrong.message
+        return self.misfit.sentence if self.misfit and self.misfit.key == entry.key else ""
 
 
 def misfit_of(experiment: Experiment) -> Misfit | None:
-    """Return the first layer that does not fit the layers before it; None if all layers fit."""
+    """Return the first parts of an experiment that do not fit each other; None if all fit."""
     try:
         checked(experiment)
     except SpecError as error:
         path, message = error.problems[0].path, error.problems[0].message
-        if path[0] != "layers" or len(path) == 1:
-            return Misfit(len(experiment.layers), message)
-        place = int(path[1])
-        return Misfit(place, f"layer {place + 1}, {experiment.layers[place].kind}: {message}")
+        if path[0] != "layers":
+            return Misfit(message, key=str(path[-1]).replace("_", "-"))
+        return Misfit(message, len(experiment.layers) if len(path) == 1 else int(path[1]))
     return None
+
+
+def parameters_of(experiment: Experiment) -> int | None:
+    """Return the network's number of parameters; None if its layers do not fit each other."""
+    return None if misfit_of(experiment) else complexity.of(experiment).total
+
+
+def growth(before: Experiment, after: Experiment) -> int | None:
+    """Return by how many parameters a network grows from one experiment to another; None if one has misfits."""
+    low, high = parameters_of(before), parameters_of(after)
+    return None if low is None or high is None else high - low
 
 
 class Draft:
@@ -286,6 +362,7 @@ class Draft:
         self._after: list[State] = []
         self._typing = ""
         self._held: State | None = None
+        self._changes: tuple[State | None, Mapping[str, FieldChange]] = (None, {})
 
     @property
     def experiment(self) -> Experiment:
@@ -294,8 +371,41 @@ class Draft:
     @property
     def problems(self) -> tuple[str, ...]:
         """The reasons why the draft cannot be trained, a sentence each."""
-        misfit = misfit_of(self.experiment)
+        misfit = self.state.misfit
         return (*(wrong.message for wrong in self.state.wrong.values()), *([misfit.sentence] if misfit else ()))
+
+    @property
+    def changes(self) -> Mapping[str, FieldChange]:
+        """The fields that differ from the preset, by their keys; fields of added layers are not compared."""
+        if self._changes[0] is not self.state:
+            self._changes = (self.state, dict(self._compare()))
+        return self._changes[1]
+
+    @property
+    def origins(self) -> Mapping[int, int]:
+        """The positions of the preset's layers by their positions now; added layers are missing."""
+        before, after = self.preset.experiment.layers, self.experiment.layers
+        origins = dict[int, int]()
+        for tag, old, old_end, new, new_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+            if tag == "equal":
+                origins |= zip(range(new, new_end), range(old, old_end), strict=True)
+            elif tag == "replace":
+                kinds = ([layer.kind for layer in part] for part in (before[old:old_end], after[new:new_end]))
+                blocks = SequenceMatcher(None, *kinds, autojunk=False).get_matching_blocks()
+                origins |= {new + block.b + at: old + block.a + at for block in blocks for at in range(block.size)}
+        return origins
+
+    def _compare(self) -> Iterator[tuple[str, FieldChange]]:
+        before, after = self.preset.experiment, self.experiment
+        pairs = [(entry, entry) for entry in (*parameter_fields(), *optimizer_fields(after), *stopping_fields(after))]
+        for place, old in (*self.origins.items(), (len(after.layers), len(before.layers))):
+            pairs += zip(layer_fields(after, place), layer_fields(before, old), strict=True)
+        for entry, preset_entry in pairs:
+            if not (entry.applies(after) and preset_entry.applies(before)):
+                continue
+            text = preset_entry.read(before)
+            if entry.read(after) != text:
+                yield entry.key, FieldChange(text, _growth_since(entry, text, after))
 
     @property
     def ready(self) -> bool:
@@ -335,12 +445,13 @@ class Draft:
         if text == shown:
             return False
         others = {key: wrong for key, wrong in state.wrong.items() if key != entry.key}
+        edit = Edit(entry)
         try:
             experiment = entry.change(state.experiment, text)
         except RequestError as error:
-            new = replace(state, wrong={**others, entry.key: Wrong(entry, text, str(error))})
+            new = replace(state, wrong={**others, entry.key: Wrong(entry, text, str(error))}, edit=edit)
         else:
-            new = self._state_of(experiment, others)
+            new = self._state_of(experiment, others, edit)
         return self._record(new, typing=entry.key)
 
     def add_layer(self, kind: str, after: int) -> int:
@@ -352,6 +463,20 @@ class Draft:
         Returns:
             The position of the new layer; the desired one if it fits nowhere.
         """
+        place, parts = self._with_layer(kind, after)
+        self._arrange(parts, Edit(words=f"added {LAYER_KINDS[kind].TITLE}", place=place))
+        return place
+
+    def growth_by_adding(self, kind: str, after: int) -> int | None:
+        """Return by how many parameters the network grows if a layer is added; None if it would not fit."""
+        return growth(self.experiment, self._arranged(self._with_layer(kind, after)[1]))
+
+    def growth_by_removing(self, place: int) -> int | None:
+        """Return by how many parameters the network grows if a layer is removed; None if the others would not fit."""
+        return growth(self.experiment, self._arranged(self._without(place)))
+
+    def _with_layer(self, kind: str, after: int) -> tuple[int, list[int | Layer]]:
+        """Return the position of an added layer, and the arrangement of all layers."""
         layers = self.experiment.layers
         place, old = min(after + 1, len(layers)), range(len(layers))
         layer = LAYER_KINDS[kind].suggested(next((layer for layer in reversed(layers) if layer.kind == kind), None))
@@ -360,13 +485,15 @@ class Draft:
         if isinstance(layer, Dense):
             candidates.append((place + 1, [*old[:place], Flatten(), layer, *old[place:]]))
         fitting = (candidate for candidate in candidates if not misfit_of(self._arranged(candidate[1])))
-        place, parts = next(fitting, candidates[0])
-        self._arrange(parts)
-        return place
+        return next(fitting, candidates[0])
+
+    def _without(self, place: int) -> list[int | Layer]:
+        return [at for at in range(len(self.experiment.layers)) if at != place]
 
     def remove_layer(self, place: int) -> None:
         """Remove the layer at `place`."""
-        self._arrange([at for at in range(len(self.experiment.layers)) if at != place])
+        title = self.experiment.layers[place].TITLE
+        self._arrange(self._without(place), Edit(words=f"removed {title}", place=place))
 
     def move_layer(self, place: int, by: int) -> int:
         """Move the layer at `place` up (-1) or down (1), and return its new position."""
@@ -374,34 +501,43 @@ class Draft:
         if to not in parts:
             return place
         parts.insert(to, parts.pop(place))
-        self._arrange(parts)
+        title = self.experiment.layers[place].TITLE
+        self._arrange(parts, Edit(words=f"moved {title} {'up' if by < 0 else 'down'}", place=place))
         return to
 
     def settle(self) -> None:
         """Make sure that the next edit is undone on its own, not together with the last one."""
         self._typing = ""
 
-    def undo(self) -> None:
-        """Undo the last edit."""
-        self._step(self._before, self._after)
+    def undo(self) -> Step | None:
+        """Undo the last edit, and return what was undone; None if there was nothing to undo."""
+        return self._step("Undone", self._before, self._after, self.state.edit)
 
-    def redo(self) -> None:
-        """Redo the edit that was undone last."""
-        self._step(self._after, self._before)
+    def redo(self) -> Step | None:
+        """Redo the edit that was undone last, and return what was done again; None if there was nothing to redo."""
+        edit = self._after[-1].edit if self._after else Edit()
+        return self._step("Done again", self._after, self._before, edit)
 
-    def _step(self, source: list[State], target: list[State]) -> None:
-        if source:
-            target.append(self.state)
-            self.state = source.pop()
-            self._typing = ""
+    def _step(self, verb: str, source: list[State], target: list[State], edit: Edit) -> Step | None:
+        if not source:
+            return None
+        before = self.state
+        target.append(before)
+        self.state = source.pop()
+        self._typing = ""
+        if edit.field is None:
+            return Step(f"{verb}: {edit.words}", None, edit.place)
+        texts = (state.text_of(edit.field) or "nothing" for state in (before, self.state))
+        return Step(f"{verb}: {edit.field.label} {' → '.join(texts)}", edit.field, layer_place(edit.field.key))
 
     def adopt(self, experiment: Experiment) -> None:
         """Take over a whole experiment; this can be undone."""
-        self._record(State(experiment, experiment))
+        self._record(State(experiment, experiment, edit=Edit(words="took over the advice")))
 
     def reset(self) -> None:
         """Return to the preset; this can be undone."""
-        self._record(State(self.preset.experiment, self.preset.experiment))
+        experiment = self.preset.experiment
+        self._record(State(experiment, experiment, edit=Edit(words="went back to the preset")))
 
     def saved_as(self, preset: Preset) -> None:
         """Compare the draft from now on with the preset that was saved from it."""
@@ -427,7 +563,7 @@ class Draft:
         layers = tuple(self.experiment.layers[part] if isinstance(part, int) else part for part in parts)
         return self.experiment.model_copy(update={"layers": layers})
 
-    def _arrange(self, parts: Sequence[int | Layer]) -> None:
+    def _arrange(self, parts: Sequence[int | Layer], edit: Edit) -> None:
         """Change the layers as `_arranged` does; wrong texts move with their layers."""
         experiment, before = self._arranged(parts), self.state.wrong
         wrong = {key: entry for key, entry in before.items() if not key.startswith("layers.")}
@@ -435,9 +571,9 @@ class Draft:
             for moved in layer_fields(experiment, place) if isinstance(part, int) else ():
                 if entry := before.get(f"layers.{part}.{moved.key.rpartition('.')[2]}"):
                     wrong[moved.key] = replace(entry, field=moved)
-        self._record(self._state_of(experiment, wrong))
+        self._record(self._state_of(experiment, wrong, edit))
 
-    def _state_of(self, experiment: Experiment, wrong: Mapping[str, Wrong]) -> State:
+    def _state_of(self, experiment: Experiment, wrong: Mapping[str, Wrong], edit: Edit) -> State:
         """Return the state of an experiment with wrong texts. A text that the experiment now accepts is entered."""
         still = dict[str, Wrong]()
         for key, entry in wrong.items():
@@ -447,8 +583,22 @@ class Draft:
                 experiment = entry.field.change(experiment, entry.text)
             except RequestError as error:
                 still[key] = replace(entry, message=str(error))
-        whole = self.state.whole if misfit_of(experiment) else experiment
-        return State(experiment, whole, still)
+        misfit = misfit_of(experiment)
+        return State(experiment, self.state.whole if misfit else experiment, still, misfit, edit)
+
+
+def layer_place(key: str) -> int | None:
+    """Return the position of the layer whose field has this key (``layers.1.units``); None for other fields."""
+    first, _, rest = key.partition(".")
+    return int(rest.partition(".")[0]) if first == "layers" else None
+
+
+def _growth_since(entry: Field, before: str, experiment: Experiment) -> int | None:
+    """Return by how many parameters a network has grown since a field had the text `before`; None if unknown."""
+    try:
+        return growth(entry.change(experiment, before), experiment)
+    except RequestError:
+        return None
 
 
 def differences(before: Experiment, after: Experiment) -> tuple[str, ...]:

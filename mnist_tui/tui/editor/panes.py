@@ -3,44 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.suggester import SuggestFromList
 from textual.widget import Widget
-from textual.widgets import Button, Input, OptionList, Select, Switch
+from textual.widgets import Input, OptionList, Select, Switch
 from textual.widgets.option_list import Option
 
-from mnist_tui.columns import cut_end, text_table
+from mnist_tui.columns import Column, cut_end, text_table
 from mnist_tui.experiment import complexity
+from mnist_tui.experiment.fields import SWITCH
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.tui import experiment_words
 from mnist_tui.tui.bench import Bench
 from mnist_tui.tui.editor.draft import (
     GROUPS,
+    Draft,
     Field,
-    State,
-    Wrong,
+    FieldChange,
     layer_fields,
-    misfit_of,
     optimizer_fields,
     parameter_fields,
     stopping_fields,
 )
-from mnist_tui.tui.terminal.keymap import bind, key_of, labelled
+from mnist_tui.tui.terminal.keymap import bind, key_of, pane_keys
 from mnist_tui.tui.widgets.controls import TextControl, Toggle, ValueSelect
 from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
+from mnist_tui.wording import noun, signed
 
-ABSENT, DIFFERENT = "–", "various"
-"""What a choice shows if it does not apply, or if the layers differ in it."""
+DIFFERENT = "various"
+"""What a choice shows if the layers differ in it."""
 LABEL_WIDTH, CONTROL_WIDTH = 18, 20
 """Cells, as in editor.tcss."""
+CHANGED = "◆"
+"""The mark of a value that differs from the preset's."""
 
 
 class FieldRow(Widget):
@@ -61,13 +64,13 @@ class FieldRow(Widget):
     def __init__(self, entry: Field, experiment: Experiment) -> None:
         super().__init__()
         self.entry = entry
-        self.control = _control(entry, entry.read(experiment))
-        self._label_style = ""
-        self._note = ""
+        self.control = _control(entry, entry.read(experiment) if entry.applies(experiment) else "")
+        self.display = entry.applies(experiment)
+        self._problem = ""
+        self._change: FieldChange | None = None
         self._error: Line | None = None
-        values = f"Values: {', '.join(entry.choices) or entry.bounds}."
         such_as = f" Such as: {', '.join(entry.suggestions)}." if entry.suggestions else ""
-        self.HELP = f"**{entry.label}.** {entry.help[:1].upper()}{entry.help[1:]}.\n\n{values}{such_as}"  # pyright: ignore[reportAttributeAccessIssue]
+        self.HELP = f"**{entry.label}.** {entry.help[:1].upper()}{entry.help[1:]}.\n\nValues: {entry.hint}.{such_as}"  # pyright: ignore[reportAttributeAccessIssue]
 
     def compose(self) -> ComposeResult:
         self.control.add_class("field--control", update=False)
@@ -75,24 +78,62 @@ class FieldRow(Widget):
 
     def render(self) -> Content:
         """Draw label and note; the control lies over the space between them."""
-        label = cut_end(self.entry.label, LABEL_WIDTH).ljust(LABEL_WIDTH + CONTROL_WIDTH + 2)
-        note = cut_end(self._note, max(1, self.content_size.width - len(label)))
-        style = "bold $text-primary" if self.control.has_focus else ""
-        return Content.assemble((label, self._label_style or style), (note, "$foreground-muted"))
+        mark = CHANGED if self._change else " "
+        label = cut_end(self.entry.label, LABEL_WIDTH).ljust(LABEL_WIDTH)
+        style = "bold $text-error" if self._problem else "bold $text-primary" if self.control.has_focus else ""
+        before = f"{label}{mark}"
+        room = self.content_size.width - len(before) - CONTROL_WIDTH - 1
+        return Content.assemble(
+            (label, style), (mark, "$accent"), " " * (CONTROL_WIDTH + 1), self._note(room) if room > 0 else ""
+        )
 
-    def show(self, state: State, *, typing: bool = False) -> None:
-        """Show the field's value and problem in a state of the draft; a text that is being typed stays as it is."""
-        entry, experiment = self.entry, state.experiment
-        wrong, absent = state.wrong.get(entry.key), entry.absent(experiment)
+    def _note(self, room: int) -> Content:
+        """Return the change of the value and its cost or, if there is none, the allowed values, for so many cells."""
+        change, muted = self._change, "$foreground-muted"
+        if change is None or self._problem:
+            hints = list(self._hints())
+            return Content.styled(next((hint for hint in hints if len(hint) <= room), cut_end(hints[-1], room)), muted)
+        before, now, cost = change.before or DIFFERENT, self._text or DIFFERENT, counted_growth(change.parameters)
+        short_cost = cost.partition(" ")[0]
+        forms = [
+            Content.assemble((f"{start} → ", muted), (now, "bold"), (end and f", {end}", "$accent"))
+            for start, end in ((before, cost), (before, short_cost))
+        ]
+        forms.append(Content.assemble((f"was {before}", muted), (cost and f", {short_cost}", "$accent")))
+        return next((form for form in forms if len(form.plain) <= room), forms[-1]).truncate(room, ellipsis=True)
+
+    def _hints(self) -> Iterator[str]:
+        """Yield the allowed values in words, the longest text first."""
+        match self.entry.control:
+            case "switch":
+                yield f"{self._text}, Space changes it"
+                yield f"{self._text} (Space)"
+            case "choice":
+                yield self.entry.hint
+                yield f"Enter lists {len(self.entry.choices)} values"
+                yield f"Enter lists {len(self.entry.choices)}"
+            case _:
+                yield self.entry.hint
+                yield self.entry.hint.removeprefix("whole number, ")
+
+    @property
+    def _text(self) -> str:
+        value = self.control.value
+        return SWITCH[value] if isinstance(value, bool) else str(value)
+
+    def show(self, draft: Draft, *, typing: bool = False) -> None:
+        """Show the field's value, change and problem in a draft; a text that is being typed stays as it is."""
+        entry, state = self.entry, draft.state
+        self.display = entry.applies(state.experiment)
+        if not self.display:
+            return
         if not typing:
-            self._set_text(wrong.text if wrong else entry.read(experiment), absent)
-        self.control.set_class(wrong is not None, "-invalid")
-        self.control.disabled = bool(absent)
-        self._explain(wrong)
-        bounds = entry.read(experiment) if entry.control == "switch" else "" if entry.choices else entry.bounds
-        drawn = ("bold $text-error" if wrong else "$foreground-disabled" if absent else "", absent or bounds)
-        if drawn != (self._label_style, self._note):
-            self._label_style, self._note = drawn
+            self._set_text(state.text_of(entry))
+        problem, change = state.problem_of(entry), draft.changes.get(entry.key)
+        self.control.set_class(bool(problem), "-invalid")
+        self._explain(problem)
+        if typing or (problem, change) != (self._problem, self._change):
+            self._problem, self._change = problem, change
             self.refresh()
 
     def on_descendant_focus(self) -> None:
@@ -103,16 +144,16 @@ class FieldRow(Widget):
     def on_click(self) -> None:
         self.control.focus()
 
-    def _explain(self, wrong: Wrong | None) -> None:
+    def _explain(self, problem: str) -> None:
         """Show why the text is refused, in a line that is only made at the first error, as most rows never have one."""
-        if self._error is None and wrong is not None:
+        if self._error is None and problem:
             self._error = Line(classes="field--error")
             self.mount(self._error)
         if self._error is not None:
-            self._error.display = wrong is not None
-            self._error.say(f"✗ {wrong.message}" if wrong else "")
+            self._error.display = bool(problem)
+            self._error.say(f"✗ {problem}" if problem else "")
 
-    def _set_text(self, text: str, absent: str) -> None:
+    def _set_text(self, text: str) -> None:
         match self.control:
             case Input() as field:
                 if field.value != text:
@@ -122,11 +163,12 @@ class FieldRow(Widget):
             case Switch() as switch:
                 with switch.prevent(Switch.Changed):
                     switch.value = text == "on"
+                self.refresh()
             case Select() as select:
                 if select.value == text and text:
                     return
                 with select.prevent(Select.Changed):
-                    blank = [] if text else [(ABSENT if absent else DIFFERENT, "")]
+                    blank = [] if text else [(DIFFERENT, "")]
                     select.set_options([*blank, *((choice, choice) for choice in self.entry.choices)])
                     select.value = text
 
@@ -135,9 +177,14 @@ class FieldRow(Widget):
     @on(Switch.Changed)
     def _changed(self, event: Input.Changed | Select.Changed | Switch.Changed) -> None:
         event.stop()
-        text = ("off", "on")[event.value] if isinstance(event.value, bool) else str(event.value)
+        text = SWITCH[event.value] if isinstance(event.value, bool) else str(event.value)
         if text or isinstance(event, Input.Changed):
             self.post_message(self.Edited(self.entry, text))
+
+
+def counted_growth(parameters: int | None) -> str:
+    """Return by how many parameters a network grows, ``+1,024 parameters``; empty for none."""
+    return f"{signed(parameters, 0)} {noun(abs(parameters), 'parameter')}" if parameters else ""
 
 
 def _control(entry: Field, text: str) -> Input | Select[str] | Switch:
@@ -153,40 +200,43 @@ def _control(entry: Field, text: str) -> Input | Select[str] | Switch:
 
 
 class FieldSection(Vertical):
-    """A title with fields below it. A section without fields is hidden, unless `stays` is set."""
+    """A title with fields below it. A section without fields that apply is hidden, unless `stays` is set."""
 
-    def __init__(self, title: str, fields: Sequence[Field], state: State, *, stays: bool = False) -> None:
+    def __init__(self, title: str, fields: Sequence[Field], draft: Draft, *, stays: bool = False) -> None:
         super().__init__()
         self._title = Line(title, classes="section--title")
-        self.rows = [FieldRow(entry, state.experiment) for entry in fields]
+        self.rows = [FieldRow(entry, draft.experiment) for entry in fields]
         self._stays = stays
         self._replacing = asyncio.Lock()
-        self.set_class(not (fields or stays), "-empty")
+        self._hide_if_empty()
 
     def compose(self) -> ComposeResult:
         yield self._title
         yield from self.rows
 
-    def follow(self, state: State, typing: str = "") -> None:
-        """Show a state of the draft; the field with the key `typing` keeps its text."""
-        for row in self.rows:
-            row.show(state, typing=row.entry.key == typing)
+    def _hide_if_empty(self) -> None:
+        self.set_class(not (self._stays or any(row.display for row in self.rows)), "-empty")
 
-    async def replace(self, title: str, fields: Sequence[Field], state: State, typing: str = "") -> None:
+    def follow(self, draft: Draft, typing: str = "") -> None:
+        """Show a draft; the field with the key `typing` keeps its text."""
+        for row in self.rows:
+            row.show(draft, typing=row.entry.key == typing)
+        self._hide_if_empty()
+
+    async def replace(self, title: str, fields: Sequence[Field], draft: Draft, typing: str = "") -> None:
         """Show other fields under another title; the rows stay if the fields are the same."""
         async with self._replacing:
             self._title.say(title)
             if list(map(_row_data, fields)) != [_row_data(row.entry) for row in self.rows]:
-                self.rows = [FieldRow(entry, state.experiment) for entry in fields]
+                self.rows = [FieldRow(entry, draft.experiment) for entry in fields]
                 with self.app.batch_update():
                     await self.remove_children(FieldRow)
                     await self.mount_all(self.rows)
-                self.set_class(not (fields or self._stays), "-empty")
-            self.follow(state, typing)
+            self.follow(draft, typing)
 
 
 def _row_data(entry: Field) -> tuple[str, ...]:
-    return (entry.key, entry.help, entry.bounds, *entry.choices)
+    return (entry.key, entry.help, entry.hint, *entry.choices)
 
 
 class ParametersPane(VerticalScroll, can_focus=False):
@@ -194,18 +244,18 @@ class ParametersPane(VerticalScroll, can_focus=False):
 
     HELP = """
     **Parameters.** Up and Down move between fields, Enter opens a list of values. The allowed values are shown beside
-    each field, and for the focused field also at the bottom. A parameter that does not apply to this experiment cannot
-    be edited; the reason is shown beside it.
+    each field. Beside a value that you have changed, the preset's value and the change of the number of parameters are
+    shown instead. A parameter that means nothing for this experiment is hidden: pixels per cell needs HOG features.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, draft: Draft) -> None:
         super().__init__(id="parameters", classes="pane")
         fields = parameter_fields()
         self._groups = [
-            FieldSection(group, [entry for entry in fields if entry.group == group], state) for group in GROUPS
+            FieldSection(group, [entry for entry in fields if entry.group == group], draft) for group in GROUPS
         ]
-        self._optimizer = FieldSection(_of_optimizer(state), optimizer_fields(state.experiment), state)
-        self._stopping = FieldSection("Early stopping", stopping_fields(state.experiment), state)
+        self._optimizer = FieldSection(_of_optimizer(draft), optimizer_fields(draft.experiment), draft)
+        self._stopping = FieldSection("Early stopping", stopping_fields(draft.experiment), draft)
 
     def compose(self) -> ComposeResult:
         for group, section in zip(GROUPS, self._groups, strict=True):
@@ -214,16 +264,26 @@ class ParametersPane(VerticalScroll, can_focus=False):
                 yield self._optimizer
         yield self._stopping
 
-    async def follow(self, state: State, typing: str = "") -> None:
-        """Show a state of the draft; the field with the key `typing` keeps its text."""
+    async def follow(self, draft: Draft, typing: str = "") -> None:
+        """Show a draft; the field with the key `typing` keeps its text."""
         for section in self._groups:
-            section.follow(state, typing)
-        await self._optimizer.replace(_of_optimizer(state), optimizer_fields(state.experiment), state, typing)
-        await self._stopping.replace("Early stopping", stopping_fields(state.experiment), state, typing)
+            section.follow(draft, typing)
+        await self._optimizer.replace(_of_optimizer(draft), optimizer_fields(draft.experiment), draft, typing)
+        await self._stopping.replace("Early stopping", stopping_fields(draft.experiment), draft, typing)
 
 
-def _of_optimizer(state: State) -> str:
-    return f"Arguments of {state.experiment.optimizer.name}"
+def _of_optimizer(draft: Draft) -> str:
+    return f"Arguments of {draft.experiment.optimizer.name}"
+
+
+LAYER_COLUMNS = (Column("  Layer"), *experiment_words.EDITED_COLUMNS[1:])
+
+
+def _layer_mark(draft: Draft, place: int) -> str:
+    """Return the mark of a layer that was added or changed."""
+    is_added = place not in draft.origins and place < len(draft.experiment.layers)
+    prefix = f"layers.{place}." if place < len(draft.experiment.layers) else "output."
+    return CHANGED if is_added or any(key.startswith(prefix) for key in draft.changes) else " "
 
 
 class LayerList(OptionList):
@@ -234,7 +294,7 @@ class LayerList(OptionList):
     parameters. You can add a layer after the chosen one, remove it and move it; Enter goes to its fields. A layer that
     does not fit is marked with the reason; the experiment cannot be trained until all layers fit.
     """
-    HINT = "Enter edits the chosen layer's fields, a adds a layer after it, x removes it, J and K move it"
+    HINT = "Enter edits the chosen layer's fields"
     CHANGES = [
         bind("layers.add", "a,insert", "screen.add_layer", "Add", "Add a layer after the chosen one", display="a"),
         bind("layers.remove", "x,delete", "screen.remove_layer", "Remove", "Remove the chosen layer", display="x"),
@@ -252,19 +312,33 @@ class LayerList(OptionList):
         super().__init__(compact=True, id="layer-list")
         self._shown: list[Content] = []
 
+    def action_cursor_down(self) -> None:
+        """Choose the next layer; at the last one, stay."""
+        if self.place < self.option_count - 1:
+            super().action_cursor_down()
+
+    def action_cursor_up(self) -> None:
+        """Choose the layer before; at the first one, stay."""
+        if self.place > 0:
+            super().action_cursor_up()
+
     @property
     def place(self) -> int:
         """The position of the chosen layer, from 0; the output layer has the last position."""
         return self.highlighted or 0
 
-    def follow(self, state: State, place: int | None = None) -> str:
+    def follow(self, draft: Draft, place: int | None = None) -> str:
         """Show the draft's layers, choose the one at `place`, and return the line of column titles."""
         wanted = self.place if place is None else place
-        rows = experiment_words.layer_rows(state.experiment)
+        rows = [
+            (f"{_layer_mark(draft, at)} {name}", *rest)
+            for at, (name, *rest) in enumerate(experiment_words.layer_rows(draft.experiment))
+        ]
         width = max(20, self.scrollable_content_region.width - 2)
-        fitted = text_table(experiment_words.EDITED_COLUMNS, rows, width)
-        prompts = [Content(line) for line in fitted.lines]
-        if misfit := misfit_of(state.experiment):
+        fitted = text_table(LAYER_COLUMNS, rows, width)
+        prompts = [Content(line).highlight_regex(f"^{CHANGED}", style="$accent") for line in fitted.lines]
+        misfit = draft.state.misfit
+        if misfit is not None and misfit.place is not None:
             reason = (f"\n✗ {misfit.sentence}", "$text-error on $error-muted")
             prompts[misfit.place] = Content.assemble(prompts[misfit.place], reason)
         if prompts != self._shown:
@@ -280,7 +354,7 @@ class LayerList(OptionList):
 
 
 class LayersPane(Vertical):
-    """The pane with the list of layers, its buttons, and the fields of the chosen layer."""
+    """The pane with the list of layers, its keys, and the fields of the chosen layer."""
 
     app = getters.app(Bench)
 
@@ -288,38 +362,46 @@ class LayersPane(Vertical):
     listing = getters.query_one(LayerList)
     section = getters.query_one(FieldSection)
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, draft: Draft) -> None:
         super().__init__(id="layers", classes="pane")
-        self._state = state
+        self._draft = draft
 
     def compose(self) -> ComposeResult:
         yield Line(id="layer-titles")
         yield LayerList()
-        with Horizontal(id="layer-buttons"):
-            for binding in LayerList.CHANGES:
-                key = key_of(binding.id or "", LayerList, self.app.settings.keys)
-                yield Button(labelled(binding.description, key), compact=True, action=binding.action)
         with VerticalScroll(id="layer-form", can_focus=False):
-            yield FieldSection("", (), self._state, stays=True)
+            yield FieldSection("", (), self._draft, stays=True)
 
-    async def follow(self, state: State, place: int | None = None, typing: str = "") -> None:
+    async def follow(self, draft: Draft, place: int | None = None, typing: str = "") -> None:
         """Show the draft's layers, choose the one at `place`, and show its fields."""
-        self._state = state
+        self._draft = draft
         self._show_layers(place)
         await self.show_fields(typing)
 
     def _show_layers(self, place: int | None = None) -> None:
-        self.titles.say(self.listing.follow(self._state, place))
+        self.titles.say(self.listing.follow(self._draft, place))
 
     async def show_fields(self, typing: str = "") -> None:
         """Show the fields of the chosen layer; the field with the key `typing` keeps its text."""
-        place, layers = self.listing.place, self._state.experiment.layers
+        place, layers = self.listing.place, self._draft.experiment.layers
         if place < len(layers):
             about = layers[place].about()
             title = f"Layer {place + 1}: {about[:1].lower()}{about[1:]}"
         else:
             title = "Output: ten neurons with softmax"
-        await self.section.replace(title, layer_fields(self._state.experiment, place), self._state, typing)
+        self.border_subtitle = self._keys(place)
+        await self.section.replace(title, layer_fields(self._draft.experiment, place), self._draft, typing)
+
+    def _keys(self, place: int) -> Content:
+        """Return the keys that change the layers, and by how many parameters the network shrinks without the chosen."""
+        can_be_removed = place < len(self._draft.experiment.layers)
+        cost = counted_growth(self._draft.growth_by_removing(place)) if can_be_removed else ""
+        keys, actions, own = dict[str, str](), dict[str, str](), self.app.settings.keys
+        for binding in LayerList.CHANGES:
+            name, key = str(binding.id), key_of(str(binding.id), LayerList, own)
+            keys[key] = f"Remove ({cost})" if cost and name == "layers.remove" else binding.description
+            actions[key] = binding.action
+        return pane_keys(keys, actions)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show_layers)
@@ -334,7 +416,6 @@ class ComplexityPane(VerticalScroll):
     one image. Other: batch normalisation's scale, offset, mean and variance.
     """
     HINT = "MACs: multiply-accumulates for one image; other: batch normalisation's four vectors"
-    stale = getters.query_one("#stale", Line)
     table = getters.query_one(TableView)
     facts = getters.query_one(FactGrid)
 
@@ -342,7 +423,7 @@ class ComplexityPane(VerticalScroll):
         super().__init__(id="complexity", classes="pane")
 
     def compose(self) -> ComposeResult:
-        yield Line(id="stale")
+        yield Line("Not valid yet: these are the counts of the last valid state.", id="stale")
         yield TableView(
             experiment_words.FULL_COLUMNS,
             total=True,
@@ -350,11 +431,9 @@ class ComplexityPane(VerticalScroll):
         )
         yield FactGrid(experiment_words.TOTALS)
 
-    def follow(self, state: State, problems: Sequence[str]) -> None:
-        """Show the complexity of the draft's last valid state, and the problems of the present one."""
-        counts = complexity.of(state.whole)
-        self.set_class(bool(problems), "-stale")
-        lines = "\n".join(f"✗ {problem}" for problem in problems)
-        self.stale.say(f"Not valid yet; the counts are those of the last valid state.\n{lines}" if problems else "")
+    def follow(self, draft: Draft) -> None:
+        """Show the complexity of the draft's last valid state."""
+        counts = complexity.of(draft.state.whole)
+        self.set_class(not draft.ready, "-stale")
         self.table.show(experiment_words.full_rows(counts))
         self.facts.show(experiment_words.totals(counts))

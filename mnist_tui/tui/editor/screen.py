@@ -21,20 +21,20 @@ from mnist_tui.experiment import complexity
 from mnist_tui.experiment.layers import LAYER_KINDS
 from mnist_tui.experiment.preset_files import PresetError, builtin_folder, user_folder
 from mnist_tui.experiment.presets import Preset, save_preset
-from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.paths import PathError
 from mnist_tui.tui import experiment_words, leaving, run_commands
 from mnist_tui.tui.bench import BenchScreen, Route, subject_of
 from mnist_tui.tui.dialogs import ChooseScreen, FormDialog
 from mnist_tui.tui.editor.digit import DigitPane
-from mnist_tui.tui.editor.draft import Draft, differences, to_save
-from mnist_tui.tui.editor.panes import ComplexityPane, FieldRow, LayersPane, ParametersPane
+from mnist_tui.tui.editor.draft import Draft, State, Step, differences, growth, layer_place, parameter_fields, to_save
+from mnist_tui.tui.editor.panes import ComplexityPane, FieldRow, LayersPane, ParametersPane, counted_growth
 from mnist_tui.tui.presets.screen import DataNote
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
-from mnist_tui.tui.terminal.keymap import bind, key_of
+from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
+from mnist_tui.wording import signed
 
 PANES = {"parameters": "Parameters", "layers": "Layers", "complexity": "Complexity", "digit": "Digit"}
 
@@ -54,8 +54,8 @@ class EditorScreen(BenchScreen[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-medium"), (36, "-tall"), (48, "-towering")]
     HELP = """
     **Editor.** All settings of an experiment. Every text is checked while you type. A wrong text stays in its field,
-    with the reason below it; until it is corrected, the experiment can be neither trained nor saved. The preset itself
-    is never changed.
+    with the reason below it; until it is corrected, the experiment can be neither trained nor saved. A ◆ marks what
+    you have changed. The preset itself is never changed.
     """
     STARTS_RUNS = True
     BINDINGS = [
@@ -69,7 +69,7 @@ class EditorScreen(BenchScreen[None]):
         bind("editor.parameters", "f6", "pane('parameters')", "Parameters", "To the parameters", hidden=True),
         bind("editor.layers", "f7", "pane('layers')", "Layers", "To the layers", hidden=True),
         bind("editor.complexity", "f8", "pane('complexity')", "Complexity", "To the complexity", hidden=True),
-        bind("editor.digit", "f9", "pane('digit')", "HOG digit", "To the digit beside its HOG picture", hidden=True),
+        bind("editor.digit", "f9", "pane('digit')", "Digit", "To the digit as the network sees it", hidden=True),
         bind("editor.next-digit", "ctrl+n", "next_digit", "Next digit", "Show the next digit", hidden=True),
     ]
 
@@ -106,18 +106,16 @@ class EditorScreen(BenchScreen[None]):
     def compose(self) -> ComposeResult:
         yield TabStrip()
         with Horizontal(id="top"):
-            yield Line("editor", id="word")
             yield Line(id="what")
             yield Line(id="summary")
-        yield Tabs(*(Tab(Content(self._title(name)), id=f"to-{name}") for name in PANES))
-        hog = " -hog" if isinstance(self.draft.experiment.features, HogFeatures) else ""
-        yield Container(id="panes", classes=f"-parameters{hog}")
+        yield Tabs(*(Tab(Content(f"{title} {self._key(name)}"), id=f"to-{name}") for name, title in PANES.items()))
+        yield Container(id="panes", classes="-parameters")
         yield DataNote()
         yield Line(id="hint")
         yield KeyFooter()
 
-    def _title(self, pane: str) -> str:
-        return f"{PANES[pane]} {key_of(f'editor.{pane}', EditorScreen, self.app.settings.keys)}"
+    def _key(self, pane: str) -> str:
+        return key_of(f"editor.{pane}", EditorScreen, self.app.settings.keys)
 
     def on_mount(self) -> None:
         self.call_after_refresh(self._fill)
@@ -126,46 +124,45 @@ class EditorScreen(BenchScreen[None]):
         """Add the panes once the frame around them is drawn, so that the screen appears sooner."""
         if not self.is_attached:
             return
-        state = self.draft.state
-        panes = (ParametersPane(state), LayersPane(state), ComplexityPane(), DigitPane())
-        for pane in panes:
-            pane.border_title = Content(self._title(pane.id or ""))
+        draft = self.draft
+        panes = (ParametersPane(draft), LayersPane(draft), ComplexityPane(), DigitPane())
         await self.panes.mount_all(panes)
+        self._show_titles()
         await self._follow(place=0)
         self.query(FieldRow).first().control.focus()
+
+    def on_resize(self) -> None:
+        self._show_titles()
+
+    def _show_titles(self) -> None:
+        """Show the titles of the panes, except where only one pane is shown: the tab above it is its title."""
+        one = self.has_class("-narrow") or self.has_class("-normal")
+        for pane in self.panes.children:
+            name = pane.id or ""
+            pane.border_title = None if one else pane_title(PANES[name], self._key(name))
 
     async def _follow(self, *, place: int | None = None, typing: str = "") -> None:
         """Show the draft in all panes; choose the layer at `place`, and leave the text that is being typed alone."""
         draft, state = self.draft, self.draft.state
-        await self.parameters.follow(state, typing)
-        await self.stack.follow(state, place, typing)
-        self.counts.follow(state, draft.problems)
+        await self.parameters.follow(draft, typing)
+        await self.stack.follow(draft, place, typing)
+        self.counts.follow(draft)
         self.what.say(f"{draft.preset.name}{' · edited' if draft.is_edited else ''}")
-        self.summary.say(experiment_words.summary(complexity.of(state.whole)) if draft.ready else "not valid yet")
+        self.summary.say(self._sizes() if draft.ready else "not valid yet")
         self.summary.set_class(not draft.ready, "-wrong")
         self._show_hint()
-        self._follow_features()
+        self.digit.follow(state.experiment.dataset.name, state.experiment.features)
         self.data_note.follow(state.experiment.dataset.name)
-        possible = {
-            "undo": draft.can_undo,
-            "redo": draft.can_redo,
-            "reset": draft.is_edited,
-            "next_digit": isinstance(state.experiment.features, HogFeatures),
-        }
+        possible = {"undo": draft.can_undo, "redo": draft.can_redo, "reset": draft.is_edited}
         if possible != self._possible:
             self._possible = possible
             self.refresh_bindings()
 
-    def _follow_features(self) -> None:
-        experiment = self.draft.experiment
-        self.panes.set_class(isinstance(experiment.features, HogFeatures), "-hog")
-        if isinstance(experiment.features, HogFeatures):
-            self.tabs.show("to-digit")
-            self.digit.follow(experiment.dataset.name, experiment.features)
-        elif self.tabs.query_one("#to-digit").display:
-            self.tabs.hide("to-digit")
-            if self.tabs.active == "to-digit":
-                self.action_pane("parameters")
+    def _sizes(self) -> str:
+        """Return the sizes of the network, and by how many parameters it has grown."""
+        counts, before = (complexity.of(each.experiment) for each in (self.draft, self.draft.preset))
+        grown = signed(counts.total - before.total, 0) if counts.total != before.total else ""
+        return f"{experiment_words.summary(counts)}{f' ({grown})' if grown else ''}"
 
     @on(FieldRow.Edited)
     async def _edit(self, event: FieldRow.Edited) -> None:
@@ -177,21 +174,20 @@ class EditorScreen(BenchScreen[None]):
         row = _row_of(event.widget)
         if row is not None:
             self.draft.settle()
-            row.show(self.draft.state)
+            row.show(self.draft)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        around = event.widget.ancestors_with_self
-        for pane in self.panes.children:
-            pane.set_class(pane in around, "-focused")
         self._show_hint()
 
     def _show_hint(self) -> None:
-        """Show the help of the focused field, or the reason why its text is refused."""
+        """Show the help of the focused field or pane."""
         row = _row_of(self.focused)
-        wrong = self.draft.state.wrong.get(row.entry.key) if row else None
-        self.hint.set_class(wrong is not None, "-wrong")
-        hint = row.entry.sentence if row else str(getattr(self.focused, "HINT", ""))
-        self.hint.say(wrong.message if wrong else hint)
+        self._say(row.entry.sentence if row else str(getattr(self.focused, "HINT", "")))
+
+    def _say(self, text: str, *, done: bool = False) -> None:
+        """Show a text in the line above the footer: the help of a field or, if `done`, what has just been done."""
+        self.hint.set_class(done, "-done")
+        self.hint.say(text)
 
     @on(OptionList.OptionHighlighted, "#layer-list")
     async def _choose_layer(self) -> None:
@@ -200,30 +196,49 @@ class EditorScreen(BenchScreen[None]):
     @work(group=TAKES_KEYBOARD)
     async def action_add_layer(self) -> None:
         """Ask for a kind of layer and add such a layer after the chosen one."""
-        kinds = LAYER_KINDS.values()
-        lines = [Content.assemble((kind.TITLE, "bold"), "\n", (f"  {kind.about()}", "dim")) for kind in kinds]
+        draft, listing = self.draft, self.stack.listing
+        after = listing.place if draft.experiment.layers else -1
+        lines = [
+            Content.assemble(
+                (kind.TITLE, "bold"),
+                f"  {counted_growth(draft.growth_by_adding(name, after))}",
+                (f"\n  {kind.about()}", "dim"),
+            )
+            for name, kind in LAYER_KINDS.items()
+        ]
         chosen = await self.app.push_screen_wait(ChooseScreen("Add a layer after the chosen one", lines))
         if chosen is not None:
-            kind = tuple(LAYER_KINDS)[chosen]
-            listing = self.stack.listing
-            after = -1 if not self.draft.experiment.layers else listing.place
-            await self._follow(place=self.draft.add_layer(kind, after))
+            before = draft.state
+            await self._follow(place=draft.add_layer(tuple(LAYER_KINDS)[chosen], after))
             listing.focus()
+            self._say_layers_changed(before)
 
     async def action_remove_layer(self) -> None:
         """Remove the chosen layer; the output layer stays."""
         place = self.stack.listing.place
         if place >= len(self.draft.experiment.layers):
-            self.notify("The output layer stays: ten classes need ten neurons.", severity="warning")
+            self._say("The output layer stays: ten classes need ten neurons.", done=True)
             return
+        before = self.draft.state
         self.draft.remove_layer(place)
         await self._follow(place=place)
+        self._say_layers_changed(before)
 
     async def action_move_layer(self, by: int) -> None:
         """Move the chosen layer up (-1) or down (1)."""
         place = self.stack.listing.place
+        before = self.draft.state
         if place < len(self.draft.experiment.layers):
             await self._follow(place=self.draft.move_layer(place, by))
+            self._say_layers_changed(before)
+
+    def _say_layers_changed(self, before: State) -> None:
+        """Say what was done to the layers, and by how many parameters the network has grown."""
+        state = self.draft.state
+        if state is not before:
+            cost = counted_growth(growth(before.experiment, state.experiment))
+            done = f"{state.edit.words[:1].upper()}{state.edit.words[1:]}"
+            self._say(f"{done}{f': {cost}' if cost else ''}", done=True)
 
     def action_layer_fields(self) -> None:
         rows = self.stack.section.rows
@@ -231,18 +246,42 @@ class EditorScreen(BenchScreen[None]):
             rows[0].control.focus()
 
     async def action_change(self, name: str) -> None:
-        """Undo or redo an edit, or reset the draft."""
-        getattr(self.draft, name)()
-        await self._follow()
+        """Undo or redo an edit, or reset the draft; show what has changed, and where."""
+        if name == "reset":
+            self.draft.reset()
+            await self._follow()
+            self._say("Back to the preset; undo brings your changes back.", done=True)
+            return
+        step = self.draft.undo() if name == "undo" else self.draft.redo()
+        if step is None:
+            return
+        await self._follow(place=step.place)
+        self._focus_step(step)
+        self.call_after_refresh(self._say, step.sentence, done=True)
+
+    def _focus_step(self, step: Step) -> None:
+        """Focus what an undone edit has changed."""
+        if step.field is not None:
+            self._focus_field(step.field.key)
+        elif step.place is not None:
+            self._open_pane("layers")
+            self.stack.listing.focus()
+
+    def _focus_field(self, key: str) -> None:
+        row = next((row for row in self.query(FieldRow) if row.entry.key == key and row.display), None)
+        if row is not None:
+            self._open_pane("layers" if key.startswith(("layers", "output")) else "parameters")
+            row.control.focus()
 
     def action_pane(self, name: str) -> None:
         """Focus a pane; in a small window, show it in place of the others."""
-        if name == "digit" and not self.panes.has_class("-hog"):
-            return
-        self.tabs.active = f"to-{name}"
-        self._show_pane(name)
+        self._open_pane(name)
         first = {"parameters": "#parameters Input", "layers": "LayerList"}.get(name, f"#{name}")
         self.call_after_refresh(self.query(first).first().focus)
+
+    def _open_pane(self, name: str) -> None:
+        self.tabs.active = f"to-{name}"
+        self._show_pane(name)
 
     @on(Tabs.TabActivated)
     def _tab(self, event: Tabs.TabActivated) -> None:
@@ -258,9 +297,7 @@ class EditorScreen(BenchScreen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if not self._possible:
             return action == "leave"
-        if action == "change":
-            return self._possible[str(parameters[0])] or None
-        return action != "next_digit" or self._possible["next_digit"]
+        return action != "change" or self._possible[str(parameters[0])] or None
 
     def action_train(self) -> None:
         if self._is_ready("trained"):
@@ -301,19 +338,24 @@ class EditorScreen(BenchScreen[None]):
             self.app.back()
 
     def _is_ready(self, what: str) -> bool:
-        """Return whether the draft is valid; if it is not, show why and focus the first wrong field."""
+        """Return whether the draft is valid; if it is not, focus the first wrong field, which says why."""
         draft = self.draft
         if draft.ready:
             return True
-        self.notify("\n".join(draft.problems[:3]), title=f"Not {what}", severity="error", timeout=8)
-        wrong = next(iter(draft.state.wrong), None)
-        row = next((row for row in self.query(FieldRow) if row.entry.key == wrong), None)
-        if row is None:
-            self.action_pane("layers")
+        misfit = draft.state.misfit
+        wrong = next((each.field for each in draft.state.wrong.values()), None)
+        key = wrong.key if wrong else misfit.key if misfit else ""
+        name = next((entry.label for entry in (wrong, *parameter_fields()) if entry and entry.key == key), "the layers")
+        self.notify(f"Correct {name} first.", title=f"Not {what}", severity="error", timeout=8)
+        if key:
+            self.run_worker(self._show_wrong(key))
         else:
-            self._show_pane("layers" if row.entry.key.startswith(("layers", "output")) else "parameters")
-            self.call_after_refresh(row.control.focus)
+            self.action_pane("layers")
         return False
+
+    async def _show_wrong(self, key: str) -> None:
+        await self._follow(place=layer_place(key))
+        self._focus_field(key)
 
 
 def _row_of(widget: Widget | None) -> FieldRow | None:

@@ -184,7 +184,7 @@ class SweepScreen(BenchScreen[None]):
         taken = {row.key for row in self._axis_rows}
         offered = [parameter for parameter in PARAMETERS if parameter.name not in taken | {"seed"}]
         width = max(len(parameter.label) for parameter in offered)
-        lines = [f"{parameter.label.ljust(width)}  {parameter.bounds}" for parameter in offered]
+        lines = [f"{parameter.label.ljust(width)}  {parameter.hint}" for parameter in offered]
         chosen = await self.app.push_screen_wait(ChooseScreen("Which parameter is varied?", [*lines, BY_PATH]))
         if chosen is None:
             return
@@ -202,7 +202,7 @@ class SweepScreen(BenchScreen[None]):
         if parameter is None:
             row = SweepRow(name, name, "", "values separated by commas", axis=True)
         else:
-            row = SweepRow(name, parameter.label, parameter.read(self._preset.experiment), parameter.bounds, axis=True)
+            row = SweepRow(name, parameter.label, parameter.read(self._preset.experiment), parameter.hint, axis=True)
         await self.axes.mount(row)
         self._plan_soon()
         row.control.focus()

@@ -214,8 +214,10 @@ async def _through(pump: MessagePump, patience: int) -> int:
 
 
 def focus_within(screen: Screen[Any], by: int) -> None:
-    """Move the focus to the next field (1) or the previous one (-1), but not beyond the ends of the form."""
-    chain = screen.focus_chain
+    """Move the focus to the next field (1) or the previous one (-1), but not out of the pane or the form."""
+    focused = screen.focused
+    pane = next((node for node in focused.ancestors if node.has_class("pane")), None) if focused else None
+    chain = [widget for widget in screen.focus_chain if pane is None or pane in widget.ancestors]
     if screen.focused not in chain:
         screen.focus_next()
         return

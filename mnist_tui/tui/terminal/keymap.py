@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.dom import DOMNode
 from textual.keys import format_key
 from textual.screen import ModalScreen, Screen
+from textual.style import Style
 
 SECTIONS = {
     "app": "Everywhere",
@@ -145,9 +146,18 @@ def pane_title(name: str, key: str = "", note: str = "") -> Content:
     return Content.assemble((name, "bold"), *([" ", (key, "$accent")] if key else []), *([f"  {note}"] if note else []))
 
 
-def pane_keys(keys: Mapping[str, str]) -> Content:
-    """Return keys and what they do, for the lower border of the pane in which they work."""
-    return Content(" ").join(Content.assemble((key, "$accent"), f" {what}") for key, what in keys.items())
+def pane_keys(keys: Mapping[str, str], actions: Mapping[str, str] | None = None) -> Content:
+    """Return keys and what they do, for the lower border of the pane in which they work.
+
+    Args:
+        actions: for keys that can be clicked the action, with its namespace.
+    """
+    actions = actions or {}
+    parts = (Content.assemble((key, "$accent"), f" {what}") for key, what in keys.items())
+    return Content("  ").join(
+        part.stylize(Style.from_meta({"@click": actions[key]})) if key in actions else part
+        for key, part in zip(keys, parts, strict=True)
+    )
 
 
 @cache

@@ -32,9 +32,23 @@ def _move_keys(following: str, action: str = "{}") -> list[BindingType]:
 
 
 class TextControl(Input):
-    """A text field; Up, Down and Enter move to another field."""
+    """A text field; Up, Down and Enter move to another field.
+
+    Its text is selected when it gets the focus, also by a click, so that typing replaces it; a second click places the
+    cursor.
+    """
 
     BINDINGS = _move_keys("tab,enter")
+    _is_fresh = False
+
+    def on_focus(self) -> None:
+        self._is_fresh = True
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        is_whole = self.selected_text == self.value
+        if self._is_fresh and is_whole:
+            event.prevent_default()
+        self._is_fresh = False
 
 
 class ValueSelect(Select[str]):
