@@ -88,6 +88,7 @@ class EditorScreen(BenchScreen[None]):
         super().__init__()
         self.draft = kept or Draft(preset)
         self._possible: dict[str, bool] = {}
+        self._done: tuple[Widget | None, str] = (None, "")
 
     @property
     def edited(self) -> Draft:
@@ -167,6 +168,7 @@ class EditorScreen(BenchScreen[None]):
     @on(FieldRow.Edited)
     async def _edit(self, event: FieldRow.Edited) -> None:
         if self.draft.enter(event.entry, event.text):
+            self._done = (None, "")
             await self._follow(typing=event.entry.key)
 
     async def on_descendant_blur(self, event: events.DescendantBlur) -> None:
@@ -180,14 +182,16 @@ class EditorScreen(BenchScreen[None]):
         self._show_hint()
 
     def _show_hint(self) -> None:
-        """Show the help of the focused field or pane."""
-        row = _row_of(self.focused)
-        self._say(row.entry.sentence if row else str(getattr(self.focused, "HINT", "")))
+        """Show the help of the focused field or pane or, as long as the focus stays, what has just been done there."""
+        row, (place, done) = _row_of(self.focused), self._done
+        is_done = place is not None and place is self.focused
+        self.hint.set_class(is_done, "-done")
+        self.hint.say(done if is_done else row.entry.sentence if row else str(getattr(self.focused, "HINT", "")))
 
-    def _say(self, text: str, *, done: bool = False) -> None:
-        """Show a text in the line above the footer: the help of a field or, if `done`, what has just been done."""
-        self.hint.set_class(done, "-done")
-        self.hint.say(text)
+    def _say_done(self, text: str, place: Widget | None) -> None:
+        """Show what was done in the line above the footer, until the focus leaves the widget where it is seen."""
+        self._done = (place, text)
+        self._show_hint()
 
     @on(OptionList.OptionHighlighted, "#layer-list")
     async def _choose_layer(self) -> None:
@@ -217,7 +221,7 @@ class EditorScreen(BenchScreen[None]):
         """Remove the chosen layer; the output layer stays."""
         place = self.stack.listing.place
         if place >= len(self.draft.experiment.layers):
-            self._say("The output layer stays: ten classes need ten neurons.", done=True)
+            self._say_done("The output layer stays: ten classes need ten neurons.", self.stack.listing)
             return
         before = self.draft.state
         self.draft.remove_layer(place)
@@ -238,7 +242,7 @@ class EditorScreen(BenchScreen[None]):
         if state is not before:
             cost = counted_growth(growth(before.experiment, state.experiment))
             done = f"{state.edit.words[:1].upper()}{state.edit.words[1:]}"
-            self._say(f"{done}{f': {cost}' if cost else ''}", done=True)
+            self._say_done(f"{done}{f': {cost}' if cost else ''}", self.stack.listing)
 
     def action_layer_fields(self) -> None:
         rows = self.stack.section.rows
@@ -250,28 +254,32 @@ class EditorScreen(BenchScreen[None]):
         if name == "reset":
             self.draft.reset()
             await self._follow()
-            self._say("Back to the preset; undo brings your changes back.", done=True)
+            self._say_done("Back to the preset; undo brings your changes back.", self.focused)
             return
         step = self.draft.undo() if name == "undo" else self.draft.redo()
         if step is None:
             return
         await self._follow(place=step.place)
-        self._focus_step(step)
-        self.call_after_refresh(self._say, step.sentence, done=True)
+        self._say_done(step.sentence, self._focus_step(step))
 
-    def _focus_step(self, step: Step) -> None:
-        """Focus what an undone edit has changed."""
+    def _focus_step(self, step: Step) -> Widget | None:
+        """Focus what an undone edit has changed, and return it."""
         if step.field is not None:
-            self._focus_field(step.field.key)
-        elif step.place is not None:
+            return self._focus_field(step.field.key)
+        if step.place is not None:
             self._open_pane("layers")
             self.stack.listing.focus()
+            return self.stack.listing
+        return self.focused
 
-    def _focus_field(self, key: str) -> None:
+    def _focus_field(self, key: str) -> Widget | None:
+        """Focus a field and return its control; the present one if the field is not shown."""
         row = next((row for row in self.query(FieldRow) if row.entry.key == key and row.display), None)
-        if row is not None:
-            self._open_pane("layers" if key.startswith(("layers", "output")) else "parameters")
-            row.control.focus()
+        if row is None:
+            return self.focused
+        self._open_pane("layers" if key.startswith(("layers", "output")) else "parameters")
+        row.control.focus()
+        return row.control
 
     def action_pane(self, name: str) -> None:
         """Focus a pane; in a small window, show it in place of the others."""
