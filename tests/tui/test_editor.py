@@ -42,7 +42,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[Preset]:
     """The presets that the app was asked to train."""
     presets: list[Preset] = []
-    monkeypatch.setattr(run_commands, "train", lambda _, preset: presets.append(preset))
+    monkeypatch.setattr(run_commands, "train", lambda _, preset, **_more: presets.append(preset))
     return presets
 
 
