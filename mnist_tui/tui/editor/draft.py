@@ -264,7 +264,7 @@ class Misfit(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Edit:
+class DraftEdit:
     """The edit that made a state of a draft.
 
     Attributes:
@@ -314,7 +314,7 @@ class State:
     whole: Experiment
     wrong: Mapping[str, Wrong] = field(default_factory=dict[str, Wrong])
     misfit: Misfit | None = None
-    edit: Edit = field(default=Edit(), compare=False)
+    edit: DraftEdit = field(default=DraftEdit(), compare=False)
 
     def text_of(self, entry: Field) -> str:
         """Return the text that a field shows in this state; empty if the field does not apply."""
@@ -445,7 +445,7 @@ class Draft:
         if text == shown:
             return False
         others = {key: wrong for key, wrong in state.wrong.items() if key != entry.key}
-        edit = Edit(entry)
+        edit = DraftEdit(entry)
         try:
             experiment = entry.change(state.experiment, text)
         except RequestError as error:
@@ -464,7 +464,7 @@ class Draft:
             The position of the new layer; the desired one if it fits nowhere.
         """
         place, parts = self._with_layer(kind, after)
-        self._arrange(parts, Edit(words=f"added {LAYER_KINDS[kind].TITLE}", place=place))
+        self._arrange(parts, DraftEdit(words=f"added {LAYER_KINDS[kind].TITLE}", place=place))
         return place
 
     def growth_by_adding(self, kind: str, after: int) -> int | None:
@@ -493,7 +493,7 @@ class Draft:
     def remove_layer(self, place: int) -> None:
         """Remove the layer at `place`."""
         title = self.experiment.layers[place].TITLE
-        self._arrange(self._without(place), Edit(words=f"removed {title}", place=place))
+        self._arrange(self._without(place), DraftEdit(words=f"removed {title}", place=place))
 
     def move_layer(self, place: int, by: int) -> int:
         """Move the layer at `place` up (-1) or down (1), and return its new position."""
@@ -502,7 +502,7 @@ class Draft:
             return place
         parts.insert(to, parts.pop(place))
         title = self.experiment.layers[place].TITLE
-        self._arrange(parts, Edit(words=f"moved {title} {'up' if by < 0 else 'down'}", place=place))
+        self._arrange(parts, DraftEdit(words=f"moved {title} {'up' if by < 0 else 'down'}", place=place))
         return to
 
     def settle(self) -> None:
@@ -515,10 +515,10 @@ class Draft:
 
     def redo(self) -> Step | None:
         """Redo the edit that was undone last, and return what was done again; None if there was nothing to redo."""
-        edit = self._after[-1].edit if self._after else Edit()
+        edit = self._after[-1].edit if self._after else DraftEdit()
         return self._step("Done again", self._after, self._before, edit)
 
-    def _step(self, verb: str, source: list[State], target: list[State], edit: Edit) -> Step | None:
+    def _step(self, verb: str, source: list[State], target: list[State], edit: DraftEdit) -> Step | None:
         if not source:
             return None
         before = self.state
@@ -532,12 +532,12 @@ class Draft:
 
     def adopt(self, experiment: Experiment) -> None:
         """Take over a whole experiment; this can be undone."""
-        self._record(State(experiment, experiment, edit=Edit(words="took over the advice")))
+        self._record(State(experiment, experiment, edit=DraftEdit(words="took over the advice")))
 
     def reset(self) -> None:
         """Return to the preset; this can be undone."""
         experiment = self.preset.experiment
-        self._record(State(experiment, experiment, edit=Edit(words="went back to the preset")))
+        self._record(State(experiment, experiment, edit=DraftEdit(words="went back to the preset")))
 
     def saved_as(self, preset: Preset) -> None:
         """Compare the draft from now on with the preset that was saved from it."""
@@ -563,7 +563,7 @@ class Draft:
         layers = tuple(self.experiment.layers[part] if isinstance(part, int) else part for part in parts)
         return self.experiment.model_copy(update={"layers": layers})
 
-    def _arrange(self, parts: Sequence[int | Layer], edit: Edit) -> None:
+    def _arrange(self, parts: Sequence[int | Layer], edit: DraftEdit) -> None:
         """Change the layers as `_arranged` does; wrong texts move with their layers."""
         experiment, before = self._arranged(parts), self.state.wrong
         wrong = {key: entry for key, entry in before.items() if not key.startswith("layers.")}
@@ -573,7 +573,7 @@ class Draft:
                     wrong[moved.key] = replace(entry, field=moved)
         self._record(self._state_of(experiment, wrong, edit))
 
-    def _state_of(self, experiment: Experiment, wrong: Mapping[str, Wrong], edit: Edit) -> State:
+    def _state_of(self, experiment: Experiment, wrong: Mapping[str, Wrong], edit: DraftEdit) -> State:
         """Return the state of an experiment with wrong texts. A text that the experiment now accepts is entered."""
         still = dict[str, Wrong]()
         for key, entry in wrong.items():
