@@ -124,7 +124,7 @@ def test_a_schedule_is_typed_as_it_is_read_and_starts_with_the_optimizers_rate(k
     assert experiment.training.schedule.rate_of(0.5, 0, 10) == 0.5
     field = next(field for field in parameter_fields() if field.key == "schedule")
     assert field.change(experiment, field.read(experiment)) == experiment
-    assert kind in field.bounds
+    assert kind in field.hint
 
 
 def report_and_card(experiment: Experiment, tmp_path: Path) -> tuple[str, str]:
