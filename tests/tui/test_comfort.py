@@ -19,6 +19,7 @@ from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.watch import RunSnapshot
 from mnist_tui.settings import save_settings, settings_file
+from mnist_tui.tui import run_commands
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.help.screens import TOUR_KEYS, HelpScreen, TourScreen, keys_of
 from mnist_tui.tui.results.screen import ResultsScreen
@@ -81,9 +82,10 @@ async def test_the_tour_is_shown_once_and_fits(size: tuple[int, int], bench: Ben
     save_settings(toured=None)
     app = BenchApp(bench.options)
     async with app.run_test(size=size) as pilot:
-        text = await shows(pilot, "Welcome to mnist-tui", "any key goes on", "F12 has the settings")
-        for _name, key, what in TOUR_KEYS:
-            assert re.search(rf"\b{shown(key)}  {re.escape(what)}", text)
+        text = await shows(pilot, "Welcome to mnist-tui", "Start a quick run f", "Look around first Esc")
+        for step in range(1, 5):
+            assert re.search(rf"│ +{step}  \S", text)
+        assert "f trains it for a few epochs: a quick run." in " ".join(text.replace("│", " ").split())
         await pilot.press("x")
         await until(pilot, lambda: not isinstance(app.screen, TourScreen))
     assert "toured = true" in settings_file().read_text()
@@ -96,9 +98,9 @@ async def test_the_tour_is_shown_once_and_fits(size: tuple[int, int], bench: Ben
 async def test_a_click_closes_the_tour_and_it_has_the_user_s_own_keys(bench: BenchApp, shows: Any, until: Any) -> None:
     save_settings(toured=None, keys={"app.runs": "f6"})
     app = BenchApp(bench.options)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "F6  all runs")
-        await pilot.click("#tour")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "F6 lists all your runs")
+        await pilot.click("#tour", offset=(3, 0))
         await until(pilot, lambda: not isinstance(app.screen, TourScreen))
 
 
@@ -112,8 +114,26 @@ async def test_no_tour_for_one_who_comes_to_watch(record: Any, app_on: Any, show
 
 def test_the_keys_of_the_tour_are_those_of_the_app() -> None:
     keys = {name: entry.keys for entry in entries(classes_with_keys()) for name in entry.ids}
-    for name, key, _what in TOUR_KEYS:
+    for name, key in TOUR_KEYS.items():
         assert key in keys[name]
+
+
+@pytest.mark.parametrize("key", ["enter", "f"])
+async def test_the_tour_starts_a_quick_run(
+    key: str, bench: BenchApp, shows: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_settings(toured=None)
+    trained: list[tuple[str, int]] = []
+    monkeypatch.setattr(
+        run_commands, "train", lambda _, preset: trained.append((preset.name, preset.experiment.training.epochs))
+    )
+    app = BenchApp(bench.options)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "Welcome to mnist-tui")
+        await pilot.press(key)
+        await until(pilot, lambda: trained == [("raw", 15)])
+        assert not isinstance(app.screen, TourScreen)
+    assert "toured = true" in settings_file().read_text()
 
 
 async def test_the_key_sheet_has_the_user_s_own_keys_and_those_of_all_screens(

@@ -231,6 +231,7 @@ class CompareScreen(BenchScreen[None]):
         runs: at least two, in the order of their marks.
     """
 
+    GUIDE = "screens#runs-and-comparing"
     CSS_PATH = "compare.tcss"
     TITLE = "Compare"
     LISTS_RUNS = True

@@ -39,6 +39,7 @@ from mnist_tui.tui.gallery.predictions import Images, test_images
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import bind, key_of, pane_keys, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter
+from mnist_tui.tui.widgets.path_input import PathInput
 from mnist_tui.tui.widgets.probabilities import Probabilities, big_text
 from mnist_tui.tui.widgets.run_status import Banner, sample_line
 from mnist_tui.tui.widgets.tab_strip import TabStrip
@@ -350,7 +351,7 @@ class OpenImageScreen(FormDialog[tuple[str, GreyPicture]]):
 
     def __init__(self, path: str = "") -> None:
         super().__init__()
-        self._line = Input(path, placeholder="path of a PNG, JPEG, …", compact=True)
+        self._line = PathInput(path, placeholder="path of a PNG, JPEG, …; Tab completes names")
 
     def fields(self) -> Iterable[Widget]:
         yield self._line

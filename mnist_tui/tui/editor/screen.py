@@ -48,6 +48,7 @@ class EditorScreen(BenchScreen[None]):
     """
 
     TAB = "presets"
+    GUIDE = "screens#editor"
     CSS_PATH = "editor.tcss"
     TITLE = "Editor"
     AUTO_FOCUS = ""

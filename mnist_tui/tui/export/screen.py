@@ -33,6 +33,7 @@ from mnist_tui.tui.export.request import (
 )
 from mnist_tui.tui.terminal.keymap import bind, key_of, labelled
 from mnist_tui.tui.widgets.controls import KeyedCheckbox
+from mnist_tui.tui.widgets.path_input import PathInput
 from mnist_tui.tui.widgets.text import Bar, Line
 from mnist_tui.wording import counted
 
@@ -87,7 +88,7 @@ class ExportScreen(BenchModal[None]):
             box.border_subtitle = Content(f"Space chooses · {self._key_of('export.next')} next section")
             with ExportSections(), Container(id="export-columns"):
                 yield from self._columns(several)
-            yield _field("into", Input(str(default_folder(self.runs)), compact=True, id="export-into"))
+            yield _field("into", PathInput(str(default_folder(self.runs)), id="export-into", folders=True))
             yield Bar()
             with VerticalScroll(id="export-answer", can_focus=False):
                 yield Line(id="export-said")

@@ -51,6 +51,7 @@ class GalleryScreen(RunScreen):
         final: whether to begin with the final evaluation instead of the selected epoch.
     """
 
+    GUIDE = "screens#images"
     CSS_PATH = "gallery.tcss"
     HELP = """
     **Images.** Each picture has its true class, what it was read as, how probable the network held that, and its

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from importlib import resources
 from inspect import cleandoc
 from itertools import groupby
@@ -12,19 +13,22 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 from textual import events, getters, on, work
+from textual._slug import slug
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Markdown, MarkdownViewer, OptionList, Static
+from textual.widgets import Button, Markdown, MarkdownViewer, OptionList, Static
 from textual.widgets.option_list import Option
 
 from mnist_tui import guide
+from mnist_tui.experiment.preset_files import STARTERS
 from mnist_tui.tui.bench import BenchModal, BenchScreen, Route
-from mnist_tui.tui.terminal.keymap import commands_of, key_of, shown
+from mnist_tui.tui.terminal.keymap import commands_of, key_of, labelled, shown, split
 from mnist_tui.tui.widgets.controls import KeyFooter
+from mnist_tui.tui.widgets.tab_strip import TabStrip
 
 ABOUT = """
 **mnist-tui** trains small networks on MNIST-class images. Training runs in a process of its own: leaving this window,
@@ -57,12 +61,13 @@ class HelpScreen(BenchModal[None]):
     CSS_PATH = "help.tcss"
     AUTO_FOCUS = "#help"
     HELP = """
-    **Help.** Esc closes it; `a` shows the keys of all screens.
+    **Help.** Esc closes it; `a` shows the keys of all screens, `g` opens the guide, `l` its glossary.
     """
     BINDINGS = [
         Binding("escape,f1,q,enter", "dismiss", "Close", tooltip="Back to where you were", id="help.close"),
         Binding("a", "all", "All keys", tooltip="The keys of every screen, or of this one", id="help.all"),
-        Binding("g", "guide", "Guide", tooltip="Read the user's guide", id="help.guide"),
+        Binding("g", "guide", "Guide", tooltip="The page of the user's guide about this screen", id="help.guide"),
+        Binding("l", "glossary", "Glossary", tooltip="What the words mean", id="help.glossary"),
     ]
 
     sheet = getters.query_one("#key-sheet", Static)
@@ -76,8 +81,11 @@ class HelpScreen(BenchModal[None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help") as scroll:
-            scroll.border_title = "Help"
-            scroll.border_subtitle = "a: all keys · g: guide · Esc closes"
+            scroll.border_title, scroll.border_subtitle = "Help", "Esc closes"
+            with Horizontal(id="ways"):
+                yield self._button("guide", f"Guide: {_heading(self._topic)}")
+                yield self._button("glossary", "Glossary")
+                yield self._button("all", "All keys")
             yield Markdown(self._text)
             yield Static(_table([("", self._keys)]), id="key-sheet")
             yield Markdown(self._more)
@@ -90,10 +98,21 @@ class HelpScreen(BenchModal[None]):
             text.display = not self._whole
         self._show_keys()
 
+    def _button(self, name: str, label: str) -> Button:
+        key = key_of(f"help.{name}", type(self), self.app.settings.keys)
+        return Button(labelled(label, key), compact=True, action=f"screen.{name}")
+
     def action_guide(self) -> None:
-        """Open the guide in place of this help."""
+        """Open the part of the guide about the screen in place of this help."""
+        self._open_guide(self._topic)
+
+    def action_glossary(self) -> None:
+        """Open the guide's glossary in place of this help."""
+        self._open_guide("glossary")
+
+    def _open_guide(self, topic: str) -> None:
         self.dismiss()
-        self.app.show(Route("guide", topic=self._topic))
+        self.app.show(Route("guide", topic=topic))
 
     @work(exclusive=True)
     async def _show_keys(self) -> None:
@@ -122,13 +141,21 @@ def _table(sections: list[tuple[str, list[tuple[str, str]]]]) -> Table:
     return table
 
 
+def _heading(topic: str) -> str:
+    """Return the heading of a page, or of its part after a #: ``Training`` for ``screens#training``."""
+    name, _, part = topic.partition("#")
+    headings = (line.removeprefix("## ") for line in guide.page(name).splitlines() if line.startswith("## "))
+    return next((heading for heading in headings if slug(heading) == part), guide.title(name))
+
+
 class GuideScreen(BenchScreen[None]):
     """The user's guide: a list of its pages, and the chosen page.
 
     Args:
-        topic: the page that is shown at first, by its name in `guide.TOPICS`.
+        topic: the page that is shown at first, by its name in `guide.TOPICS`; a part of it may follow after a #.
     """
 
+    TAB = ""
     CSS_PATH = "help.tcss"
     AUTO_FOCUS = "#topics"
     HELP = """
@@ -144,45 +171,64 @@ class GuideScreen(BenchScreen[None]):
         self._topic = topic
 
     def compose(self) -> ComposeResult:
+        yield TabStrip()
         with Horizontal():
             titles = (Option(Content(guide.title(name)), id=name) for name in guide.TOPICS)
-            pages = OptionList(*titles, id="topics", markup=False)
+            pages = OptionList(*titles, id="topics", classes="pane", markup=False)
             pages.border_title = "Guide"
             yield pages
-            yield MarkdownViewer(id="page", show_table_of_contents=False)
+            yield MarkdownViewer(id="page", classes="pane", show_table_of_contents=False)
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self.topics.highlighted = guide.TOPICS.index(self._topic)
+        self._show(self._topic)
 
     def shown_again(self, route: Route) -> None:
-        self.topics.highlighted = guide.TOPICS.index(route.topic)
+        self._show(route.topic)
+
+    def _show(self, topic: str) -> None:
+        """Show a page, or a part of it."""
+        self._topic, chosen = topic, guide.TOPICS.index(topic.partition("#")[0])
+        if self.topics.highlighted == chosen:
+            self._scroll_to_part()
+        self.topics.highlighted = chosen
 
     @on(OptionList.OptionHighlighted, "#topics")
     async def _show_page(self, event: OptionList.OptionHighlighted) -> None:
-        folder = Path(str(resources.files(guide)))
-        await self.viewer.go(folder / f"{event.option_id}.md")
+        name = str(event.option_id)
+        await self.viewer.go(Path(str(resources.files(guide))) / f"{name}.md")
+        self.viewer.border_title = guide.title(name)
         self.viewer.scroll_home(animate=False)
+        self.call_after_refresh(self._scroll_to_part)
+
+    def _scroll_to_part(self) -> None:
+        """Scroll to the part that was asked for, once, if its page is shown."""
+        name, _, part = self._topic.partition("#")
+        if part and guide.TOPICS.index(name) == self.topics.highlighted:
+            self.viewer.document.goto_anchor(part)
+            self._topic = name
 
     @on(OptionList.OptionSelected, "#topics")
     def _focus_page(self) -> None:
         self.viewer.focus()
 
 
-TOUR_ABOUT = (
-    "Choose a preset, train it, watch loss, accuracy and confusions epoch by epoch, take weights and figures home. "
-    "Training runs in a process of its own: closing this window, or losing the connection, does not end it."
+TOUR_KEYS = {
+    "presets.quick": "f",
+    "training.matrix": "m",
+    "training.diagnosis": "i",
+    "presets.edit": "e",
+    "app.runs": "f3",
+    "app.help": "f1",
+    "app.quit": "q",
+}
+"""Actions and their default keys, written out here, as the table of all keys takes long to make."""
+TOUR_STEPS = (
+    "Choose a network in the list with ↑ and ↓. [presets.quick] trains it for a few epochs: a quick run.",
+    "Watch loss and accuracy: [training.matrix] shows which digits are confused, [training.diagnosis] what to try.",
+    "Change it: [presets.edit] edits layers and parameters. [app.runs] lists all your runs and compares them.",
+    "[app.help] explains every screen. [app.quit] leaves; a training goes on if you want it to.",
 )
-TOUR_KEYS = (
-    ("presets.train", "t", "train the chosen preset"),
-    ("presets.edit", "e", "change it first: layers, features, optimizer"),
-    ("presets.sweep", "w", "train it in many seeds, or sweep its parameters"),
-    ("app.runs", "f3", "all runs: compare, resume, delete"),
-    ("app.studies", "f5", "all studies: seeds and sweeps, live"),
-    ("app.help", "f1", "help, and every key of where you are"),
-    ("app.quit", "q", "leave; a training goes on if you want it to"),
-)
-"""Actions, their default keys and what they do, written out here, as the table of all keys takes long to make."""
 
 
 class TourScreen(BenchModal[None]):
@@ -190,25 +236,56 @@ class TourScreen(BenchModal[None]):
 
     CSS_PATH = "help.tcss"
     HELP = """
-    **The tour.** Any key closes it. It comes back with `toured = false` in the settings file.
+    **The tour.** Its first button starts a quick run; any other key closes it. It comes back with `toured = false` in
+    the settings file.
     """
 
     def compose(self) -> ComposeResult:
-        keys = _table([("", [(shown(self.app.settings.keys.get(name, key)), what) for name, key, what in TOUR_KEYS])])
-        settings = key_of("app.settings", type(self.app), self.app.settings.keys)
         with Vertical(id="tour") as box:
-            box.border_title = "Welcome to mnist-tui"
-            box.border_subtitle = "any key goes on"
-            yield Static(TOUR_ABOUT, markup=False)
-            yield Static(keys, markup=False, id="tour-keys")
-            last = f"Ctrl+P lists every command, {settings} has the settings, the mouse works everywhere."
-            yield Static(last, markup=False)
+            box.border_title, box.border_subtitle = "Welcome to mnist-tui", "any other key closes this"
+            for number, step in enumerate(TOUR_STEPS, 1):
+                with Horizontal(classes="step"):
+                    yield Static(f"{number}", markup=False, classes="number")
+                    yield Static(self._with_keys(step), markup=False)
+            with Horizontal(id="ways"):
+                quick = labelled("Start a quick run", shown(self._key("presets.quick")))
+                yield Button(quick, variant="primary", compact=True, id="quick")
+                yield Button(labelled("Look around first", shown("escape")), compact=True, id="look")
+
+    def _key(self, name: str) -> str:
+        return self.app.settings.keys.get(name, TOUR_KEYS[name])
+
+    def _with_keys(self, step: str) -> Content:
+        """Return a step with the keys of the actions that it names in brackets."""
+        parts = re.split(r"\[(.+?)\]", step)
+        return Content.assemble(
+            *((shown(self._key(part)), "bold $accent") if at % 2 else part for at, part in enumerate(parts))
+        )
 
     def on_key(self, event: events.Key) -> None:
+        if event.key in {"tab", "shift+tab", "enter"}:
+            return
         event.stop()
         event.prevent_default()
-        self.on_click()
+        if event.key in {"left", "right"}:
+            self.focus_next()
+        elif event.key in split(self._key("presets.quick")):
+            self._start_quick_run()
+        else:
+            self.on_click()
 
     def on_click(self) -> None:
         self.dismiss()
         self.app.change_settings(toured=True)
+
+    @on(Button.Pressed, "#look")
+    def _look_around(self) -> None:
+        self.on_click()
+
+    @on(Button.Pressed, "#quick")
+    def _start_quick_run(self) -> None:
+        from mnist_tui.experiment.presets import find_preset
+        from mnist_tui.tui.run_commands import train_quickly
+
+        self.on_click()
+        self.app.call_later(train_quickly, self.app, find_preset(self.app.selected or STARTERS[0]))

@@ -62,6 +62,7 @@ def base_of_run(folder: RunFolder) -> NamedMatrix | None:
 class MatrixScreen(RunScreen):
     """The screen of a run's confusion matrix."""
 
+    GUIDE = "screens#confusion-matrix"
     CSS_PATH = "matrix.tcss"
     HELP = """
     **Confusion matrix in full.** The arrow keys select a cell, Enter opens its images. Comma and full stop show the

@@ -90,6 +90,7 @@ class FindingView(Vertical, can_focus=True):
 class DiagnosisScreen(RunScreen):
     """The screen with the findings about a run, which are updated after each epoch."""
 
+    GUIDE = "screens#weights-diagnosis-results"
     CSS_PATH = "diagnosis.tcss"
     AUTO_FOCUS = ""
     HELP = """

@@ -66,6 +66,7 @@ class ResultsSection(Static):
 class ResultsScreen(BenchScreen[None]):
     """The screen with the results of a run that has ended."""
 
+    GUIDE = "screens#weights-diagnosis-results"
     CSS_PATH = "results.tcss"
     AUTO_FOCUS = "#page"
     HELP = """

@@ -90,6 +90,7 @@ class RunsScreen(BenchScreen[None]):
         runs: the runs that have been read so far, by id.
     """
 
+    GUIDE = "screens#runs-and-comparing"
     CSS_PATH = "runs.tcss"
     TITLE = "Runs"
     AUTO_FOCUS = "RowTable"

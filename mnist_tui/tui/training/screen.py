@@ -47,6 +47,7 @@ class TrainingScreen(RunScreen):
         clock: returns seconds since the Unix epoch; None for the clock of the run's worker.
     """
 
+    GUIDE = "screens#training"
     CSS_PATH = "training.tcss"
     AUTO_FOCUS = ""
     HELP = """

@@ -229,6 +229,7 @@ READING = "reading …"
 class WeightsScreen(RunScreen):
     """The screen of a run's weights and biases."""
 
+    GUIDE = "screens#weights-diagnosis-results"
     CSS_PATH = "weights.tcss"
     HELP = """
     **Weights.** The weights (`b`: the biases) of a layer over the whole training: their median, and the bands that hold

@@ -66,19 +66,19 @@ def completions(text: str, *, folders: bool = False) -> list[str]:
     Names that begin with a dot are offered only if the dot is typed.
 
     Args:
-        folders: whether only folders are returned.
+        folders: whether only folders are returned, and only for a text with a slash.
     """
-    head, _, start = text.rpartition("/")
-    if "/" not in text:
+    head, slash, start = text.rpartition("/")
+    if folders and not slash:
         return []
     found: list[str] = []
     try:
-        with os.scandir(os.path.expanduser(f"{head}/")) as entries:  # noqa: PTH111 - `~` alone has no parent to join
+        with os.scandir(os.path.expanduser(head + slash) or ".") as entries:  # noqa: PTH111 - as the user typed it
             for _, entry in zip(range(MOST_ENTRIES), entries, strict=False):
                 if entry.name.startswith(start) and (start or not entry.name.startswith(".")):
                     is_folder = entry.is_dir()
                     if is_folder or not folders:
-                        found.append(f"{head}/{entry.name}{'/' * is_folder}")
+                        found.append(f"{head}{slash}{entry.name}{'/' * is_folder}")
     except (OSError, ValueError):
         return []
     return sorted(found)
