@@ -26,6 +26,7 @@ from mnist_tui.wording import (
     percent_plus_minus,
     plural,
     plus_minus,
+    roughly,
     seconds,
     shortened,
     signed,
@@ -82,6 +83,14 @@ def test_a_list_has_one_and(parts: list[str], said: str) -> None:
 )
 def test_durations(value: float, said: str) -> None:
     assert seconds(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.2, "about 1 s"), (8.4, "about 8 s"), (32.1, "about 30 s"), (254.0, "about 4 min"), (9000.0, "about 2.5 h")],
+)
+def test_an_estimated_time_is_a_round_number(value: float, said: str) -> None:
+    assert roughly(value) == said
 
 
 @pytest.mark.parametrize(

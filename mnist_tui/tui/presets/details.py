@@ -14,10 +14,12 @@ from mnist_tui.experiment.preset_files import BrokenPreset
 from mnist_tui.experiment.preset_index import PresetEntry, PresetGroup
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.runs.collection.summaries import RunSummary
+from mnist_tui.tui.bench import Bench
 from mnist_tui.tui.experiment_words import FACTS, READ_COLUMNS, facts, layer_rows
 from mnist_tui.tui.presets.earlier_runs import EarlierRuns
 from mnist_tui.tui.presets.network import NetworkDrawing, boxes_of
 from mnist_tui.tui.run_commands import quick_epochs
+from mnist_tui.tui.terminal.keymap import shown
 from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
 from mnist_tui.wording import count, counted, moment, percent, roughly
 
@@ -33,6 +35,7 @@ class PresetDetails(VerticalScroll):
     about, the published results of its source, and its layers with their output shapes and numbers of parameters.
     `s` shows and hides the notes on the source: how its gaps and contradictions were filled.
     """
+    app = getters.app(Bench)
     title = getters.query_one("#title", Line)
     about = getters.query_one("#about", Line)
     drawing = getters.query_one(NetworkDrawing)
@@ -59,7 +62,8 @@ class PresetDetails(VerticalScroll):
         self.table.show(layer_rows(experiment))
         self._set_shown(drawing=True, table=True, sources=bool(reference and reference.readings))
         if reference and (notes := reference.readings):
-            self.sources.title = f"Sources (s): {counted(notes, 'note')}"
+            key = shown(self.app.settings.keys.get("presets.sources", "s"))
+            self.sources.title = f"Sources ({key}): {counted(notes, 'note')}"
             where = "Where the source is silent or contradicts itself:"
             self.readings.say("\n".join([where, *(f"– {note}" for note in notes)]))
 
