@@ -145,6 +145,25 @@ def state(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
+async def test_a_wide_window_has_the_curves_beside_the_diagnosis(
+    record: Any, app_on: Any, shows: Any, until: Any
+) -> None:
+    recording = record(epochs=14).begin()
+    for epoch in range(1, 15):
+        val_loss = 0.5 - 0.1 * epoch if epoch < 4 else 0.2 + 0.02 * (epoch - 4)
+        recording.epoch(epoch, steps=False, loss=0.5 * 0.8**epoch, val_loss=val_loss, val_accuracy=0.95)
+    app = app_on(recording.finish().folder)
+    async with app.run_test(size=(140, 45)) as pilot:
+        screen = await on_screen(app, pilot, DiagnosisScreen)
+        await shows(pilot, "Overfitting since epoch 3", "Loss", "Accuracy", "best epoch 3")
+        await pilot.click(screen.query(Advised).last())
+        await until(pilot, lambda: screen.feed.cursor == 3)
+        await shows(pilot, "cursor at 3", "val 0.2000")
+        assert app.screen is screen
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: not screen.plots.display)
+
+
 async def test_a_key_of_the_diagnosis_trains_on_and_shows_the_training(
     record: Any, app_on: Any, shows: Any, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
@@ -348,7 +367,7 @@ async def test_without_colour_pictures_are_signs(
         assert "▀" not in "".join(segment.text for segment in drawn)
 
 
-FIRST = {MatrixScreen: "evaluated after epoch 3", DiagnosisScreen: "diagnosis after epoch 3", WeightsScreen: "finished"}
+FIRST = {MatrixScreen: "evaluated after epoch 3", DiagnosisScreen: "Diagnosis after epoch 3", WeightsScreen: "finished"}
 
 
 @pytest.mark.parametrize("kind", FIRST)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from textual import getters, on
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
@@ -22,6 +22,8 @@ from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen, run_keys
 from mnist_tui.tui.terminal.keymap import bind, key_of
 from mnist_tui.tui.widgets.controls import KeyFooter
+from mnist_tui.tui.widgets.plots.curves import CURVE_HELP, CURVE_KEYS, CurvePlots
+from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.run_status import StatusLine
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
@@ -96,8 +98,9 @@ class DiagnosisScreen(RunScreen):
     HELP = """
     **Diagnosis.** Rules examine the run's own figures: losses, accuracies, the confusion matrix, the weights. The first
     box is the verdict. Each box names its evidence, so that it can be quoted, and what can be done: the arrow keys
-    choose a line, Enter does it.
+    choose a line, Enter does it. A wide window shows the curves beside them.
     """
+    MORE_HELP = CURVE_HELP
     BINDINGS = [
         bind("diagnosis.extend", "e", "advised('extend')", "More epochs", "Train as many more epochs as advised"),
         bind("diagnosis.resume", "p", "resume", "Resume", "Go on with a run that was stopped, failed or crashed"),
@@ -108,10 +111,12 @@ class DiagnosisScreen(RunScreen):
         bind("diagnosis.page-down", "pagedown", "page(1)", "Page down", "Scroll down", hidden=True),
         *run_keys("diagnosis", "matrix", "gallery", "weights"),
         bind("diagnosis.back", "escape,i", "back", "Back", "Back to where you were"),
+        *CURVE_KEYS,
     ]
 
     status = getters.query_one(StatusLine)
     boxes = getters.query_one("#findings", VerticalScroll)
+    plots = getters.query_one(CurvePlots)
 
     def __init__(self, feed: RunFeed) -> None:
         super().__init__(feed)
@@ -125,15 +130,18 @@ class DiagnosisScreen(RunScreen):
 
     def compose(self) -> ComposeResult:
         yield TabStrip()
-        yield StatusLine("diagnosis", self.feed.folder.id)
-        with VerticalScroll(id="findings", can_focus=False):
-            yield Static("experiment.toml cannot be read, so nothing can be said", id="nothing", markup=False)
+        yield StatusLine("Diagnosis", self.feed.folder.id)
+        with Horizontal():
+            with VerticalScroll(id="findings", can_focus=False):
+                yield Static("experiment.toml cannot be read, so nothing can be said", id="nothing", markup=False)
+            yield CurvePlots(id="curves")
         yield KeyFooter()
 
     def draw(self) -> None:
         run, state = self.snapshot.run, self.snapshot.state
         cursor = "" if self.feed.cursor is None else f"; cursor at {self.feed.cursor}"
-        self.status.show(state, f"diagnosis after epoch {self.feed.newest}{cursor}")
+        self.status.show(state, f"Diagnosis after epoch {self.feed.newest}{cursor}")
+        self._draw_curves()
         self.query_one("#nothing").display = self.experiment is None
         if self.experiment is None or (run, state) == self._judged:
             return
@@ -142,6 +150,14 @@ class DiagnosisScreen(RunScreen):
         if findings != self._findings:
             self._findings = findings
             self.call_later(self._show, findings)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw_curves)
+
+    def _draw_curves(self) -> None:
+        """Draw the curves, if the window is wide enough for them."""
+        if self.plots.display:
+            self.plots.show(self.snapshot.run, self.feed.cursor)
 
     async def _show(self, findings: tuple[Finding, ...]) -> None:
         """Show the findings; a box that has not changed stays, and so does the focus."""
@@ -169,11 +185,20 @@ class DiagnosisScreen(RunScreen):
 
     @on(Advised.Chosen)
     def _chosen(self, message: Advised.Chosen) -> None:
-        if isinstance(message.what, int):
-            self.feed.move(message.what)
-            self.app.show(Route("training", run=self.feed.folder))
-        else:
+        if not isinstance(message.what, int):
             self._carry_out(message.what)
+            return
+        self.look_at(message.what)
+        if not self.plots.display:
+            self.app.show(Route("training", run=self.feed.folder))
+
+    @on(Plot.EpochPointed)
+    def _epoch_pointed(self, message: Plot.EpochPointed) -> None:
+        self.look_at(message.epoch)
+
+    def action_plot(self, what: str) -> None:
+        """Zoom, pan, scale or choose the curves."""
+        self.plots.action_view(what)
 
     def _carry_out(self, action: Action) -> None:
         run_commands.carry_out(self.app, self.feed.folder, self.feed.folder.preset(), action)
@@ -187,6 +212,8 @@ class DiagnosisScreen(RunScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "resume":
             return self.snapshot.state in RESUMABLE
+        if action == "plot":
+            return self.plots.display
         return action != "advised" or str(parameters[0]) in self._actions
 
     def snapshot_changed(self) -> None:
