@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -34,7 +34,9 @@ from mnist_tui.tui.studies.screen import StudyScreen
 from mnist_tui.tui.training.screen import TrainingScreen
 
 HERE = Path(__file__).parent
-SIZE = (140, 45)
+SIZE, SMALL = (140, 45), (100, 32)
+SECONDS = 1.4
+"""For each picture of the one that moves."""
 PATIENCE_SECONDS = 120.0
 SETTLED_SECONDS = 1.0
 EPOCHS = 25
@@ -76,6 +78,61 @@ def smaller(picture: str) -> str:
     picture = re.sub(r'<clipPath id="t-line-\d+">.*?</clipPath>\s*', "", picture, flags=re.DOTALL)
     picture = picture.replace("<style>", "<style>\n    rect { shape-rendering: crispEdges }", 1)
     return picture.replace("<svg ", '<svg xml:space="preserve" ', 1)
+
+
+def frame_of(app: BenchApp) -> str:
+    """The screen as a picture for `animate`."""
+    return smaller(app.export_screenshot(title="mnist-tui"))
+
+
+def animate(frames: Sequence[str], name: str) -> None:
+    """Saves pictures as one that shows them one after another, again and again, without a script."""
+    total = SECONDS * len(frames)
+    rules = [
+        ".frame { visibility: hidden }",
+        f"@keyframes show {{ 0% {{ visibility: visible }} {100 / len(frames):.3f}% {{ visibility: hidden }} }}",
+    ]
+    groups: list[str] = []
+    for number, frame in enumerate(frames):
+        scope = f"f{number}"
+        style = re.search(r"<style>(.*?)</style>", frame, re.DOTALL)
+        body = re.sub(r"^.*?</style>|</svg>\s*$", "", frame, flags=re.DOTALL)
+        assert style is not None
+        rules += [f".{scope} {rule.strip()}" for rule in re.findall(r"[.#\w][^{}]*\{[^}]*\}", style[1])]
+        rules.append(f".{scope} {{ animation: show {total}s steps(1) {SECONDS * number - total}s infinite }}")
+        groups.append(f'<g class="frame {scope}">{re.sub("t-(clip-terminal|line)", f"{scope}-", body)}</g>')
+    head = frames[0][: frames[0].index("<style>")]
+    path = HERE / f"{name}.svg"
+    path.write_text(f"{head}<style>{' '.join(rules)}</style>{''.join(groups)}</svg>", encoding="utf-8")
+    print(f"{path.name}  {path.stat().st_size / 1000:,.0f} kB", flush=True)
+
+
+async def tour(runs_dir: Path) -> None:
+    """A training, its matrix from epoch to epoch, the worst confusion, and its images: one picture that moves."""
+    preset = find_preset("raw")
+    preset = edited(preset, apply_texts(preset.experiment, {"epochs": str(EPOCHS)}))
+    app = BenchApp(AppOptions(preset=preset, action="train", runs_dir=runs_dir))
+    frames: list[str] = []
+    async with app.run_test(size=SMALL) as pilot:
+        screen = app.screen
+        assert isinstance(screen, TrainingScreen)
+        for epochs in (1, 3, 6, 10, 15, 20):
+            await until(pilot, lambda at_least=epochs: len(screen.snapshot.run.history) >= at_least)
+            frames.append(frame_of(app))
+        await until(pilot, lambda: not screen.snapshot.live)
+        app.clear_notifications()
+        for keys in (("m",), ("home",), ("less_than_sign",), ("greater_than_sign",), ("end",), ("n",)):
+            await press(pilot, *keys)
+            frames.append(frame_of(app))
+        await press(pilot, "enter")
+        gallery = app.screen
+        assert isinstance(gallery, GalleryScreen)
+        await until(pilot, lambda: gallery.predictions is not None)
+        frames.append(frame_of(app))
+        for key in ("enter", "right", "right"):
+            await press(pilot, key)
+            frames.append(frame_of(app))
+    animate(frames, "tour")
 
 
 def train(runs_dir: Path, *options: str) -> RunFolder:
@@ -219,6 +276,7 @@ async def main() -> None:
         os.environ["MNIST_TUI_CONFIG"] = str(settings)
         runs_dir = Path(place) / "runs"
         await choose(runs_dir)
+        await tour(Path(place) / "tour")
         raw = await watch(runs_dir)
         fashion = train(runs_dir, "--preset", "fashion", "--epochs", "6")
         for seed in ("0", "1"):
