@@ -220,7 +220,7 @@ async def test_the_end_of_a_run_is_told_on_any_screen_once(record: Any, app_on: 
     async with app.run_test(size=(100, 30)) as pilot:
         await shows(pilot, "running")
         await pilot.press("d")
-        await shows(pilot, "4 presets")
+        await shows(pilot, "Starters")
         run.epoch(2).finish("finished", test_accuracy=0.9764)
         await until(pilot, lambda: any("test accuracy 97.64 %" in notice.message for notice in app._notifications))
         assert sum("97.64" in notice.message for notice in app._notifications) == 1
