@@ -15,6 +15,7 @@ from mnist_tui.data.catalogue import validate_name, with_whole_name
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.fields import whole
+from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import MANY_TRIALS, METRICS, SEARCH_TRIALS, Study, SweepAxis
@@ -96,14 +97,14 @@ def study_of(request: SweepRequest) -> StudyRequest:
     """Return the study that a form describes; it is not checked whether the values suit the preset.
 
     Raises:
-        SweepRequestError: a field is wrong; the sentence is that of the command line.
+        SweepRequestError: a field is wrong.
     """
     try:
         workers, scheduler = request.number("workers"), request.text("scheduler") or None
         if scheduler is not None:
             parse_scheduler_address(scheduler)
         if scheduler is not None and workers is not None:
-            raise RequestError("--workers does not go with --scheduler: that cluster has the workers that it has")
+            raise SweepRequestError("workers", "a scheduler has workers of its own; leave Workers or Scheduler empty")
         search = {
             "kind": request.text("search") or "grid",
             "trials": request.number("trials"),
@@ -128,10 +129,49 @@ def study_of(request: SweepRequest) -> StudyRequest:
 
 
 def _axis(row: int, name: str, values: str) -> SweepAxis:
+    field = f"axis-{row}"
+    if not all(value.strip() for value in values.split(",")):
+        raise SweepRequestError(field, f"a value is missing; separate values by commas: {example_of(name)}")
     try:
         return parse_over(f"{name}={values}")
     except RequestError as error:
-        raise SweepRequestError(f"axis-{row}", str(error)) from None
+        raise SweepRequestError(field, _in_form_words(str(error))) from None
+
+
+EXAMPLES = {
+    "dataset": "mnist,fashion-mnist",
+    "validation": "0.1,0.2",
+    "limit": "1000,10000,none",
+    "ppc": "4,7,14",
+    "orientations": "4,8,16",
+    "cells-per-block": "1,2",
+    "filters": "8,16,32",
+    "hidden": "50,100,200x100",
+    "dropout": "0,0.25,0.5",
+    "lr": "0.0001,0.001,0.01",
+    "momentum": "0,0.5,0.9",
+    "schedule": "constant,cosine",
+    "batch-size": "64,256,1024",
+    "epochs": "10,20,40",
+    "patience": "5,10,none",
+}
+"""Examples of the values of an axis, by the parameter's name; a choice shows its first values."""
+
+
+def example_of(name: str) -> str:
+    """Return an example of the values of an axis, as they are typed."""
+    choices = next((parameter.choices for parameter in PARAMETERS if parameter.name == name), ())
+    return EXAMPLES.get(name) or ",".join(choices[:3]) or "0.8,0.9"
+
+
+LABELS = {parameter.name: parameter.label for parameter in PARAMETERS} | {"search": "Search", "seeds": "Seeds"}
+
+
+def _in_form_words(sentence: str) -> str:
+    """Return a sentence of the command line in the form's words: labels in place of options, no leading option."""
+    sentence = re.sub(r"^--over [\w.\-]+=.*?: (?=--)", "", sentence)
+    sentence = re.sub(r"^--[\w-]+ ", "", sentence)
+    return re.sub(r"--([\w-]+)", lambda option: LABELS.get(option[1], option[1]), sentence)
 
 
 def _at_field(error: RequestError, request: SweepRequest) -> SweepRequestError:
@@ -142,14 +182,14 @@ def _at_field(error: RequestError, request: SweepRequest) -> SweepRequestError:
     name = option[1] if option else ""
     if option and name == "over":
         name = next((f"axis-{at}" for at, (axis, _) in enumerate(request.axes) if axis == option[2]), "")
-    return SweepRequestError(name, str(error))
+    return SweepRequestError(name, _in_form_words(str(error)))
 
 
 def plan_of(request: SweepRequest) -> SweepPlan:
     """Return the study that a form describes, and its size; every combination of a grid is checked.
 
     Raises:
-        SweepRequestError: a field or a combination is wrong; the sentence is that of the command line.
+        SweepRequestError: a field or a combination is wrong.
     """
     wanted = study_of(request)
     study, trials = wanted.study, count_trials(wanted.study)

@@ -14,7 +14,7 @@ from textual.widgets import Input, Select
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
-from mnist_tui.studies.spec import MANY_TRIALS, METRICS, SEARCH_KINDS
+from mnist_tui.studies.spec import MANY_TRIALS, METRICS, SEARCH_KINDS, SEARCH_TRIALS
 from mnist_tui.studies.start import absolute
 from mnist_tui.tui.bench import BenchScreen, Route, subject_of
 from mnist_tui.tui.dialogs import Choice, ChooseScreen, Question, TextScreen, answer_keys, too_long
@@ -23,20 +23,28 @@ from mnist_tui.tui.sweep.request import (
     SweepRequest,
     SweepRequestError,
     command_of,
+    example_of,
     plan_of,
     sizes_text,
     start_sweep,
 )
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
-from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.terminal.keymap import bind, key_of, pane_keys, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter, TextControl, ValueSelect
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
 
 NOTICE_SECONDS = 12
+SYNTAX = "Values with commas: 50,100,200. A random or tpe search also takes a range: 50..400, or 0.0001..0.01:log."
 BY_PATH = "another field, by its TOML path …"
 PLANNING_SECONDS = 0.15
 """The time without a further change after which the form is checked."""
+
+
+def sentence_of(problem: object) -> str:
+    """Return a problem as a sentence with a capital letter and a full stop."""
+    text = str(problem)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 class ManyTrialsQuestion(Question):
@@ -96,32 +104,40 @@ class SweepScreen(BenchScreen[None]):
     def compose(self) -> ComposeResult:
         yield TabStrip()
         with Horizontal(id="top"):
-            yield Line("sweep", id="word")
-            yield Line(f"from {self._preset.name}: {self._preset.title or 'as it is'}", id="what")
-        with VerticalScroll(id="sweep-form", can_focus=False):
+            yield Line(f"Sweep of {self._preset.name}: {self._preset.title or 'as it is'}", id="what")
+        with VerticalScroll(id="sweep-form", classes="pane", can_focus=False):
             yield Line("Parameters to vary", classes="section")
             yield Vertical(id="sweep-axes")
-            yield Line("none yet; Ctrl+N adds one", id="sweep-none")
+            yield Line(f"None yet; {self._key('add')} adds one.", id="sweep-none")
+            yield Line(SYNTAX, id="sweep-syntax")
             yield Line("Seeds and search", classes="section")
             yield SweepRow(
-                "seeds", "Seeds", f"{self._seeds}", f"N ≥ 1; from seed {self._preset.experiment.training.seed} on"
+                "seeds", "Seeds", f"{self._seeds}", f"1 or more, from seed {self._preset.experiment.training.seed} on"
             )
-            yield SweepRow("search", "Search", SEARCH_KINDS[0], "how values are combined", SEARCH_KINDS)
-            yield SweepRow("trials", "Trials", "", "points of a random or tpe search; 20 by default")
-            yield SweepRow("prune", "Pruning", "on", "stops trials whose validation curve is hopeless", ("on", "off"))
-            yield SweepRow("metric", "Metric", METRICS[0], "what trials are compared by", METRICS)
+            yield SweepRow("search", "Search", SEARCH_KINDS[0], "grid takes all, random and tpe some", SEARCH_KINDS)
+            yield SweepRow("trials", "Trials", "", f"points to sample; {SEARCH_TRIALS} by default")
+            yield SweepRow("prune", "Pruning", "on", "stop trials worse than the others", ("on", "off"))
+            yield SweepRow("metric", "Metric", METRICS[0], "the score by which trials are compared", METRICS)
             yield Line("Where it trains", classes="section")
-            yield SweepRow("workers", "Workers", "", "processes side by side; as many as suit the machine")
-            yield SweepRow("threads", "Threads", "", "of each worker; the last bits of results depend on it")
-            yield SweepRow("scheduler", "Scheduler", "", "tcp://HOST:PORT of a Dask cluster; none: this machine")
-        with Vertical(id="sweep-plan"):
+            yield SweepRow("workers", "Workers", "", "trainings at once; empty: automatic")
+            yield SweepRow("threads", "Threads", "", "of each worker; empty: automatic")
+            yield SweepRow("scheduler", "Scheduler", "", "empty: this machine, or tcp://HOST:PORT")
+        with Vertical(id="sweep-plan", classes="pane -stacked"):
             yield Line(id="sweep-sentence")
             yield Line(id="sweep-sizes")
             yield Line(id="sweep-notes")
             yield Line(id="sweep-command")
         yield KeyFooter()
 
+    def _key(self, action: str) -> str:
+        return key_of(f"sweep.{action}", SweepScreen, self.app.settings.keys)
+
     def on_mount(self) -> None:
+        form, plan = self.query_one("#sweep-form"), self.query_one("#sweep-plan")
+        form.border_title, plan.border_title = pane_title("Form"), pane_title("Study")
+        add, copy = self._key("add"), self._key("copy")
+        form.border_subtitle = pane_keys({add: "Add parameter"}, {add: "screen.add"})
+        plan.border_subtitle = pane_keys({copy: "Copy command"}, {copy: "screen.copy"})
         self._plan_soon()
         self._row("seeds").control.focus()
 
@@ -150,7 +166,9 @@ class SweepScreen(BenchScreen[None]):
         for key in ("search", "trials", "prune", "metric"):
             is_unused = not self._axis_rows or (key == "trials" and self._row("search").text == "grid")
             self._row(key).control.disabled = is_unused
+            self._row(key).display = not is_unused
         self.query_one("#sweep-none").display = not self._axis_rows
+        self.query_one("#sweep-syntax").display = bool(self._axis_rows)
         await asyncio.sleep(PLANNING_SECONDS)
         problem: SweepRequestError | None = None
         try:
@@ -164,7 +182,8 @@ class SweepScreen(BenchScreen[None]):
             row.explain(str(problem) if here else "")
             explained |= here
         plan = self._plan
-        self.sentence.say(plan.sentence if plan else "a value above is refused" if explained else str(problem))
+        refusal = "Correct the marked value first." if explained else sentence_of(problem)
+        self.sentence.say(plan.sentence if plan else refusal)
         self.sentence.set_class(plan is None, "-wrong")
         self.sizes.say(sizes_text(plan.sizes) if plan else "")
         self.notes.say("; ".join(plan.notes) if plan else "")
@@ -200,9 +219,11 @@ class SweepScreen(BenchScreen[None]):
         """Add a row for the values of a parameter, starting with its present value."""
         parameter = next((parameter for parameter in PARAMETERS if parameter.name == name), None)
         if parameter is None:
-            row = SweepRow(name, name, "", "values separated by commas", axis=True)
+            row = SweepRow(name, name, "", f"such as {example_of(name)}", axis=True)
         else:
-            row = SweepRow(name, parameter.label, parameter.read(self._preset.experiment), parameter.hint, axis=True)
+            row = SweepRow(
+                name, parameter.label, parameter.read(self._preset.experiment), f"such as {example_of(name)}", axis=True
+            )
         await self.axes.mount(row)
         self._plan_soon()
         row.control.focus()
