@@ -292,15 +292,19 @@ async def test_tab_completes_the_name_of_a_folder(bench: BenchApp, until: Any, t
     async with bench.run_test(size=(100, 40)) as pilot:
         await pilot.press("f12")
         field = bench.screen.query_one("#runs-dir", Input)
+        field.value = f"{tmp_path}/place/"
         field.focus()
-        field.value = f"{tmp_path}/place/r"
-        await pilot.press("end", "tab")
+        await pilot.press("end", "r", "tab")
         assert field.value == f"{tmp_path}/place/results-"
         await pilot.press("2", "tab")
         assert field.value == f"{tmp_path}/place/results-2/"
         assert field.has_focus
         await pilot.press("tab")
         assert not field.has_focus
+        field.focus()
+        await pilot.press("end", "tab")
+        assert not field.has_focus, "nothing was typed"
+        assert field.value == f"{tmp_path}/place/results-2/"
 
 
 async def test_a_key_is_given_a_new_one_by_pressing_it_and_the_default_comes_back(

@@ -16,7 +16,9 @@ MOST_ENTRIES = 5_000
 
 
 class PathInput(Input):
-    """A field for a path: Tab completes the name that is being typed; where nothing fits, Tab leaves the field.
+    """A field for a path: Tab completes the name that is being typed.
+
+    Tab leaves the field if nothing was typed since it got the focus, or if no name fits.
 
     Args:
         folders: whether only folders are offered.
@@ -25,14 +27,18 @@ class PathInput(Input):
     BINDINGS = [Binding("tab", "complete", "Complete", tooltip="Complete the name, or go to the next field")]
 
     def __init__(self, value: str = "", placeholder: str = "", *, id: str | None = None, folders: bool = False) -> None:
-        self._folders = folders
+        self._folders, self._at_focus = folders, value
         suggester = PathSuggester(folders=folders)
         super().__init__(value, placeholder, id=id, compact=True, suggester=suggester, select_on_focus=False)
+
+    def on_focus(self) -> None:
+        self._at_focus = self.value
 
     async def action_complete(self) -> None:
         """Complete the name before the cursor as far as all matching names agree, or focus the next field."""
         before, after = self.value[: self.cursor_position], self.value[self.cursor_position :]
-        found = await asyncio.to_thread(completions, before, folders=self._folders) if before else []
+        typed = before and self.value != self._at_focus
+        found = await asyncio.to_thread(completions, before, folders=self._folders) if typed else []
         longest = _common_start(found)
         if len(longest) > len(before):
             self.value = longest + after
