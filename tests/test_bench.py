@@ -161,7 +161,7 @@ def test_a_person_watches_looks_back_opens_the_images_leaves_comes_back_and_expo
         terminal.press("s")
         terminal.wait_for("Stopped")
         terminal.press("r")
-        terminal.wait_for("most confused")
+        terminal.wait_for("Confusions")
         terminal.press("e")
         terminal.wait_for("will write")
         terminal.press("\x13")

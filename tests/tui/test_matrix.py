@@ -171,7 +171,7 @@ async def test_views_go_round(record: Any, shows: Any) -> None:
         text = await shows(pilot, "wrong images only")
         assert f" {confusion(4)[9][9]} " not in text
         await pilot.press("v")
-        await shows(pilot, "─confusion  true ↓", f" {confusion(4)[9][9]} ")
+        await shows(pilot, "Confusion  true ↓", "shows images", f" {confusion(4)[9][9]} ")
 
 
 async def test_an_epoch_is_compared_with_another(record: Any, shows: Any) -> None:
@@ -179,12 +179,14 @@ async def test_an_epoch_is_compared_with_another(record: Any, shows: Any) -> Non
     async with bench(run).run_test(size=(80, 24)) as pilot:
         await on_matrix(pilot, run, shows)
         await pilot.press("b")
-        text = await shows(pilot, "epoch 4 against epoch 4", "change of images")
+        await shows(pilot, "epoch 4, which is shown now", "epoch 1, the first", "another run …")
+        await pilot.press("enter")
+        text = await shows(pilot, "epoch 4 against epoch 4", "change of images", "compared with epoch 4")
         assert "0.0 pp" in text
         await pilot.press("comma", "comma")
         new, old = confusion(2), confusion(4)
         text = await shows(pilot, "of epoch 2 against epoch 4", signed(new[0][0] - old[0][0], 0))
-        assert f"in the base {old[0][0]:,}" in text
+        assert f"before {old[0][0]:,}" in text
         await pilot.press("x")
         await shows(pilot, "evaluated after epoch 2")
 
@@ -240,6 +242,35 @@ async def test_the_final_evaluation_is_shown_and_left_by_the_epoch_keys(record: 
         await shows(pilot, "evaluated after epoch 3")
 
 
+async def test_the_arrows_around_the_epoch_and_the_words_can_be_clicked(record: Any, shows: Any, until: Any) -> None:
+    run = recorded(record)
+    async with bench(run).run_test(size=(80, 24)) as pilot:
+        screen = await on_matrix(pilot, run, shows)
+        await shows(pilot, "◀ epoch 4 of")
+        await pilot.click("PartsLine", offset=(1, 0))
+        await shows(pilot, "◀ epoch 3 of", "evaluated after epoch 3")
+        await pilot.click("PartsLine", offset=(17, 0))
+        await until(pilot, lambda: screen.feed.epoch == 4)
+        text = await shows(pilot, "v shows images")
+        line = next(line for line in text.splitlines() if "v shows images" in line)
+        await pilot.click("PartsLine", offset=(line.index("shows"), 0))
+        await shows(pilot, "shows % of the true class")
+
+
+async def test_first_best_last_and_final_can_be_compared_with(record: Any, shows: Any, until: Any) -> None:
+    run = recorded(record).results(2, DIGITS)
+    run.finish(test_loss=0.1, test_accuracy=0.9764, macro_f1=0.97)
+    async with bench(run).run_test(size=(80, 24)) as pilot:
+        screen = await on_matrix(pilot, run, shows)
+        await shows(pilot, "u final evaluation")
+        await pilot.press("comma", "b")
+        await shows(pilot, "epoch 3, which is shown now", "epoch 4, the ", "the final evaluation")
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: screen.base is not None)
+        assert screen.base.words == "epoch 1"
+        await shows(pilot, "of epoch 3 against epoch 1", "x end")
+
+
 async def test_enter_or_a_click_opens_the_gallery_of_the_cell(record: Any, shows: Any, until: Any) -> None:
     run = recorded(record)
     async with bench(run).run_test(size=(80, 24)) as pilot:
@@ -250,7 +281,7 @@ async def test_enter_or_a_click_opens_the_gallery_of_the_cell(record: Any, shows
         assert pilot.app.screen.chosen.words(DIGITS) == "0 read as 1"
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
-        sizes = sizes_for(80, 14, DIGITS, 4)
+        sizes = sizes_for(80, screen.matrix.size.height, DIGITS, 4)
         await pilot.click(screen.matrix, offset=(sizes.head + 3 * sizes.cell + 2, 1 + 1 + 7))
         await until(pilot, lambda: isinstance(pilot.app.screen, GalleryScreen))
         assert isinstance(pilot.app.screen, GalleryScreen)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from mnist_tui.data.catalogue import KNOWN
+from mnist_tui.tui.results.panes import ClassBars, ClassScores
 from mnist_tui.tui.results.screen import score_lines
 from tests.tui.sizes import at_sizes
 
@@ -17,79 +20,116 @@ def finished(record: Any, preset: str = "raw", names: tuple[str, ...] = DIGITS, 
     return run
 
 
-@at_sizes((80, 24), (120, 40), (140, 45))
-async def test_scores_stand_beside_what_was_published(
+async def on_results(pilot: Any, shows: Any) -> None:
+    await shows(pilot, "r Results")
+    await pilot.press("r")
+    await shows(pilot, "1 Scores  2 Complexity  3 Details")
+
+
+@at_sizes((80, 24), (60, 20), (120, 40), (140, 45))
+async def test_the_accuracy_comes_first_with_the_published_one_and_the_worst_confusions(
     size: tuple[int, int], record: Any, app_on: Any, shows: Any
 ) -> None:
     run = finished(record)
     async with app_on(run.folder).run_test(size=size) as pilot:
-        await shows(pilot, "r Results")
-        await pilot.press("r")
+        await on_results(pilot, shows)
         text = await shows(
             pilot,
             "finished",
-            "ours  published",
-            "97.64 %",
-            "97.62 %",
+            "est accuracy",
             "0.0812",
-            "0.0813",
-            "macro F1 (test)                97.62 %",
-            "training accuracy, no dropout  99.21 %",
-            "most confused",
+            "198,760",
+            "2 of 20",
+            "Published",
+            "97.62 %",
+            "+0.02 points",
+            "Confusions",
             "0 read as",
-            "ARN – Report – Labo04",
         )
         assert all(len(line) <= size[0] for line in text.splitlines())
 
 
-async def test_a_wide_window_has_classes_matrix_and_timings_beside_each_other(
+async def test_a_wide_window_has_confusions_classes_scores_and_matrix_beside_each_other(
     record: Any, app_on: Any, shows: Any
 ) -> None:
     run = finished(record, "fashion", KNOWN["fashion-mnist"].class_names)
     async with app_on(run.folder).run_test(size=(140, 45)) as pilot:
-        await shows(pilot, "r Results")
-        await pilot.press("r")
+        await on_results(pilot, shows)
         await shows(
             pilot,
             "precision",
             "Ankle boot",
             "1,009",
             "10,000 images of the test set",
-            "T-shirt/top read as Trouser:",
-            "reading the data",
-            "training, evaluation left out  1.96 s",
-            "images/s                       61,234",
-            "complexity",
-            "dense_1",
+            "T-shirt/top read as Trouser",
+            "training accuracy, no dropout  99.21 %",
         )
 
 
-async def test_a_small_window_scrolls_to_everything(record: Any, app_on: Any, shows: Any) -> None:
+async def test_the_pages_are_chosen_by_their_keys_and_by_clicks(record: Any, app_on: Any, shows: Any) -> None:
     run = finished(record)
     async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "r Results")
-        await pilot.press("r")
-        await shows(pilot, "ours  published")
-        await pilot.press("end")
-        await shows(
-            pilot,
-            "parameters: 198,760 = 198,500 weights + 260 biases",
-            "again    mnist-tui train",
-            str(run.folder.path)[:30],
+        await on_results(pilot, shows)
+        await pilot.press("2")
+        text = await shows(
+            pilot, "dense_1", "784 × 250 = 196,000", "parameters: 198,760 = 198,500 weights + 260 biases"
         )
-
-
-async def test_a_run_without_results_says_so_and_still_shows_its_complexity(
-    record: Any, app_on: Any, shows: Any
-) -> None:
-    run = record().begin().epoch(1, finite=False)
-    run.finish("diverged", "the loss was not finite in epoch 1")
-    async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "r Results")
-        await pilot.press("r")
-        await shows(pilot, "there are no scores", "complexity")
+        assert "Confusions" not in text
+        await pilot.click("PartsLine", offset=(27, 0))
+        await shows(pilot, "training, evaluation left out  1.96 s", "images/s                       61,234")
         await pilot.press("end")
-        await shows(pilot, "diverged: the loss was not finite in epoch 1")
+        await shows(pilot, "again    mnist-tui train", str(run.folder.path)[:30])
+        await pilot.press("1")
+        await shows(pilot, "Confusions")
+
+
+async def test_enter_and_a_click_open_the_images_of_the_chosen_confusion(
+    record: Any, app_on: Any, shows: Any, until: Any
+) -> None:
+    run = finished(record)
+    async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+        await on_results(pilot, shows)
+        await shows(pilot, " of ")
+        screen: Any = pilot.app.screen
+        pairs = screen.confusions.pairs
+        for how, at in (("key", 1), ("click", 2)):
+            await until(pilot, lambda: pilot.app.screen is screen)
+            if how == "key":
+                await pilot.press("down", "enter")
+            else:
+                await pilot.click("ConfusionList", offset=(5, 2))
+            await until(pilot, lambda: type(pilot.app.screen).__name__ == "GalleryScreen")
+            gallery: Any = pilot.app.screen
+            assert (gallery.chosen.true, gallery.chosen.predicted) == (pairs[at].true, pairs[at].predicted)
+            await pilot.press("escape")
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("diverged", ("the loss was not finite", "i says what to change")),
+        ("failed", ("the GPU's memory is full", "p resumes it, c shows the curves and the end of its log")),
+        ("stopped", ("as asked", "p resumes it, c shows the curves.")),
+    ],
+)
+async def test_a_run_without_scores_says_why_and_what_to_do_and_still_shows_its_complexity(
+    state: str, words: tuple[str, str], record: Any, app_on: Any, shows: Any
+) -> None:
+    run = record().begin().epoch(1, finite=state != "diverged")
+    run.finish(state, words[0])
+    async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+        await on_results(pilot, shows)
+        text = await shows(pilot, "There are no test scores", "after 1 epoch of 20", *words)
+        assert "Confusions" not in text
+        await pilot.press("2")
+        await shows(pilot, "198,760")
+
+
+def test_the_lowest_score_of_a_column_is_told_and_bars_begin_below_it() -> None:
+    bars = ClassBars()
+    bars.show([ClassScores("0", 0.93, 0.871, 0.9, 980), ClassScores("1", None, 0.99, 0.95, 1135)])
+    assert bars.start == 0.8
+    assert bars.title.plain == "Classes  bars from 80 to 100 %"
 
 
 def test_scores_without_a_reference_have_no_column_for_it() -> None:

@@ -111,7 +111,8 @@ def _blocks(
 
 
 def _cells(row: Row, columns: Sequence[str] | dict[str, str]) -> list[str]:
-    return [f"{row[key]:,}" if isinstance(row[key], int) else row[key] for key in columns]
+    values = {key: grouped(row[key]) if key == "formula" else row[key] for key in columns}
+    return [f"{value:,}" if isinstance(value, int) else value for value in values.values()]
 
 
 def _layer_rows(complexity: Complexity) -> list[Row]:

@@ -195,6 +195,28 @@ class RunPredictions:
         return self._final[1]
 
 
+FINAL = 0
+"""Stands for the final evaluation among epochs, which are counted from 1."""
+
+
+def predictions_after(
+    source: RunPredictions, epoch: int, data: DataReady, *, ended: bool
+) -> ImagePredictions | Failure:
+    """Return the predictions of an epoch or of the final evaluation (FINAL); this reads files: call it in a thread.
+
+    Args:
+        ended: whether the run has ended. Then its final predictions stand for those of an epoch that has none.
+    """
+    with source.lock:
+        predictions = source.final(data) if epoch == FINAL else source.of_epoch(epoch, data)
+        if isinstance(predictions, str) and epoch != FINAL and ended:
+            final = source.final(data)
+            if isinstance(final, ImagePredictions):
+                why = f"{predictions}: this is the final evaluation. {final.missing}".strip()
+                return replace(final, missing=why)
+        return predictions
+
+
 _kept: weakref.WeakKeyDictionary[RunFeed, RunPredictions] = weakref.WeakKeyDictionary()
 
 

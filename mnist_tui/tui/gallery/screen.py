@@ -14,6 +14,7 @@ from mnist_tui.runs.events import DataReady
 from mnist_tui.tui.dialogs import ChooseScreen, TextScreen
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.gallery.predictions import (
+    FINAL,
     ORDER_WORDS,
     ORDERS,
     Failure,
@@ -23,6 +24,7 @@ from mnist_tui.tui.gallery.predictions import (
     ImagePredictions,
     Images,
     picked,
+    predictions_after,
     predictions_of,
 )
 from mnist_tui.tui.run_screen import RunScreen, run_keys
@@ -35,8 +37,6 @@ from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
 
 SIZES: tuple[PictureSize, ...] = ("automatic", *EDGES)
-FINAL = 0
-"""Used as the epoch of the final evaluation; epochs are counted from 1."""
 
 
 class GalleryScreen(RunScreen):
@@ -139,7 +139,8 @@ class GalleryScreen(RunScreen):
     @work(group="predictions", exit_on_error=False)
     async def _read(self, wanted: int, data: DataReady) -> None:
         """Read and show predictions; the selected picture stays selected, unless it is the first one."""
-        predictions = await to_thread(self._read_predictions, wanted, data)
+        source, ended = predictions_of(self.feed, self.app.options.data_dir), self.snapshot.run.ended is not None
+        predictions = await to_thread(predictions_after, source, wanted, data, ended=ended)
         shown, keep = self.predictions, None
         if wanted != self._read_for:
             return
@@ -152,18 +153,6 @@ class GalleryScreen(RunScreen):
                 keep = self.selected_image if self.grid.selected else None
             self.predictions = predictions
         self._pick(keep)
-
-    def _read_predictions(self, wanted: int, data: DataReady) -> ImagePredictions | Failure:
-        """Return the predictions of an epoch, or the final ones if the run has ended and has none; call in a thread."""
-        source = predictions_of(self.feed, self.app.options.data_dir)
-        with source.lock:
-            predictions = source.final(data) if wanted == FINAL else source.of_epoch(wanted, data)
-            if isinstance(predictions, str) and wanted != FINAL and self.snapshot.run.ended is not None:
-                final = source.final(data)
-                if isinstance(final, ImagePredictions):
-                    why = f"{predictions}: this is the final evaluation. {final.missing}".strip()
-                    return replace(final, missing=why)
-            return predictions
 
     def _pick(self, keep: int | None = None) -> None:
         """Apply filter and order again; the image with the index `keep` is selected if it is shown, else the first."""

@@ -6,14 +6,14 @@ from asyncio import to_thread
 from dataclasses import dataclass
 from pathlib import Path
 
-from textual import getters, on, work
+from textual import events, getters, on, work
 from textual.app import ComposeResult
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container, Vertical, VerticalScroll
 
 from mnist_tui.errors import RunError
 from mnist_tui.runs.collection.summaries import RunSummary, list_runs
 from mnist_tui.runs.event_log import replayed
-from mnist_tui.runs.events import Matrix
+from mnist_tui.runs.events import DataReady, Matrix
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import results_of
 from mnist_tui.runs.scores import Confusion, accuracy, in_words, total
@@ -21,14 +21,32 @@ from mnist_tui.runs.state import RunState
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.dialogs import ChooseScreen
 from mnist_tui.tui.feed import RunFeed
+from mnist_tui.tui.gallery.predictions import (
+    FINAL,
+    Failure,
+    ImageFilter,
+    ImagePredictions,
+    picked,
+    predictions_after,
+    predictions_of,
+)
 from mnist_tui.tui.run_screen import RunScreen, run_keys
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
-from mnist_tui.tui.terminal.keymap import bind
-from mnist_tui.tui.widgets.confusion import VIEWS, CellMatrix, ConfusionView, View, WorstConfusions, class_names
+from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
+from mnist_tui.tui.widgets.confusion import (
+    VIEW_WORDS,
+    VIEWS,
+    CellMatrix,
+    ConfusionView,
+    View,
+    WorstConfusions,
+    class_names,
+)
 from mnist_tui.tui.widgets.controls import KeyFooter
+from mnist_tui.tui.widgets.pixels import PictureGrid, Tile
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.tui.widgets.tab_strip import TabStrip
-from mnist_tui.tui.widgets.text import Line
+from mnist_tui.tui.widgets.text import Line, LinePart, PartsLine
 from mnist_tui.wording import counted, percent, signed
 
 
@@ -67,15 +85,16 @@ class MatrixScreen(RunScreen):
     HELP = """
     **Confusion matrix in full.** The arrow keys select a cell, Enter opens its images. Comma and full stop show the
     epoch before and after, `<` and `>` ten away, `f` follows the newest. `v` changes between counts, row percentages
-    and errors only. `b` takes the present epoch as the base: every other epoch is then shown as its difference; `o`
-    takes another run's final matrix, or its newest; `x` ends it. `u` shows the final evaluation.
+    and errors only. `b` compares with an epoch (the first, the best, the last, the one that is shown now) or with the
+    final matrix of another run, which `o` chooses at once: each cell is then the change from there; `x` ends it. `u`
+    shows the final evaluation. A click on an arrow or a word above the matrix does the same as its key.
     """
     BINDINGS = [
         bind("matrix.view", "v", "view", "View", "Counts, row percentages, errors only"),
         bind("matrix.final", "u", "final", "Final", "The final evaluation, or the epochs again"),
-        bind("matrix.base", "b", "base", "Base", "Compare other epochs with this one"),
+        bind("matrix.base", "b", "base", "Compare", "Compare with another epoch, the final evaluation or another run"),
         bind("matrix.other", "o", "other", "Other run", "Compare with another run"),
-        bind("matrix.no-base", "x", "compare(None)", "No base", "End the comparison"),
+        bind("matrix.no-base", "x", "compare(None)", "End comparison", "Show counts again, not changes"),
         bind("matrix.worst", "n", "next_worst", "Worst", "Select the next of the worst confusions"),
         bind("matrix.gallery", "g", "open", "All images", "All wrong images", hidden=True),
         *run_keys("matrix", "weights", "diagnosis"),
@@ -88,6 +107,8 @@ class MatrixScreen(RunScreen):
     cell = getters.query_one("#cell", Line)
     worst = getters.query_one(WorstConfusions)
     facts = getters.query_one("#facts", Line)
+    modes = getters.query_one(PartsLine)
+    images = getters.query_one(PictureGrid)
 
     def __init__(self, feed: RunFeed) -> None:
         super().__init__(feed)
@@ -96,28 +117,39 @@ class MatrixScreen(RunScreen):
         self.final = False
         self._final: NamedMatrix | None = None
         self._final_requested = False
+        self._predictions: ImagePredictions | None = None
+        self._predicted: int | None = None
+        self._failure: Failure = ""
 
     def compose(self) -> ComposeResult:
         yield TabStrip()
         yield StatusLine("confusion matrix", self.feed.folder.id)
         yield Banner(id="sample")
+        yield PartsLine()
         with Container(id="body"):
             yield CellMatrix()
-            with VerticalScroll(id="words", can_focus=False):
-                yield Line(id="cell")
-                yield WorstConfusions()
-                yield Line(id="facts")
+            with Vertical(id="side"):
+                with VerticalScroll(id="words", can_focus=False, classes="pane -stacked"):
+                    yield Line(id="cell")
+                    yield Line(id="facts")
+                yield WorstConfusions(self._key("worst"))
+                with Vertical(id="images", classes="pane -stacked"):
+                    yield PictureGrid()
         yield KeyFooter()
+
+    def on_mount(self) -> None:
+        self.images.can_focus = False
+        self.query_one("#words").border_title = pane_title("Selected cell")
+        self.query_one("#images").border_title = pane_title("Images")
+
+    def _key(self, name: str) -> str:
+        return key_of(f"matrix.{name}", MatrixScreen, self.app.settings.keys)
 
     def shown(self) -> NamedMatrix | None:
         """Return the matrix to show; None before the first epoch has ended."""
         if self.final and self._final is not None:
             return self._final
-        run, epoch = self.snapshot.run, self.feed.epoch
-        if epoch == run.confusion_epoch:
-            return NamedMatrix(run.confusion, f"epoch {epoch}") if run.confusion else None
-        ended = self.feed.ended(epoch)
-        return NamedMatrix(ended.confusion, f"epoch {epoch}") if ended else None
+        return self._matrix_of(self.feed.epoch)
 
     def snapshot_changed(self) -> None:
         if self.snapshot.live:
@@ -142,14 +174,35 @@ class MatrixScreen(RunScreen):
         self.matrix.show(matrix, names, caption, view=self.view, base=base)
         self.worst.show(matrix, names, base)
         self.facts.say("\n".join(self._fact_lines(shown)))
+        self.modes.show(self._mode_parts())
         self._draw_cell()
+
+    def _mode_parts(self) -> list[LinePart]:
+        """Return the line above the matrix: the epoch between arrows, and each mode in words with its key."""
+        left, right = ("<", ">") if self.app.settings.glyphs == "ascii" else ("◀", "▶")
+        is_final = self.final and self._final is not None
+        epoch = "final evaluation" if is_final else f"epoch {self.feed.epoch:,} of {self.snapshot.run.epochs:,}"
+        parts = [
+            LinePart(f"{left} ", "bold $accent", "screen.epoch(-1)"),
+            LinePart(epoch, "bold $foreground"),
+            LinePart(f" {right}", "bold $accent", "screen.epoch(1)"),
+        ]
+        compared = f"compared with {self.base.words}" if self.base else "compare"
+        words = [("view", "view", f"shows {VIEW_WORDS[self.view]}"), ("base", "base", compared)]
+        words += [("no-base", "compare(None)", "end")] if self.base else []
+        if self._final is not None:
+            words.append(("final", "final", "back to the epochs" if is_final else "final evaluation"))
+        for name, action, text in words:
+            parts.append(LinePart(f"   {self._key(name)} ", "$accent", f"screen.{action}"))
+            parts.append(LinePart(text, "", f"screen.{action}"))
+        return parts
 
     def _fact_lines(self, shown: NamedMatrix | None) -> list[str]:
         if shown is None:
             return []
         lines = [f"accuracy {percent(accuracy(shown.matrix), 2)} of {counted(total(shown.matrix), 'image')}"]
         if self.base is not None:
-            lines.append(f"base: {self.base.words}, accuracy {percent(accuracy(self.base.matrix), 2)}")
+            lines.append(f"compared with {self.base.words}: accuracy {percent(accuracy(self.base.matrix), 2)}")
             if [sum(row) for row in shown.matrix] != [sum(row) for row in self.base.matrix]:
                 lines.append("They were measured on different images: compare percentages (v), not counts.")
         return lines
@@ -164,8 +217,45 @@ class MatrixScreen(RunScreen):
         words = in_words(Confusion(true, predicted, names[true], names[predicted], row[predicted], sum(row)))
         if self.base is not None:
             before = self.base.matrix[true][predicted]
-            words += f"; in the base {before:,} ({signed(row[predicted] - before, 0)})"
+            words += f"; before {before:,} ({signed(row[predicted] - before, 0)})"
         self.cell.say(f"[ ] {words}")
+        self._draw_images()
+
+    @on(events.Resize)
+    def _draw_images(self) -> None:
+        """Show the images of the selected cell, if there is room for them."""
+        run = self.snapshot.run
+        wanted = FINAL if self.final else self.feed.epoch
+        is_wide = self.has_class("-wide") or self.has_class("-huge")
+        if is_wide and run.data is not None and (wanted or run.ended):
+            self._show_images(wanted, run.data)
+
+    @work(exclusive=True, group="images", exit_on_error=False)
+    async def _show_images(self, wanted: int, data: DataReady) -> None:
+        if self._predicted != wanted:
+            source, ended = predictions_of(self.feed, self.app.options.data_dir), self.snapshot.run.ended is not None
+            found = await to_thread(predictions_after, source, wanted, data, ended=ended)
+            self._predicted = wanted
+            self._predictions, self._failure = (None, found) if isinstance(found, str) else (found, "")
+        predictions, cell = self._predictions, ImageFilter(*self.matrix.cell)
+        indices = [] if predictions is None else (await to_thread(picked, predictions, cell, "worst")).tolist()
+        names, glyphs = class_names(self.snapshot.run), self.app.settings.glyphs
+
+        def tile(at: int, width: int) -> Tile:
+            assert predictions is not None
+            return Tile(
+                (predictions.images.picture(indices[at]),), predictions.caption(indices[at], names, width, glyphs)
+            )
+
+        self.images.show(len(indices), tile, selected=0, pictures=1, size="automatic")
+        note = self._failure or f"{counted(indices, 'image')}: {cell.words(names)}"
+        if predictions is not None and predictions.epoch not in {None, wanted}:
+            note += f", after epoch {predictions.epoch}"
+        self.query_one("#images").border_title = pane_title("Images", key_of("matrix.images", CellMatrix, {}), note)
+
+    @on(PictureGrid.PictureOpened)
+    def _picture_opened(self) -> None:
+        self.action_open(self.matrix.cell)
 
     @on(ConfusionView.CellChosen)
     def _open_cell(self, message: ConfusionView.CellChosen) -> None:
@@ -194,11 +284,35 @@ class MatrixScreen(RunScreen):
         self.draw()
 
     def action_base(self) -> None:
-        """Make the matrix that is shown the base; if it is the base already, end the comparison."""
-        shown = self.shown()
-        self.action_compare(None if shown == self.base else shown)
-        if self.base is not None:
-            self.notify(f"compared with {self.base.words}; , and . show other epochs, x ends it", timeout=4)
+        """Ask for the epoch or the run to compare with."""
+        shown, run = self.shown(), self.snapshot.run
+        if shown is None:
+            return
+        choices = [(f"{shown.words}, which is shown now", shown)]
+        epochs = {"the first": 1, "the best": run.best.epoch if run.best else 0, "the last": self.feed.newest}
+        for what, epoch in epochs.items():
+            matrix = self._matrix_of(epoch)
+            if matrix is not None and all(matrix.words != each.words for _, each in choices):
+                choices.append((f"{matrix.words}, {what}", matrix))
+        if self._final is not None and self._final is not shown:
+            choices.append((self._final.words, self._final))
+
+        def compare(at: int | None) -> None:
+            if at is not None and at < len(choices):
+                self.action_compare(choices[at][1])
+            elif at is not None:
+                self.action_other()
+
+        lines = [*(words for words, _ in choices), "another run …"]
+        self.app.push_screen(ChooseScreen("Compare with", lines), compare)
+
+    def _matrix_of(self, epoch: int) -> NamedMatrix | None:
+        """Return the matrix of an epoch; None if that epoch has not ended."""
+        run = self.snapshot.run
+        if epoch == run.confusion_epoch:
+            return NamedMatrix(run.confusion, f"epoch {epoch}") if run.confusion else None
+        ended = self.feed.ended(epoch)
+        return NamedMatrix(ended.confusion, f"epoch {epoch}") if ended else None
 
     def action_compare(self, base: NamedMatrix | None) -> None:
         self.base = base

@@ -25,18 +25,21 @@ from mnist_tui.report.result_words import (
 from mnist_tui.report.tabular import aligned
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import run_document
-from mnist_tui.runs.scores import in_words, worst_confusions
+from mnist_tui.runs.scores import worst_confusions
 from mnist_tui.runs.state import RESUMABLE
 from mnist_tui.runs.times import ALONE, RunTimes
+from mnist_tui.runs.watch import BROKEN
 from mnist_tui.tui import run_commands
 from mnist_tui.tui.bench import BenchScreen, Route
+from mnist_tui.tui.results.panes import ClassBars, ClassScores, ConfusionList, Headline
 from mnist_tui.tui.terminal.desktop import copy
-from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
 from mnist_tui.tui.widgets.confusion import ConfusionView
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.tui.widgets.tab_strip import TabStrip
-from mnist_tui.wording import count, loss, percent, seconds
+from mnist_tui.tui.widgets.text import LinePart, PartsLine
+from mnist_tui.wording import count, counted, loss, percent, seconds
 
 Document = Mapping[str, Any]
 UNREADABLE = "the run's folder cannot be read: {}"
@@ -47,16 +50,21 @@ TIMINGS = {
     "evaluate": "final evaluation",
 }
 PLATFORM = ("device", "cpu", "python", "tensorflow", "keras")
+STATE_VERBS = {"stopped": "was stopped", "finished": "finished without an evaluation", "running": "still trains"}
+"""What is said of a run in a state that is no verb of its own."""
+PAGES = ("Scores", "Complexity", "Details")
+PLAIN_COLUMNS, PLAIN_ROWS = 78, 24
+"""Columns and rows from which the accuracy is written in large digits."""
 PAIRS = 8
 """The number of confusions that are shown."""
 
 
 class ResultsSection(Static):
-    """A titled block of lines, which is hidden while it is empty."""
+    """A pane with lines, which is hidden while it is empty."""
 
     def __init__(self, title: str, *, id: str) -> None:
-        super().__init__("", id=id, markup=False)
-        self.border_title = Content.styled(title, "bold")
+        super().__init__("", id=id, markup=False, classes="pane -stacked")
+        self.border_title = pane_title(title)
 
     def say(self, lines: list[str]) -> None:
         self.update("\n".join(lines))
@@ -68,13 +76,13 @@ class ResultsScreen(BenchScreen[None]):
 
     GUIDE = "screens#weights-diagnosis-results"
     CSS_PATH = "results.tcss"
-    AUTO_FOCUS = "#page"
+    AUTO_FOCUS = "ConfusionList"
     HELP = """
     **Results.** The final evaluation on the test images, with dropout off. The weights are those of the last epoch, or
     of the best epoch if early stopping restored them. Published scores are shown for experiments that a source
-    published, training scores only if both were measured in the same way. `E` exports a report, weights and tables; `y`
-    copies the summary. `e` opens the experiment in the editor, to train it again with changes; `n` and `N` go to the
-    next and the previous run of the list.
+    published, training scores only if both were measured in the same way. `1`, `2` and `3` show scores, complexity and
+    details. `E` exports a report, weights and tables; `y` copies the summary. `e` opens the experiment in the editor,
+    to train it again with changes; `n` and `N` go to the next and the previous run of the list.
     """
     BINDINGS = [
         bind("results.edit", "e", "edit", "Train again", "Its experiment in the editor: train it again with changes"),
@@ -89,11 +97,24 @@ class ResultsScreen(BenchScreen[None]):
         bind("results.diagnosis", "i", "show('diagnosis')", "Diagnosis", "What the figures say"),
         bind("results.curves", "c", "show('training')", "Curves", "The run's curves"),
         bind("results.back", "escape", "back", "Back", "Back to where you were"),
+        *(
+            bind(f"results.{page.lower()}", f"{at}", f"page('{page}')", page, f"The page {page.lower()}", hidden=True)
+            for at, page in enumerate(PAGES, 1)
+        ),
+        bind("results.page-up", "pageup", "scroll_page(-1)", "Page up", "Scroll up", hidden=True),
+        bind("results.page-down", "pagedown", "scroll_page(1)", "Page down", "Scroll down", hidden=True),
+        bind("results.first", "home", "scroll_to_end(False)", "Start", "Scroll to the start", hidden=True),
+        bind("results.last", "end", "scroll_to_end(True)", "End", "Scroll to the end", hidden=True),
     ]
 
     status = getters.query_one(StatusLine)
     sample = getters.query_one(Banner)
+    headline = getters.query_one(Headline)
+    tabs = getters.query_one(PartsLine)
+    page = PAGES[0]
     matrix = getters.query_one(ConfusionView)
+    confusions = getters.query_one(ConfusionList)
+    class_bars = getters.query_one(ClassBars)
 
     def __init__(self, folder: RunFolder) -> None:
         super().__init__()
@@ -108,19 +129,36 @@ class ResultsScreen(BenchScreen[None]):
         yield TabStrip()
         yield StatusLine("results", self.folder.id)
         yield Banner()
-        with VerticalScroll(id="page"):
-            with Container(id="columns"):
-                with Vertical(id="left"):
-                    yield ResultsSection("scores", id="scores")
-                    yield ResultsSection("closed form", id="solution")
-                    yield ResultsSection("most confused", id="confused")
-                    yield ResultsSection("classes", id="classes")
-                with Vertical(id="right"):
-                    yield ConfusionView()
-                    yield ResultsSection("timings", id="timings")
-            yield ResultsSection("complexity", id="complexity")
-            yield ResultsSection("run", id="run")
+        yield Headline()
+        yield PartsLine()
+        with VerticalScroll(id="scores-page", classes="page", can_focus=False), Container(id="columns"):
+            with Vertical(id="left"):
+                with Vertical(classes="pane -stacked", id="confused"):
+                    yield ConfusionList()
+                with Vertical(classes="pane -stacked", id="classes"):
+                    yield ClassBars()
+                yield ResultsSection("Scores", id="scores")
+                yield ResultsSection("Closed form", id="solution")
+            with Vertical(id="right"):
+                yield ConfusionView(self._key("matrix"))
+        with VerticalScroll(id="complexity-page", classes="page -hidden", can_focus=False):
+            yield ResultsSection("Complexity", id="complexity")
+        with VerticalScroll(id="details-page", classes="page -hidden", can_focus=False):
+            yield ResultsSection("Times", id="timings")
+            yield ResultsSection("Run", id="run")
         yield KeyFooter()
+
+    def _key(self, name: str) -> str:
+        return key_of(f"results.{name}", ResultsScreen, self.app.settings.keys)
+
+    def on_mount(self) -> None:
+        self._show_tabs()
+        self.query_one("#confused").border_title = pane_title("Confusions")
+        self.query_one("#confused").border_subtitle = Content.assemble(("Enter", "$accent"), " its images")
+
+    def on_resize(self) -> None:
+        is_small = self.size.width < PLAIN_COLUMNS or self.size.height < PLAIN_ROWS
+        self.headline.fit(plain=is_small or self.app.settings.glyphs == "ascii")
 
     def on_screen_resume(self) -> None:
         self._read_folder()
@@ -133,36 +171,78 @@ class ResultsScreen(BenchScreen[None]):
             sections = {
                 "scores": score_lines(doc),
                 "solution": solution_lines(doc),
-                "confused": confused_lines(doc),
-                "classes": class_lines(doc),
                 "timings": timing_lines(doc),
                 "complexity": as_table(complexity.of(preset.experiment)).rstrip().splitlines(),
                 "run": run_lines(doc),
             }
         except (RequestError, OSError, TypeError, KeyError) as error:
-            self.app.call_from_thread(self._show_sections, {"scores": [UNREADABLE.format(error)]})
+            self.app.call_from_thread(self._show_unreadable, UNREADABLE.format(error))
             return
         self.app.call_from_thread(self._show, doc, sections, preset.title or preset.name)
+
+    def _show_unreadable(self, text: str) -> None:
+        self.headline.show("", {}, text)
+        for section in self.query(ResultsSection):
+            section.say([])
+        self._hide_scores(True)
 
     def _show(self, doc: Document, sections: dict[str, list[str]], title: str) -> None:
         self.status.show(doc["state"], title)
         self._state = doc["state"]
         self.refresh_bindings()
         self.sample.say(sample_line(bool((doc["dataset"] or {}).get("sample"))))
-        self._show_sections(sections)
-        matrix = doc["confusion_matrix"]
-        self.matrix.set_class(not matrix, "-empty")
-        if matrix:
-            counts = tuple(tuple(row) for row in matrix)
-            self.matrix.show(counts, class_names(doc), "of the test set, evaluated after training")
-
-    def _show_sections(self, sections: dict[str, list[str]]) -> None:
+        test, matrix = doc["test"], doc["confusion_matrix"]
+        keys = {name: self._key(name) for name in ("curves", "diagnosis", "resume")}
+        self.headline.show(percent(test["accuracy"]) if test else "", headline_facts(doc), missing_scores(doc, keys))
         for name, lines in sections.items():
             self.query_one(f"#{name}", ResultsSection).say(lines)
+        self._hide_scores(not matrix)
+        if matrix:
+            counts, names = tuple(tuple(row) for row in matrix), class_names(doc)
+            self.matrix.show(counts, names, "of the test set, evaluated after training")
+            self.confusions.show(worst_confusions(counts, names, PAIRS))
+        self.class_bars.show(class_scores(doc))
+        self.query_one("#classes").border_title = self.class_bars.title
+
+    def _hide_scores(self, hidden: bool) -> None:
+        for pane in ("#confused", "#classes", "ConfusionView"):
+            self.query_one(pane).set_class(hidden, "-empty")
 
     @on(ConfusionView.CellChosen)
     def _cell_chosen(self, message: ConfusionView.CellChosen) -> None:
         self.app.show(Route("gallery", run=self.folder, cell=(message.true, message.predicted)))
+
+    @on(ConfusionList.LeftAtEnd)
+    def _scroll_line(self, message: ConfusionList.LeftAtEnd) -> None:
+        self._page.scroll_relative(y=3 * message.by, animate=False)
+
+    @property
+    def _page(self) -> VerticalScroll:
+        return self.query_one(f"#{self.page.lower()}-page", VerticalScroll)
+
+    def action_page(self, page: str) -> None:
+        """Show one of the pages."""
+        self._page.add_class("-hidden")
+        self.page = page
+        self._page.remove_class("-hidden")
+        self._show_tabs()
+
+    def _show_tabs(self) -> None:
+        parts: list[LinePart] = []
+        for page in PAGES:
+            here, action = page == self.page, f"screen.page('{page}')"
+            key, name = ("bold $background on $primary",) * 2 if here else ("$accent", "")
+            parts += [LinePart(f" {self._key(page.lower())} ", key, action), LinePart(f"{page} ", name, action)]
+        self.tabs.show(parts)
+
+    def action_scroll_page(self, by: int) -> None:
+        self._page.scroll_relative(y=by * max(1, self._page.size.height - 1), animate=False)
+
+    def action_scroll_to_end(self, last: bool) -> None:
+        if last:
+            self._page.scroll_end(animate=False)
+        else:
+            self._page.scroll_home(animate=False)
 
     def action_export(self) -> None:
         self.app.show(Route("export", runs=[self.folder]))
@@ -207,6 +287,48 @@ class ResultsScreen(BenchScreen[None]):
         self.app.call_from_thread(copy, self.app, text, self.folder.exports / "copied-summary.md")
 
 
+def headline_facts(doc: Document) -> dict[str, str]:
+    """Return the scores beside the accuracy, the network's size, times and the published accuracy, if there is one."""
+    test, times = doc["test"], RunTimes(**doc["times"])
+    if not test:
+        return {}
+    planned, done = doc["experiment"]["training"]["epochs"], len(doc["epochs"])
+    facts = {
+        "Test loss": loss(test["loss"]),
+        "Macro F1": percent(test["macro_f1"]),
+        "Parameters": count(doc["parameters"]["total"]),
+        "Epochs": f"{done:,} of {planned:,}",
+        "Training": seconds(times.training),
+    }
+    for score in published_scores(doc):
+        if score.name == "test accuracy":
+            facts |= {"Published": score.written(score.published), "Difference": score.difference}
+    return facts
+
+
+def missing_scores(doc: Document, keys: Mapping[str, str]) -> str:
+    """Return why a run has no scores and what can be done; empty if it has scores.
+
+    Args:
+        keys: the keys for the ``curves``, for the ``diagnosis`` and to ``resume`` the run.
+    """
+    if doc["test"]:
+        return ""
+    state = doc["state"]
+    after = f"after {counted(len(doc['epochs']), 'epoch')} of {doc['experiment']['training']['epochs']:,}"
+    reason = f": {doc['reason']}" if doc["reason"] else ""
+    ways = [f"{keys['resume']} resumes it"] if state in RESUMABLE else []
+    ways += [f"{keys['diagnosis']} says what to change"] if state == "diverged" else []
+    ways.append(f"{keys['curves']} shows the curves" + (" and the end of its log" if state in BROKEN else ""))
+    return f"There are no test scores: the run {STATE_VERBS.get(state, state)} {after}{reason}.\n{', '.join(ways)}."
+
+
+def class_scores(doc: Document) -> list[ClassScores]:
+    """Return the scores of each class; empty if the run was not evaluated."""
+    rows = doc["test"]["per_class"] if doc["test"] else []
+    return [ClassScores(row["class"], row["precision"], row["recall"], row["f1"], row["support"]) for row in rows]
+
+
 def _aligned_right(rows: Sequence[Sequence[str]]) -> list[str]:
     return aligned([rows], range(1, len(rows[0])))
 
@@ -215,7 +337,7 @@ def score_lines(doc: Document) -> list[str]:
     """Return the run's scores, with the published scores and the differences if a source published this experiment."""
     test, train = doc["test"], doc["train"] or {}
     if not test:
-        return ["The run ended before it was evaluated: there are no scores."]
+        return []
     rows = {
         "test accuracy": percent(test["accuracy"]),
         "test loss": loss(test["loss"]),
@@ -265,27 +387,8 @@ def solution_lines(doc: Document) -> list[str]:
     return [*lines, "", *_aligned_right([("ridge", "validation accuracy"), *rows])] if len(rows) > 1 else lines
 
 
-def class_lines(doc: Document) -> list[str]:
-    """Return precision, recall, F1 and number of images of each class."""
-    if not doc["test"]:
-        return []
-    rows = [
-        [row["class"], percent(row["precision"]), percent(row["recall"]), percent(row["f1"]), count(row["support"])]
-        for row in doc["test"]["per_class"]
-    ]
-    return _aligned_right([["class", "precision", "recall", "F1", "images"], *rows])
-
-
 def class_names(doc: Document) -> list[str]:
     return [row["class"] for row in doc["test"]["per_class"]] if doc["test"] else [str(digit) for digit in range(10)]
-
-
-def confused_lines(doc: Document) -> list[str]:
-    """Return the most frequent confusions of two classes, one a line."""
-    if not doc["confusion_matrix"]:
-        return []
-    pairs = worst_confusions(doc["confusion_matrix"], class_names(doc), PAIRS)
-    return [in_words(pair) for pair in pairs] or ["no image was confused"]
 
 
 def timing_lines(doc: Document) -> list[str]:

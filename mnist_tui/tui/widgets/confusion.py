@@ -399,9 +399,8 @@ class WorstConfusions(Widget):
 
     HELP = "**Worst confusions.** Those with the most images, largest first. `n` or a click selects one in the matrix."
     DEFAULT_CSS = """
-    WorstConfusions { height: auto; border-top: solid $primary-muted; border-title-color: $foreground; }
+    WorstConfusions { height: auto; }
     """
-    BORDER_TITLE = "[b]worst confusions[/b]"
 
     @dataclass
     class ConfusionChosen(Message):
@@ -411,6 +410,11 @@ class WorstConfusions(Widget):
 
     confusions: Sequence[Confusion] = ()
     _lines: Sequence[str] = ()
+
+    def __init__(self, key: str) -> None:
+        """Initialise the list; `key` selects the next confusion."""
+        super().__init__(classes="pane -stacked")
+        self.border_title = pane_title("Worst confusions", key)
 
     def show(self, matrix: Matrix | None, names: Sequence[str], base: Matrix | None) -> None:
         """List the worst confusions of `matrix`, with their change from `base` if there is one."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Self
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
-from textual import getters
+from textual import events, getters
 from textual.app import ComposeResult
 from textual.containers import Grid
 from textual.content import Content
@@ -67,6 +69,37 @@ class Line(Static):
         size, width = self.container_size, self.styles.width
         needed = self.get_content_width(size, size) if width is not None and width.is_auto else 0
         return needed, self.get_content_height(size, size, self.content_size.width)
+
+
+@dataclass(frozen=True)
+class LinePart:
+    """A part of a line: its text, its style, and the screen's action that a click on it runs; none if it is empty."""
+
+    text: str
+    style: str = ""
+    action: str = ""
+
+
+class PartsLine(Static):
+    """A line of parts, of which some run an action of the screen when they are clicked."""
+
+    DEFAULT_CSS = "PartsLine { height: 1; padding: 0 1; color: $text-muted; }"
+    ALLOW_SELECT = False
+    parts: tuple[LinePart, ...] = ()
+
+    def show(self, parts: Sequence[LinePart]) -> None:
+        """Show other parts."""
+        if tuple(parts) != self.parts:
+            self.parts = tuple(parts)
+            self.update(Content.assemble(*((part.text, part.style) for part in parts)), layout=False)
+
+    async def on_click(self, event: events.Click) -> None:
+        offset, start = event.get_content_offset(self), 0
+        for part in self.parts:
+            end = start + cell_len(part.text)
+            if offset is not None and start <= offset.x < end and part.action:
+                await self.screen.run_action(part.action)
+            start = end
 
 
 class FactGrid(Grid):
