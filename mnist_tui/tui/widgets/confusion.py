@@ -87,7 +87,8 @@ def cells_of(matrix: Matrix, view: View, width: int, base: Matrix | None = None)
             better = (value > 0) == right
             tone: Tone = "right" if better else "wrong"
             noticeable = not better and abs(change) >= NOTICEABLE
-            return Cell(signed(value, digits), tone, _heat(abs(change)), strong=noticeable) if value else EMPTY
+            text = signed(value, digits).replace(",", "")  # as counts: a cell has no room for separators
+            return Cell(text, tone, _heat(abs(change)), strong=noticeable) if value else EMPTY
         if not count:
             return EMPTY
         text = f"{100 * share:.{digits}f}" if view == "percent" else f"{count}"
