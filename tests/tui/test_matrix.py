@@ -267,7 +267,7 @@ async def test_first_best_last_and_final_can_be_compared_with(record: Any, shows
         await shows(pilot, "epoch 3, which is shown now", "epoch 4, the ", "the final evaluation")
         await pilot.press("down", "enter")
         await until(pilot, lambda: screen.base is not None)
-        assert screen.base.words == "epoch 1"
+        assert screen.base is not None and screen.base.words == "epoch 1"
         await shows(pilot, "of epoch 3 against epoch 1", "x end")
 
 
