@@ -134,7 +134,8 @@ class OverlaidCurves(Plot, EpochView):
     **Runs laid over each other.** Each run has a mark and a colour; the legend below names them with the newest value.
     A group of seeds is its mean, with a shaded band one standard deviation to each side. Of many
     the first eight are drawn, in the order in which they were marked. `+` `-` and the wheel zoom,
-    `[` `]` and shift with the wheel pan, `0` shows all epochs, `l` changes to a logarithmic axis.
+    `[` `]` and shift with the wheel pan, `0` shows all epochs. `l` changes between a linear and a logarithmic axis; of
+    ten epochs and more, a loss whose largest value is over ten times its smallest starts on a logarithmic one.
     """
     BINDINGS = [*view_keys("overlay", "view")]
     can_focus = True

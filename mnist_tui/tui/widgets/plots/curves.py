@@ -56,27 +56,33 @@ class Legend:
 
     def heading(self, width: int) -> Row:
         """Return the longest title that fits: the measure, and each series with its mark and its value at the epoch."""
-        variants = ((LONG, False, True), (SHORT, False, True), (LONG, False, False), (SHORT, False, False))
-        headings = (self._heading(names, short=short, more=more) for names, short, more in variants)
-        fitting = (heading for heading in headings if row_length(heading) <= width)
-        shortest = self._heading(SHORT if self.is_named(width) else NAMELESS, short=True, more=False)
-        return next(fitting, cut_row(shortest, width))
+        variants = (
+            (LONG, False, True, True),
+            (SHORT, False, True, True),
+            (LONG, False, False, True),
+            (SHORT, False, False, True),
+            (SHORT, True, False, True),
+            (SHORT, True, False, False),
+        )
+        headings = (self._heading(names, short=short, more=more, epoch=epoch) for names, short, more, epoch in variants)
+        fitting = next((heading for heading in headings if row_length(heading) <= width), None)
+        return fitting or cut_row(self._heading(NAMELESS, short=True, more=False), width)
 
     def is_named(self, width: int) -> bool:
         """Return whether a title of this width has room for the names of the series."""
-        return row_length(self._heading(SHORT, short=True, more=False)) <= width
+        return row_length(self._heading(SHORT, short=True, more=False, epoch=False)) <= width
 
-    def _heading(self, names: Sequence[str], *, short: bool, more: bool) -> Row:
+    def _heading(self, names: Sequence[str], *, short: bool, more: bool, epoch: bool = True) -> Row:
         gap = " " if short else "  "
         parts: list[tuple[str, str]] = [("title", (self.measure.short if short else self.measure.title).capitalize())]
         if self.log:
             parts.append(("muted", " (log)" if names is LONG else " log"))
         row, now = self.row, self.run.progress
         is_running = self.cursor is None and now is not None and self.measure.running and running_shown(self.run)
-        if row is not None and self.cursor is not None:
+        if row is not None and self.cursor is not None and epoch:
             mark = self.marks.cursor
             parts.append(("cursor", f"{mark}{row.epoch}" if short else f"{gap}{mark} epoch {row.epoch:,}"))
-        elif row is not None and names is LONG:
+        elif row is not None and names is LONG and self.cursor is None:
             parts.append(("muted", f"{gap}epoch {row.epoch:,}"))
         for series, name, mark, field in self._series(names, short=short):
             if row is None:

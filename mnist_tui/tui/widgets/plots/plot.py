@@ -82,14 +82,16 @@ class Plot(DrawnWidget):
     margin = 0
     painted: tuple[PlotPicture, Marks, list[Row]] | None = None
     _held: int | None = None
+    _few_colours: bool | None = None
     _keys: tuple[Mapping[str, str], dict[str, str]] = ({}, {})
 
     @property
     def marks(self) -> Marks:
         """Return the characters that the settings and the terminal's colours ask for."""
         settings = getattr(self.app, "settings", None)
-        few = self.app.native_ansi_color or self.background_colors[1].ansi is not None
-        return marks_of(settings.glyphs if settings is not None else "braille", self.app.no_color, few)
+        if self._few_colours is None:
+            self._few_colours = self.app.native_ansi_color or self.background_colors[1].ansi is not None
+        return marks_of(settings.glyphs if settings is not None else "braille", self.app.no_color, self._few_colours)
 
     def lines(self) -> Sequence[Row]:
         """Return the lines as they should be now, and set `plane` if a person can point at epochs."""
@@ -124,13 +126,13 @@ class Plot(DrawnWidget):
         Args:
             title: the text of the upper border.
             foot: returns the text of the lower border for a width in characters.
-            keys: the keys that the lower border names, if there is room: the last parts of the bindings' ids, such as
+            keys: the keys that a border names, if there is room: the last parts of the bindings' ids, such as
                 ``in,out``, and the effect.
         """
-        room = self.title_room - 2
+        room = self.title_room - (2 if self.side else row_length(title) + 5)
         found = [(" ".join(filter(None, map(self._key, names.split(",")))), effect) for names, effect in keys]
         hints = fitting_parts([(("key", key), ("muted", f" {effect}")) for key, effect in found if key], room, "  ")
-        lower = (foot(room - row_length(hints) - 2), hints) if self.side else ((), ())
+        lower = (foot(room - row_length(hints) - 2) if self.side else (), hints)
         return framed(title, body, (self.size.width, self.size.height), self.marks, side=self.side, lower=lower)
 
     def _key(self, name: str) -> str:
@@ -145,6 +147,10 @@ class Plot(DrawnWidget):
             owner, found = next((pair for pair in ids if pair[1].rpartition(".")[2] == name), (None, ""))
             self._keys[1][name] = key_of(found, owner, own) if owner is not None else ""
         return self._keys[1][name]
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._few_colours = None
 
     def on_focus(self) -> None:
         self.draw()

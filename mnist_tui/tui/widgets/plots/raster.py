@@ -347,14 +347,16 @@ def framed(
     Args:
         title: the text in the upper border.
         side: the columns of the frame at each side, with its padding; 0 for a line above the body and no frame.
-        lower: the texts at the left and at the right end of the lower border.
+        lower: the texts at the left and at the right end of the lower border; without a frame, the second one stands
+            at the right end of the line above the body.
     """
     width, height = size
     if not side:
         left = 2 if row_length(title) <= width - 4 else 0
-        words = cut_row(title, width - left)
-        rest = max(0, width - left - row_length(words) - 1)
-        upper = (("rule", (marks.rule + " ") * (left > 0)), *words, ("rule", f" {marks.rule * rest}" if rest else ""))
+        words, keys = cut_row(title, width - left), lower[1]
+        rest = width - left - row_length(words) - 2 - row_length(keys)
+        tail = (("rule", f" {marks.rule * rest} "), *keys) if keys else (("rule", f" {marks.rule * (rest + 1)}"),)
+        upper = (("rule", (marks.rule + " ") * (left > 0)), *words, *(tail if rest >= 0 else ()))
         return [upper, *body][:height]
     corners = "++++" if marks.rule == "-" else "╭╮╰╯"
     inside, padding = width - 2 * side, " " * (side - 1)
