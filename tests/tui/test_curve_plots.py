@@ -14,6 +14,7 @@ from textual.events import MouseScrollDown, MouseScrollUp
 from textual.geometry import Region
 
 from mnist_tui.runs.state import EpochRow, RunState
+from mnist_tui.tui.widgets.controls import SidePanel
 from mnist_tui.tui.widgets.plots.compared import OverlaidCurves, OverlaidSeries
 from mnist_tui.tui.widgets.plots.curves import Curve, CurvePlots
 from mnist_tui.tui.widgets.plots.plot import Plot
@@ -60,17 +61,19 @@ async def test_the_arrow_keys_read_every_value_at_an_epoch_and_follow_lets_go(
         assert "│ epoch" not in text
 
 
-async def test_home_and_end_move_the_cursor_also_while_the_device_panel_has_the_focus(
+async def test_home_and_end_move_the_cursor_also_while_the_details_have_the_focus(
     trained: Any, app_on: Any, shows: Any, until: Any
 ) -> None:
     app = app_on(trained.folder)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(80, 16)) as pilot:
         await shows(pilot, "running")
-        await until(pilot, lambda: app.screen.panel.max_scroll_y > 0)
-        app.screen.panel.focus()
+        details = app.screen.query_one("#details", SidePanel)
+        await pilot.press("v")
+        await until(pilot, lambda: details.max_scroll_y > 1)
+        details.focus()
         await pilot.press("down", "down", "home")
         await until(pilot, lambda: app.screen.feed.cursor == 1)
-        assert app.screen.panel.scroll_offset.y == 2
+        assert details.scroll_offset.y == 2
         await pilot.press("end")
         await until(pilot, lambda: app.screen.feed.cursor is None)
 

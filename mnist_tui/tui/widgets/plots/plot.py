@@ -46,7 +46,7 @@ TONES = {
 }
 WHEEL = 1 / 1.25
 """Width of a view after a step of the wheel that zooms in, as a share of the width before."""
-FRAMED_FROM, PADDED_FROM = 10, 60
+FRAMED_FROM, PADDED_FROM = 12, 60
 """Rows from which a plot has a frame all around, and columns from which the frame has padding."""
 PAN = 0.15
 """The share of its width by which a view moves."""
