@@ -75,7 +75,7 @@ class PooledConvolution:
     def _computed(self, rows: Any, kernel: Any, bias: Any) -> tuple[Any, Callable[[Any], tuple[Any, Any]]]:
         # the transpositions are compiled apart: with the loop, XLA would lay out everything as the result is; and
         # TensorFlow's own is up to six times slower for large batches
-        found = self._largest(tf.transpose(rows), kernel, bias)
+        found = self._largest(self._transposed(rows), kernel, bias)
         values, places = (
             self._transposed(tf.reshape(part, (-1, rows.shape[0])))
             for part in (tf.math.real(found), tf.math.imag(found))

@@ -40,8 +40,8 @@ def rows() -> tuple[Row, ...]:
         Row("raw", "the same, 4,096 (starter raw)", _starter("raw"), 1.5, 0.9, starter=True),
         Row("relu32", "784-512(relu, dropout)-10 Adam, 32", _wide(), 4.0, 1.0),
         Row("hog", "HOG 392-200(sigmoid, dropout)-10, 512 (starter hog)", _starter("hog"), 2.0, 1.0, starter=True),
-        Row("cnn", "CNN 9/9/16 RMSprop, 256 (starter cnn)", _starter("cnn"), 1.25, starter=True),
-        Row("fashion", "Fashion CNN 9-100, 4,096 (starter fashion)", _starter("fashion"), 1.2, starter=True),
+        Row("cnn", "CNN 9/9/16 RMSprop, 256 (starter cnn)", _starter("cnn"), 1.4, starter=True),
+        Row("fashion", "Fashion CNN 9-100, 4,096 (starter fashion)", _starter("fashion"), 1.8, starter=True),
         Row("cnn128", f"CNN 32-64-128 Adam, 128 ({HEAVY_LIMIT:,} images)", _convolutions(), 1.05),
         Row("deep", f"2048-1024-256-128-64 BN, dropout, Adam, 100 ({HEAVY_LIMIT:,} images)", _deep(), 1.1),
     )
