@@ -161,7 +161,9 @@ async def test_a_group_is_opened_and_closed_by_key_and_by_click(bench: Any, aske
     async with app.run_test(size=(140, 45)) as pilot:
         await until(pilot, lambda: listed(app) == ["raw", "hog", "cnn", "fashion"])
         await pilot.press("down", "down", "down", "down")
-        await shows(pilot, "Enter opens this group", "167,478 to 1,199,882", "98.90 % to 99.44 %")
+        await shows(
+            pilot, "Enter opens this group", "167,478 to 1,199,882", "98.90 % to 99.44 %", "cnn-model3, 99.44 %"
+        )
         await pilot.press("enter")
         await shows(pilot, "▾ Different architectures", "Enter closes this group")
         assert listed(app)[4:] == ["cnn-model1", "cnn-model2", "cnn-model3", "cnn-model4"]
@@ -211,7 +213,7 @@ async def test_the_last_run_of_a_preset_is_shown_and_opened(
     newest = finished_run(runs, "raw", epochs=4, created=BEGIN + 60, test_accuracy=0.9511)
     app = bench()
     async with app.run_test(size=(140, 45)) as pilot:
-        await shows(pilot, "test accuracy 95.11 % after 4 epochs", "(2 runs in all)", "Last run r")
+        await shows(pilot, "test accuracy 95.11 % after 4 epochs", "(2 runs in all); r opens it", "Last run r")
         await pilot.press("down")
         text = await shows(pilot, "none yet")
         assert "Last run r" not in text

@@ -24,7 +24,7 @@ from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
 from mnist_tui.wording import count, counted, moment, percent, roughly
 
 OWN_FACTS = ("Last run", "Quick run")
-GROUP_FACTS = ("Presets", "Parameters", "Published")
+GROUP_FACTS = ("Presets", "Parameters", "Published", "Best")
 
 
 class PresetDetails(VerticalScroll):
@@ -48,7 +48,7 @@ class PresetDetails(VerticalScroll):
         yield Line(id="title")
         yield NetworkDrawing()
         yield Line(id="about")
-        yield FactGrid(tuple(dict.fromkeys((*OWN_FACTS, *GROUP_FACTS[:1], *FACTS))))
+        yield FactGrid(tuple(dict.fromkeys((*OWN_FACTS, "Presets", *FACTS, "Best"))))
         yield TableView(READ_COLUMNS)
         with Collapsible(title="Sources", id="sources"):
             yield Line(id="readings")
@@ -58,25 +58,24 @@ class PresetDetails(VerticalScroll):
         experiment, reference = preset.experiment, preset.reference
         self._show(preset.title or preset.name, " ".join(preset.about.split()))
         self.drawing.show(boxes_of(experiment))
-        self.facts.show(facts(preset) | _own_facts(preset, runs))
+        self.facts.show(facts(preset) | _own_facts(preset, runs, self._key("last-run", "r")))
         self.table.show(layer_rows(experiment))
         self._set_shown(drawing=True, table=True, sources=bool(reference and reference.readings))
         if reference and (notes := reference.readings):
-            key = shown(self.app.settings.keys.get("presets.sources", "s"))
-            self.sources.title = f"Sources ({key}): {counted(notes, 'note')}"
+            self.sources.title = f"Sources ({self._key('sources', 's')}): {counted(notes, 'note')}"
             where = "Where the source is silent or contradicts itself:"
             self.readings.say("\n".join([where, *(f"– {note}" for note in notes)]))
 
     def show_runs(self, preset: Preset, runs: EarlierRuns) -> None:
         """Show what earlier runs say about the preset that is shown already."""
-        self.facts.show(facts(preset) | _own_facts(preset, runs))
+        self.facts.show(facts(preset) | _own_facts(preset, runs, self._key("last-run", "r")))
 
     def show_group(self, group: PresetGroup, *, is_open: bool) -> None:
         """Show how many presets a group has, and the ranges of their figures."""
         usable = [preset for preset in group.presets if isinstance(preset, PresetEntry)]
         what = f"Enter {'closes' if is_open else 'opens'} this group."
         self._show(group.title, what)
-        self.facts.show(dict(zip(GROUP_FACTS, (count(len(group.presets)), *_ranges(usable)), strict=True)))
+        self.facts.show(dict(zip(GROUP_FACTS, (count(len(group.presets)), *_figures(usable)), strict=True)))
         self._set_shown()
 
     def show_broken(self, preset: BrokenPreset) -> None:
@@ -88,6 +87,10 @@ class PresetDetails(VerticalScroll):
         """Show that no preset matches a search."""
         self._show("No preset matches", f"Nothing is found for “{query.strip()}”; Esc shows all.")
         self._set_shown(facts=False)
+
+    def _key(self, action: str, default: str) -> str:
+        """Return the key of an action of the screen, which may be the user's own."""
+        return shown(self.app.settings.keys.get(f"presets.{action}", default))
 
     def _show(self, title: str, about: str, *, broken: bool = False) -> None:
         self.set_class(broken, "-broken")
@@ -102,20 +105,22 @@ class PresetDetails(VerticalScroll):
         self.table.display, self.sources.display = table, sources
 
 
-def _ranges(presets: list[PresetEntry]) -> tuple[str, str]:
-    """Return the range of the presets' parameters, and that of their published accuracies; empty for none."""
+def _figures(presets: list[PresetEntry]) -> tuple[str, str, str]:
+    """Return the ranges of the presets' parameters and published accuracies, and the best preset; empty for none."""
     sizes = [preset.parameters for preset in presets]
-    accuracies = [preset.accuracy for preset in presets if preset.accuracy is not None]
+    scored = {preset.name: preset.accuracy for preset in presets if preset.accuracy is not None}
     low, high = (f"{min(sizes):,}", f"{max(sizes):,}") if sizes else ("", "")
     parameters = low if low == high else f"{low} to {high}"
-    if not accuracies:
-        return parameters, ""
-    worst, best = percent(min(accuracies)), percent(max(accuracies))
-    return parameters, f"test accuracy {worst if worst == best else f'{worst} to {best}'}"
+    if not scored:
+        return parameters, "", ""
+    name, best = max(scored.items(), key=lambda pair: pair[1])
+    worst = min(scored.values())
+    accuracies = percent(best) if worst == best else f"{percent(worst)} to {percent(best)}"
+    return parameters, f"test accuracy {accuracies}", f"{name}, {percent(best)}"
 
 
-def _own_facts(preset: Preset, runs: EarlierRuns | None) -> dict[str, str]:
-    """Return the texts about the newest run of a preset and about a quick run of it."""
+def _own_facts(preset: Preset, runs: EarlierRuns | None, key: str) -> dict[str, str]:
+    """Return the texts about the newest run of a preset, which the key opens, and about a quick run of it."""
     epochs = quick_epochs(preset.experiment)
     quick = f"{counted(epochs, 'epoch')} instead of {preset.experiment.training.epochs:,}" if epochs else ""
     if epochs and runs and (seconds := runs.seconds_an_epoch(preset)):
@@ -123,7 +128,8 @@ def _own_facts(preset: Preset, runs: EarlierRuns | None) -> dict[str, str]:
     if runs is None:
         return {"Last run": "…", "Quick run": quick}
     own = runs.of(preset.name)
-    return {"Last run": _in_words(own[0], len(own)) if own else "none yet", "Quick run": quick}
+    last = f"{_in_words(own[0], len(own))}; {key} opens it" if own else "none yet"
+    return {"Last run": last, "Quick run": quick}
 
 
 def _in_words(run: RunSummary, runs: int) -> str:
