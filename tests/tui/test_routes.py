@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import OptionList
 
-from mnist_tui.experiment.presets import find_preset
+from mnist_tui.experiment.presets import find_preset, save_preset
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
@@ -207,6 +207,17 @@ async def test_edits_left_by_a_main_screens_key_come_back_without_a_question(app
         assert list(app.kept_edits.values()) == [editor.draft]
         app.show(Route("editor", preset=find_preset("raw")))
         await until(pilot, lambda: kinds(app)[-1] == "Editor" and app.screen.edited is editor.draft)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+async def test_a_saved_preset_is_in_the_list_that_was_kept(app: BenchApp, until: Any) -> None:
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("f3", "f2")
+        presets: Any = app.screen
+        await until(pilot, lambda: kinds(app)[-1] == "Presets" and presets._filled)
+        await pilot.press("f3")
+        save_preset(find_preset("raw"), "my-own")
+        await pilot.press("escape")
+        await until(pilot, lambda: "my-own" in presets.listing.keys)
 
 
 async def test_a_deleted_runs_screens_are_closed_wherever_they_lie(app: BenchApp, until: Any) -> None:

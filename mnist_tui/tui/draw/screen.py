@@ -23,7 +23,7 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.tui.bench import BenchScreen
+from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.dialogs import ChooseScreen, FormDialog
 from mnist_tui.tui.draw.canvas import DrawingCanvas, SeenPane
 from mnist_tui.tui.draw.model_reader import (
@@ -129,6 +129,12 @@ class DrawScreen(BenchScreen[None]):
     def on_mount(self) -> None:
         self._update_texts()
         self._read_run(self._folder)
+
+    def shown_again(self, route: Route) -> None:
+        """Let the model of the run from which one comes read the drawing."""
+        shown = self._subject.folder if self._subject is not None else self._folder
+        if route.run is not None and (shown is None or shown.path != route.run.path):
+            self._read_run(route.run)
 
     def on_unmount(self) -> None:
         if self._reader is not None:

@@ -257,6 +257,8 @@ class PresetsScreen(BenchScreen[None]):
         match action:
             case "train" | "open":
                 return isinstance(self.chosen, PresetEntry)
+            case "back":
+                return len(self.app.trail) > 1 or bool(self.search.value)
             case "quick":
                 loaded = self._loaded
                 if loaded is None or isinstance(loaded, BrokenPreset):
