@@ -381,13 +381,13 @@ def test_a_key_is_taken_where_both_work_at_once_only() -> None:
     assert taken(entry("help.all"), "f3", {}, table) is None, "a dialog hides the app's keys"
     assert taken(entry("presets.edit"), "g", {}, table) is None
     assert taken(entry("training.matrix"), "g", {"training.gallery": "z"}, table) is None
-    assert taken(entry("training.presets"), "escape", {}, table) is None, "training.back has it by default, too"
+    assert taken(entry("training.presets"), "escape", {}, table) is entry("training.back")
 
 
 def test_keys_are_told_to_textual_with_those_that_shared_them() -> None:
     told = keymap({"training.detach": "z", "no.such": "y"}, entries(classes_with_keys()))
     assert told["training.detach"] == "z"
-    assert told["training.presets"] == "d,escape"
+    assert told["training.presets"] == "d"
     assert "presets.train" not in told, "another screen's keys are as they are"
     assert "no.such" not in told
     assert keymap({}, entries(classes_with_keys())) == {}
