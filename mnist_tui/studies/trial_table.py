@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -23,12 +24,14 @@ class TableShape:
         metric: val_accuracy or val_loss, by which trials are compared.
         axes: their names, in the study's order.
         bases, seeds: whether the trials have different bases, and different seeds.
+        omitted: the keys of further columns that the table does not need.
     """
 
     metric: str
     axes: tuple[str, ...]
     bases: bool
     seeds: bool
+    omitted: frozenset[str] = frozenset()
 
 
 def table_shape(study: StudyState) -> TableShape:
@@ -105,12 +108,20 @@ def counts(study: StudyState, states: Iterable[str]) -> list[str]:
     return [f"{number:,} {state}" for state in states if (number := study.count(state))]
 
 
+HERE = "this machine"
+
+
+def shown_host(host: str) -> str:
+    """Return the name of a worker's machine; ``this machine`` for the one that shows it."""
+    return HERE if host == socket.gethostname() else host
+
+
 def workers_text(study: StudyState) -> str:
-    """Describe a study's workers: ``2 workers on lab-1, 4 threads each · 1 busy with #3``; empty if there are none."""
+    """Describe a study's workers: ``2 workers on this machine, 4 threads each · 1 busy with #3``; empty for none."""
     workers = study.workers
     if not workers:
         return ""
-    hosts = sorted({worker.host for worker in workers})
+    hosts = sorted({shown_host(worker.host) for worker in workers})
     where = listed(hosts) if len(hosts) <= 3 else f"{len(hosts)} machines"
     threads = {worker.threads for worker in workers}
     each = f", {counted(next(iter(threads)), 'thread')} each" if len(threads) == 1 else ""

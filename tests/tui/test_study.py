@@ -132,7 +132,7 @@ async def test_the_plots_show_the_chosen_trial_and_the_arrow_keys_choose_there_t
         await pilot.click(offset=(first.x + 2, first.y + 2))
         await until(pilot, lambda: screen.table.chosen == screen.table.keys[0])
         await pilot.press("v")
-        await shows(pilot, "workers and notes", "0 on bench", "1 on bench: #5, epoch 7 of 12")
+        await shows(pilot, "0 on bench", "1 on bench: #5, epoch 7 of 12")
 
 
 async def test_a_study_of_one_parameter_shows_its_scores_by_it_and_a_click_chooses_the_nearest_trial(
@@ -474,3 +474,12 @@ def test_the_screen_looks_as_before(kind: str, size: tuple[int, int], until: Any
         await until(pilot, still)
 
     assert snap_compare(app, terminal_size=size, run_before=go)
+
+
+async def test_an_empty_list_says_how_to_start_a_study_and_starts_one(place: Path, shows: Any, until: Any) -> None:
+    app = BenchApp(AppOptions(action="browse", runs_dir=place))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f5")
+        await shows(pilot, "There are no studies yet", "w starts one of the preset raw")
+        await pilot.press("w")
+        await shows(pilot, "Sweep of raw", "Parameters to vary")

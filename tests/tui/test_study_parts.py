@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from mnist_tui.studies import trial_table
-from mnist_tui.studies.state import StudyState
+from mnist_tui.studies.state import StudyState, TrialRow
 from mnist_tui.studies.watch import StudyWatch
 from mnist_tui.tui.studies import plots, study_view
 from mnist_tui.tui.studies.plots import plot_of
-from mnist_tui.tui.studies.study_view import default_order, sorted_trials
+from mnist_tui.tui.studies.study_view import default_order, machine_of, screen_shape, sorted_trials, table_columns
 from mnist_tui.tui.widgets.plots.raster import MARKS, paint
 from mnist_tui.tui.widgets.plots.trials import grid_of, score_picture
 from mnist_tui.tui.widgets.row_table import RowOrder
@@ -177,3 +177,21 @@ def test_small_multiples_fill_the_place_and_show_as_many_as_fit(count: int, size
     assert grid.down * grid.height <= size[1]
     most = max(1, size[0] // 22) * max(1, size[1] // 6)
     assert min(count, most) <= grid.count
+
+
+def test_columns_with_one_value_are_omitted_and_the_value_is_named_once() -> None:
+    first = TrialRow(1, "raw", (("hidden", "50"),), 0, epochs=8, epoch=8, parameters=100, worker="tcp://127.0.0.1:1")
+    second = replace(first, number=2, values=(("hidden", "100"),), parameters=200, worker="tcp://127.0.0.1:2")
+    shape, same = screen_shape(StudyState(rows=(first, second), axes=("hidden",)))
+    keys = [column.key for column in table_columns(shape)]
+    assert "epochs" not in keys
+    assert "worker" not in keys
+    assert {"axis:hidden", "parameters"} <= set(keys)
+    assert same == {"epochs": "8/8"}
+
+
+@pytest.mark.parametrize(
+    ("address", "machine"), [("tcp://127.0.0.1:41233", "this machine"), ("tcp://10.0.0.7:41233", "10.0.0.7"), ("", "")]
+)
+def test_a_worker_is_shown_by_its_machine(address: str, machine: str) -> None:
+    assert machine_of(address) == machine

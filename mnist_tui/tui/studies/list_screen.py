@@ -7,7 +7,7 @@ from pathlib import Path
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Vertical
 from textual.message import Message
 from textual.worker import Worker
 
@@ -18,7 +18,7 @@ from mnist_tui.studies.trial_table import metric_text, values_text
 from mnist_tui.studies.watch import StudySnapshot, StudyWatch
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.studies import study_commands
-from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow, tone
 from mnist_tui.tui.widgets.tab_strip import TabStrip
@@ -26,6 +26,12 @@ from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import count, counted, moment
 
 READ_SECONDS = 1.5
+DEFAULT_PRESET = "raw"
+"""The preset of a new study before any preset was used."""
+EMPTY = """There are no studies yet in {folder}.
+
+A study trains one preset several times: with several seeds, or with several values of a parameter.
+{key} starts one of the preset {preset}; w on the presets (F2) starts one of another preset."""
 COLUMNS = (
     RowColumn("state", "state", toned=True),
     RowColumn("title", "study", least=16),
@@ -62,11 +68,13 @@ class StudiesScreen(BenchScreen[None]):
     AUTO_FOCUS = "RowTable"
     KEPT = True
     HELP = """
-    **Studies.** Seeds and sweeps, each a folder that names its runs. Enter opens one: its trials, live. `w` on a
-    preset, Ctrl+G in the editor, makes one. `x` stops, `r` trains what is missing, Delete asks whether the runs go too.
+    **Studies.** Seeds and sweeps, each a folder that names its runs. Enter opens one: its trials, live. `w` starts one
+    of the preset that was used last; `w` on a preset and Ctrl+G in the editor start others. `x` stops, `r` trains what
+    is missing, Delete asks whether the runs go too.
     """
     BINDINGS = [
         bind("studies.open", "enter", "open", "Open", "Its trials"),
+        bind("studies.new", "w", "new", "New study", "Start a study of the preset that was used last"),
         bind("studies.stop", "x", "stop", "Stop", "Stop it; what is missing can be resumed"),
         bind("studies.resume", "r", "resume", "Resume", "Train what is missing"),
         bind("studies.delete", "delete", "delete", "Delete", "Delete it; asks about its runs"),
@@ -80,7 +88,7 @@ class StudiesScreen(BenchScreen[None]):
         listed: list[ListedStudy]
 
     table = getters.query_one(RowTable)
-    found = getters.query_one("#found", Line)
+    pane = getters.query_one("#studies", Vertical)
     nothing = getters.query_one("#nothing", Line)
     details = getters.query_one("#details", Line)
 
@@ -94,15 +102,16 @@ class StudiesScreen(BenchScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield TabStrip()
-        with Horizontal(id="top"):
-            yield Line("studies", id="word")
-            yield Line("reading …", id="found")
-        yield Line(id="nothing")
-        yield RowTable()
-        yield Line(id="details")
+        with Vertical(id="studies", classes="pane"):
+            yield Line(id="nothing")
+            yield RowTable()
+        with Vertical(id="chosen", classes="pane -stacked") as pane:
+            pane.border_title = pane_title("Chosen study")
+            yield Line(id="details")
         yield KeyFooter()
 
     def on_mount(self) -> None:
+        self.pane.border_title = pane_title("Studies", note="reading …")
         self._read_again()
         self.set_interval(READ_SECONDS, self._read_again)
 
@@ -140,11 +149,29 @@ class StudiesScreen(BenchScreen[None]):
             return
         self._listed = {listed.folder.id: listed for listed in message.listed}
         self.table.show(COLUMNS, list(map(_row, message.listed)))
-        self.found.say(counted(self._listed, "study"))
+        title = pane_title("Studies", note=counted(self._listed, "study"))
+        if title != self.pane.border_title:
+            self.pane.border_title = title
         self.set_class(not self._listed, "-empty")
         if not self._listed:
-            self.nothing.say(f"there are no studies in {self.app.options.runs_dir}; Esc, then w on a preset makes one")
+            preset, key = self._preset_name, key_of("studies.new", StudiesScreen, self.app.settings.keys)
+            self.nothing.say(EMPTY.format(key=key, preset=preset, folder=self.app.options.runs_dir))
         self._show_details()
+
+    @property
+    def _preset_name(self) -> str:
+        return self.app.selected or DEFAULT_PRESET
+
+    def action_new(self) -> None:
+        """Open the form of a study of the preset that was used last."""
+        from mnist_tui.experiment.preset_files import PresetError
+        from mnist_tui.experiment.presets import find_preset
+
+        try:
+            preset = find_preset(self._preset_name)
+        except PresetError:
+            preset = find_preset(DEFAULT_PRESET)
+        self.app.show(Route("sweep", preset=preset))
 
     @property
     def _chosen(self) -> ListedStudy | None:

@@ -14,14 +14,14 @@ from textual.containers import Container, Vertical
 from mnist_tui.clocks import RemoteClock
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.studies.state import TrialRow
-from mnist_tui.studies.trial_table import TableShape, table_shape, workers_text
+from mnist_tui.studies.trial_table import TableShape, workers_text
 from mnist_tui.studies.watch import StudySnapshot
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.run_screen import FeedScreen
 from mnist_tui.tui.studies import study_commands, study_view
 from mnist_tui.tui.studies.plots import PlotPane, plot_of
-from mnist_tui.tui.studies.study_view import RowCache, StudyFeed, TrialListing, listing
-from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.studies.study_view import RowCache, StudyFeed, TrialListing, listing, screen_shape
+from mnist_tui.tui.terminal.keymap import bind, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.plots.trials import TrialPlot
 from mnist_tui.tui.widgets.row_table import RowTable
@@ -80,6 +80,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
     pace = getters.query_one("#study-pace", Line)
     workers_line = getters.query_one("#study-workers", Line)
     reason = getters.query_one("#study-reason", Line)
+    same = getters.query_one("#study-same", Line)
     table = getters.query_one(RowTable)
     plots = getters.query_one(PlotPane)
     panel = getters.query_one(SidePanel)
@@ -118,16 +119,21 @@ class StudyScreen(FeedScreen[StudyFeed]):
             yield Line(id="study-pace", cut=True)
             yield Line(id="study-workers", cut=True)
             yield Line(id="study-reason")
+            yield Line(id="study-same", cut=True)
         with Container(id="study-body"):
-            yield RowTable()
+            with Vertical(id="study-table", classes="pane -stacked") as pane:
+                pane.border_title = pane_title("Trials")
+                yield RowTable()
             yield PlotPane()
-            with SidePanel(id="study-panel"):
+            with SidePanel(id="study-panel", classes="pane -stacked") as panel:
+                panel.border_title = pane_title("Workers and notes")
                 yield Line(id="study-notes")
-        yield Line(id="study-trial")
+        with Vertical(id="study-chosen", classes="pane -stacked") as pane:
+            pane.border_title = pane_title("Chosen trial")
+            yield Line(id="study-trial")
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self.panel.border_title = "[b]workers and notes[/b]"
         self._show_part(self.feed.view.shown)
         self.feed.join(self)
         self.call_after_refresh(self.redraw_again)
@@ -157,7 +163,9 @@ class StudyScreen(FeedScreen[StudyFeed]):
         command = [snapshot.requested.command] if snapshot.requested is not None else []
         parts = [seeds, [*study.notes, *snapshot.log, *study_view.worker_lines(study)], command]
         self.side.say("\n\n".join(filter(None, map("\n".join, parts))))
-        shape = table_shape(study)
+        shape, same = screen_shape(study)
+        self.same.say(f"All trials: {' · '.join(f'{title} {value}' for title, value in same.items())}" if same else "")
+        self.same.display = bool(same)
         self._list(shape)
         self._draw_plot(shape)
         self._show_trial()
@@ -252,7 +260,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
     def _plot_again(self) -> None:
         self._plot_due = False
         if self.is_current:
-            self._draw_plot(table_shape(self.snapshot.study))
+            self._draw_plot(screen_shape(self.snapshot.study)[0])
 
     @on(TrialPlot.TrialStep)
     def _step(self, message: TrialPlot.TrialStep) -> None:
@@ -269,7 +277,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
         self._change_view(order=self._listed.order.by(message.column))
 
     def action_sort(self) -> None:
-        columns = study_view.table_columns(table_shape(self.snapshot.study))
+        columns = study_view.table_columns(screen_shape(self.snapshot.study)[0])
         self._change_view(order=self._listed.order.next(columns))
 
     def action_reverse(self) -> None:

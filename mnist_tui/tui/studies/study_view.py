@@ -13,6 +13,7 @@ from mnist_tui.settings import BAR_FULL, BAR_REST, Glyphs
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.state import ROW_STATES, StudyState, TrialRow
 from mnist_tui.studies.trial_table import (
+    HERE,
     METRIC_NAMES,
     TableShape,
     counts,
@@ -22,7 +23,9 @@ from mnist_tui.studies.trial_table import (
     metric_text,
     score_of,
     score_text,
+    shown_host,
     spread_text,
+    table_shape,
     values_text,
 )
 from mnist_tui.studies.watch import StudySnapshot, StudyWatch
@@ -32,6 +35,7 @@ from mnist_tui.wording import DASH, count, counted, loss, percent, seconds, tick
 
 AXIS = "axis:"
 """The prefix of the key of an axis' column; the name of the axis follows."""
+LOOPBACK = ("127.0.0.1", "[::1]", "localhost", "inproc")
 BAR = 6
 """The width of a running trial's bar in characters."""
 SCORES = ("val_accuracy", "val_loss", "test_accuracy", "test_loss", "macro_f1")
@@ -44,7 +48,7 @@ def table_columns(shape: TableShape) -> tuple[RowColumn, ...]:
     """Return the table's columns; on narrow screens state, values and scores are kept longest."""
     names = {"val_accuracy": "val acc.", "val_loss": "val loss"}
     other = "val_loss" if shape.metric == "val_accuracy" else "val_accuracy"
-    return (
+    columns = (
         RowColumn("number", "#", right=True, need=12),
         RowColumn("state", "state", toned=True),
         *([RowColumn("base", "preset", least=22)] if shape.bases else []),
@@ -61,8 +65,35 @@ def table_columns(shape: TableShape) -> tuple[RowColumn, ...]:
         RowColumn("test_loss", "test loss", right=True, need=2),
         RowColumn("parameters", "parameters", right=True, need=6),
         RowColumn(TIME, "training", right=True, need=4),
-        RowColumn("worker", "worker", need=1),
+        RowColumn("worker", "machine", need=1),
     )
+    return tuple(column for column in columns if column.key not in shape.omitted)
+
+
+def screen_shape(study: StudyState) -> tuple[TableShape, dict[str, str]]:
+    """Return the shape of the screen's table, and the values that all trials have in common.
+
+    Columns with one value in all rows are omitted; their values, if there are any, stand above the table.
+    """
+    shape, rows = table_shape(study), study.rows
+    if len(rows) < 2:
+        return shape, {}
+    values: dict[str, tuple[str, set[str]]] = {
+        **{f"{AXIS}{name}": (name, {dict(row.values).get(name, DASH) for row in rows}) for name in shape.axes},
+        "epochs": ("epochs", {epochs_text(row) for row in rows}),
+        "parameters": ("parameters", {count(row.parameters or None) for row in rows}),
+        TIME: ("training", {seconds(row.training_seconds) for row in rows}),
+        "worker": ("machine", {machine_of(row.worker) for row in rows}),
+    }
+    same = {key: (title, *found) for key, (title, found) in values.items() if len(found) == 1}
+    shown = {title: value for title, value in same.values() if value not in (DASH, "", HERE)}
+    return replace(shape, omitted=frozenset(same)), shown
+
+
+def machine_of(address: str) -> str:
+    """Return the machine of a worker's address, such as ``tcp://10.0.0.7:41233``; empty if there is no worker."""
+    host = host_of(address).rpartition(":")[0]
+    return HERE if host in LOOPBACK else host
 
 
 SORT_KEYS: Mapping[str, Callable[[TrialRow], Any]] = {
@@ -142,7 +173,7 @@ def cells_of(row: TrialRow, shape: TableShape, best: bool, glyphs: Glyphs) -> tu
         "epochs": epochs,
         "parameters": count(row.parameters or None),
         TIME: seconds(row.training_seconds),
-        "worker": host_of(row.worker),
+        "worker": machine_of(row.worker),
         **{field: score_text(field, score_of(row, field, shape.metric)) for field in SCORES},
         **{f"{AXIS}{name}": values.get(name, DASH) for name in shape.axes},
     }
@@ -353,7 +384,7 @@ def worker_lines(study: StudyState) -> list[str]:
         gpu = f" GPU {worker.gpu}" if worker.gpu is not None else ""
         row = running.get(worker.run)
         does = worker.state if row is None else f"#{row.number}, epoch {row.epoch:,} of {row.epochs:,}"
-        lines.append(f"{worker.name or host_of(worker.address)} on {worker.host}{gpu}: {does}")
+        lines.append(f"{worker.name or host_of(worker.address)} on {shown_host(worker.host)}{gpu}: {does}")
     return lines
 
 
@@ -374,7 +405,7 @@ def trial_lines(row: TrialRow, study: StudyState) -> list[str]:
         scores.append(f"training {seconds(row.training_seconds)}, {ALONE}")
     where = [row.run or "no run yet"]
     if row.worker:
-        where.append(f"worker {host_of(row.worker)}")
+        where.append(f"on {machine_of(row.worker)}")
     if row.attempt > 1:
         where.append(f"attempt {row.attempt}, as workers were lost")
     reason = [row.reason] if row.reason and (row.state != "finished" or row.deleted) else []

@@ -73,7 +73,8 @@ class RowOrder:
     def next(self, columns: Sequence[RowColumn]) -> RowOrder:
         """Return the order by the column after the present one."""
         keys = [column.key for column in columns]
-        return self.by(keys[(keys.index(self.column) + 1) % len(keys)])
+        at = keys.index(self.column) if self.column in keys else -1
+        return self.by(keys[(at + 1) % len(keys)])
 
 
 def sorted_rows(rows: Iterable[RowT], key: Callable[[RowT], Any], descending: bool) -> list[RowT]:
