@@ -222,7 +222,7 @@ async def draw(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> None:
 async def settings(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> None:
     await presets(pilot, shows)
     await pilot.press("f12")
-    await shows(pilot, "curves drawn in")
+    await shows(pilot, "Curves drawn in")
 
 
 async def tour(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> None:
