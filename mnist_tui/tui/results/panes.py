@@ -233,7 +233,7 @@ class ConfusionList(DrawnWidget, can_focus=True):
         counts = [f"{pair.count:,} of {pair.total:,}" for pair in self.pairs]
         shares = [percent(pair.share, 1) for pair in self.pairs]
         name, number, share = (max(map(len, texts)) for texts in (names, counts, shares))
-        room = max(0, min(30, width - name - number - share - 6))
+        room = max(0, min(60, width - name - number - share - 6))
         lines: list[Strip] = []
         for at, pair in enumerate(self.pairs):
             full, rest = bar_texts(pair.count / most, room, self.app.settings.glyphs)
