@@ -389,11 +389,11 @@ class LayersPane(Vertical):
             title = f"Layer {place + 1}: {about[:1].lower()}{about[1:]}"
         else:
             title = "Output: ten neurons with softmax"
-        self.border_subtitle = self._keys(place)
+        self.border_subtitle = pane_keys(*self._keys(place))
         await self.section.replace(title, layer_fields(self._draft.experiment, place), self._draft, typing)
 
-    def _keys(self, place: int) -> Content:
-        """Return the keys that change the layers, and by how many parameters the network shrinks without the chosen."""
+    def _keys(self, place: int) -> tuple[dict[str, str], dict[str, str]]:
+        """Return labels and actions of the keys that change the layers; that of removing with its cost."""
         can_be_removed = place < len(self._draft.experiment.layers)
         cost = counted_growth(self._draft.growth_by_removing(place)) if can_be_removed else ""
         keys, actions, own = dict[str, str](), dict[str, str](), self.app.settings.keys
@@ -401,7 +401,7 @@ class LayersPane(Vertical):
             name, key = str(binding.id), key_of(str(binding.id), LayerList, own)
             keys[key] = f"Remove ({cost})" if cost and name == "layers.remove" else binding.description
             actions[key] = binding.action
-        return pane_keys(keys, actions)
+        return keys, actions
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show_layers)

@@ -149,9 +149,7 @@ class StudiesScreen(BenchScreen[None]):
             return
         self._listed = {listed.folder.id: listed for listed in message.listed}
         self.table.show(COLUMNS, list(map(_row, message.listed)))
-        title = pane_title("Studies", note=counted(self._listed, "study"))
-        if title != self.pane.border_title:
-            self.pane.border_title = title
+        self.pane.border_title = pane_title("Studies", note=counted(self._listed, "study"))
         self.set_class(not self._listed, "-empty")
         if not self._listed:
             preset, key = self._preset_name, key_of("studies.new", StudiesScreen, self.app.settings.keys)
