@@ -108,7 +108,12 @@ def new_name(place: Path, created: float, title: str, otherwise: str) -> str:
         otherwise: the middle of the name if the title has no letter or digit.
     """
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-") or otherwise
-    return f"{_new_stamp(place, created)}-{slug}-{os.urandom(2).hex()}"
+    return f"{_new_stamp(place, created)}-{slug}-{random_ending()}"
+
+
+def random_ending() -> str:
+    """Return four random hexadecimal digits."""
+    return os.urandom(2).hex()
 
 
 def _new_stamp(place: Path, created: float) -> str:

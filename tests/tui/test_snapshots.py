@@ -61,7 +61,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("TZ", "UTC")
         time.tzset()
         patch.chdir(place)
-        patch.setattr("mnist_tui.runs.naming.secrets", SimpleNamespace(token_hex=lambda _: f"{next(numbers):04}"))
+        patch.setattr("mnist_tui.runs.naming.random_ending", lambda: f"{next(numbers):04}")
         for seed, accuracy in enumerate((0.95, 0.96, 0.98)):
             created, texts = BEGIN - 86_400 + 60 * seed, {"seed": str(seed)}
             finished_run(RUNS, epochs=EPOCHS, texts=texts, test_accuracy=accuracy, created=created)

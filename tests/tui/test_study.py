@@ -6,7 +6,6 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -431,7 +430,7 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("MNIST_TUI_CONFIG", "settings.toml")
     monkeypatch.setenv("MNIST_TUI_RUNS", "runs")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setattr("mnist_tui.runs.naming.secrets", SimpleNamespace(token_hex=lambda _: "0001"))
+    monkeypatch.setattr("mnist_tui.runs.naming.random_ending", lambda: "0001")
     Path("runs").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", "UTC")
