@@ -297,7 +297,7 @@ def improving(run: RunState, experiment: Experiment) -> Finding | None:
         longer = edit(experiment, ("epochs", str(2 * len(rows))))
         advice = "The learning rate's schedule has ended; a new run with more epochs has a longer one."
         return Finding("improving", "good", "Still improving when its schedule ended", evidence, advice, None, longer)
-    advice = "More epochs go on from its checkpoint, as if they had been planned."
+    advice = "The training goes on from its last checkpoint and ends as one longer training would."
     actions = (Extend(max(10, len(rows) // 2)),)
     return Finding("improving", "warning", "Still improving: train longer", evidence, advice, None, actions)
 

@@ -78,6 +78,13 @@ class ImagePredictions:
     distributions: NDArray[np.float32] | None = None
     missing: Failure = ""
 
+    def has_same_answers(self, other: ImagePredictions) -> bool:
+        """Whether both are predictions of one network for the same images, as far as can be seen."""
+        import numpy as np
+
+        same = self.images is other.images and np.array_equal(self.classes, other.classes)
+        return same and bool(np.allclose(self.probabilities, other.probabilities, rtol=0, atol=1 / 255))
+
     def certainty(self, index: int) -> str:
         """Return the probability of the predicted class, such as ``91.3 %``; no decimals if known in 1/255 only."""
         return f"{100 * float(self.probabilities[index]):.{0 if self.distributions is None else 1}f} %"
@@ -205,15 +212,18 @@ def predictions_after(
     """Return the predictions of an epoch or of the final evaluation (FINAL); this reads files: call it in a thread.
 
     Args:
-        ended: whether the run has ended. Then its final predictions stand for those of an epoch that has none.
+        ended: whether the run has ended. Then its final predictions stand for those of an epoch that has none, and
+            an epoch with the same predictions as the final evaluation gets its probabilities of all classes.
     """
     with source.lock:
         predictions = source.final(data) if epoch == FINAL else source.of_epoch(epoch, data)
-        if isinstance(predictions, str) and epoch != FINAL and ended:
-            final = source.final(data)
-            if isinstance(final, ImagePredictions):
+        final = source.final(data) if ended and epoch != FINAL else None
+        if isinstance(final, ImagePredictions):
+            if isinstance(predictions, str):
                 why = f"{predictions}: this is the final evaluation. {final.missing}".strip()
                 return replace(final, missing=why)
+            if predictions.has_same_answers(final):
+                return replace(predictions, probabilities=final.probabilities, distributions=final.distributions)
         return predictions
 
 

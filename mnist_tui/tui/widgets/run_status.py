@@ -89,7 +89,7 @@ PHASES = {
     "compiling": "compiling the training step",
     "training": "training",
     "solving": "solving the output layer",
-    "evaluating": "evaluating on the test images",
+    "evaluating": "final evaluation",
     "saving": "saving",
 }
 
