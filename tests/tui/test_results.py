@@ -129,7 +129,7 @@ def test_the_lowest_score_of_a_column_is_told_and_bars_begin_below_it() -> None:
     bars = ClassBars()
     bars.show([ClassScores("0", 0.93, 0.871, 0.9, 980), ClassScores("1", None, 0.99, 0.95, 1135)])
     assert bars.start == 0.8
-    assert bars.title.plain == "Classes  bars from 80 to 100 %"
+    assert bars.scale == "bars from 80 to 100 %"
 
 
 def test_scores_without_a_reference_have_no_column_for_it() -> None:

@@ -197,7 +197,7 @@ class GuideScreen(BenchScreen[None]):
     async def _show_page(self, event: OptionList.OptionHighlighted) -> None:
         name = str(event.option_id)
         await self.viewer.go(Path(str(resources.files(guide))) / f"{name}.md")
-        self.viewer.border_title = guide.title(name)
+        self.viewer.border_title = Content(guide.title(name))
         self.viewer.scroll_home(animate=False)
         self.call_after_refresh(self._scroll_to_part)
 
@@ -248,8 +248,8 @@ class TourScreen(BenchModal[None]):
                     yield Static(f"{number}", markup=False, classes="number")
                     yield Static(self._with_keys(step), markup=False)
             with Horizontal(id="ways"):
-                quick = labelled("Start a quick run", shown(self._key("presets.quick")))
-                yield Button(quick, variant="primary", compact=True, id="quick")
+                key = shown(self._key("presets.quick"))
+                yield Button(labelled("Start a quick run", key), variant="primary", compact=True, id="quick")
                 yield Button(labelled("Look around first", shown("escape")), compact=True, id="look")
 
     def _key(self, name: str) -> str:

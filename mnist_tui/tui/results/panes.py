@@ -16,7 +16,7 @@ from textual.strip import Strip
 from textual.widgets import Digits, Static
 
 from mnist_tui.runs.scores import Confusion
-from mnist_tui.tui.terminal.keymap import bind, pane_title
+from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.confusion import ConfusionView, heads
 from mnist_tui.tui.widgets.text import DrawnWidget, Line, bar_texts
 from mnist_tui.wording import count, percent
@@ -143,9 +143,9 @@ class ClassBars(DrawnWidget):
         self.draw()
 
     @property
-    def title(self) -> Content:
-        """The title of the pane, which says where the bars begin."""
-        return pane_title("Classes", note=f"bars from {100 * self.start:.0f} to 100 %")
+    def scale(self) -> str:
+        """Where the bars begin and end, in words."""
+        return f"bars from {100 * self.start:.0f} to 100 %"
 
     @property
     def start(self) -> float:

@@ -202,7 +202,7 @@ class ResultsScreen(BenchScreen[None]):
             self.matrix.show(counts, names, "of the test set, evaluated after training")
             self.confusions.show(worst_confusions(counts, names, PAIRS))
         self.class_bars.show(class_scores(doc))
-        self.query_one("#classes").border_title = self.class_bars.title
+        self.query_one("#classes").border_title = pane_title("Classes", note=self.class_bars.scale)
 
     def _hide_scores(self, hidden: bool) -> None:
         for pane in ("#confused", "#classes", "ConfusionView"):
