@@ -11,7 +11,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -45,7 +45,7 @@ from mnist_tui.experiment.spec import (
 )
 from mnist_tui.files import UnreadableFileError, parse_toml, read_text, write_text
 from mnist_tui.paths import typed_path
-from mnist_tui.wording import listed
+from mnist_tui.wording import listed, noun
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Loss = Annotated[float, Field(ge=0)]
@@ -162,6 +162,11 @@ WRITTEN = {"relu": "ReLU", "elu": "ELU", "selu": "SELU", "gelu": "GELU", "leaky_
 """Names of activations as they are written in a sentence, if they are not those of Keras."""
 
 
+def _sizes_in_words(sizes: Sequence[int], what: str) -> str:
+    """Return sizes with their noun: ``9-9-16 filters``, ``1 neuron``."""
+    return f"{'-'.join(map(str, sizes))} {noun(max(len(sizes), *sizes), what)}"
+
+
 def layers_in_words(experiment: Experiment) -> str:
     """Return a title for an experiment: features, sizes, activations: ``Raw pixels: 784-200-10, tanh, dropout 0.3``."""
     convolutions, dense = experiment.layers_of(Conv2D), experiment.layers_of(Dense)
@@ -169,8 +174,8 @@ def layers_in_words(experiment: Experiment) -> str:
     network = [sizes(experiment)]
     if convolutions:
         what = "Convolutional network"
-        network = [f"{'-'.join(str(layer.filters) for layer in convolutions)} filters"]
-        network += [f"{'-'.join(str(layer.units) for layer in dense)} neurons"] if dense else []
+        network = [_sizes_in_words([layer.filters for layer in convolutions], "filter")]
+        network += [_sizes_in_words([layer.units for layer in dense], "neuron")] if dense else []
     if (dataset := experiment.dataset.name) != DatasetSpec().name:
         what += f" of {Path(dataset).name}"
     activations = dict.fromkeys(WRITTEN.get(layer.activation, layer.activation) for layer in (*convolutions, *dense))

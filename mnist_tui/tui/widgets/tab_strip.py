@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 from mnist_tui.tui.bench import Bench, BenchScreen, Route
 from mnist_tui.tui.terminal.keymap import key_of
+from mnist_tui.wording import counted
 
 if TYPE_CHECKING:
     from mnist_tui.tui.feed import RunFeed
@@ -83,7 +84,7 @@ class TabStrip(Widget):
     def _runs(self) -> Iterator[StripPart]:
         live = [feed for feed in self.app.following.followed if feed.snapshot.live]
         if len(live) > MOST_RUNS:
-            yield StripPart(f" ● {len(live)} runs ", "$state-running", partial(self.app.run_action, "go('runs')"))
+            yield StripPart(f" ● {counted(live, 'run')} ", "$state-running", partial(self.app.run_action, "go('runs')"))
             return
         for feed in live:
             name = feed.name if len(feed.name) <= LONGEST_NAME else f"{feed.name[: LONGEST_NAME - 1]}…"
