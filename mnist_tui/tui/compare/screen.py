@@ -232,7 +232,7 @@ def _difference_from_best(run: RunSummary, runs: Sequence[RunSummary]) -> str:
     if run.parameters is None or best.parameters is None or run.parameters == best.parameters:
         return f"{below} · "
     more = run.parameters - best.parameters
-    return f"{below}, with {abs(more):,} {'more' if more > 0 else 'fewer'} parameters · "
+    return f"{below}, with {counted(abs(more), 'more parameter' if more > 0 else 'fewer parameter')} · "
 
 
 def _loss(value: float | None) -> str:
