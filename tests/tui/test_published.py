@@ -38,7 +38,7 @@ async def test_the_browser_tells_it_of_the_chosen_run(size: tuple[int, int], tmp
     recorded_run(tmp_path, find_preset("hog"))
     app = BenchApp(AppOptions(runs_dir=tmp_path))
     async with app.run_test(size=size) as pilot:
-        await shows(pilot, "presets")
+        await shows(pilot, "Starters")
         app.show(Route("runs"))
         await shows(pilot, "test accuracy 98.00 % (published 98.41 %, ours −0.41 points)")
 
