@@ -29,7 +29,7 @@ MAP: dict[str, dict[str, str]] = {
     "Editor": {"ctrl+g": "Sweep"},
     "Sweep": {},
     "Runs": {"enter": "Results", "w": "Training", "o": "Compare", "e": "Editor", "t": "Studies"},
-    "Results": {**OF_RUN, "enter": "Gallery", "c": "Training", "e": "Editor"},
+    "Results": {**OF_RUN, "c": "Training", "e": "Editor"},
     "Training": {**OF_RUN, "r": "Results"},
     "Matrix": {"g": "Gallery", "w": "Weights", "i": "Diagnosis"},
     "Gallery": {"m": "Matrix", "w": "Weights", "i": "Diagnosis"},
@@ -67,9 +67,9 @@ def kinds(app: BenchApp) -> list[str]:
 
 
 def cursors(screen: Screen[Any]) -> object:
-    """The places of all cursors of a screen, and the widget that has the focus."""
+    """The places of all cursors of a screen."""
     rows = [table.chosen for table in screen.query(RowTable)]
-    return rows, [listed.highlighted for listed in screen.query(OptionList)], screen.focused
+    return rows, [listed.highlighted for listed in screen.query(OptionList)]
 
 
 def path_to(kind: str) -> list[str]:
@@ -124,8 +124,9 @@ async def test_each_key_leads_where_the_map_says_and_escape_leads_back_to_the_sa
                 where = MAIN.get(key) or MAP[where][key]
                 await step(pilot, until, trail, key, where)
             here = app.screen
+            await app.workers.wait_for_complete()
             await pilot.press("down")
-            before = cursors(here)
+            before, focused = cursors(here), here.focused
             for key, target in [*MAP[kind].items(), *((key, MAIN[key]) for key in keys)]:
                 if target == kind:
                     continue
@@ -135,6 +136,7 @@ async def test_each_key_leads_where_the_map_says_and_escape_leads_back_to_the_sa
                 await until(pilot, lambda here=here: app.screen is here)
                 assert kinds(app) == trail.kinds, key
                 assert cursors(here) == before, key
+                assert focused in (here.focused, None), key
             for key in ("f1", "ctrl+p"):
                 await pilot.press(key, "escape")
                 assert app.screen is here, key
