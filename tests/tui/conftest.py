@@ -17,6 +17,7 @@ from textual.app import App
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
+from textual.widgets._toast import Toast
 
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.experiment.presets import find_preset
@@ -296,6 +297,14 @@ def screen_text(app: App[Any]) -> str:
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
 
 
+def notices_text(app: App[Any]) -> list[str]:
+    """The texts of the notices as a terminal would show them, each on one line."""
+    strips = app.screen._compositor.render_strips(app.size)  # pyright: ignore[reportPrivateUsage]
+    regions = [toast.content_region for toast in app.screen.query(Toast)]
+    lines = [[strip.crop(at.x, at.right).text for strip in strips[at.y : at.bottom]] for at in regions]
+    return [" ".join(" ".join(each).split()) for each in lines]
+
+
 @pytest.fixture
 def until() -> Callable[..., Any]:
     """Waits for a condition, and until the screen has come to rest."""
@@ -304,13 +313,13 @@ def until() -> Callable[..., Any]:
 
 @pytest.fixture
 def shows() -> Callable[..., Any]:
-    """Waits until every given text is on the screen, on one line or wrapped; the screen's text then."""
+    """Waits until every given text is on the screen, on one line or wrapped, or in a notice; the screen's text then."""
 
     async def wait(pilot: Pilot[Any], *texts: str) -> str:
         def all_shown() -> bool:
             screen = screen_text(pilot.app)
-            unwrapped = " ".join(screen.split())
-            return all(text in screen or text in unwrapped for text in texts)
+            places = screen, " ".join(screen.split()), *notices_text(pilot.app)
+            return all(any(text in place for place in places) for text in texts)
 
         await _until(pilot, all_shown)
         return screen_text(pilot.app)

@@ -50,9 +50,9 @@ async def test_groups_have_statistics_a_plot_by_seed_and_the_comparison_in_words
         await browse(pilot, until, 15)
         await pilot.press("a", "o")
         if size == (80, 24):
-            await shows(pilot, "15 runs, 2 curves", "n=10", "n=5")
+            await shows(pilot, "n=10", "n=5")
             await pilot.press("v")
-        await shows(pilot, "seed", "Over the five seeds 0 to 4 hog")
+        await shows(pilot, "15 runs, 2 curves", "seed", "Over the five seeds 0 to 4 hog")
         screen = pilot.app.screen
         assert isinstance(screen, CompareScreen)
         keys = screen.table.keys

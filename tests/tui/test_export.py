@@ -229,7 +229,7 @@ async def test_a_run_s_name_and_keys_of_one_s_own_are_shown_as_they_are(run: Run
     app.settings = replace(app.settings, keys={"export.write": "f12", "export.close": "left_square_bracket"})
     async with app.run_test(size=(80, 24)) as pilot:
         await dialog(pilot, odd)
-        await shows(pilot, "Export of [b]bold", "Export f12", "Close [")
+        await shows(pilot, "Export of [b]bold", "Export F12", "Close [")
 
 
 async def test_a_folder_that_cannot_be_written_is_told_in_a_sentence_and_nothing_is_lost(

@@ -286,7 +286,7 @@ async def test_an_ended_run_leads_to_its_results_and_back(record: Any, app_on: A
     run = record().begin().epoch(1).results(1, tuple("0123456789"))
     run.finish("finished", test_loss=0.08, test_accuracy=0.97, macro_f1=0.97)
     async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "Finished: test accuracy 97.00 %", "r Results", "Esc Presets")
+        await shows(pilot, "Finished: test accuracy 97.00 %", "r Results", "Esc Back")
         await pilot.press("r")
         await shows(pilot, "Confusions", "e Export")
         await pilot.press("escape")
