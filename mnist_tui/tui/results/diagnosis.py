@@ -22,7 +22,7 @@ from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen, run_keys
 from mnist_tui.tui.terminal.keymap import bind, key_of
 from mnist_tui.tui.widgets.controls import KeyFooter
-from mnist_tui.tui.widgets.plots.curves import CURVE_HELP, CURVE_KEYS, CurvePlots
+from mnist_tui.tui.widgets.plots.curves import CURVE_HELP, CurvePlots, curve_keys
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.run_status import StatusLine
 from mnist_tui.tui.widgets.tab_strip import TabStrip
@@ -111,7 +111,7 @@ class DiagnosisScreen(RunScreen):
         bind("diagnosis.page-down", "pagedown", "page(1)", "Page down", "Scroll down", hidden=True),
         *run_keys("diagnosis", "matrix", "gallery", "weights"),
         bind("diagnosis.back", "escape,i", "back", "Back", "Back to where you were"),
-        *CURVE_KEYS,
+        *curve_keys("diagnosis"),
     ]
 
     status = getters.query_one(StatusLine)

@@ -26,7 +26,7 @@ from mnist_tui.tui.training.device import DeviceLoads
 from mnist_tui.tui.training.panes import DETAILS, Notice, details, log_text
 from mnist_tui.tui.widgets.confusion import ConfusionView, class_names
 from mnist_tui.tui.widgets.controls import KeyFooter, SidePanel
-from mnist_tui.tui.widgets.plots.curves import CURVE_HELP, CURVE_KEYS, CurvePlots
+from mnist_tui.tui.widgets.plots.curves import CURVE_HELP, CurvePlots, curve_keys
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.run_status import Banner, RunProgress, StatusLine, sample_line
 from mnist_tui.tui.widgets.tab_strip import TabStrip
@@ -78,7 +78,7 @@ class TrainingScreen(RunScreen):
         bind("training.step", "n", "send('step')", "One epoch", "Train one epoch, then pause"),
         bind("training.discard", "x", "discard", "Discard", "End it, save nothing, delete its files"),
         bind("training.back", "escape", "back", "Back", "Back to where you were; the training goes on"),
-        *CURVE_KEYS,
+        *curve_keys("curves"),
     ]
 
     status = getters.query_one(StatusLine)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.timer import Timer
 
@@ -302,11 +303,15 @@ class Curve(Plot):
 
 
 PAIRS: tuple[tuple[Metric, Metric], ...] = (("loss", "accuracy"), ("learning_rate", "images_per_second"))
-CURVE_KEYS = [
-    *view_keys("curves", "plot"),
-    bind("curves.other", "u", "plot('other')", "Other curves", "Learning rate and speed, and back", hidden=True),
-]
-"""Key bindings for a screen, whose `action_plot` must call `CurvePlots.action_view`."""
+
+
+def curve_keys(section: str) -> list[Binding]:
+    """Return keys for a screen whose `action_plot` calls `CurvePlots.action_view`; their ids begin with `section`."""
+    other = "Learning rate and speed, and back"
+    return [
+        *view_keys(section, "plot"),
+        bind(f"{section}.other", "u", "plot('other')", "Other curves", other, hidden=True),
+    ]
 
 
 class CurvePlots(Vertical, EpochView):
