@@ -124,6 +124,6 @@ async def test_long_labels_of_groups_are_cut_in_their_middle_at_80_columns(tmp_p
             finished_run(tmp_path / "runs", texts={**texts, "seed": str(seed)}, created=created)
     async with BenchApp(AppOptions(runs_dir=tmp_path / "runs")).run_test(size=(80, 24)) as pilot:
         pilot.app.push_screen(CompareScreen(list_runs(tmp_path / "runs")))
-        text = await shows(pilot, "4 runs, 2 curves", "…")
+        text = await shows(pilot, "n=2", "…")
         assert "raw hidden 200x100x50…0005, batch-size 128, n=2" in text
         assert "raw activation relu, batch-size 64, n=2" in text

@@ -181,7 +181,7 @@ class TestExtension:
         async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
             await shows(pilot, "epoch 3 of 20")
             run.write(Phase(name="evaluating", done=1, total=2))
-            await shows(pilot, "evaluating")
+            await shows(pilot, "final evaluation: 1 of 2")
             await pilot.press("e", "n")
             assert not on(pilot, ExtendScreen)
             run.finish("diverged", "the loss became infinite")

@@ -214,9 +214,13 @@ async def _through(pump: MessagePump, patience: int) -> int:
 
 
 def focus_within(screen: Screen[Any], by: int) -> None:
-    """Move the focus to the next field (1) or the previous one (-1), but not out of the pane or the form."""
+    """Move the focus to the next field (1) or the previous one (-1), but not out of the pane or the form.
+
+    A pane with the class ``-stacked`` is a part of a column, which the focus leaves for the next part.
+    """
     focused = screen.focused
-    pane = next((node for node in focused.ancestors if node.has_class("pane")), None) if focused else None
+    ancestors = focused.ancestors if focused else ()
+    pane = next((node for node in ancestors if node.has_class("pane") and not node.has_class("-stacked")), None)
     chain = [widget for widget in screen.focus_chain if pane is None or pane in widget.ancestors]
     if screen.focused not in chain:
         screen.focus_next()
