@@ -68,7 +68,7 @@ def app(tmp_path: Path) -> BenchApp:
 
 async def told(pilot, until, screen: DrawScreen, *texts: str) -> None:
     """Waits until every text is among the words beside the drawing, wherever their lines end."""
-    await until(pilot, lambda: all(text in f"{screen.answer.content}\n{screen.facts.content}" for text in texts))
+    await until(pilot, lambda: all(text in f"{screen.share.content}\n{screen.facts.content}" for text in texts))
 
 
 async def opened(pilot, until, folder: RunFolder | None = None) -> DrawScreen:
@@ -139,33 +139,34 @@ async def test_the_model_answers_what_it_sees_and_the_winner_is_named(app, a_run
     folder = a_run()
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await opened(pilot, until)
-        text = await shows(pilot, "its checkpoint of", "draw something", folder.id)
+        text = await shows(pilot, "its checkpoint of", "Draw with")
+        assert folder.id in str(screen.heading.content)
         assert text.count("–") == 10
         await pilot.press("space", "shift+right", "shift+down", "shift+down")
         seen = centred(screen.canvas.pixels)
         label = int((seen > 0).sum()) % 10
-        text = await shows(pilot, f" {label}  91.0 %", f">{label}", "answered", " ms")
+        text = await shows(pilot, f"{label} with 91.0 %", f">{label}", "answered", " ms")
         assert np.array_equal(screen.seen.picture.pixels, seen)
         assert text.count("1.0 %") == 11
         await pilot.press("c")
         label = int((screen.canvas.pixels > 0).sum()) % 10
-        await shows(pilot, f" {label}  91.0 %", "not centred", "as drawn")
+        await shows(pilot, f"{label} with 91.0 %", "not centred", "as drawn")
         assert np.array_equal(screen.seen.picture.pixels, screen.canvas.pixels)
         await pilot.press("backspace")
-        await shows(pilot, "draw something")
+        await shows(pilot, "Draw with")
 
 
 async def test_a_hog_runs_gradients_are_shown_and_g_shows_the_pixels(app, a_run, until, shows):
     a_run("hog")
-    async with app.run_test(size=(140, 45)) as pilot:
+    async with app.run_test(size=(200, 50)) as pilot:
         screen = await opened(pilot, until)
         await pilot.press("space", "shift+down", "g", "g")
-        await shows(pilot, "seen as HOG", "91.0 %")
+        await shows(pilot, "Input  HOG", "91.0 %")
         seen = centred(screen.canvas.pixels)
         fine = hog_picture(seen, orientations=8, pixels_per_cell=4, scale=2)
         await until(pilot, lambda: np.array_equal(screen.seen.picture.pixels, fine))
         await pilot.press("g")
-        await shows(pilot, "seen as pixels")
+        await shows(pilot, "Input  pixels")
         assert np.array_equal(screen.seen.picture.pixels, seen)
         assert screen.seen.picture.size == (56, 28)
 
@@ -217,9 +218,9 @@ async def test_a_model_that_cannot_be_loaded_is_told(app, a_run, until, shows):
 async def test_without_a_run_one_can_draw_and_is_told_what_is_missing(app, until, shows):
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await opened(pilot, until)
-        await shows(pilot, "no run reads", "train one first")
+        await shows(pilot, "No model", "train one first")
         await pilot.press("space", "right", "c", "g", "r", "l", "v", "o")
-        await shows(pilot, "no answer yet")
+        await shows(pilot, "No answer yet")
         assert screen.canvas.pixels.any()
 
 
@@ -228,14 +229,14 @@ async def test_another_run_is_chosen_from_those_that_have_a_model(app, a_run, re
     without = record("cnn").begin().finish().folder
     async with app.run_test(size=(120, 30)) as pilot:
         await opened(pilot, until, first)
-        await shows(pilot, f"raw on MNIST, finished  {first.id}", "checkpoint")
+        await shows(pilot, "MNIST · finished", first.id, "checkpoint")
         await pilot.press("o")
         text = await shows(pilot, "Whose model reads", second.id)
         assert without.id not in text
         options = app.screen.query_one(OptionList)
         assert options.highlighted is not None
         await pilot.press("home" if options.highlighted else "end", "enter")
-        await shows(pilot, f"hog on MNIST, finished  {second.id}", "checkpoint")
+        await shows(pilot, "HOG features", second.id, "checkpoint")
 
 
 async def test_an_image_file_is_read_onto_the_canvas_or_told_what_is_wrong(app, a_run, until, shows, tmp_path):
@@ -313,12 +314,12 @@ async def test_everything_has_room(app, a_run, until, shows, size):
     async with app.run_test(size=size) as pilot:
         await opened(pilot, until)
         await pilot.press("space", "shift+right")
-        text = await shows(pilot, "91.0 %", "canvas")
+        text = await shows(pilot, "91.0 %", "Canvas")
         assert sum(text.count(f"{share} %") for share in ("91.0", "1.0")) >= 11
         if size[0] < 78:
             assert "seen" not in text
             await pilot.press("v")
-            await shows(pilot, "seen as pixels")
+            await shows(pilot, "Input  pixels")
 
 
 @pytest.mark.parametrize("plain", ["NO_COLOR", "ascii"])

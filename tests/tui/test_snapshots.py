@@ -208,7 +208,7 @@ async def runs(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> None:
 async def compare(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> None:
     await runs(pilot, shows)
     await pilot.press("a", "o")
-    await shows(pilot, "compare", "accuracy")
+    await shows(pilot, "Validation accuracy", "mean" if pilot.app.size.width > 100 else "n=3")
 
 
 async def draw(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> None:
@@ -264,7 +264,7 @@ BROWSED: dict[str, Go] = {
 }
 WATCHED: dict[str, Go] = {
     "training": training,
-    "results": over_training("r", "most confused"),
+    "results": over_training("r", "Confusions"),
     "matrix": over_training("m", "epoch 14"),
     "gallery": over_training("g", "epoch 14"),
     "weights": over_training("w", "dense_1"),
@@ -276,7 +276,7 @@ def answered(screen: DrawScreen) -> bool:
     """Whether what stands beside the drawing is about all of it."""
     seen = centred(screen.canvas.pixels)
     picture, label = screen.seen.picture.pixels, int((seen > 0).sum()) % 10
-    return np.array_equal(picture, seen) and str(screen.answer.content).startswith(f"{label}  91.0 %")
+    return np.array_equal(picture, seen) and str(screen.share.content) == f"{label} with 91.0 %"
 
 
 CASES = [

@@ -288,7 +288,7 @@ async def test_an_ended_run_leads_to_its_results_and_back(record: Any, app_on: A
     async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
         await shows(pilot, "Finished: test accuracy 97.00 %", "r Results", "Esc Back")
         await pilot.press("r")
-        await shows(pilot, "Confusions", "e Export")
+        await shows(pilot, "Confusions", "e Train again")
         await pilot.press("escape")
         await shows(pilot, "Finished: test accuracy 97.00 %")
 

@@ -66,8 +66,8 @@ class Probabilities(Widget):
         self.refresh()
 
     def render(self) -> RenderResult:
-        rows = len(self._names) if self.size.height >= len(self._names) else -(-len(self._names) // 2)
-        columns = -(-len(self._names) // rows)
+        columns = -(-len(self._names) // max(1, self.size.height))
+        rows = -(-len(self._names) // columns)
         width = (self.size.width - GAP * (columns - 1)) // columns
         lines = [
             Content(" " * GAP).join(self._row(label, width) for label in range(line, len(self._names), rows))
