@@ -18,7 +18,7 @@ from mnist_tui.runs.state import RunState, reduce
 from mnist_tui.runs.times import times_of, total_seconds
 from mnist_tui.tui.results.screen import timing_lines
 from mnist_tui.tui.runs.run_rows import run_lines
-from mnist_tui.tui.widgets.run_status import pace_text
+from mnist_tui.tui.widgets.run_status import progress_parts
 from tests.present import present
 from tests.runs.sample_events import data_ready, epoch
 from tests.runs.synthetic import finished_run
@@ -51,7 +51,7 @@ def test_header_results_list_command_and_report_show_the_same_times(tmp_path: Pa
     times = times_of(state)
     assert (times.training, times.total) == (pytest.approx(4.5), 4.0)  # the recording's clock is not that of its speed
     shown = {
-        "header": pace_text(state, "finished", 0.0),
+        "header": " ".join(text for _, text in progress_parts(state, "finished", 0.0, 3)),
         "results": "\n".join(timing_lines(document)),
         "show": as_text(document, []),
         "report": " ".join(f"{name} {value}" for name, value in run_contents(read_evidence(folder))["training"]),
