@@ -111,7 +111,7 @@ class RunsScreen(BenchScreen[None]):
         bind("runs.export", "E", "export", "Export", "Report over the marked runs, weights, tables"),
         bind("runs.open-report", "O", "open_report", "Open report", "The exported report", hidden=True),
         bind("runs.resume", "p", "resume", "Resume", "Go on with it from its checkpoint", hidden=True),
-        bind("runs.mark", "space", "mark", "Mark", "Mark the run, or its group, for comparing"),
+        bind("runs.mark", "space", "mark", "Mark", "Mark the run, or its group, for comparing, and go to the next row"),
         bind("runs.compare", "o", "compare", "Compare", "Compare the marked runs, or this one's seeds"),
         bind("runs.filter", "slash", "filter", "Filter", "Filter the list", display="/"),
         bind("runs.sort", "s", "sort", "Sort", "Sort by the next column"),
