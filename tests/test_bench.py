@@ -84,7 +84,7 @@ def test_a_training_is_watched_left_found_again_and_outlives_its_terminal(real_d
         small = frames(terminal, 5)
         assert len({text for text, _, _ in small}) >= 5
         assert all(images == total == 10_000 for _, images, total in small), terminal.text
-        assert "loss" in terminal.text
+        assert "Loss" in terminal.text
         assert re.search(r"epoch \d+ of 50,?000", terminal.text)
         terminal.hang_up()
         assert terminal.process.returncode is not None

@@ -33,7 +33,7 @@ def test_every_format_ends_with_one_line_end(form: str) -> None:
 def test_the_table_names_layers_sums_and_the_formula() -> None:
     text = complexity_in_format(find_preset("hog").experiment, "table")
     assert "7 × 7 cells × 8 orientations = 392" in text
-    assert "392 × 200 = 78400" in text
+    assert "392 × 200 = 78,400" in text
     assert "fully connected part: 80,400 weights and 210 biases behind 392 inputs" in text
     assert "parameters: 80,610 = 80,400 weights + 210 biases" in text
 

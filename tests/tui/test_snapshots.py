@@ -203,6 +203,8 @@ async def editor(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> Non
 async def runs(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> None:
     await pilot.press("f3")
     await shows(pilot, "Runs  5", "fashion", "98.00 %")
+    if pilot.app.size.height > 36:
+        await shows(pilot, "evaluated after epoch 14")  # the preview, which is read once the cursor rests
 
 
 async def compare(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> None:
