@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, cast
 from rich.cells import cell_len
 from textual import events, getters
 from textual.content import Content
+from textual.geometry import Region
+from textual.timer import Timer
 from textual.widget import Widget
 
 from mnist_tui.tui.bench import Bench, BenchScreen, Route
@@ -47,6 +49,7 @@ class TabStrip(Widget):
     ALLOW_SELECT = False
     _parts: tuple[StripPart, ...] = ()
     _shown_runs = ""
+    _timer: Timer | None = None
 
     app = getters.app(Bench)
 
@@ -54,8 +57,18 @@ class TabStrip(Widget):
         self.app.runs_changed.subscribe(self, self._show_runs)
 
     def _show_runs(self, _: object) -> None:
-        if "".join(part.text for part in self._runs()) != self._shown_runs:
-            self.refresh()
+        """Draw the runs at the end of the interval in which live screens are redrawn."""
+        if self._timer is None:
+            self._timer = self.set_timer(self.app.refresh_seconds, self._draw_runs)
+
+    def _draw_runs(self) -> None:
+        """Draw the runs again if they have changed: only their part of the line if they need as much room as before."""
+        self._timer = None
+        text = "".join(part.text for part in self._runs())
+        if text != self._shown_runs:
+            width = cell_len(text)
+            same = width == cell_len(self._shown_runs)
+            self.refresh(*([Region(self.size.width - width, 0, width, 1)] if same else []))
 
     def render(self) -> Content:
         """Return the tabs, left, and the runs, right; tabs without names, and then no runs, if there is little room."""
