@@ -23,6 +23,8 @@ BAR_FULL: dict[Glyphs, str] = {"braille": "━", "block": "━", "ascii": "="}
 BAR_HALF: dict[Glyphs, str] = {"braille": "╸", "block": "╸", "ascii": "-"}
 BAR_REST: dict[Glyphs, str] = {"braille": "─", "block": "─", "ascii": "-"}
 """The two characters of a progress bar, for each setting of the glyphs."""
+BLOCK: dict[Glyphs, str] = {"braille": "█", "block": "█", "ascii": "#"}
+"""The character of a filled bar, for each setting of the glyphs."""
 Refresh = Literal["auto", "normal", "slow"]
 LOCK_SECONDS = 2.0
 LOCK_RETRY_SECONDS = 0.005

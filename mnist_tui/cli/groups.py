@@ -45,7 +45,7 @@ class BenchCommand(TyperCommand):
 
 @dataclass(frozen=True)
 class CommandPlace:
-    """Where a command is that is imported when it is called.
+    """The place of a command's function, whose module is imported only when the command is called.
 
     Attributes:
         place: a module of `mnist_tui.cli`, and the name in it of a function or of a group: ``train:stop``.

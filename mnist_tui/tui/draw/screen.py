@@ -23,6 +23,7 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.settings import BLOCK
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.dialogs import ChooseScreen, FormDialog
 from mnist_tui.tui.draw.canvas import DrawingCanvas, SeenPane
@@ -222,7 +223,7 @@ class DrawScreen(BenchScreen[None]):
         blank, answer = not self.canvas.pixels.any(), reader.answer if reader else None
         names = subject.names if subject else tuple(map(str, range(10)))
         shown = (None,) * len(names) if blank or answer is None else answer
-        full = "#" if self.app.settings.glyphs == "ascii" else "█"
+        full = BLOCK[self.app.settings.glyphs]
         for bars in self.query(Probabilities):
             bars.show(names, shown, full=full)
         name, share = ("", "Draw with the mouse or the keys") if blank else _answer_texts(names, answer)

@@ -545,7 +545,7 @@ class Draft:
         self._typing = ""
 
     def hold(self) -> None:
-        """Count the present edits as held by a run, or as discarded: nobody is asked about them any more."""
+        """Mark the present edits as trained or discarded, so that the user is not asked about them again."""
         self._held = self.state
 
     def _record(self, new: State, typing: str = "") -> bool:

@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 
 from mnist_tui.experiment.shapes import IMAGE_EDGE
+from mnist_tui.settings import BLOCK
 from mnist_tui.tui.bench import BenchModal
 from mnist_tui.tui.terminal.keymap import bind, key_of, pane_keys, pane_title
 from mnist_tui.tui.widgets.pixels import PixelView
@@ -100,8 +101,7 @@ class LargeImage(BenchModal[None]):
         self.bars.display = shares is not None
         self.note.display = shares is None
         if shares is not None:
-            full = "#" if self.app.settings.glyphs == "ascii" else "█"
-            self.bars.show(names, shares[shown].tolist(), full=full)
+            self.bars.show(names, shares[shown].tolist(), full=BLOCK[self.app.settings.glyphs])
         self.hog.display = gallery.drawings is not None
         if gallery.drawings is not None:
             self._draw_hog(predictions.images, shown)

@@ -17,7 +17,7 @@ from mnist_tui.report.evidence import Predictions, read_predictions
 from mnist_tui.runs.epoch_predictions import EpochPredictions, PredictionsReader
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.settings import Glyphs
+from mnist_tui.settings import BLOCK, Glyphs
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.widgets.confusion import heads
 from mnist_tui.wording import counted
@@ -119,7 +119,7 @@ class ImagePredictions:
         if self.distributions is None:
             return []
         shares = self.distributions[index].tolist()
-        wide, fill = max(map(len, names)), "#" if glyphs == "ascii" else "█"
+        wide, fill = max(map(len, names)), BLOCK[glyphs]
         order = sorted(range(len(shares)), key=lambda at: -shares[at])
         return [f"{names[at]:>{wide}} {fill * round(BAR * shares[at]):{BAR}} {100 * shares[at]:5.1f} %" for at in order]
 
