@@ -22,7 +22,7 @@ import tomllib
 import zipfile
 import zlib
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from io import FileIO
 from pathlib import Path
@@ -191,6 +191,23 @@ def read_arrays(
         UnreadableFileError: the file is not an archive of plain arrays, is damaged, or would unpack to far more bytes.
         OSError: the file does not exist or may not be read.
     """
+    with _archive(path, follow_links) as (archive, size):
+        return _arrays(archive, names, max(ALWAYS_BYTES, MAX_RATIO * size))
+
+
+def read_array_shapes(path: Path, *, follow_links: bool = False) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each array in an npz archive, from the arrays' headers; raises as `read_arrays`."""
+    with _archive(path, follow_links) as (archive, _):
+        shapes: dict[str, tuple[int, ...]] = {}
+        for name, entry in _entries(archive).items():
+            with archive.open(entry) as member, _reading(name):
+                shapes[name] = _array_header(member)[0]
+        return shapes
+
+
+@contextmanager
+def _archive(path: Path, follow_links: bool) -> Generator[tuple[zipfile.ZipFile, int]]:
+    """Open an archive of arrays and yield it with its size in bytes; every error becomes an UnreadableFileError."""
     with open_regular(path, follow_links=follow_links) as file:
         magic = file.read(len(NPY))
         if magic == NPY:
@@ -199,7 +216,7 @@ def read_arrays(
             raise UnreadableFileError(path, "is not an archive of plain NumPy arrays")
         try:
             with zipfile.ZipFile(file) as archive:
-                return _arrays(archive, names, max(ALWAYS_BYTES, MAX_RATIO * os.fstat(file.fileno()).st_size))
+                yield archive, os.fstat(file.fileno()).st_size
         except (EOFError, zipfile.BadZipFile, zlib.error):
             raise UnreadableFileError(path, "is cut off or damaged") from None
         except (ValueError, KeyError, RuntimeError, NotImplementedError, MemoryError, OverflowError) as error:
@@ -207,24 +224,35 @@ def read_arrays(
 
 
 def _arrays(archive: zipfile.ZipFile, names: Iterable[str] | None, allowed: int) -> dict[str, NDArray[Any]]:
-    entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
-    if len(entries) > MAX_ARRAYS:
-        raise ValueError(f"it holds more than {MAX_ARRAYS:,} arrays")
+    entries = _entries(archive)
     arrays: dict[str, NDArray[Any]] = {}
     for name in entries if names is None else [name for name in names if name in entries]:
         entry = entries[name]
         allowed -= entry.file_size
         if allowed < 0:
             raise ValueError("would unpack to far more than it holds")
-        with archive.open(entry) as member:
-            try:
-                arrays[name] = _array(member, entry.file_size)
-            except (ValueError, TypeError, SyntaxError, RecursionError, tokenize.TokenError) as error:
-                raise ValueError(f"{name} is not an array: {str(error).partition(chr(10))[0][:200]}") from None
+        with archive.open(entry) as member, _reading(name):
+            arrays[name] = _array(member, entry.file_size)
     return arrays
 
 
-def _array(member: IO[bytes], size: int) -> NDArray[Any]:
+def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+    if len(entries) > MAX_ARRAYS:
+        raise ValueError(f"it holds more than {MAX_ARRAYS:,} arrays")
+    return entries
+
+
+@contextmanager
+def _reading(name: str) -> Generator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, SyntaxError, RecursionError, tokenize.TokenError) as error:
+        raise ValueError(f"{name} is not an array: {str(error).partition(chr(10))[0][:200]}") from None
+
+
+def _array_header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, Any]:
+    """Return the shape, whether columns come first, and the dtype that an array's header states."""
     import numpy as np
 
     npy, version = np.lib.format, np.lib.format.read_magic(member)
@@ -236,6 +264,13 @@ def _array(member: IO[bytes], size: int) -> NDArray[Any]:
         raise ValueError("it holds Python objects, which are never read")
     if any(type(length) is not int or length < 0 for length in shape):
         raise ValueError("an array's shape is not whole numbers")
+    return shape, column_major, dtype
+
+
+def _array(member: IO[bytes], size: int) -> NDArray[Any]:
+    import numpy as np
+
+    shape, column_major, dtype = _array_header(member)
     length = math.prod(shape) * dtype.itemsize
     if length > size:
         raise ValueError("an array is cut off")
@@ -280,6 +315,17 @@ def is_abandoned(path: Path) -> bool:
         return abs(time.time() - path.lstat().st_mtime) > OTHERS_SECONDS
     except OSError:
         return False
+
+
+def discard_abandoned(folder: Path) -> None:
+    """Delete the temporary files and folders that killed processes have left in a person's folder, as far as possible.
+
+    What is not named by `temporary_prefix` can be the person's own, and stays.
+    """
+    for left in folder.glob(f"{TEMPORARY}*"):
+        if _OWNER.match(left.name) and is_abandoned(left):
+            with suppress(OSError):
+                discard(left)
 
 
 def _hundredths(pid: int) -> int:

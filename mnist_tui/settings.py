@@ -25,6 +25,7 @@ BAR_REST: dict[Glyphs, str] = {"braille": "─", "block": "─", "ascii": "-"}
 """The two characters of a progress bar, for each setting of the glyphs."""
 BLOCK: dict[Glyphs, str] = {"braille": "█", "block": "█", "ascii": "#"}
 """The character of a filled bar, for each setting of the glyphs."""
+Pictures = Literal["auto", "kitty", "sixel", "blocks"]
 Refresh = Literal["auto", "normal", "slow"]
 LOCK_SECONDS = 2.0
 LOCK_RETRY_SECONDS = 0.005
@@ -37,6 +38,7 @@ class Settings:
 
     Attributes:
         glyphs: the characters with which lines and pictures are drawn.
+        pictures: how images are drawn: `auto` means true pictures if the terminal says that it has them, else blocks.
         refresh: how often a live screen is redrawn; `auto` means slow on a slow terminal, else normal.
         confirm: whether to ask before something is lost.
         bell: whether the terminal rings when a run ends.
@@ -48,6 +50,7 @@ class Settings:
 
     theme: str = DEFAULT_THEME
     glyphs: Glyphs = "braille"
+    pictures: Pictures = "auto"
     refresh: Refresh = "auto"
     confirm: bool = True
     bell: bool = True
@@ -79,6 +82,7 @@ WANTED: dict[str, Callable[[Any], str]] = {
     **dict.fromkeys(("theme", "author"), lambda value: "" if isinstance(value, str) and value else "a name in quotes"),
     **dict.fromkeys(("confirm", "bell", "toured"), lambda value: "" if isinstance(value, bool) else "true or false"),
     "glyphs": _one_of(get_args(Glyphs)),
+    "pictures": _one_of(get_args(Pictures)),
     "refresh": _one_of(get_args(Refresh)),
     "keys": lambda value: "" if isinstance(value, Mapping) else "a table of keys by their names, such as app.runs",
     "runs_dir": folder_problem,
@@ -151,6 +155,10 @@ def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
+RENAMED_KEYS = {"editor.digit": "editor.image", "editor.next-digit": "editor.next-image"}
+"""The present ids of bindings that had others in earlier versions."""
+
+
 def _keys(table: Mapping[str, Any], path: Path, prefix: str = "") -> tuple[dict[str, str], list[str]]:
     """Return the keys by the ids of bindings, and the problems. TOML reads an unquoted id as nested tables."""
     keys: dict[str, str] = {}
@@ -161,7 +169,8 @@ def _keys(table: Mapping[str, Any], path: Path, prefix: str = "") -> tuple[dict[
             keys |= inner
             problems += wrong
         elif isinstance(value, str) and value.strip():
-            keys[f"{prefix}{name}"] = value.strip()
+            key = f"{prefix}{name}"
+            keys[RENAMED_KEYS.get(key, key)] = value.strip()
         else:
             problems.append(f"{path}: [keys] {prefix}{name} = {_shown(value)} is not a key's name in quotes")
     return keys, problems

@@ -52,8 +52,8 @@ def count(value: float | None) -> str:
 
 
 def grouped(text: str) -> str:
-    """Return a text with commas in its numbers of four digits and more: ``784 × 250 = 196,000``."""
-    return re.sub(r"\d{4,}", lambda match: f"{int(match[0]):,}", text)
+    """Return a text with commas in its whole numbers of four digits and more: ``784 × 250 = 196,000``."""
+    return re.sub(r"(?<![\d.])\d{4,}", lambda match: f"{int(match[0]):,}", text)
 
 
 def listed(parts: Sequence[str], word: str = "and") -> str:
@@ -81,6 +81,15 @@ def shortened(text: str, width: int) -> str:
 def percent(value: float | None, digits: int = 2) -> str:
     """Return a share in per cent, ``98.41 %`` for 0.9841; a dash for None, inf and nan."""
     return DASH if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f} %"
+
+
+NOT_DEFINED = "not defined"
+"""The text for a statistic that is not defined, such as the recall of a class without images."""
+
+
+def defined(value: float | None, write: Callable[[float], str]) -> str:
+    """Return a statistic as `write` writes it; ``not defined`` for None."""
+    return NOT_DEFINED if value is None else write(value)
 
 
 def loss(value: float | None) -> str:

@@ -27,6 +27,7 @@ from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.draw.screen import DrawScreen
 from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.gallery.screen import GalleryScreen
+from mnist_tui.tui.inside.screen import InsideScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
 from mnist_tui.tui.results.screen import ResultsScreen
 from mnist_tui.tui.studies.list_screen import StudiesScreen
@@ -191,7 +192,7 @@ async def scrub(runs_dir: Path, run: RunFolder) -> None:
 
 
 async def look(runs_dir: Path, run: RunFolder) -> None:
-    """The weights, and the test images of a run's worst confusion."""
+    """The weights, the test images of a run's worst confusion, and what one of them depends on."""
     app = watching(runs_dir, run)
     async with app.run_test(size=SIZE) as pilot:
         await opened(app, pilot)
@@ -210,6 +211,9 @@ async def look(runs_dir: Path, run: RunFolder) -> None:
         await app.workers.wait_for_complete()
         await pilot.pause(SETTLED_SECONDS)
         keep(app, "gallery")
+        await press(pilot, "k")
+        await until(pilot, lambda: isinstance(app.screen, InsideScreen) and app.screen.heat.display)
+        keep(app, "inside")
 
 
 async def compare(runs_dir: Path) -> None:
@@ -251,12 +255,13 @@ async def draw(runs_dir: Path, run: RunFolder) -> None:
         screen = app.screen
         assert isinstance(screen, DrawScreen)
         canvas = screen.canvas
-        places = [(2 * column, row) if canvas.doubled else (column, row // 2) for row, column in TWO]
+        scale = canvas.size.width // 28
+        places = [(scale * column, scale * row // 2) for row, column in TWO]
         await pilot.mouse_down(canvas, offset=places[0])
         for place in places[1:]:
             await pilot.hover(canvas, offset=place)
         await pilot.mouse_up(canvas, offset=places[-1])
-        await until(pilot, lambda: "answered in" in str(screen.heading.content) + str(screen.facts.content))
+        await until(pilot, lambda: "answered in" in str(screen.facts.content))
         keep(app, "draw")
 
 

@@ -1,6 +1,7 @@
-"""Runs the programs of MODEL.md files as a stranger does: `python -I outside.py IMAGES.npy ANSWERS.npz FOLDER…`.
+"""Runs the programs of MODEL.md files as a stranger does: `python -I outside.py ANSWERS.npz IMAGES.npy FOLDER …`.
 
-Knows nothing of the project, and makes sure that nobody here does. The answers are named ``folder's name/program``.
+Every folder has images of its own. Knows nothing of the project, and makes sure that nobody here does. The answers are
+named ``folder's name/program``.
 """
 
 import os
@@ -14,9 +15,9 @@ PROGRAM = re.compile(r"^### (\S+)\n.*?^```python\n(.*?)^```$", re.MULTILINE | re
 
 
 def main() -> None:
-    images, answers, *folders = map(Path, sys.argv[1:])
+    answers, *pairs = map(Path, sys.argv[1:])
     found = {}
-    for folder in folders:
+    for images, folder in zip(pairs[::2], pairs[1::2], strict=True):
         os.chdir(folder)
         for name, code in PROGRAM.findall(Path("MODEL.md").read_text(encoding="utf-8")):
             known = {"images": np.load(images)}

@@ -84,8 +84,12 @@ class Terminal:
                     return
                 if not got:
                     return
-                # pyte does not know the private sequences by which kitty's keyboard protocol is asked for
-                self._stream.feed(got.replace(b"\x1b[>1u", b"").replace(b"\x1b[<u", b""))
+                self.show(got)
+
+    def show(self, output: bytes) -> None:
+        """Shows what the program has written."""
+        # pyte does not know the private sequences by which kitty's keyboard protocol is asked for
+        self._stream.feed(output.replace(b"\x1b[>1u", b"").replace(b"\x1b[<u", b""))
 
     def take(self, seconds: float) -> bytes:
         """What the program writes within that time, at most one reading of it; the screen does not get to know it."""

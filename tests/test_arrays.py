@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui.data.catalogue import DataError
-from mnist_tui.data.reading import read_npz
+from mnist_tui.data.errors import DataError
+from mnist_tui.data.npz import read_npz
 from mnist_tui.files import ALWAYS_BYTES, UnreadableFileError, read_arrays
-from mnist_tui.report.evidence import read_predictions
 from mnist_tui.runs.epoch_predictions import HEAD, PredictionsReader, append
+from mnist_tui.runs.predictions import read_predictions
 
 
 @pytest.fixture
@@ -63,9 +63,9 @@ def test_a_bomb_is_refused_before_it_is_unpacked(bomb):
         for read in (read_arrays, lambda path: read_arrays(path, ["labels"])):
             with pytest.raises(UnreadableFileError, match=r"unpack to far more|larger than"):
                 read(bomb)
-        assert read_predictions(bomb) is None
+        assert read_predictions(bomb, 10) is None
         with pytest.raises(DataError, match="unpack to far more"):
-            read_npz(bomb)
+            read_npz({"train_labels": (bomb, "labels")})
         assert tracemalloc.get_traced_memory()[1] < ALWAYS_BYTES / 4
     finally:
         tracemalloc.stop()

@@ -54,7 +54,7 @@ def detached(terminal: Terminal) -> int:
 
     A key that arrives before the app knows that the question has been drawn does not answer it; then one presses again.
     """
-    terminal.wait_for("Detached, it needs no window")
+    terminal.wait_for("The training goes on without this window")
 
     def gone() -> bool:
         if terminal.process.poll() is None:

@@ -12,7 +12,8 @@ import typer
 from mnist_tui.cli.experiment_options import Request
 from mnist_tui.cli.main import program
 from mnist_tui.data import catalogue, feature_cache
-from mnist_tui.data.catalogue import validate_name, whole_name, with_whole_name
+from mnist_tui.data.catalogue import validate_name, whole_name
+from mnist_tui.data.facts import resolved
 from mnist_tui.experiment.presets import find_preset, list_presets, save_preset
 from mnist_tui.paths import NoHomeError, PathError, path_in_variable, typed_path
 from mnist_tui.runs.library import default_runs_dir, find_run
@@ -123,7 +124,7 @@ def test_a_datasets_folder_is_kept_by_its_whole_path_for_its_worker_stands_elsew
     request = Request(preset="raw", texts={}, sets=("dataset.name=own",), device="auto")
     assert request.chosen().experiment.dataset.name == own
     assert parse_over("dataset=own,mnist").values == (own, "mnist")
-    assert with_whole_name(find_preset("raw").experiment) == find_preset("raw").experiment
+    assert resolved(find_preset("raw").experiment) == find_preset("raw").experiment
 
 
 def test_every_option_and_argument_that_is_a_path_is_read_that_way() -> None:

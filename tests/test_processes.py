@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mnist_tui import processes
-from mnist_tui.files import OTHERS_SECONDS, is_abandoned, replacing, temporary_name
+from mnist_tui.files import OTHERS_SECONDS, discard_abandoned, is_abandoned, replacing, temporary_name
 from tests.waiting import wait_for
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
@@ -69,6 +69,11 @@ def test_temporary_files_are_abandoned_once_their_maker_is_dead_whatever_their_a
     subprocess.run([sys.executable, "-c", code, tmp_path / "b.json"], check=True)
     (left,) = tmp_path.glob(".tmp-*")
     assert is_abandoned(left)
+    (mine := tmp_path / ".tmp-mine").mkdir()
+    os.utime(mine, (0, 0))
+    discard_abandoned(tmp_path)
+    assert left not in tmp_path.iterdir()
+    assert mine.is_dir(), "it is a person's own"
 
 
 @pytest.mark.parametrize("name", [".tmp-b1jx2_f7.json", ".tmp-1.1.00000000-abc"])

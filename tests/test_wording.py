@@ -151,6 +151,7 @@ def test_a_signed_number_has_a_sign_unless_it_shows_zero(value: float, digits: i
 @given(st.lists(st.integers(0, 10**9)))
 def test_grouping_changes_nothing_but_commas(numbers: list[int]) -> None:
     assert grouped("1764 × 100 = 176400") == "1,764 × 100 = 176,400"
+    assert grouped("L2 0.0001 of 12345.00012") == "L2 0.0001 of 12,345.00012"
     text = " × ".join(map(str, numbers))
     assert grouped(text) == " × ".join(f"{number:,}" for number in numbers)
 

@@ -50,9 +50,9 @@ def bench(
     preset = request.chosen() if request.flags or edit else None
     runs_dir, data_dir = runs_folder(ctx, runs_dir), data_folder(ctx, data_dir)
     begin = None
-    if preset is not None and request.seeds is not None:
+    if preset is not None and request.makes_study:
         if edit:
-            raise RequestError("--seeds does not go with --edit, which opens one experiment")
+            raise RequestError(f"{request.flags[-1]} does not go with --edit, which opens one experiment")
         from mnist_tui.cli.start_studies import requested_study
         from mnist_tui.studies.start import begin_study
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
@@ -13,13 +14,16 @@ from mnist_tui.errors import RequestError
 from mnist_tui.report import result_words
 from mnist_tui.runs.collection.seed_groups import GroupPair, SeedGroup, differing, pairs, seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
-from mnist_tui.wording import DASH
+from mnist_tui.runs.model_tests import ModelTests, tests_of_runs
+from mnist_tui.runs.robustness import overall_error
+from mnist_tui.wording import DASH, count, percent
 
 OVER_SEEDS = (
     ("test accuracy (%)", "test_accuracy", 100, 2),
     ("macro F1 (%)", "macro_f1", 100, 2),
     ("test loss", "test_loss", 1, 4),
 )
+CORRUPTED = "mean error, corrupted"
 FIGURES = ("n", "mean", "standard deviation", "95 % interval", "lowest", "highest")
 
 
@@ -30,17 +34,29 @@ def compare(ctx: typer.Context, *, runs: Runs, as_json: Json = False, runs_dir: 
     if len(folders) < 2:
         raise RequestError("compare needs at least two different runs; `mnist-tui runs` lists them")
     summaries = [summary_of(folder) for folder in folders.values()]
+    groups = seed_groups(summaries)
+    errors = {run: overall_error(folder) for run, folder in folders.items()}
+    tests = tests_of_runs(list(folders.values()), {run.run for group in groups for run in group.runs})
     if as_json:
-        print_json(document(summaries))
+        print_json(
+            {
+                **document(summaries),
+                "corrupted_mean_error": list(errors.values()),
+                "tests": [each.to_document() for each in tests],
+            }
+        )
         return
     names, figures = differing(summaries), figure_columns(summaries)
+    if any(error is not None for error in errors.values()):
+        figures[CORRUPTED] = lambda run: percent(errors[run.run])
     table = TextTable("run", "name", "state", *names, *figures, right=tuple(figures))
     for at, run in enumerate(summaries):
         own = (texts[at] or DASH for texts in names.values())
         table.add_row(run.run, run.shown_name, run.state, *own, *(text_of(run) for text_of in figures.values()))
     print_table(table)
-    if groups := seed_groups(summaries):
+    if groups:
         _print_groups(groups)
+    _print_tests(tests, {run.run: run.shown_name if run.name else run.run for run in summaries})
 
 
 def document(runs: list[RunSummary]) -> dict[str, Any]:
@@ -60,6 +76,26 @@ def document(runs: list[RunSummary]) -> dict[str, Any]:
         ],
         "paired": [{**pair.to_document(), "words": words(pair)} for pair in pairs(groups)],
     }
+
+
+TEST_COLUMNS = (
+    *("only it right", "only the other", "difference (points)", "95 % interval"),
+    *("McNemar's p", "p after Holm"),
+)
+
+
+def _print_tests(tests: Sequence[ModelTests], names: Mapping[str, str]) -> None:
+    for each in tests:
+        print_line(f"\nThe same {count(len(each.models[0].labels))} test images of {each.models[0].dataset}:")
+        table = TextTable("run", "against", *TEST_COLUMNS, right=TEST_COLUMNS)
+        for first, second, test in each.pairs:
+            runs = (names[each.models[at].name] for at in (first, second))
+            table.add_row(*runs, *result_words.pair_cells(test))
+        print_table(table)
+        if each.cochran is not None:
+            print_line(result_words.cochran_sentence(each))
+    if tests:
+        print_line(result_words.TWO_MODELS)
 
 
 def _print_groups(groups: list[SeedGroup]) -> None:

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.experiment_options import Request, with_experiment
 from mnist_tui.cli.options import (
     Force,
@@ -18,18 +17,18 @@ from mnist_tui.cli.options import (
     option,
     runs_folder,
     runs_of,
+    write_output,
 )
-from mnist_tui.cli.output import print_note, print_text
+from mnist_tui.cli.output import print_text
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.preset_files import PresetError
 from mnist_tui.experiment.presets import find_preset
-from mnist_tui.files import write_text
 from mnist_tui.paths import typed_path
 from mnist_tui.report.complexity.breakdown import FORMAT_ALIASES, FORMATS, complexity_in_format
 from mnist_tui.report.complexity.comparison import NamedModel, compared_models, comparison_in_format
-from mnist_tui.report.export import NO_ROOM, ExistsError
 from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.library import AmbiguousRunError
+from mnist_tui.runs.origin import complexity_of
 from mnist_tui.wording import listed
 
 
@@ -78,14 +77,7 @@ def complexity(
     if output is None:
         print_text(text)
         return
-    try:
-        if output.exists() and not force:
-            raise RequestError(f"{ExistsError([output])}; --force replaces, another -o writes elsewhere")
-        write_text(output, text)
-    except OSError as error:
-        problem = f"{output} cannot be written: {error.strerror or error}"
-        raise (WorkFailedError if error.errno in NO_ROOM else RequestError)(problem) from None
-    print_note(f"wrote {output}")
+    write_output(output, text, force=force, elsewhere="another -o")
 
 
 def _models(ctx: typer.Context, request: Request, name: str, runs_dir: Path | None) -> list[NamedModel]:
@@ -102,6 +94,8 @@ def _models(ctx: typer.Context, request: Request, name: str, runs_dir: Path | No
     models: list[NamedModel] = []
     for folder in folders:
         preset = folder.preset()
-        changed = request.changed(preset)
+        if complexity_of(preset.experiment, folder.origin) is None:
+            folder.check_trained_here("has no formulas of its layers")
+        changed = request.changed(preset) if request.texts or request.sets else preset
         models.append(NamedModel(changed, summary_of(folder) if changed.experiment == preset.experiment else None))
     return models

@@ -234,17 +234,24 @@ def settings() -> Iterator[Check]:
         yield Check("settings", "works", settings_file_text())
 
 
+EXPECTED = ("mnist", "fashion-mnist")
+"""The datasets of the starter presets and of most others."""
+
+
 def datasets(data_dir: Path | None) -> Iterator[Check]:
-    """Check which datasets are on this machine."""
-    from mnist_tui.data.catalogue import DataError
+    """Check which datasets are on this machine; of the missing ones only those of the starter presets are named."""
     from mnist_tui.data.datasets import status
+    from mnist_tui.data.errors import DataError
 
     try:
         statuses = status(data_dir)
     except DataError as error:
         yield Check("data", "attention", str(error))
         return
+    others = [dataset for dataset in statuses if dataset.state == "missing" and dataset.name not in EXPECTED]
     for dataset in statuses:
+        if dataset in others:
+            continue
         where = dataset.location.source if dataset.location else ""
         if dataset.state == "damaged":
             yield Check(dataset.title, "attention", dataset.problem, "remove or replace the files")
@@ -254,6 +261,9 @@ def datasets(data_dir: Path | None) -> Iterator[Check]:
             yield Check(dataset.title, "attention", "is not on this machine", advice)
         else:
             yield Check(dataset.title, "works", where if dataset.state == "bundled" else f"{dataset.state}, in {where}")
+    if others:
+        more = f"{counted(others, 'known dataset')} can be downloaded (`{PROGRAM} data status` lists them)"
+        yield Check("more data", "works", more)
 
 
 def logout() -> Iterator[Check]:

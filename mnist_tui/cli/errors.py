@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mnist_tui.cli.output import lost_output, print_note
-from mnist_tui.data.catalogue import DataError
+from mnist_tui.data.errors import DataError
 from mnist_tui.errors import RequestError
 from mnist_tui.files import FORBIDDEN, FULL, why_unwritten
 from mnist_tui.unexpected import logged

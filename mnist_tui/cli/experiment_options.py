@@ -23,12 +23,14 @@ from mnist_tui.cli.options import (
     complete_preset,
     option,
 )
-from mnist_tui.data.catalogue import KNOWN, with_whole_name
+from mnist_tui.data.catalogue import KNOWN
+from mnist_tui.data.facts import newly_chosen, resolved
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.fields import paths_of
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter, apply_texts
 from mnist_tui.experiment.preset_files import STARTERS
 from mnist_tui.experiment.presets import Preset, edited, find_preset
+from mnist_tui.experiment.spec import MOST_FOLDS
 from mnist_tui.wording import listed
 
 
@@ -50,6 +52,7 @@ class Request:
         texts: the texts of the given parameters, by the parameter's name.
         sets: the assignments of ``--set``, such as ``training.epochs=5``.
         seeds: how many seeds are trained, from the experiment's own seed on; None if not given.
+        folds: the number of folds of a cross-validation; None if not given.
     """
 
     preset: str | None
@@ -57,6 +60,12 @@ class Request:
     sets: tuple[str, ...]
     device: str
     seeds: int | None = None
+    folds: int | None = None
+
+    @property
+    def makes_study(self) -> bool:
+        """Whether the preset is trained several times: with several seeds, or on folds."""
+        return self.seeds is not None or self.folds is not None
 
     @property
     def flags(self) -> list[str]:
@@ -66,12 +75,14 @@ class Request:
             *(parameter.flag for parameter in PARAMETERS if parameter.name in self.texts),
             *(["--set"] if self.sets else []),
             *(["--seeds"] if self.seeds is not None else []),
+            *(["--folds"] if self.folds is not None else []),
         ]
 
     def one_seed(self, reason: str) -> None:
-        """Raise RequestError with this reason if ``--seeds`` was given."""
-        if self.seeds is not None:
-            raise RequestError(f"--seeds {self.seeds} does not go with this command: {reason}; train and sweep take it")
+        """Raise RequestError with this reason if ``--seeds`` or ``--folds`` was given."""
+        for flag, number in (("--seeds", self.seeds), ("--folds", self.folds)):
+            if number is not None:
+                raise RequestError(f"{flag} {number} does not go with this command: {reason}; train and sweep take it")
 
     def chosen(self) -> Preset:
         """Return the named preset with the options applied; raise RequestError if it is missing or becomes invalid."""
@@ -83,7 +94,9 @@ class Request:
 
     def changed(self, preset: Preset) -> Preset:
         """Return another preset with the options applied; raise RequestError if the experiment is not valid."""
-        return edited(preset, with_whole_name(apply_texts(preset.experiment, self.texts, self.sets)))
+        return edited(
+            preset, apply_texts(preset.experiment, self.texts, self.sets, resolve=resolved, choose=newly_chosen)
+        )
 
 
 def with_experiment(command: Callable[..., None]) -> Callable[..., None]:
@@ -98,7 +111,12 @@ def with_experiment(command: Callable[..., None]) -> Callable[..., None]:
             sets=tuple(values.pop("assignments") or ()),
             device=checked_device(values.pop("device")),
             seeds=checked_whole("--seeds", values.pop("seeds"), MAX_SEEDS),
+            folds=checked_whole("--folds", values.pop("folds"), MOST_FOLDS),
         )
+        if request.folds == 1:
+            raise RequestError(f"--folds 1 leaves no images to train on; 2 to {MOST_FOLDS} work")
+        if request.seeds is not None and request.folds is not None:
+            raise RequestError("--seeds does not go with --folds: the folds are made with one seed (--seed)")
         command(request=request, **values)
 
     everything = [entry.replace(kind=inspect.Parameter.KEYWORD_ONLY) for entry in (*_experiment_options(), *own)]
@@ -113,6 +131,7 @@ def _experiment_options() -> list[inspect.Parameter]:
     preset_help = "A built-in preset, a saved one, or a TOML file."
     path_help = "Any other field of the experiment, by its TOML path, such as optimizer.rho=0.8; may be repeated."
     seeds_help = "Train N seeds as one group: --seed, --seed + 1, … (whole number, 1 or more)."
+    folds_help = f"Cross-validate: hold out each of K parts of the training images once (2 to {MOST_FOLDS})."
     paths = option("--set", "PATH=VALUE", path_help, panel=start, complete=complete_path)
     device = option("--device", DEVICES, "Where to train.", panel=training, complete=complete_device)
     return [
@@ -120,6 +139,7 @@ def _experiment_options() -> list[inspect.Parameter]:
         *(_keyword(parameter.name.replace("-", "_"), _option_of(parameter)) for parameter in PARAMETERS),
         _keyword("assignments", paths, list[str] | None),
         _keyword("seeds", option("--seeds", "N", seeds_help, panel=training)),
+        _keyword("folds", option("--folds", "K", folds_help, panel=training)),
         _keyword("device", device, str, "auto"),
     ]
 
@@ -131,9 +151,6 @@ def _keyword(name: str, declared: Any, kind: Any = str | None, default: str | No
 
 def _option_of(parameter: Parameter) -> Any:
     choices = KNOWN if parameter.name == "dataset" else parameter.choices or parameter.suggestions
-    text = parameter.help
-    if not text.startswith(tuple(KNOWN)):
-        text = f"{text[:1].upper()}{text[1:]}"
-    text = f"{text} ({parameter.hint})."
+    text = f"{parameter.help[:1].upper()}{parameter.help[1:]} ({parameter.hint})."
     complete = among(choices) if choices else None
     return option(f"--{parameter.name}", parameter.metavar, text, panel=parameter.group, complete=complete)

@@ -15,7 +15,7 @@ from mnist_tui.cli.output import LiveLine, is_live, print_json, print_line, prin
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.processes import SILENT_SECONDS
 from mnist_tui.runs.control import send
-from mnist_tui.runs.events import EpochEnded, Event, Extended, Phase, Resumed, computation
+from mnist_tui.runs.events import EpochEnded, Event, Extended, Phase, Resumed, RunStarted, computation
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.process_folder import is_worker
 from mnist_tui.runs.state import EpochRow, RunState
@@ -143,14 +143,16 @@ class EventPrinter:
         before, self._state = self._state, state
         rate = before.history[-1].learning_rate if before.history else None
         if state.start is not None and state.start is not before.start:
-            self.note(f"run {state.run}: {counted(state.start.total, 'parameter')}, {counted(state.epochs, 'epoch')}")
+            self.note(_started_line(state.start))
         if (data := state.data) is not None and data is not before.data:
             sample = " (the bundled sample, not MNIST)" if data.sample else ""
             validation = f", {count(data.validation)} validation" if data.validation else ""
-            parts = f"{count(data.train)} training{validation} and {count(data.test)} test images"
-            self.note(f"{data.title}{sample}: {parts}")
+            parts = f"{count(data.train)} training{validation} and " if data.train else ""
+            self.note(f"{data.title}{sample}: {parts}{count(data.test)} {data.evaluated}")
         if (model := state.model) is not None and model is not before.model:
             self.note(f"on {model.device_name or model.device} ({model.device}): {computation(model)}")
+            if model.start:
+                self.note(f"start: {model.start}")
         for text in state.warnings[len(before.warnings) :]:
             self.note(f"warning: {text}")
         if state.state == "paused" and before.state != "paused":
@@ -178,6 +180,14 @@ class EventPrinter:
     def end(self) -> None:
         """Remove the line that shows the progress."""
         self._line.clear()
+
+
+def _started_line(start: RunStarted) -> str:
+    sizes = [
+        *([counted(start.total, "parameter")] if start.total else []),
+        *([counted(start.epochs, "epoch")] if start.epochs else []),
+    ]
+    return ": ".join(filter(None, (f"run {start.run}", ", ".join(sizes))))
 
 
 def _resumed_line(epoch: int, step: int, state: RunState) -> str:

@@ -172,7 +172,8 @@ def trial_line(study: StudyState, row: TrialRow) -> str:
     result = reason_text(row)
     if row.state == "finished":
         figures = [f"{metric_words(study.metric)} {metric_text(row, study.metric)}"]
-        figures += [f"test accuracy {percent(row.test_accuracy)}"] if row.test_accuracy is not None else []
+        tested = row.test_accuracy is not None and not row.fold
+        figures += [f"test accuracy {percent(row.test_accuracy)}"] if tested else []
         figures += [f"training {seconds(row.training_seconds)}"] if row.training_seconds is not None else []
         result = ", ".join(["finished", *figures])
     return f"trial {row.number} of {study.total}: {values}: {result}"

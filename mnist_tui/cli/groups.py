@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from pkgutil import resolve_name
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -41,6 +42,20 @@ class BenchCommand(TyperCommand):
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _laid_out(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Give an option whose value may be left out, whose metavar is in brackets, an empty value where it is."""
+        optional = {
+            name
+            for param in self.params
+            if isinstance(param, TyperOption) and (param.metavar or "").startswith("[")
+            for name in param.opts
+        }
+        given = [
+            f"{word}=" if word in optional and after.startswith("-") else word
+            for word, after in zip_longest(args, args[1:], fillvalue="-")
+        ]
+        return super().parse_args(ctx, given)
 
 
 @dataclass(frozen=True)

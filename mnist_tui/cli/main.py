@@ -15,6 +15,17 @@ from mnist_tui.cli.groups import BenchGroup, CommandPlace
 TRAIN = "Example: mnist-tui train --preset raw --hidden 200x100 --dropout 0.3 --epochs 10"
 SWEEP = "Example: mnist-tui sweep --preset raw --validation 0.1 --over hidden=150,250 --over activation=tanh,relu"
 COMPLEXITY = "Examples: mnist-tui complexity --preset cnn --hidden 5, mnist-tui complexity raw hog cnn"
+EVALUATE = (
+    "Examples: mnist-tui evaluate latest --dataset qmnist, mnist-tui evaluate raw-4b66 --dataset mnist --corrupt blur:3"
+)
+EXPORT = "Examples: mnist-tui export latest --weights keras,onnx, mnist-tui export cnn --code notebook"
+IMPORT = "Examples: mnist-tui import theirs.keras --dataset mnist, mnist-tui import answers.csv --dataset fashion-mnist"
+LR_RANGE = "Examples: mnist-tui lr-range --preset cnn, mnist-tui lr-range --preset raw --optimizer sgd --json"
+ENSEMBLE = "Examples: mnist-tui ensemble RUN RUN RUN, mnist-tui ensemble STUDY --vote --name five-seeds"
+ROBUSTNESS = (
+    "Examples: mnist-tui robustness latest, mnist-tui robustness RUN RUN --corrupt blur,noise -o accuracies.csv"
+)
+EXPLAIN = "Examples: mnist-tui explain latest '#7' --method gradcam, mnist-tui explain latest digit.png -o map.png"
 DOCTOR = "Examples: mnist-tui doctor, mnist-tui doctor --train --device gpu"
 
 COMMANDS = {
@@ -52,7 +63,26 @@ COMMANDS = {
         CommandPlace(
             "predict",
             "predict:predict",
-            "Classify image files with a run's model: the class and all ten probabilities.",
+            "Classify image files with a run's model: the class and the probabilities (of many classes the largest).",
+        ),
+        CommandPlace(
+            "explain",
+            "explain:explain",
+            "Look inside a run's network for one image: activations, a map of what matters, or the nearest training "
+            "images.",
+            EXPLAIN,
+        ),
+        CommandPlace(
+            "evaluate",
+            "evaluate:evaluate",
+            "Score a run on the test images of other data, as a new run with scores, matrix and images.",
+            EVALUATE,
+        ),
+        CommandPlace(
+            "import",
+            "import_model:import_model",
+            "Make a run of a model or of predictions from another program: with scores, matrix and images, untrained.",
+            IMPORT,
         ),
         CommandPlace("delete", "runs:delete", "Delete a run that no longer trains, with all its files."),
         CommandPlace("prune", "runs:prune", "List runs and files that are of no use, and delete them with --yes."),
@@ -70,6 +100,25 @@ COMMANDS = {
             "Ctrl-C and SIGTERM stop and save.",
             SWEEP,
         ),
+        CommandPlace(
+            "ensemble",
+            "ensemble:ensemble",
+            "Score the mean of several runs' probabilities, or their majority vote, as a run of its own.",
+            ENSEMBLE,
+        ),
+        CommandPlace(
+            "robustness",
+            "robustness:robustness",
+            "Measure the accuracy of runs on corrupted test images: shifted, rotated, blurred, with noise and more.",
+            ROBUSTNESS,
+        ),
+        CommandPlace(
+            "lr-range",
+            "lr_range:lr_range",
+            "Train briefly while the learning rate rises, and suggest a rate from the curve of the loss. "
+            "No run is made.",
+            LR_RANGE,
+        ),
         CommandPlace("studies", "studies:app", "List all studies, newest first; `show`, `stop` and `delete` take one."),
         CommandPlace(
             "reproduce",
@@ -82,8 +131,9 @@ COMMANDS = {
         CommandPlace(
             "export",
             "export:export",
-            "Export weights, complexity, history and a summary of a run, or of each run of a study; "
-            "print the files' paths.",
+            "Export weights, complexity, history, a summary and code of a run, or of each run of a study; "
+            "print the paths.",
+            EXPORT,
         ),
         CommandPlace(
             "complexity",

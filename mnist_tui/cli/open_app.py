@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_tui.cli.output import PLAIN_TERMINALS, print_note
-from mnist_tui.data.catalogue import KNOWN
+from mnist_tui.data.known import KNOWN
 from mnist_tui.errors import RequestError
 from mnist_tui.paths import typed_path
 from mnist_tui.settings import load_settings
@@ -48,6 +48,7 @@ def open_app(
 
     Raises:
         RequestError: there is no terminal, or a folder or the data cannot be used.
+        Exception: an unexpected error that ended the app.
     """
     _require_terminal()
     if run is None:
@@ -90,6 +91,8 @@ def open_app(
     # The app ends with its terminal even under nohup, for it would read the end of its input for ever without one.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     bench.run()
+    if bench.error is not None:
+        raise bench.error
     return bench.return_code or 0
 
 
@@ -140,9 +143,9 @@ def check_data(name: str, data_dir: Path | None, *, allow_sample: bool) -> None:
     if check_named_data(name, data_dir) or is_replaceable or name not in KNOWN:
         return
 
-    from mnist_tui.data.catalogue import MissingDataError
     from mnist_tui.data.datasets import missing_message
     from mnist_tui.data.download import reachable
+    from mnist_tui.data.errors import MissingDataError
 
     if not reachable(KNOWN[name].mirrors):
         raise MissingDataError(missing_message(name, data_dir, reason="and no mirror can be reached to download it"))

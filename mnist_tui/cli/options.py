@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -109,7 +108,7 @@ RunsDir = Annotated[Path | None, option("--runs-dir", "DIR", RUNS_HELP, parser=t
 REFRESH_HELP = "How often live screens are redrawn; auto: by the terminal."
 RefreshOption = Annotated[Refresh | None, option("--refresh", "normal|slow|auto", REFRESH_HELP)]
 Json = Annotated[bool, option("--json", None, "Print one JSON document.")]
-Force = Annotated[bool, option("--force", None, "Replace files that exist.")]
+Force = Annotated[bool, option("--force", None, "Replace files that exist, without asking.")]
 Yes = Annotated[bool, option("--yes -y", None, "Do not ask for confirmation; needed if there is no terminal.")]
 SAMPLE_HELP = "Use the bundled digits if MNIST is not here and cannot be downloaded."
 AllowSample = Annotated[bool, option("--allow-sample", None, SAMPLE_HELP)]
@@ -117,11 +116,15 @@ Detach = Annotated[bool, option("--detach", None, "Print the id at once; the tra
 DEVICES = "auto|cpu|gpu[:N]"
 RUN_HELP = "A run's id, a unique beginning of one, its folder, or latest."
 Run = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP, autocompletion=complete_run)]
-RUNS_ARGUMENT_HELP = "Runs by id, folder or latest; a group of seeds by its name; a study for all its runs."
+RUNS_ARGUMENT_HELP = (
+    "Runs by id, folder or latest; a group of seeds by its name; a study's id or name for all its runs."
+)
 Runs = Annotated[
     list[str], typer.Argument(metavar="RUN|STUDY…", help=RUNS_ARGUMENT_HELP, autocompletion=complete_run_or_study)
 ]
-EITHER_HELP = "A run's or a study's id, a unique beginning of one, its folder, or latest: the newest run."
+EITHER_HELP = (
+    "A run's or a study's id, a unique beginning of one, its folder, a study's name, or latest: the newest run."
+)
 RunOrStudy = Annotated[str, typer.Argument(metavar="RUN|STUDY", help=EITHER_HELP, autocompletion=complete_run_or_study)]
 
 
@@ -148,19 +151,24 @@ def run_or_study(runs_dir: Path, text: str) -> RunFolder | StudyFolder:
 
     Raises:
         RunError: the text names neither, or several runs.
+        AmbiguousStudyError: the text names several studies.
     """
     from mnist_tui.runs.library import AmbiguousRunError, find_run
-    from mnist_tui.studies.folder import StudyError, find_study
+    from mnist_tui.studies.folder import AmbiguousStudyError, StudyError, find_study
 
     try:
         return find_run(runs_dir, text)
     except AmbiguousRunError:
         raise
-    except RunError:
-        with suppress(StudyError):
-            if text != "latest":
-                return find_study(runs_dir, text)
-        raise
+    except RunError as unknown:
+        if text == "latest":
+            raise
+        try:
+            return find_study(runs_dir, text)
+        except AmbiguousStudyError:
+            raise
+        except StudyError:
+            raise unknown from None
 
 
 def runs_of(runs_dir: Path, text: str) -> list[RunFolder]:
@@ -168,24 +176,24 @@ def runs_of(runs_dir: Path, text: str) -> list[RunFolder]:
 
     Raises:
         RunError: the text names nothing, several runs or several groups.
-        StudyError: the text names a study that has no runs.
+        StudyError: the text names a study that has no runs, or several studies.
     """
     from mnist_tui.runs.collection.seed_groups import seed_groups
     from mnist_tui.runs.collection.summaries import list_runs
     from mnist_tui.runs.folder import RunFolder
     from mnist_tui.runs.library import AmbiguousRunError
-    from mnist_tui.studies.folder import StudyError
+    from mnist_tui.studies.folder import AmbiguousStudyError, StudyError
     from mnist_tui.studies.state import replayed
 
     try:
         folder = run_or_study(runs_dir, text)
     except AmbiguousRunError:
         raise
-    except RunError as error:
+    except (RunError, AmbiguousStudyError) as error:
         folder = error
     if isinstance(folder, RunFolder):
         return [folder]
-    if isinstance(folder, RunError) or text not in (folder.id, str(folder.path)):
+    if isinstance(folder, RequestError) or text not in (folder.id, str(folder.path)):
         groups = [
             group
             for group in seed_groups(list_runs(runs_dir))
@@ -197,7 +205,7 @@ def runs_of(runs_dir: Path, text: str) -> list[RunFolder]:
         if groups:
             by_seed = sorted(groups[0].runs, key=lambda run: (run.seed, run.started))
             return [RunFolder(Path(run.folder)) for run in by_seed]
-    if isinstance(folder, RunError):
+    if isinstance(folder, RequestError):
         raise folder
     named = [folder.run(row.run) for row in replayed(folder.events_file).rows if row.run]
     existing = [run for run in named if run.experiment_file.is_file()]
@@ -233,12 +241,59 @@ def may_delete(what: str, *, yes: bool) -> bool:
     """
     if yes:
         return True
-    if not (sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty()):
+    if not _can_ask():
         raise RequestError(f"nothing was deleted: without a terminal to ask on, deleting {what} needs --yes")
     agreed = confirmed(f"delete {what}?")
     if not agreed:
         print_note("nothing was deleted")
     return agreed
+
+
+def may_replace(there: str, elsewhere: str) -> bool:
+    """Return whether existing files may be replaced, by asking.
+
+    Args:
+        there: a sentence that names the files, without a full stop.
+        elsewhere: the option that writes to another place.
+
+    Raises:
+        RequestError: there is no terminal to ask on.
+    """
+    if not _can_ask():
+        raise RequestError(f"{there}; --force replaces, {elsewhere} writes elsewhere")
+    agreed = confirmed(f"{there}; replace?")
+    if not agreed:
+        print_note(f"nothing was replaced; {elsewhere} writes elsewhere")
+    return agreed
+
+
+def write_output(path: Path, text: str, *, force: bool, elsewhere: str) -> None:
+    """Write a text file and print a note; ask before an existing file is replaced.
+
+    Args:
+        force: whether to replace it without asking.
+        elsewhere: the option that writes to another place.
+
+    Raises:
+        RequestError: the file exists and there is no terminal to ask on, or it cannot be written.
+        WorkFailedError: there is no room on the disk.
+    """
+    from mnist_tui.cli.errors import WorkFailedError
+    from mnist_tui.files import write_text
+    from mnist_tui.report.export import NO_ROOM, ExistsError
+
+    try:
+        if path.exists() and not force and not may_replace(str(ExistsError([path])), elsewhere):
+            return
+        write_text(path, text)
+    except OSError as error:
+        problem = f"{path} cannot be written: {error.strerror or error}"
+        raise (WorkFailedError if error.errno in NO_ROOM else RequestError)(problem) from None
+    print_note(f"wrote {path}")
+
+
+def _can_ask() -> bool:
+    return bool(sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty())
 
 
 def checked_device(text: str) -> str:

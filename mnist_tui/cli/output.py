@@ -25,8 +25,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 from mnist_tui import PROGRAM, __version__
 from mnist_tui.columns import cut_end, fit
 from mnist_tui.shown_text import isolated, visible, visible_line
+from mnist_tui.wording import counted
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from rich.console import RenderableType
     from rich.live import Live
     from rich.text import Text
@@ -104,6 +107,48 @@ def print_table(table: TextTable) -> None:
     print_line(rendered(table, stdout_width()))
 
 
+PICTURE_COLOURS: dict[str, Any] = {
+    "paper": (16, 20, 27),
+    "ink": (221, 227, 236),
+    "positive": (255, 165, 92),
+    "negative": (97, 175, 239),
+}
+"""The colours of a map over its image on a terminal: those of the app's dark theme."""
+
+
+def print_picture(levels: NDArray[np.uint8], values: NDArray[np.float32]) -> None:
+    """Print a map over its image: half blocks in colours on a terminal, else signs.
+
+    Signs are ``#`` and ``+`` for strong and weak positive values, ``=`` and ``-`` for negative ones.
+
+    Args:
+        levels: the grey image, uint8 ``(height, width)``.
+        values: the map, float32 of the same shape.
+    """
+    from mnist_tui.runs.explanations import over, shares, sign_of
+
+    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    if not is_live(sys.stdout) or os.environ.get("NO_COLOR") or not utf8:
+        part = shares(values)
+        for row in range(0, len(part), 2):
+            line = "".join(sign_of(value, 1.0) for value in part[row : row + 2].mean(axis=0).tolist())
+            print_line(line.rstrip())
+        return
+    from rich.console import Console
+    from rich.style import Style
+    from rich.text import Text
+
+    picture = over(levels, values, **PICTURE_COLOURS).tolist()
+    console = Console(file=sys.stdout, highlight=False)
+    for row in range(0, len(picture), 2):
+        below = picture[row + 1] if row + 1 < len(picture) else [PICTURE_COLOURS["paper"]] * len(picture[row])
+        line = Text(no_wrap=True)
+        for high, low in zip(picture[row], below, strict=True):
+            colours = [f"rgb({','.join(map(str, colour))})" for colour in (high, low)]
+            line.append("▀", Style(color=colours[0], bgcolor=colours[1]))
+        console.print(line, crop=True)
+
+
 def stdout_width() -> int | None:
     """Return the columns of the terminal on stdout; None if stdout is not a terminal, so that nothing limits a line."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
@@ -136,6 +181,36 @@ class LiveLine:
         if self._showing:
             self._showing = False
             print(CLEAR_LINE, end="", file=self._stream, flush=True)
+
+
+class ProgressView:
+    """A progress bar on a terminal; elsewhere a line of text now and then."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._view = LiveView(stream) if stream.isatty() else None
+        self._tenth = -1
+
+    def __enter__(self) -> ProgressView:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._view is not None:
+            self._view.clear()
+
+    def show(self, done: int, total: int, text: str) -> None:
+        """Show how many of all steps are done, with a word about the present one."""
+        if self._view is None:
+            if (tenth := 10 * done // max(1, total)) > self._tenth:
+                self._tenth = tenth
+                print_line(f"{done:,} of {counted(total, 'image')}", self._stream)
+            return
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.text import Text
+
+        words = Text(visible_line(f"{done:,} of {counted(total, 'image')}  {text}"), no_wrap=True, overflow="ellipsis")
+        self._view.show(Group(ProgressBar(total=max(1, total), completed=done, width=60), words))
 
 
 class LiveView:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -33,6 +33,8 @@ from mnist_tui.runs.deletion import Waste, delete_run, discard_run, find_waste, 
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.library import check_readable, skipped_entries
 from mnist_tui.runs.results import run_document
+from mnist_tui.runs.scores import MOST_IN_ORDER, WORST_LISTED, lowest_f1_first
+from mnist_tui.runs.statistics import Statistics, document_with_statistics, statistics_of
 from mnist_tui.runs.times import RunTimes, times_in_words
 from mnist_tui.wording import DASH, count, counted, listed, loss, moment, noun, percent, seconds, size
 
@@ -75,7 +77,7 @@ def _print_runs(summaries: list[RunSummary]) -> None:
 def figure_columns(summaries: list[RunSummary], without: Container[str] = ()) -> dict[str, Callable[[RunSummary], str]]:
     """Return the columns of figures of a table of runs: headings, and functions that return the cell of a run."""
     columns: dict[str, Callable[[RunSummary], str]] = {
-        "epochs": lambda run: f"{run.epochs_done:,}/{run.epochs:,}",
+        "epochs": lambda run: run.epochs_in_words,
         "test accuracy": lambda run: percent(run.test_accuracy),
         "published": lambda run: percent(run.published_accuracy),
         "macro F1": lambda run: percent(run.macro_f1),
@@ -91,13 +93,14 @@ def figure_columns(summaries: list[RunSummary], without: Container[str] = ()) ->
 def show(ctx: typer.Context, run: Run, as_json: Json = False, runs_dir: RunsDir = None) -> None:
     """Show one run: its experiment, history and scores."""
     folder = chosen_run(ctx, run, runs_dir)
-    doc = run_document(folder)
+    doc = document_with_statistics(folder) if as_json else run_document(folder)
     if as_json:
         print_json(doc)
     else:
         from mnist_tui.cli.train import diagnosis_lines
 
-        print_text(as_text(doc, diagnosis_lines(folder, replayed(folder.events_file))))
+        found = statistics_of(folder) if doc["test"] is not None else None
+        print_text(as_text(doc, found, diagnosis_lines(folder, replayed(folder.events_file))))
 
 
 def logs(
@@ -158,22 +161,32 @@ HISTORY = 10
 """How many epochs `show` prints: the last ones. The JSON document has all."""
 
 
-def as_text(doc: dict[str, Any], diagnosis: list[str]) -> str:
-    """Return lines that describe a run, from its document (`runs.results.run_document`) and its diagnosis."""
+def as_text(doc: dict[str, Any], found: Statistics | None, diagnosis: list[str]) -> str:
+    """Return lines that describe a run, from its document (`runs.results.run_document`), statistics and diagnosis."""
     from mnist_tui.cli.train import score_lines
     from mnist_tui.report.result_words import solution_in_words
 
-    total, trainable = doc["parameters"]["total"], doc["parameters"]["trainable"]
+    total, trainable, origin = doc["parameters"]["total"], doc["parameters"]["trainable"], doc["origin"]
     epochs: list[dict[str, Any]] = doc["epochs"]
     lines = [
         f"run        {doc['run']}",
         f"state      {doc['state']}{f': {reason}' if (reason := doc['reason']) else ''}",
+        f"title      {doc['title']}",
         f"preset     {doc['preset']}",
         f"command    {doc['command']}",
         f"data       {_data(doc)}",
-        f"model      {counted(total, 'parameter')}, {count(trainable)} trainable",
-        f"epochs     {len(epochs)} of {doc['experiment']['training']['epochs']}",
     ]
+    if origin is not None:
+        lines.insert(1, f"origin     {origin['words']}")
+        lines += [f"sources    {', '.join(source['name'] for source in origin['sources'])}"]
+        lines += [f"note       {note}" for note in origin["notes"]]
+    is_model = origin is not None and not origin.get("predictions_only")
+    model = "not known, it was not loaded" if is_model else "none, only its predictions"
+    if total is not None:
+        model = f"{counted(total, 'parameter')}, {count(trainable)} trainable"
+    lines.append(f"model      {model}")
+    planned = doc["experiment"]["training"]["epochs"]
+    lines.append(f"epochs     {'none: it was not trained here' if origin else f'{len(epochs)} of {planned}'}")
     lines += [f"study      {study}"] if (study := doc["study"]) else []
     if solution := doc["closed_form"]:
         ridge, images, temperature = solution_in_words(solution)
@@ -186,8 +199,10 @@ def as_text(doc: dict[str, Any], diagnosis: list[str]) -> str:
     lines += [f"damaged    {why}"] if (why := doc.get("damaged")) else []
     lines.append(f"folder     {doc['folder']}")
     parts = ["\n".join(lines)]
+    if found is not None:
+        parts.append(_statistics(found, [row["class"] for row in doc["test"]["per_class"]]))
     if doc["test"] is not None:
-        parts.append(_per_class(doc["test"]["per_class"]))
+        parts.append(_per_class(doc["test"]["per_class"], found))
     if epochs:
         parts.append(_history(epochs))
     return "\n\n".join(parts) + "\n"
@@ -197,17 +212,36 @@ def _data(doc: dict[str, Any]) -> str:
     data = doc["dataset"]
     if data is None:
         return f"{doc['experiment']['dataset']['name']} (not read yet)"
-    parts = ", ".join(f"{count(data[part])} {part}" for part in ("train", "validation", "test") if data.get(part))
+    words = {"train": "train", "validation": "validation", "test": "held out" if doc.get("fold") else "test"}
+    parts = ", ".join(f"{count(data[part])} {word}" for part, word in words.items() if data.get(part))
     return f"{data.get('title') or data['name']}{' (bundled sample)' if data.get('sample') else ''}: {parts}"
 
 
-def _per_class(rows: list[dict[str, Any]]) -> str:
-    right = ("precision", "recall", "F1", "images")
+def _statistics(found: Statistics, class_names: Sequence[str]) -> str:
+    from mnist_tui.report.statistics_words import statistics_in_words, statistics_notes
+
+    table = TextTable("statistic", "value")
+    for name, value in statistics_in_words(found).items():
+        table.add_row(name, value)
+    return "\n".join([rendered(table), *statistics_notes(found, class_names)])
+
+
+def _per_class(rows: list[dict[str, Any]], found: Statistics | None) -> str:
+    from mnist_tui.report.statistics_words import class_statistics
+
+    ranking = ("ROC-AUC", "average precision") if found else ()
+    right = ("precision", "recall", "F1", *ranking, "images")
     table = TextTable("class", *right, right=right)
-    for row in rows:
+    of_class = (
+        {name: values for name, *values in class_statistics(found, [row["class"] for row in rows])} if found else {}
+    )
+    is_long = len(rows) > MOST_IN_ORDER
+    shown = lowest_f1_first(rows, lambda row: row["f1"])[:WORST_LISTED] if is_long else rows
+    for row in shown:
         scores = (percent(row[key]) for key in ("precision", "recall", "f1"))
-        table.add_row(str(row["class"]), *scores, count(row["support"]))
-    return rendered(table)
+        table.add_row(str(row["class"]), *scores, *of_class.get(row["class"], ()), count(row["support"]))
+    more = f"the {WORST_LISTED} classes with the lowest F1, of {len(rows)}; --json has all of them\n" if is_long else ""
+    return f"{more}{rendered(table)}"
 
 
 def _history(epochs: list[dict[str, Any]]) -> str:

@@ -27,7 +27,7 @@ from mnist_tui.cli.output import (
     wrapped,
 )
 from mnist_tui.runs.processor import ONEDNN
-from mnist_tui.runs.worker_jobs import SelfCheckError, check_device
+from mnist_tui.runs.worker_jobs import JobError, check_device
 from mnist_tui.wording import DASH, counted, listed, percent, seconds, size
 
 Document = dict[str, Any]
@@ -40,7 +40,7 @@ def self_check(device: str, data_dir: Path | None, *, as_json: bool) -> None:
         device: auto, cpu, gpu or gpu:N.
 
     Raises:
-        SelfCheckError: the device does not exist, or data cannot be used.
+        JobError: the device does not exist, or data cannot be used.
         WorkFailedError: the worker failed.
         typer.Exit: some program disagrees with plain Keras.
     """
@@ -56,7 +56,7 @@ def self_check(device: str, data_dir: Path | None, *, as_json: bool) -> None:
                     doc["starters"].append(message["starter"])
                 else:
                     doc.update(message)
-    except SelfCheckError as error:
+    except JobError as error:
         if error.refused:
             raise
         raise WorkFailedError(str(error)) from None

@@ -1,4 +1,4 @@
-"""The start of studies, with the options and checks that `sweep`, `reproduce` and `train --seeds` share."""
+"""The start of studies, with the options and checks that `sweep`, `reproduce` and `train` with seeds or folds share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mnist_tui.cli.experiment_options import Request
 from mnist_tui.cli.open_app import check_data
 from mnist_tui.cli.options import checked_whole, option
 from mnist_tui.cli.output import print_note
-from mnist_tui.data.catalogue import MissingDataError
+from mnist_tui.data.errors import MissingDataError
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.runs.devices import usable_cores
@@ -41,9 +41,13 @@ def checked_workers(workers: str | None, threads: str | None, scheduler: str | N
 
 
 def requested_study(request: Request, preset: Preset, data_dir: Path | None, **fields: Any) -> StudyRequest:
-    """Return the study that trains a preset with ``--seeds N``; `fields` go to `studies.start.study_request`."""
+    """Return the study that trains a preset with ``--seeds N`` or ``--folds K``.
+
+    Args:
+        fields: go to `studies.start.study_request`.
+    """
     fields |= {"device": request.device, "data_dir": absolute(data_dir), "command": this_command()}
-    return study_request(preset, request.seeds or 1, **fields)
+    return study_request(preset, request.seeds or 1, folds=request.folds, **fields)
 
 
 def begin(

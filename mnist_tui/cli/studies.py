@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,19 +10,34 @@ import typer
 from mnist_tui import PROGRAM
 from mnist_tui.cli.follow import wait_until_known
 from mnist_tui.cli.groups import BenchCommand, BenchGroup
-from mnist_tui.cli.options import Json, RunsDir, Yes, complete_study, may_delete, option, refuse_early_json, runs_folder
+from mnist_tui.cli.options import (
+    Force,
+    Json,
+    RunsDir,
+    Yes,
+    complete_study,
+    may_delete,
+    option,
+    refuse_early_json,
+    runs_folder,
+    write_output,
+)
 from mnist_tui.cli.output import TextTable, print_json, print_note, print_table
 from mnist_tui.cli.study_results import print_results
 from mnist_tui.errors import RequestError
+from mnist_tui.paths import typed_path
+from mnist_tui.report.tabular import csv_text
 from mnist_tui.studies import start
 from mnist_tui.studies.folder import StudyFolder, delete_study, find_study, study_folders
 from mnist_tui.studies.state import StudyState
-from mnist_tui.studies.trial_table import metric_text
+from mnist_tui.studies.trial_table import csv_rows, metric_text
 from mnist_tui.studies.watch import read_study
 from mnist_tui.wording import moment
 
 app = typer.Typer(name="studies", cls=BenchGroup, add_completion=False)
-STUDY_HELP = "A study's id, a unique beginning of one, its folder, or latest."
+CSV_HELP = "Also write the table of trials into this file, as CSV."
+IMPORTANCES_HELP = "How much each varied parameter decides the score (fANOVA, by Optuna)."
+STUDY_HELP = "A study's id, a unique beginning of one, its name, its folder, or latest."
 NamedStudy = Annotated[str, typer.Argument(metavar="STUDY", help=STUDY_HELP, autocompletion=complete_study)]
 
 
@@ -54,11 +70,27 @@ def studies(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None)
 
 
 @app.command(cls=BenchCommand)
-def show(ctx: typer.Context, study: NamedStudy, as_json: Json = False, runs_dir: RunsDir = None) -> None:
+def show(
+    ctx: typer.Context,
+    *,
+    study: NamedStudy,
+    csv: Annotated[Path | None, option("--csv", "FILE", CSV_HELP, parser=typed_path)] = None,
+    force: Force = False,
+    importances: Annotated[bool, option("--importances", None, IMPORTANCES_HELP)] = False,
+    as_json: Json = False,
+    runs_dir: RunsDir = None,
+) -> None:
     """Show one study: its trials, best first, and its results."""
     folder = find_study(runs_folder(ctx, runs_dir), study)
     state = read_study(folder)
-    print_results(folder, state, as_json=as_json)
+    found = None
+    if importances:
+        from mnist_tui.studies.importance import importances as importances_of
+
+        found = importances_of(folder.study(), state)
+    if csv is not None:
+        write_output(csv, csv_text(csv_rows(state)), force=force, elsewhere="another --csv")
+    print_results(folder, state, as_json=as_json, importances=found)
     if not as_json:
         for note in state.notes:
             print_note(f"note: {note}")

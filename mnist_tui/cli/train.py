@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -39,8 +40,9 @@ from mnist_tui.cli.output import print_json, print_line, print_note
 from mnist_tui.cli.start_studies import begin, check_supply, requested_study, this_command
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.shapes import MAX_EPOCHS
+from mnist_tui.paths import typed_path
 from mnist_tui.python_process import informative_text
-from mnist_tui.report.result_words import MEASURED, PublishedScore, citation, published_scores
+from mnist_tui.report.result_words import MEASURED, PublishedScore, citation, published_scores, test_loss
 from mnist_tui.runs import start as run_start
 from mnist_tui.runs.control import CommandName, send
 from mnist_tui.runs.devices import busy, device_of, live_on, usable_cores
@@ -48,6 +50,8 @@ from mnist_tui.runs.diagnosis import EXPLANATIONS, diagnose
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.state import LIVE, RunState
+from mnist_tui.runs.statistics import document_with_statistics
+from mnist_tui.runs.tensorboard import check_available
 from mnist_tui.runs.times import times_in_words, times_of
 from mnist_tui.runs.watch import RunWatch
 from mnist_tui.studies import start as study_start
@@ -56,7 +60,8 @@ from mnist_tui.wording import counted, loss, percent
 
 LOG_LINES = 12
 LOOK_SECONDS = 1.0
-NEW_HELP = "With --seeds: begin a new group even if an unfinished one is the same."
+NEW_HELP = "With --seeds or --folds: begin a new study even if an unfinished one is the same."
+TENSORBOARD_HELP = "Also write a log for TensorBoard, into DIR/RUN; without DIR into the run's folder."
 THREADS_HELP = "Threads of one operation on the CPU, 1 to its cores; a result's last bits depend on it."
 
 
@@ -69,6 +74,7 @@ def train(
     wait: Annotated[bool, option("--wait", None, "Wait until no earlier run trains on the same device.")] = False,
     new: Annotated[bool, option("--new", None, NEW_HELP)] = False,
     threads: Annotated[str | None, option("--threads", "N", THREADS_HELP, panel="Training")] = None,
+    tensorboard: Annotated[str | None, option("--tensorboard", "[DIR]", TENSORBOARD_HELP)] = None,
     as_json: Json = False,
     allow_sample: AllowSample = False,
     data_dir: DataDir = None,
@@ -77,15 +83,26 @@ def train(
     """Train without screens: a line an epoch, or one JSON document. Ctrl-C and SIGTERM stop and save."""
     preset = request.chosen()
     data = data_folder(ctx, data_dir)
+    place = _tensorboard_folder(request, tensorboard)
     threads_number = checked_whole("--threads", threads, usable_cores())
     check_data(preset.experiment.dataset.name, data, allow_sample=allow_sample)
+    if (
+        "dataset" in request.texts
+        and preset.experiment.dataset.validation == "own"
+        and "validation" not in request.texts
+    ):
+        print_note(
+            "note: the dataset's own validation split is the validation data; --validation test takes the test set"
+        )
     runs = runs_folder(ctx, runs_dir)
     if not wait and (reason := busy(runs, request.device)) is not None:
         print_note(f"note: {reason.text}{' With --wait this run waits until it ends.' if reason.line else ''}")
-    if request.seeds is not None:
+    if request.makes_study:
         study = requested_study(request, preset, data, allow_sample=allow_sample, threads=threads_number)
         if wait and detach:
-            raise RequestError("--wait does not go with --detach for seeds: they are begun once the device is free")
+            raise RequestError(
+                f"--wait does not go with --detach and {request.flags[-1]}: the study begins once the device is free"
+            )
         check_supply(study, [preset])
         if wait:
             _wait_in_line(runs, request.device)
@@ -101,8 +118,27 @@ def train(
         allow_sample=allow_sample,
         wait=wait,
         threads=threads_number,
+        tensorboard=place,
     )
+    if place is not None:
+        print_note(f"note: `tensorboard --logdir {shlex.quote(place or str(runs))}` shows the training")
     start_and_follow(start_run, detach=detach, as_json=as_json)
+
+
+def _tensorboard_folder(request: Request, text: str | None) -> str | None:
+    """Return the absolute folder of ``--tensorboard``, empty for the run's own; None if the option was not given.
+
+    Raises:
+        RequestError: the log cannot be written, or is asked for several runs.
+    """
+    if text is None:
+        return None
+    check_available()
+    if request.makes_study:
+        raise RequestError(
+            "--tensorboard goes with one run; `mnist-tui export STUDY --history tensorboard` writes the logs of a study"
+        )
+    return text and str(typed_path(text).absolute())
 
 
 def _wait_in_line(runs_dir: Path, device: str) -> None:
@@ -151,7 +187,7 @@ def print_result(folder: RunFolder, state: RunState, *, as_json: bool) -> None:
         raise RequestError(f"run {folder.id} was not resumed and is as it was: {state.ended.refused}")
     if state.state == "failed" and state.ended is not None and not state.ended.where:
         raise RequestError(reason)
-    doc = run_document(folder)
+    doc = document_with_statistics(folder) if as_json else run_document(folder)
     if as_json:
         print_json(doc)
     else:
@@ -182,7 +218,8 @@ def score_lines(doc: dict[str, Any]) -> list[str]:
     lines: list[str] = []
     if (test := doc["test"]) is not None:
         macro = percent(test["macro_f1"])
-        lines.append(f"test       accuracy {percent(test['accuracy'])}  loss {loss(test['loss'])}  macro F1 {macro}")
+        of = "held out  " if doc.get("fold") else "test      "
+        lines.append(f"{of} accuracy {percent(test['accuracy'])}  loss {test_loss(doc)}  macro F1 {macro}")
     if doc["train"] is not None:
         lines.append(f"training   accuracy {percent(doc['train']['accuracy'])}  loss {loss(doc['train']['loss'])}")
     for of in ("test", "training"):
@@ -196,6 +233,9 @@ def score_lines(doc: dict[str, Any]) -> list[str]:
             running = scores[0].how == MEASURED["running"]
             ours = f"  (ours alike: {row(alike, lambda score: score.written(score.ours))})" if running else ""
             lines.append(f"difference {kind}{row(alike, lambda score: score.difference)}{ours}")
+    if (fold := doc.get("fold")) is not None:
+        about = f"of {fold['of']} of the training images, on which the model was not trained; the test set was not used"
+        lines.append(f"fold       {fold['number']} {about}")
     return lines
 
 
@@ -209,7 +249,7 @@ def diagnosis_lines(folder: RunFolder, state: RunState) -> list[str]:
     for finding in findings:
         if finding.kind not in EXPLANATIONS:
             lines.append(f"diagnosis  {finding.headline}")
-            lines += [f"           {action.task}: {action.command(folder.id, file)}" for action in finding.actions]
+            lines += [f"           {action.label}: {action.command(folder.id, file)}" for action in finding.actions]
     return lines
 
 
@@ -218,6 +258,8 @@ def _control(name: CommandName, note: str, doc: str) -> Callable[..., None]:
 
     def control(ctx: typer.Context, run: Run, runs_dir: RunsDir = None) -> None:
         folder = chosen_run(ctx, run, runs_dir)
+        if name != "stop":
+            folder.check_trained_here(f"does not take the command {name}")
         send(folder, name)
         print_note(f"run {folder.id} {note}")
 

@@ -1,138 +1,39 @@
-"""The datasets known by name, the places on this machine where their files may be, and errors of data.
+"""The places on this machine where a dataset's files may be, and the order in which they are searched.
 
 The app's first screen imports this file, so it reads no file and imports nothing heavy, not even numpy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeVar, get_args
+from typing import Literal
 
-from mnist_tui.experiment.shapes import CLASSES
+from mnist_tui.data.errors import DataError
+from mnist_tui.data.known import (
+    FILE_NAMES,
+    KNOWN,
+    PARTS,
+    SPLIT_NAMES,
+    SPLIT_PARTS,
+    UNSUITABLE,
+    VALIDATION_PARTS,
+    Part,
+    split_named,
+)
 from mnist_tui.paths import NoHomeError, PathError, cache_folder, home, path_in_variable, typed_path
 from mnist_tui.wording import did_you_mean, listed
 
-if TYPE_CHECKING:
-    from mnist_tui.experiment.spec import Experiment
-
-
-class DataError(ValueError):
-    """The error for a file or folder of data that cannot be used; the message says which, why, and what is right."""
-
-
-class MissingDataError(DataError):
-    """The error for a dataset that is in none of the searched places and could not be downloaded."""
-
-
-@dataclass(frozen=True, slots=True)
-class DataProgress:
-    """The progress of downloading or reading a dataset, in bytes; `total` is 0 if it is unknown."""
-
-    phase: Literal["downloading", "reading", "verifying"]
-    done: int
-    total: int
-    text: str
-
-
-OnProgress = Callable[[DataProgress], None]
-_Value = TypeVar("_Value")
-Part = Literal["train_images", "train_labels", "test_images", "test_labels"]
-PARTS: Final[tuple[Part, ...]] = get_args(Part)
-FILE_NAMES: Final[Mapping[Part, str]] = {
-    "train_images": "train-images-idx3-ubyte",
-    "train_labels": "train-labels-idx1-ubyte",
-    "test_images": "t10k-images-idx3-ubyte",
-    "test_labels": "t10k-labels-idx1-ubyte",
-}
-PART_TITLES: Final[Mapping[Part, str]] = {part: part.replace("train_", "training ").replace("_", " ") for part in PARTS}
-
-
-@dataclass(frozen=True, slots=True)
-class KnownDataset:
-    """A dataset that `--dataset` takes by its name.
-
-    Attributes:
-        title: The name on screens and in reports.
-        class_names: The ten classes, by label.
-        sha256: SHA-256 of each part's uncompressed IDX bytes, whatever its packing on disk.
-        packed_bytes: Size of each part's gzip file as published, for a download's progress.
-        mirrors: Addresses of folders with the four gzip files, in the order in which they are tried.
-        sample: True for the bundled digits, which are never presented as MNIST.
-    """
-
-    name: str
-    title: str
-    class_names: tuple[str, ...]
-    sha256: Mapping[Part, str] = field(default_factory=dict[Part, str])
-    packed_bytes: Mapping[Part, int] = field(default_factory=dict[Part, int])
-    mirrors: tuple[str, ...] = ()
-    sample: bool = False
-
-
-_DIGITS: Final = tuple(map(str, range(CLASSES)))
-_CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
-
-
-def _by_part(
-    train_images: _Value, train_labels: _Value, test_images: _Value, test_labels: _Value
-) -> dict[Part, _Value]:
-    return dict(zip(PARTS, (train_images, train_labels, test_images, test_labels), strict=True))
-
-
-KNOWN: Final[Mapping[str, KnownDataset]] = {
-    known.name: known
-    for known in (
-        KnownDataset(
-            name="mnist",
-            title="MNIST",
-            class_names=_DIGITS,
-            sha256=_by_part(
-                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-            ),
-            packed_bytes=_by_part(9_912_422, 28_881, 1_648_877, 4_542),
-            mirrors=(
-                "https://ossci-datasets.s3.amazonaws.com/mnist/",
-                "https://storage.googleapis.com/cvdf-datasets/mnist/",
-            ),
-        ),
-        KnownDataset(
-            name="fashion-mnist",
-            title="Fashion-MNIST",
-            class_names=_CLOTHES,
-            sha256=_by_part(
-                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-                "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-                "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-            ),
-            packed_bytes=_by_part(26_421_880, 29_515, 4_422_102, 5_148),
-            mirrors=(
-                "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-                "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-            ),
-        ),
-        KnownDataset("digits", "digits sample (scikit-learn, 1,797 images)", _DIGITS, sample=True),
-    )
-}
-
-
-def part_with_checksum(sha256: str) -> tuple[KnownDataset, Part] | None:
-    """Return the known dataset and the part with this published checksum; None if no part has it."""
-    for known in KNOWN.values():
-        for part, published in known.sha256.items():
-            if published == sha256:
-                return known, part
-    return None
-
-
-Place = Literal["data folder", "Keras cache", "download cache", "bundled", "own folder"]
-Kind = Literal["idx", "npz", "bundled"]
+Place = Literal["data folder", "Keras cache", "MedMNIST cache", "download cache", "bundled", "own folder"]
+Kind = Literal["idx", "npz", "csv", "images", "bundled"]
+_OF_SPLIT = f"(?P<of>.*?)(?P<split>{'|'.join(SPLIT_NAMES)})"
+_OWN_IDX = re.compile(rf"{_OF_SPLIT}-(?P<what>images|labels)[-.]idx\d-(ubyte|int)(\.gz)?")
+_OWN_NPZ = re.compile(rf"{_OF_SPLIT}-(?P<what>im(?:age|g)s|labels)\.npz")
+ARRAY_SUFFIXES = (".npz", ".csv")
+"""Endings of single files that `--dataset` takes as a person's own data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +41,14 @@ class Location:
     """A place that holds a dataset's files.
 
     Attributes:
-        name: The dataset's name, as `--dataset` takes it; the path of a person's own folder.
-        kind: Four IDX files, one npz archive, or the images bundled with scikit-learn.
+        name: The dataset's name, as `--dataset` takes it; the path of a person's own folder or file.
+        kind: IDX files, npz archives, CSV tables, image files in class folders, or the images bundled with
+            scikit-learn.
         place: The step of the search order.
         folder: The folder of the files; None for bundled data.
-        files: The four IDX files in the order of `PARTS`, or the archive.
+        files: The IDX files in the order of `parts`, the archives, the tables, or the images.
         missing: Names of files that the folder lacks.
+        parts: The part in each of `files`, for IDX files and for archives with one array each.
     """
 
     name: str
@@ -154,6 +57,7 @@ class Location:
     folder: Path | None = None
     files: tuple[Path, ...] = ()
     missing: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
 
     @property
     def binding(self) -> bool:
@@ -170,21 +74,35 @@ class Location:
         """The place in words: a path, or ``bundled with scikit-learn``."""
         if self.kind == "bundled":
             return "bundled with scikit-learn"
-        return str(self.files[0] if self.kind == "npz" else self.folder)
+        return str(self.files[0] if self.kind in ("npz", "csv") and len(self.files) == 1 else self.folder)
 
 
 def validate_name(name: str) -> str:
-    """Return a known dataset's name as it is, or the absolute path of an existing folder.
+    """Return a known dataset's name as it is, or the absolute path of an existing folder, npz archive or CSV table.
 
     Raises:
-        DataError: The name is neither a known dataset nor a folder.
+        DataError: The name is neither a known dataset nor such a path.
     """
     if (whole := _absolute(name)) is not None:
         return whole
-    hint = did_you_mean(name.lower().replace("_", "-"), KNOWN)
+    asked = name.lower().replace("_", "-")
+    if asked in UNSUITABLE:
+        raise DataError(UNSUITABLE[asked])
+    if _is_an_image(name):
+        raise DataError(f"{name} is one image file; give the folder that holds the class folders")
     raise DataError(
-        f"{name!r} is neither a dataset nor a folder: {hint}{', '.join(KNOWN)} and folders of IDX files work"
+        f"{name!r} is neither a dataset nor a folder: {did_you_mean(asked, KNOWN)}`mnist-tui data status` lists the "
+        "datasets, and a folder of your own images works, too"
     )
+
+
+def _is_an_image(name: str) -> bool:
+    from mnist_tui.data.image_folders import SUFFIXES
+
+    with suppress(PathError, OSError):
+        path = typed_path(name)
+        return path.suffix.lower() in SUFFIXES and path.is_file()
+    return False
 
 
 def whole_name(name: str) -> str:
@@ -195,19 +113,13 @@ def whole_name(name: str) -> str:
     return name if (whole := _absolute(name)) is None else whole
 
 
-def with_whole_name(experiment: Experiment) -> Experiment:
-    """Return the experiment with the `whole_name` of its dataset."""
-    from mnist_tui.experiment.spec import with_part
-
-    return with_part(experiment, "dataset", name=whole_name(experiment.dataset.name))
-
-
 def _absolute(name: str) -> str | None:
     if name in KNOWN:
         return name
     with suppress(PathError, OSError):
         path = typed_path(name)
-        return str(path.absolute()) if path.is_dir() else None
+        own = path.is_dir() or (path.suffix.lower() in ARRAY_SUFFIXES and path.is_file())
+        return str(path.absolute()) if own else None
     return None
 
 
@@ -226,27 +138,74 @@ def search(name: str, data_dir: Path | None = None) -> Iterator[Location]:
     """Yield every place that holds files of the dataset, in the order of the search."""
     name = validate_name(name)
     if name not in KNOWN:
-        folder = Path(name)
-        in_own = next(in_folder("mnist", folder, "own folder"), None)
-        if in_own is None:
-            raise DataError(f"{folder} holds no dataset; it needs {file_list()}, or mnist.npz")
-        yield replace(in_own, name=str(folder.resolve()))
+        yield _own(Path(name))
         return
-    if KNOWN[name].sample:
+    known = KNOWN[name]
+    if known.sample:
         yield Location(name, "bundled", "bundled")
         return
     data_folder = named_data_folder(data_dir)
     if data_folder is not None:
-        yield from in_folder(name, data_folder / name, "data folder")
-        # files directly in the data folder count unless the folder is named after another dataset
-        of_another = data_folder.resolve().name in KNOWN.keys() - {name}
-        yield from in_folder(name, data_folder, "data folder", idx=not of_another)
+        yield from in_folder(name, data_folder / known.place, "data folder")
+        # Files directly in the data folder count unless their names are another dataset's, too.
+        own = data_folder.resolve().name
+        unclear = own in KNOWN.keys() - {name} or not (known.sha256 or known.file_names != FILE_NAMES)
+        yield from in_folder(name, data_folder, "data folder", idx=own == known.place or not unclear)
     with suppress(NoHomeError):
         keras = keras_cache()
-        yield from in_folder(name, keras / name, "Keras cache")
+        yield from in_folder(name, keras / known.place, "Keras cache")
         yield from in_folder(name, keras, "Keras cache", idx=False)
     with suppress(NoHomeError):
-        yield from in_folder(name, download_cache() / name, "download cache")
+        yield from in_folder(name, home() / ".medmnist", "MedMNIST cache", idx=False)
+    with suppress(NoHomeError):
+        yield from in_folder(name, download_cache() / known.place, "download cache")
+
+
+def _own(path: Path) -> Location:
+    """Return the location of a person's own data: IDX files, else archives, else tables, else images."""
+    name, folder = str(path.resolve()), path if path.is_dir() else path.parent
+    if folder != path:
+        return Location(name, "csv" if path.suffix.lower() == ".csv" else "npz", "own folder", folder, (path,))
+    files = _matched(folder, _OWN_IDX)
+    if files:
+        missing = tuple(FILE_NAMES[part] for part in PARTS if part not in files)
+        return Location(name, "idx", "own folder", folder, tuple(files.values()), missing, tuple(files))
+    if files := _matched(folder, _OWN_NPZ):
+        missing = tuple(part.replace("_", "-") + ".npz" for part in PARTS[:2] if part not in files)
+        return Location(name, "npz", "own folder", folder, tuple(files.values()), missing, tuple(files))
+    archives = [file for file in (folder / "mnist.npz", *sorted(folder.glob("*.npz"))) if _is_file(file)]
+    if archives and (len(set(archives)) == 1 or archives[0].name == "mnist.npz"):
+        return Location(name, "npz", "own folder", folder, (archives[0],))
+    if archives:
+        raise DataError(f"{folder} holds {len(archives)} archives; name one of them: --dataset {archives[0]}")
+    if tables := tuple(file for file in sorted(folder.glob("*.csv")) if _is_file(file)):
+        return Location(name, "csv", "own folder", folder, tables)
+    from mnist_tui.data.image_folders import find_images
+
+    if images := find_images(folder):
+        return Location(name, "images", "own folder", folder, images)
+    raise DataError(
+        f"{folder} holds no dataset; it needs {file_list()}, or an npz archive, or a CSV table, or a folder of image "
+        "files for each class"
+    )
+
+
+def _matched(folder: Path, pattern: re.Pattern[str]) -> dict[Part, Path]:
+    """Return the files of one dataset whose names match the pattern, by their parts, in the order of the parts."""
+    found: dict[str, dict[Part, Path]] = {}
+    for file in sorted(folder.iterdir(), key=lambda file: (file.suffix != ".gz", "-idx" not in file.name, file.name)):
+        if (match := pattern.fullmatch(file.name.lower())) and _is_file(file):
+            part = SPLIT_PARTS[split_named(match["split"]) or "train"][match["what"] == "labels"]
+            found.setdefault(match["of"], {}).setdefault(part, file)
+    for known in KNOWN.values():
+        if known.transposed and any(known.file_names["train_images"].startswith(f"{of}train") for of in found if of):
+            raise DataError(
+                f"{folder} holds the files of {known.title}; name them with --dataset {known.name} --data-dir {folder}"
+            )
+    if len(found) > 1:
+        raise DataError(f"{folder} holds the files of {len(found)} datasets; put each into a folder of its own")
+    files = next(iter(found.values()), {})
+    return {part: files[part] for part in (*PARTS, *VALIDATION_PARTS) if part in files}
 
 
 def named_data_folder(data_dir: Path | None = None) -> Path | None:
@@ -279,17 +238,30 @@ def feature_cache() -> Path:
 
 
 def in_folder(name: str, folder: Path, place: Place, *, idx: bool = True) -> Iterator[Location]:
-    """Yield the dataset's places in a folder: IDX files, some perhaps missing (unless `idx` is false), `<name>.npz`."""
+    """Yield a known dataset's places in a folder: IDX files, some perhaps missing (unless `idx` is false), archives."""
+    known = KNOWN[name]
     archive = folder / f"{name}.npz"
-    paths = {FILE_NAMES[part]: _idx_file(folder, FILE_NAMES[part]) for part in PARTS} if idx else {}
-    files = tuple(file for file in paths.values() if file is not None)
-    missing = tuple(file_name for file_name, file in paths.items() if file is None)
-    if files and not missing:
-        yield Location(name, "idx", place, folder, files)
-    if _is_file(archive):
-        yield Location(name, "npz", place, folder, (archive,))
-    elif files and missing:
-        yield Location(name, "idx", place, folder, files, missing)
+    for each in (folder, folder / "gzip") if known.archive.endswith(".zip") else (folder,):
+        names = known.file_names if idx and not known.archive.endswith(".npz") else {}
+        paths: dict[Part, Path | None] = {part: _idx_file(each, names[part]) for part in PARTS if part in names}
+        files = tuple(file for file in paths.values() if file is not None)
+        missing = tuple(names[part] for part, file in paths.items() if file is None)
+        if files and not missing:
+            yield Location(name, "idx", place, each, files, parts=PARTS)
+        if each == folder and _is_file(archive):
+            yield Location(name, "npz", place, folder, (archive,))
+        elif files and missing:
+            there: tuple[Part, ...] = tuple(part for part, file in paths.items() if file is not None)
+            yield Location(name, "idx", place, each, files, missing, there)
+    if idx and (arrays := _kmnist_arrays(name, folder)):
+        yield Location(name, "npz", place, folder, arrays, parts=PARTS)
+
+
+def _kmnist_arrays(name: str, folder: Path) -> tuple[Path, ...]:
+    """Return KMNIST's four archives of one array each, if they are there."""
+    names = [f"{name}-{split}-{what}.npz" for split in ("train", "test") for what in ("imgs", "labels")]
+    files = tuple(folder / each for each in names)
+    return files if name == "kmnist" and all(map(_is_file, files)) else ()
 
 
 def _idx_file(folder: Path, file_name: str) -> Path | None:
@@ -306,4 +278,14 @@ def _is_file(path: Path) -> bool:
 
 def file_list() -> str:
     """Return the names of the four IDX files as a phrase for messages."""
-    return f"{listed([*FILE_NAMES.values()])} (each as it is or as .gz)"
+    return f"{listed([FILE_NAMES[part] for part in PARTS])} (each as it is or as .gz)"
+
+
+def files_of(name: str) -> str:
+    """Return the names of a known dataset's files as a phrase for messages."""
+    known = KNOWN[name]
+    if known.archive.endswith(".npz"):
+        return known.archive
+    if known.file_names == FILE_NAMES:
+        return f"{file_list()}, or {name}.npz,"
+    return listed([f"{known.file_names[part]}.gz" for part in PARTS])

@@ -1,4 +1,4 @@
-"""Load, verify, download and import datasets by name, and split off validation images.
+"""Load, verify, download and import datasets by name, and split off validation images or folds.
 
 The search order is: the data folder that a person named, the Keras cache, this program's cache, a download. A damaged
 file is an error in a folder that a person named, and is skipped in a cache.
@@ -15,26 +15,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.data.catalogue import (
-    FILE_NAMES,
-    KNOWN,
-    PARTS,
-    DataError,
-    Location,
-    MissingDataError,
-    OnProgress,
-    download_cache,
-    file_list,
-    in_folder,
-    named_data_folder,
-    search,
-)
-from mnist_tui.data.download import TEMPORARY, DownloadError
+from mnist_tui.data.catalogue import Location, download_cache, file_list, files_of, in_folder, named_data_folder, search
+from mnist_tui.data.download import TEMPORARY, DownloadError, take_out
 from mnist_tui.data.download import download as fetch
-from mnist_tui.data.reading import Dataset, read, recognised
+from mnist_tui.data.errors import DataError, MissingDataError, OnProgress
+from mnist_tui.data.known import FILE_NAMES, KNOWN, PARTS, KnownDataset
+from mnist_tui.data.reading import Dataset, file_md5, read
 from mnist_tui.files import temporary_prefix
 from mnist_tui.paths import NoHomeError
-from mnist_tui.wording import counted
+from mnist_tui.wording import counted, listed
 
 
 def load(
@@ -43,7 +32,7 @@ def load(
     """Read a dataset from the first place that has it, or download it.
 
     Args:
-        name: `mnist`, `fashion-mnist`, `digits`, or the path of a folder of MNIST-shaped IDX files.
+        name: A name of `known.KNOWN`, or the path of a person's own data.
         data_dir: The data folder; without it, `MNIST_TUI_DATA`.
         download: Whether to download the dataset if it is in none of the places.
         on_progress: Receives the progress every megabyte or so.
@@ -63,7 +52,7 @@ def load(
     if not download:
         raise MissingDataError(missing_message(name, data_dir, reason=damage))
     try:
-        folder = download_cache() / name
+        folder = download_cache() / KNOWN[name].place
         fetch(KNOWN[name], folder, on_progress)
     except (DownloadError, NoHomeError) as error:
         what = "download failed" if isinstance(error, DownloadError) else "there is no place for a download"
@@ -77,8 +66,8 @@ def missing_message(name: str, data_dir: Path | None = None, *, reason: str = ""
     folder = named_data_folder(data_dir)
     where = f"neither in {folder} nor in a cache" if folder else "not on this machine"
     return (
-        f"{KNOWN[name].title} is {where}{f' ({reason})' if reason else ''}: put {file_list()}, or {name}.npz, into a "
-        f"folder named {name} and name the folder above it with --data-dir or MNIST_TUI_DATA, or take the small "
+        f"{KNOWN[name].title} is {where}{f' ({reason})' if reason else ''}: put {files_of(name)} into a folder named "
+        f"{KNOWN[name].place} and name the folder above it with --data-dir or MNIST_TUI_DATA, or take the small "
         "bundled sample with --dataset digits"
     )
 
@@ -88,7 +77,8 @@ class DatasetStatus:
     """The state of a known dataset on this machine, for `mnist-tui data status`.
 
     Attributes:
-        state: `found` means not yet read; `verified` means that the checksums are the published ones.
+        state: `found` means not yet read; `verified` means that the checksums are the published ones; `complete`
+            means that no checksum is published for these files, and that their images are as many as they should be.
         location: The dataset's place, or the damaged one; None if the dataset is missing.
         size: Bytes on disk.
         problem: The damage in a sentence; empty if there is none.
@@ -96,7 +86,7 @@ class DatasetStatus:
 
     name: str
     title: str
-    state: Literal["missing", "found", "verified", "damaged", "bundled"]
+    state: Literal["missing", "found", "verified", "complete", "damaged", "bundled"]
     location: Location | None
     size: int
     problem: str = ""
@@ -116,8 +106,8 @@ def _status(name: str, data_dir: Path | None, verify: bool) -> DatasetStatus:
         if not verify and not location.missing:
             return DatasetStatus(name, title, "found", location, location.size)
         try:
-            read(location)
-            return DatasetStatus(name, title, "verified", location, location.size)
+            state = "verified" if read(location).verified else "complete"
+            return DatasetStatus(name, title, state, location, location.size)
         except DataError as error:
             damaged = damaged or DatasetStatus(name, title, "damaged", location, location.size, str(error))
             if location.binding:
@@ -129,34 +119,67 @@ def import_folder(path: Path) -> tuple[Location, ...]:
     """Copy the known datasets in a folder, or in sub-folders named after them, into this program's cache.
 
     Returns:
-        The place of each copy.
+        The place of each copy; empty if the folder holds no known dataset.
 
     Raises:
-        DataError: The folder holds no dataset, or one that is damaged, unknown, or cannot be copied.
+        DataError: A known dataset's files are damaged, incomplete or not the published ones, or cannot be copied.
     """
     if not path.is_dir():
         raise DataError(f"{path} is not a folder; name one that holds {file_list()}")
-    copies: list[Location] = []
-    own_names = [known.name for known in KNOWN.values() if not known.sample]
-    named = [place for name in own_names for place in list(in_folder(name, path / name, "data folder"))[:1]]
-    unnamed = [replace(place, name=str(path.resolve())) for place in in_folder("mnist", path, "own folder")]
-    for location in (*named, *unnamed[:1]):
-        dataset = read(location)
-        known = recognised(dataset.sha256)
-        if known is None:
-            published = " nor ".join(known.title for known in KNOWN.values() if not known.sample)
-            raise DataError(
-                f"{location.source} holds neither {published}; use it where it is with --dataset {location.folder}"
-            )
-        folder = download_cache() / known.name
+    copies = _import_archives(path)
+    for known in KNOWN.values():
+        location = None if any(copy.name == known.name for copy in copies) else _to_import(known, path)
+        if location is None:
+            continue
+        read(location)
+        folder = download_cache() / known.place
         try:
-            _copy(location, folder, known.name)
+            _copy(location, folder, known)
         except OSError as failure:
             raise DataError(f"{folder} cannot be written: {failure.strerror or failure}") from None
         copies.append(next(in_folder(known.name, folder, "download cache")))
-    if not copies:
-        raise DataError(f"{path} holds no dataset; it needs {file_list()}, or mnist.npz")
     return tuple(copies)
+
+
+def _import_archives(path: Path) -> list[Location]:
+    """Take the files out of the published ZIP archives in a folder; return the place of each dataset."""
+    archives = {known.archive: known for known in KNOWN.values() if known.archive.endswith(".zip")}
+    copies: list[Location] = []
+    for name, known in archives.items():
+        archive, folder = path / name, download_cache() / known.place
+        if not archive.is_file():
+            continue
+        published = {each.md5[name] for each in KNOWN.values() if each.archive == name}
+        if (found := file_md5(archive)) not in published:
+            raise DataError(f"{archive} is not the published archive: its MD5 is {found}, not {listed([*published])}")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=temporary_prefix(TEMPORARY), dir=folder) as temporary:
+                take_out(archive, folder, Path(temporary))
+        except OSError as failure:
+            raise DataError(f"{folder} cannot be written: {failure.strerror or failure}") from None
+        for each in KNOWN.values():
+            if each.archive == name:
+                copies += list(in_folder(each.name, folder, "download cache"))[:1]
+    return copies
+
+
+def _to_import(known: KnownDataset, path: Path) -> Location | None:
+    """Return the place of a known dataset below a folder; files whose names several share are told by checksums."""
+    if known.sample:
+        return None
+    shared = known.file_names == FILE_NAMES and not known.archive
+    unclear = list(in_folder(known.name, path, "own folder"))
+    if path.resolve().name != known.place and shared:
+        unclear = [each for each in unclear if not each.missing and _is_published(each, known)]
+    return next(iter([*in_folder(known.name, path / known.place, "own folder"), *unclear]), None)
+
+
+def _is_published(location: Location, known: KnownDataset) -> bool:
+    try:
+        return read(replace(location, name=known.name)).verified
+    except DataError:
+        return False
 
 
 def clear_cache() -> int:
@@ -172,20 +195,27 @@ def clear_cache() -> int:
     return freed
 
 
-def _copy(location: Location, folder: Path, name: str) -> None:
+def _copy(location: Location, folder: Path, known: KnownDataset) -> None:
     if location.kind == "npz":
-        names = [f"{name}.npz"]
+        names = [f"{known.name}.npz"] if len(location.files) == 1 else [file.name for file in location.files]
     else:
         gzipped = [file.suffix == ".gz" for file in location.files]
-        names = [f"{FILE_NAMES[part]}{'.gz' * packed}" for part, packed in zip(PARTS, gzipped, strict=True)]
+        names = [f"{known.file_names[part]}{'.gz' * packed}" for part, packed in zip(PARTS, gzipped, strict=True)]
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=temporary_prefix(TEMPORARY), dir=folder) as temporary:
         for file, target in zip(location.files, names, strict=True):
             shutil.copyfile(file, Path(temporary, target))
         for target in names:
             Path(temporary, target).replace(folder / target)
+    of_others = {
+        f"{name}{ending}"
+        for other in KNOWN.values()
+        if other.place == known.place and other != known
+        for name in other.file_names.values()
+        for ending in ("", ".gz")
+    }
     for old in folder.iterdir():
-        if old.is_file() and old.name not in names:
+        if old.is_file() and old.name not in {*names, *of_others}:
             old.unlink()
 
 
@@ -212,3 +242,38 @@ def validation_split(count: int, share: float, seed: int) -> tuple[NDArray[np.in
         raise ValueError(f"a validation share of {share} of {counted(count, 'image')} leaves no {side} images")
     order = np.random.Generator(np.random.PCG64(seed)).permutation(count).astype(np.int64, copy=False)
     return order[validation:], order[:validation]
+
+
+def fold_split(
+    labels: NDArray[np.integer], number: int, of: int, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Divide training images into folds that have the same shares of the classes; choose one to hold out.
+
+    The folds are those of scikit-learn's ``StratifiedKFold(of, shuffle=True, random_state=seed)``, whose random
+    numbers (NumPy's RandomState) never change.
+
+    Args:
+        labels: The classes of all training images, ``(n,)``.
+        number: The fold that is held out, from 1.
+        of: The number of folds.
+        seed: From 0 to 2³² − 1.
+
+    Returns:
+        Indices of the training images that remain, and of the fold's images; both ascending.
+
+    Raises:
+        ValueError: There are more folds than images of the largest class.
+    """
+    _, first, codes = np.unique(labels, return_index=True, return_inverse=True)
+    codes = np.argsort(np.argsort(first))[codes]  # the classes in the order of their first images
+    largest = int(np.bincount(codes).max(initial=0))
+    if of > largest:
+        raise ValueError(f"{of} folds are too many: the largest class has {counted(largest, 'training image')}")
+    ordered = np.sort(codes)
+    sizes = np.array([np.bincount(ordered[fold::of], minlength=len(first)) for fold in range(of)])
+    generator, folds = np.random.RandomState(seed), np.empty(len(codes), np.int64)
+    for code in range(len(first)):
+        of_class = np.arange(of).repeat(sizes[:, code])
+        generator.shuffle(of_class)
+        folds[codes == code] = of_class
+    return np.flatnonzero(folds != number - 1), np.flatnonzero(folds == number - 1)

@@ -7,29 +7,27 @@ import socket
 import tempfile
 import threading
 import time
+import zipfile
+import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from mnist_tui.data.catalogue import (
-    FILE_NAMES,
-    PART_TITLES,
-    PARTS,
-    DataError,
-    DataProgress,
-    KnownDataset,
-    OnProgress,
-    Part,
-)
-from mnist_tui.data.reading import read_idx
+from mnist_tui.data.errors import DataError, DataProgress, OnProgress
+from mnist_tui.data.idx import read_idx
+from mnist_tui.data.known import KNOWN, PART_TITLES, PARTS, KnownDataset, Part
+from mnist_tui.data.reading import file_md5
 from mnist_tui.files import is_abandoned, temporary_prefix
 
 PROBE_TIMEOUT, CONNECT_TIMEOUT, SILENCE_TIMEOUT, _SETTLE = 2.5, 1.5, 10.0, 0.3
 """Seconds; a machine without network is recognised in under five."""
 TEMPORARY: Final = ".download-"
+_MOST_BYTES: Final = 2_000_000_000
+"""The largest file that is taken out of an archive."""
 
 
 class DownloadError(DataError):
@@ -47,8 +45,9 @@ def download(known: KnownDataset, folder: Path, on_progress: OnProgress | None =
         for left in folder.glob(f"{TEMPORARY}*"):
             if is_abandoned(left):  # by a download or an import that was killed
                 shutil.rmtree(left, ignore_errors=True)
-        wanted: list[Part] = [part for part in PARTS if _problem(folder / packed_name(part), known, part) is not None]
-        if not wanted:
+        files = _published(known)
+        wanted = [file for file in files if _problem(folder / file.name, known, file) is not None]
+        if not wanted or _taken_out(known, folder):
             return
         mirrors = reachable(known.mirrors)
         if not mirrors:
@@ -62,9 +61,47 @@ def download(known: KnownDataset, folder: Path, on_progress: OnProgress | None =
         raise DownloadError(f"{folder} cannot be written: {failure.strerror or failure}") from None
 
 
-def packed_name(part: Part) -> str:
-    """Return the name of a part's gzip file, on the mirrors and on disk."""
-    return f"{FILE_NAMES[part]}.gz"
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """A published file: its name on the mirrors and on disk, about its size, and the part in it (None: all parts)."""
+
+    name: str
+    size: int
+    part: Part | None
+
+
+def _published(known: KnownDataset) -> tuple[_Published, ...]:
+    if known.archive:
+        return (_Published(known.archive, known.download_bytes, None),)
+    return tuple(_Published(f"{known.file_names[part]}.gz", known.packed_bytes[part], part) for part in PARTS)
+
+
+def _taken_out(known: KnownDataset, folder: Path) -> bool:
+    """Return whether all files of a dataset that is published in a ZIP archive are in the folder already."""
+    return known.archive.endswith(".zip") and all((folder / f"{known.file_names[part]}.gz").is_file() for part in PARTS)
+
+
+def take_out(archive: Path, folder: Path, temporary: Path) -> None:
+    """Move the files of all datasets of a ZIP archive like EMNIST's into a folder; other files in it are ignored.
+
+    Raises:
+        DataError: The archive is damaged.
+        OSError: The folder cannot be written.
+    """
+    wanted = {
+        f"{name}.gz" for known in KNOWN.values() if known.archive == archive.name for name in known.file_names.values()
+    }
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            for entry in opened.infolist():
+                name = entry.filename.rpartition("/")[2]
+                if name not in wanted or entry.file_size > _MOST_BYTES:
+                    continue
+                with opened.open(entry) as source, (temporary / name).open("wb") as target:
+                    shutil.copyfileobj(source, target, 1 << 20)
+                (temporary / name).replace(folder / name)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as damage:
+        raise DataError(f"{archive} is damaged: {damage}; copy or download it again") from None
 
 
 def reachable(mirrors: Sequence[str]) -> tuple[str, ...]:
@@ -130,29 +167,36 @@ class _Bar:
 
 def _fetch_all(
     known: KnownDataset,
-    wanted: Sequence[Part],
+    wanted: Sequence[_Published],
     mirrors: Sequence[str],
     *,
     folder: Path,
     temporary: Path,
     on_progress: OnProgress | None,
 ) -> None:
-    sizes = known.packed_bytes
-    total, before = sum(sizes[part] for part in wanted), 0
-    for part in wanted:
-        name = packed_name(part)
+    total, before = sum(file.size for file in wanted), 0
+    for file in wanted:
         complaints: list[str] = []
         for mirror in mirrors:
-            text = f"downloading {known.title}: {name} from {_host(mirror)}"
-            bar = on_progress and _Bar(on_progress, before, sizes[part], total, text)
-            complaint = _fetch(mirror + name, temporary / name, bar) or _problem(temporary / name, known, part)
+            text = f"downloading {known.title}: {file.name} from {_host(mirror)}"
+            bar = on_progress and _Bar(on_progress, before, file.size, total, text)
+            got = temporary / file.name
+            complaint = _fetch(address(mirror, file.name), got, bar) or _problem(got, known, file)
             if complaint is None:
-                (temporary / name).replace(folder / name)
+                if known.archive.endswith(".zip"):
+                    take_out(got, folder, temporary)
+                else:
+                    got.replace(folder / file.name)
                 break
             complaints.append(f"{_host(mirror)} {complaint}")
         else:
-            raise DownloadError(f"{name}: {', '.join(complaints)}")
-        before += sizes[part]
+            raise DownloadError(f"{file.name}: {', '.join(complaints)}")
+        before += file.size
+
+
+def address(mirror: str, name: str) -> str:
+    """Return the address of a file on a mirror; `{}` in the mirror's address stands for the name."""
+    return mirror.replace("{}", name) if "{}" in mirror else mirror + name
 
 
 def _fetch(url: str, file: Path, bar: _Bar | None) -> str | None:
@@ -173,14 +217,22 @@ def _fetch(url: str, file: Path, bar: _Bar | None) -> str | None:
     return None
 
 
-def _problem(file: Path, known: KnownDataset, part: Part) -> str | None:
+def _problem(path: Path, known: KnownDataset, file: _Published) -> str | None:
     """Return why a file is not the published one; None if it is."""
+    if (published := known.md5.get(file.name)) is not None:
+        if not path.is_file():
+            return "gave no file"
+        what = "file" if file.part is None else PART_TITLES[file.part]
+        return (
+            None if file_md5(path) == published else f"gave a file that is not {known.title}'s {what} (its MD5 differs)"
+        )
+    assert file.part is not None, "an archive has a published MD5"
     try:
-        content = read_idx(file, "images" if part.endswith("images") else "labels")
+        content = read_idx(path, "images" if file.part.endswith("images") else "labels")
     except DataError as error:
-        return f"gave a file that cannot be used ({str(error).removeprefix(f'{file} ')})"
-    if content.sha256 != known.sha256[part]:
-        return f"gave a file that is not {known.title}'s {PART_TITLES[part]} (its checksum differs)"
+        return f"gave a file that cannot be used ({str(error).removeprefix(f'{path} ')})"
+    if content.sha256 != known.sha256[file.part]:
+        return f"gave a file that is not {known.title}'s {PART_TITLES[file.part]} (its checksum differs)"
     return None
 
 

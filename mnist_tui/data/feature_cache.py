@@ -19,7 +19,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.data.catalogue import DataError, feature_cache
+from mnist_tui.data.catalogue import feature_cache
+from mnist_tui.data.errors import DataError
 from mnist_tui.data.hog import VERSION
 from mnist_tui.files import TEMPORARY, is_abandoned, replacing
 from mnist_tui.paths import NoHomeError
@@ -37,6 +38,7 @@ class FeatureKey:
     Attributes:
         images: SHA-256 of the dataset's images, as in `Dataset.sha256`.
         count: The number of images used, from the first.
+        image: The shape of an image in words, which its bytes do not say: ``28×28``, or ``20×14×3`` for colour.
         version: `hog.VERSION` at the time.
     """
 
@@ -45,6 +47,7 @@ class FeatureKey:
     orientations: int
     pixels_per_cell: int
     cells_per_block: int
+    image: str = "28×28"
     version: int = VERSION
 
     @property

@@ -1,8 +1,9 @@
 """Histograms of oriented gradients (HOG) for a whole stack of images, and a picture of one image's histograms.
 
 The descriptor is that of N. Dalal and B. Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005
-(doi:10.1109/CVPR.2005.177), as `skimage.feature.hog` computes it for one grey image with `block_norm="L2-Hys"`: its
-roundings are reproduced, so that results agree bit for bit.
+(doi:10.1109/CVPR.2005.177), as `skimage.feature.hog` computes it for one image with `block_norm="L2-Hys"`: its
+roundings are reproduced, so that results agree bit for bit. A pixel of a colour image has the gradient of the channel
+in which it is the largest; of equal ones, the first counts.
 
 A gradient of uint8 pixels takes one of 511 values in each direction. Magnitude and orientation bin are therefore looked
 up in tables instead of being computed for every pixel. Within a chunk of images the image is the last axis: whatever
@@ -41,13 +42,13 @@ def hog_batch(
     """Return the HOG feature vectors of many images.
 
     Args:
-        images: uint8 array of shape (n, height, width).
+        images: uint8 array of shape (n, height, width), or (n, height, width, 3) for colour images.
         orientations: Bins over 180°, at least 1.
         pixels_per_cell: Side of a square cell in pixels. Pixels beyond the last whole cell are unused.
         cells_per_block: Side of a square block in cells. Blocks overlap: one begins at every cell.
         dtype: Type of the result. With float64 a row equals `skimage.feature.hog(image, orientations,
-            (pixels_per_cell,) * 2, (cells_per_block,) * 2, block_norm="L2-Hys", feature_vector=True)`; with float32
-            these values are rounded.
+            (pixels_per_cell,) * 2, (cells_per_block,) * 2, block_norm="L2-Hys", feature_vector=True)`, with
+            `channel_axis=-1` for colour; with float32 these values are rounded.
         on_progress: Called after each chunk with the number of images done, and of all images.
 
     Returns:
@@ -57,7 +58,7 @@ def hog_batch(
         ValueError: The images are not a uint8 stack, a parameter is below 1, or no block fits.
     """
     _check(images, orientations, pixels_per_cell, cells_per_block)
-    count, height, width = images.shape
+    count, height, width = images.shape[:3]
     down, across = height // pixels_per_cell, width // pixels_per_cell
     blocks = (down - cells_per_block + 1) * (across - cells_per_block + 1)
     length = blocks * cells_per_block**2 * orientations
@@ -91,11 +92,11 @@ def cell_histograms(images: NDArray[np.uint8], orientations: int, pixels_per_cel
 
 def _cell_means(images: NDArray[np.uint8], orientations: int, side: int) -> NDArray[np.float32]:
     """Return the same as `cell_histograms`, as (orientations, cells down, cells across, n)."""
-    count, height, width = images.shape
+    count, height, width = images.shape[:3]
     down, across = height // side, width // side
     cells = down * across * count
     magnitudes, bins = _gradient_tables(orientations)
-    steps, signs = _gradients(images)
+    steps, signs = _gradients(images) if images.ndim == 3 else _largest_gradients(images)
     steps, signs = _cell_pixels(steps, side), _cell_pixels(signs, side)
     sloped = np.flatnonzero(steps != 0)
     places = steps.take(sloped).astype(np.intp)
@@ -171,6 +172,37 @@ def _gradients(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint16], NDArray[n
     return steps, signs
 
 
+def _largest_gradients(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
+    """Return the same as `_gradients` for colour images (n, height, width, 3): each pixel's largest gradient."""
+    ranks = magnitude_ranks().ravel()
+    steps, signs = _gradients(images[..., 0])
+    largest = ranks.take(steps)
+    for channel in range(1, images.shape[3]):
+        other_steps, other_signs = _gradients(images[..., channel])
+        sizes = ranks.take(other_steps)
+        larger = sizes > largest
+        for kept, other in ((largest, sizes), (steps, other_steps), (signs, other_signs)):
+            np.copyto(kept, other, where=larger)
+    return steps, signs
+
+
+@lru_cache(maxsize=1)
+def magnitude_ranks() -> NDArray[np.uint16]:
+    """Return the order of all gradients by magnitude, by which the largest of three channels is found.
+
+    scikit-image compares the results of `np.hypot`, which for equal sums of squares can differ in the last bit.
+
+    Returns:
+        Array of shape (256, 256), indexed by the absolute differences along rows and along columns: 0 for the smallest
+        magnitude, the same number for equal ones.
+    """
+    magnitudes, _ = _gradient_tables(1)
+    _, ranks = np.unique(magnitudes, return_inverse=True)
+    ranks = ranks.astype(np.uint16).reshape(256, 256)
+    ranks.setflags(write=False)
+    return ranks
+
+
 def _cell_pixels(pixels: NDArray[_Pixel], side: int) -> NDArray[_Pixel]:
     """Return pixels (height, width, n) in another order: the first pixel of every whole cell, then the second, etc."""
     height, width, count = pixels.shape
@@ -223,13 +255,13 @@ def _sum(terms: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
 def _check(images: NDArray[np.uint8], orientations: int, pixels_per_cell: int, cells_per_block: int) -> None:
     if images.dtype != np.uint8:
         raise ValueError(f"HOG takes uint8 images, not {images.dtype}")
-    if images.ndim != 3:
-        raise ValueError(f"HOG takes images of shape (n, height, width), not {images.shape}")
+    if images.ndim != 3 and (images.ndim != 4 or images.shape[3] != 3):
+        raise ValueError(f"HOG takes images of shape (n, height, width) or (n, height, width, 3), not {images.shape}")
     sizes = {"orientations": orientations, "pixels per cell": pixels_per_cell, "cells per block": cells_per_block}
     for name, value in sizes.items():
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1")
-    height, width = images.shape[1:]
+    height, width = images.shape[1:3]
     if pixels_per_cell * cells_per_block > min(height, width):
         raise ValueError(
             f"a block of {cells_per_block} cells of {pixels_per_cell} pixels does not fit into an image of "
@@ -247,7 +279,7 @@ def hog_picture(
     to 255; a cell of one pixel, which scikit-image cannot draw, gets a dot.
 
     Args:
-        image: uint8 array of shape (height, width).
+        image: uint8 array of shape (height, width), or (height, width, 3) for a colour image.
         orientations: Bins over 180°.
         pixels_per_cell: Side of a cell in pixels of the image.
         scale: Pixels of the picture for a pixel of the image.
@@ -258,13 +290,10 @@ def hog_picture(
     Raises:
         ValueError: As for `hog_batch`, or the scale is below 1.
     """
-    if image.ndim != 2:
-        raise ValueError(f"a HOG picture is drawn of one image (height, width), not of shape {image.shape}")
     if scale < 1:
         raise ValueError(f"scale is {scale}; it must be at least 1")
-    _check(image[np.newaxis], orientations, pixels_per_cell, 1)
-    histograms = cell_histograms(image[np.newaxis], orientations, pixels_per_cell)[0]
-    height, width = image.shape
+    histograms = _histograms_of(image, orientations, pixels_per_cell)
+    height, width = image.shape[:2]
     glow = np.zeros((height * scale, width * scale))
     _draw_lines(glow, histograms, pixels_per_cell * scale)
     brightest = glow.max()
@@ -279,7 +308,7 @@ def strongest_edges(
     """Return the direction and the strength of the strongest edge in each cell of one image.
 
     Args:
-        image: uint8 array of shape (height, width).
+        image: uint8 array of shape (height, width) or (height, width, 3).
 
     Returns:
         Two uint8 arrays of shape (cells down, cells across): the direction, 0 for an edge that runs to the right, 1 to
@@ -288,13 +317,19 @@ def strongest_edges(
     Raises:
         ValueError: As for `hog_batch`.
     """
-    _check(image[np.newaxis], orientations, pixels_per_cell, 1)
-    histograms = cell_histograms(image[np.newaxis], orientations, pixels_per_cell)[0]
+    histograms = _histograms_of(image, orientations, pixels_per_cell)
     angles = 90 - 180 * (np.arange(orientations) + 0.5) / orientations  # at right angles to the bins' gradients
     directions = (np.rint(angles / 45) % 4).astype(np.uint8)
     largest = histograms.max(axis=2)
     strengths = np.rint(largest * (255 / max(largest.max(), 1e-12)))
     return directions[histograms.argmax(axis=2)], strengths.astype(np.uint8)
+
+
+def _histograms_of(image: NDArray[np.uint8], orientations: int, pixels_per_cell: int) -> NDArray[np.float64]:
+    if image.ndim < 2 or image.shape[2:] not in {(), (3,)}:
+        raise ValueError(f"one image of shape (height, width) or (height, width, 3) is needed, not {image.shape}")
+    _check(image[np.newaxis], orientations, pixels_per_cell, 1)
+    return cell_histograms(image[np.newaxis], orientations, pixels_per_cell)[0]
 
 
 def _draw_lines(glow: NDArray[np.float64], histograms: NDArray[np.float64], side: int) -> None:

@@ -1,229 +1,53 @@
-"""Read IDX files, Keras' `mnist.npz` and the bundled digits into a `Dataset`, and check the published checksums.
-
-The IDX format is that of Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database": four big-endian bytes of magic
-(0, 0, type, dimensions), four bytes for each dimension, then the values. Nothing is unpickled. Every error of a file
-becomes a `DataError` that names the file.
-"""
+"""Read the files at a location, or the bundled digits, into a `Dataset`, and check the published checksums."""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
-import struct
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.data.catalogue import (
+from mnist_tui.data import csv_tables, image_folders
+from mnist_tui.data.catalogue import Location
+from mnist_tui.data.errors import DataError, DataProgress, OnProgress
+from mnist_tui.data.facts import check_complete, check_same_shapes, label_rule, own_facts
+from mnist_tui.data.idx import IdxContent, idx_sha256, read_idx
+from mnist_tui.data.known import (
     FILE_NAMES,
     KNOWN,
     PART_TITLES,
     PARTS,
-    DataError,
-    DataProgress,
+    SPLIT_PARTS,
     KnownDataset,
-    Location,
-    OnProgress,
     Part,
     part_with_checksum,
 )
-from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE
-from mnist_tui.files import UnreadableFileError, open_regular, read_arrays, read_text
-from mnist_tui.wording import counted, listed
-
-Kind = Literal["images", "labels"]
-
-_DIMENSIONS: Final[dict[Kind, int]] = {"images": 3, "labels": 1}
-_UBYTE: Final = 0x08
-_TYPES: Final = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
-_FOREIGN: Final = {
-    b"\x89PNG": "a PNG picture",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"GIF8": "a GIF picture",
-    b"%PDF": "a PDF document",
-    b"PK\x03\x04": "a ZIP archive",
-    b"\x93NUMPY": "a NumPy array file",
-    b"\x89HDF": "an HDF5 file",
-    b"BZh": "a bzip2 archive",
-    b"\xfd7zXZ": "an xz archive",
-    b"<": "a web page (HTML or XML)",
-    b"{": "JSON text",
-}
-_MOST_ITEMS: Final = 5_000_000
-_CHUNK: Final = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class IdxContent:
-    """The content of an IDX file: uint8 (n, 28, 28) images or (n,) labels, and the SHA-256 of its unpacked bytes."""
-
-    values: NDArray[np.uint8]
-    sha256: str
-
-
-def read_idx(path: Path, kind: Kind, on_position: Callable[[int], None] | None = None) -> IdxContent:
-    """Read one IDX file; whether it is gzipped is recognised by its content, not by its name.
-
-    Args:
-        path: The file.
-        kind: The content that it must have: 28×28 uint8 images, or uint8 labels 0 to 9.
-        on_position: Called now and then with the bytes of the file that are read so far.
-
-    Raises:
-        DataError: The file cannot be read, is cut off or damaged, or has another content.
-    """
-    try:
-        with open_regular(path, follow_links=True) as file:
-            packed = cast(io.BufferedReader, file)
-
-            def tick() -> None:
-                if on_position is not None:
-                    on_position(packed.tell())
-
-            if packed.peek(2)[:2] == b"\x1f\x8b":
-                with gzip.GzipFile(fileobj=packed) as unpacked:
-                    return _read_content(unpacked, path, kind, tick)
-            return _read_content(packed, path, kind, tick)
-    except UnreadableFileError as failure:
-        raise DataError(f"{path} cannot be read: it {failure.strerror}") from None
-    except EOFError:
-        raise DataError(f"{path} is cut off: its gzip stream ends early; copy or download it again") from None
-    except (gzip.BadGzipFile, zlib.error) as damage:
-        what = str(damage)[:1].lower() + str(damage)[1:]
-        raise DataError(f"{path} is damaged: {what}; copy or download it again") from None
-    except OSError as failure:
-        raise DataError(f"{path} cannot be read: {failure.strerror or failure}") from None
-
-
-def idx_sha256(values: NDArray[np.uint8]) -> str:
-    """Return the SHA-256 of an array in the IDX encoding, which is that of its uncompressed IDX file."""
-    digest = hashlib.sha256(idx_header(values))
-    digest.update(np.ascontiguousarray(values).data)
-    return digest.hexdigest()
-
-
-def idx_header(values: NDArray[np.uint8]) -> bytes:
-    """Return the bytes that precede an array's values in an IDX file: the magic number and the dimensions."""
-    return struct.pack(f">BBBB{values.ndim}I", 0, 0, _UBYTE, values.ndim, *values.shape)
-
-
-def check_labels(labels: NDArray[np.uint8], where: str) -> None:
-    """Raise `DataError` unless every label is 0 to 9."""
-    if labels.size and int(labels.max()) >= CLASSES:
-        first = int(np.argmax(labels >= CLASSES))
-        raise DataError(f"{where} has the label {labels[first]} at place {first:,}; labels are 0 to {CLASSES - 1}")
-
-
-def _read_content(
-    stream: gzip.GzipFile | io.BufferedReader, path: Path, kind: Kind, tick: Callable[[], None]
-) -> IdxContent:
-    magic = stream.read(4)
-    _check_magic(magic, path, kind)
-    dimensions = _DIMENSIONS[kind]
-    sizes = stream.read(4 * dimensions)
-    if len(sizes) < 4 * dimensions:
-        raise DataError(f"{path} is cut off within its header; copy or download it again")
-    shape = struct.unpack(f">{dimensions}I", sizes)
-    if kind == "images" and shape[1:] != (IMAGE_EDGE, IMAGE_EDGE):
-        raise DataError(f"{path} holds images of {shape[1]}×{shape[2]} pixels; {IMAGE_EDGE}×{IMAGE_EDGE} are needed")
-    if not 0 < shape[0] <= _MOST_ITEMS:
-        raise DataError(f"{path} says it holds {shape[0]:,} {kind}; 1 to {_MOST_ITEMS:,} can be read")
-
-    digest = hashlib.sha256(magic + sizes)
-    values = np.empty(shape, np.uint8)
-    room = values.reshape(-1).data
-    filled = 0
-    while filled < len(room):
-        got = stream.readinto(room[filled : filled + _CHUNK])
-        if not got:
-            raise DataError(
-                f"{path} is cut off: its header says {shape[0]:,} {kind} ({counted(room, 'byte')}), but only "
-                f"{counted(filled, 'byte')} follow; copy or download it again"
-            )
-        digest.update(room[filled : filled + got])
-        filled += got
-        tick()
-    if stream.read(1):
-        raise DataError(f"{path} goes on after the {shape[0]:,} {kind} that its header says; it is damaged")
-    if kind == "labels":
-        check_labels(values, str(path))
-    values.setflags(write=False)
-    return IdxContent(values, digest.hexdigest())
-
-
-def _check_magic(magic: bytes, path: Path, kind: Kind) -> None:
-    wanted = f"an IDX file of {kind} begins with {_UBYTE << 8 | _DIMENSIONS[kind]:08x}"
-    if not magic:
-        raise DataError(f"{path} is empty; {wanted}")
-    for beginning, what in _FOREIGN.items():
-        if magic.startswith(beginning[:4]):
-            raise DataError(f"{path} is {what}, not an IDX file; {wanted}")
-    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in {_UBYTE, *_TYPES}:
-        raise DataError(f"{path} is not an IDX file: it begins with {magic.hex()}; {wanted}")
-    if magic[2] != _UBYTE:
-        raise DataError(f"{path} holds {_TYPES[magic[2]]} values; unsigned bytes are needed: {wanted}")
-    if magic[3] != _DIMENSIONS[kind]:
-        other = {dimensions: f"holds {name}" for name, dimensions in _DIMENSIONS.items()}
-        holds = other.get(magic[3], f"has {magic[3]} dimensions")
-        raise DataError(f"{path} {holds} (it begins with {magic.hex()}), where {kind} are needed: {wanted}")
-
-
-_KEYS: Final[dict[Part, str]] = dict(zip(PARTS, ("x_train", "y_train", "x_test", "y_test"), strict=True))
-
-
-def read_npz(path: Path) -> dict[Part, IdxContent]:
-    """Read the four arrays of an `mnist.npz`, with the checksums that their IDX files would have.
-
-    Raises:
-        DataError: The archive cannot be read, is cut off or damaged, or its arrays are not MNIST-shaped.
-    """
-    try:
-        archive = read_arrays(path, _KEYS.values(), follow_links=True)
-    except UnreadableFileError as failure:
-        raise DataError(
-            f"{path} cannot be read: it {failure.strerror}; an archive of {listed([*_KEYS.values()])} is needed"
-        ) from None
-    except OSError as failure:
-        raise DataError(f"{path} cannot be read: {failure.strerror or failure}") from None
-    missing = [key for key in _KEYS.values() if key not in archive]
-    if missing:
-        raise DataError(f"{path} has no {' and no '.join(missing)}; it must hold {listed([*_KEYS.values()])}")
-    return {part: _content(part, archive[key], path) for part, key in _KEYS.items()}
-
-
-def _content(part: Part, array: NDArray[np.generic], path: Path) -> IdxContent:
-    where = f"{path}: {_KEYS[part]}"
-    images = part.endswith("images")
-    if array.dtype != np.uint8:
-        raise DataError(f"{where} holds {array.dtype} values; uint8 are needed")
-    if array.ndim != (3 if images else 1) or (images and array.shape[1:] != (IMAGE_EDGE, IMAGE_EDGE)) or not len(array):
-        wanted = f"(n, {IMAGE_EDGE}, {IMAGE_EDGE})" if images else "(n,)"
-        raise DataError(f"{where} has the shape {array.shape}; {wanted} is needed")
-    values: NDArray[np.uint8] = np.ascontiguousarray(array, dtype=np.uint8)
-    if not images:
-        check_labels(values, where)
-    values.setflags(write=False)
-    return IdxContent(values, idx_sha256(values))
+from mnist_tui.data.labels import LabelRule
+from mnist_tui.data.npz import keys_of, read_npz
+from mnist_tui.experiment.shapes import DEFAULT_IMAGE, LARGEST_EDGE, ImageShape, image_of_pixels, written
+from mnist_tui.wording import counted
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Dataset:
-    """Images, uint8 (n, 28, 28), and labels, uint8 (n,) from 0 to 9, all read-only, and their origin.
+    """Images, uint8 (n, height, width) or (n, height, width, 3), and labels, uint8 (n,) from 0, and their origin.
+
+    All arrays are read-only.
 
     Attributes:
-        name: `mnist`, `fashion-mnist`, `digits`, or a folder's name.
+        name: `mnist`, `fashion-mnist`, `digits`, …, or the name of a folder or file.
         title: The name on screens and in reports.
-        class_names: The ten classes, by label.
-        sha256: Checksum of each part's uncompressed IDX bytes, the same whatever the packing.
+        class_names: The classes, by label.
+        sha256: Checksum of each part in the IDX encoding, the same whatever the packing.
         source: The place they were read from, in words.
         sample: Whether these are the bundled digits.
         verified: Whether all checksums are the published ones of one known dataset.
+        validation_images, validation_labels: The dataset's own validation split; None if it has none.
+        notes: Sentences that a person should read; see `facts.DatasetFacts`.
     """
 
     name: str
@@ -237,35 +61,60 @@ class Dataset:
     source: str
     sample: bool
     verified: bool
+    validation_images: NDArray[np.uint8] | None = None
+    validation_labels: NDArray[np.uint8] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def image_shape(self) -> ImageShape:
+        """Height, width and channels of an image."""
+        return image_shape(self.train_images)
+
+    @property
+    def size(self) -> int:
+        """The bytes of all images."""
+        validation = 0 if self.validation_images is None else self.validation_images.nbytes
+        return self.train_images.nbytes + self.test_images.nbytes + validation
 
 
-def read(location: Location, on_progress: OnProgress | None = None) -> Dataset:
+def image_shape(images: NDArray[np.uint8]) -> ImageShape:
+    """Return height, width and channels of images, uint8 (n, height, width) or (n, height, width, 3)."""
+    return image_of_pixels(images.shape[1:])
+
+
+def read(location: Location, on_progress: OnProgress | None = None, *, largest: int = LARGEST_EDGE) -> Dataset:
     """Read the dataset at a location, and check its published checksums.
+
+    Args:
+        largest: The longest edge of an image in pixels.
 
     Raises:
         DataError: A file is missing, damaged, of another kind, or not the named dataset's.
     """
-    if location.missing:
-        raise DataError(
-            f"{location.folder} has {listed([file.name for file in location.files])} but not "
-            f"{listed(location.missing)}; all four files are needed"
-        )
-    contents = dict(zip(PARTS, read_parts(location, PARTS, on_progress), strict=True))
-    _check_counts(location, contents, "train_images", "train_labels")
-    _check_counts(location, contents, "test_images", "test_labels")
-    sha256: dict[Part, str] = {part: contents[part].sha256 for part in PARTS}
+    check_complete(location)
+    contents = _read_all(location, on_progress or (lambda _: None), largest=largest)
+    for images, labels in SPLIT_PARTS.values():
+        if images in contents:
+            _check_counts(location, contents, images, labels)
+    shapes: dict[Part, ImageShape] = {
+        part: image_shape(content.values) for part, content in contents.items() if part.endswith("images")
+    }
+    check_same_shapes(shapes, location.source)
+    sha256: dict[Part, str] = {part: content.sha256 for part, content in contents.items()}
+    notes: tuple[str, ...] = ()
     title = KNOWN[location.name].title if location.name in KNOWN else location.source
     if on_progress is not None:
         on_progress(DataProgress("verifying", location.size, location.size, f"verifying {title}"))
     if known := KNOWN.get(location.name):
-        name, title, class_names, verified = known.name, known.title, known.class_names, not known.sample
-        if verified:
-            _check_sums(location, known, sha256)
+        name, title, class_names = known.name, known.title, known.class_names
+        verified = _verified(location, known, sha256)
+        _check_known(location, known, contents)
     else:
-        folder = location.folder or Path()
-        known, name = recognised(sha256), folder.resolve().name
+        own = Path(location.name)
+        known, name = recognised(sha256), own.name if own.is_dir() else own.stem
         title, verified = known.title if known else _own_title(name), known is not None
-        class_names = _class_names(folder) or (known.class_names if known else tuple(map(str, range(CLASSES))))
+        facts = own_facts(location, largest)
+        class_names, notes = known.class_names if known else facts.class_names, facts.notes
     return Dataset(
         name=name,
         title=title,
@@ -275,33 +124,18 @@ def read(location: Location, on_progress: OnProgress | None = None) -> Dataset:
         source=location.source,
         sample=location.kind == "bundled",
         verified=verified,
+        notes=notes,
     )
 
 
 def recognised(sha256: Mapping[Part, str]) -> KnownDataset | None:
-    """Return the known dataset with these four checksums; None if there is none."""
-    return next((known for known in KNOWN.values() if known.sha256 == sha256), None)
+    """Return the known dataset with these published checksums; None if there is none."""
+    return next((known for known in KNOWN.values() if known.sha256 and known.sha256 == sha256), None)
 
 
 def _own_title(name: str) -> str:
     taken = {text.lower() for known in KNOWN.values() for text in (known.name, known.title)}
     return f"{name} (own images)" if name.lower() in taken else name
-
-
-def _class_names(folder: Path) -> tuple[str, ...] | None:
-    file = folder / "classes.txt"
-    try:
-        text = read_text(file, follow_links=True)
-    except FileNotFoundError:
-        return None
-    except UnreadableFileError as failure:
-        raise DataError(f"{failure}; it needs ten class names, one a line, as UTF-8 text") from None
-    except OSError as failure:
-        raise DataError(f"{file} cannot be read: {failure.strerror or failure}") from None
-    names = tuple(line.strip() for line in text.strip().splitlines())
-    if len(names) != CLASSES or not all(names) or len(set(names)) != CLASSES:
-        raise DataError(f"{file} has {len(set(names) - {''})} different class names; it needs ten, one a line")
-    return names
 
 
 def _check_counts(location: Location, contents: Mapping[Part, IdxContent], images: Part, labels: Part) -> None:
@@ -311,6 +145,45 @@ def _check_counts(location: Location, contents: Mapping[Part, IdxContent], image
             f"{_file(location, images)} has {counted(image_count, 'image')} but {_file(location, labels)} has "
             f"{label_count:,} labels; each image needs one label"
         )
+
+
+def _verified(location: Location, known: KnownDataset, sha256: Mapping[Part, str]) -> bool:
+    """Return whether all files have published checksums and these are right; raise `DataError` if one is wrong."""
+    if known.sha256:
+        _check_sums(location, known, sha256)
+        return True
+    published = [known.md5.get(file.name) for file in location.files]
+    for file, md5 in zip(location.files, published, strict=True):
+        if md5 is not None and (found := file_md5(file)) != md5:
+            raise DataError(
+                f"{file} is not {known.title}'s {file.name}: its MD5 is {found[:12]}…; {md5[:12]}… is right, and a set "
+                "of your own goes in with --dataset FOLDER"
+            )
+    return bool(published) and None not in published
+
+
+def file_md5(file: Path) -> str:
+    """Return the MD5 of a file's bytes, which is what some datasets publish."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _check_known(location: Location, known: KnownDataset, contents: Mapping[Part, IdxContent]) -> None:
+    """Raise `DataError` unless the parts have the images that the catalogue states, where no checksum says it."""
+    if known.sha256 or known.sample:
+        return
+    for part, content in contents.items():
+        split, _, what = part.partition("_")
+        if what == "images" and image_shape(content.values) != known.image:
+            shape = written(image_shape(content.values))
+            raise DataError(
+                f"{_file(location, part)} holds images of {shape}; {known.title}'s are {written(known.image)}"
+            )
+        if len(content.values) != known.counts[split]:
+            raise DataError(
+                f"{_file(location, part)} holds {counted(content.values, what.removesuffix('s'))}; {known.title}'s "
+                f"{PART_TITLES[part]} are {known.counts[split]:,}"
+            )
 
 
 def _check_sums(location: Location, known: KnownDataset, sha256: Mapping[Part, str]) -> None:
@@ -329,47 +202,150 @@ def _check_sums(location: Location, known: KnownDataset, sha256: Mapping[Part, s
 
 
 def _file(location: Location, part: Part) -> str:
-    if location.kind == "idx":
-        return str(location.files[PARTS.index(part)])
+    if part in location.parts:
+        return str(location.files[location.parts.index(part)])
     return f"{location.source}: {FILE_NAMES[part] if location.kind == 'bundled' else PART_TITLES[part]}"
 
 
 def read_parts(location: Location, parts: Sequence[Part], on_progress: OnProgress | None = None) -> list[IdxContent]:
-    """Read some parts of a dataset; the caller compares their checksums.
+    """Read some parts of a dataset, labels as the numbers of their classes; the caller compares their checksums.
 
     Args:
         location: A place where no file is missing.
-        parts: The parts to read, of `catalogue.PARTS`.
+        parts: The parts to read, of those that the dataset has.
         on_progress: Receives the bytes read of these parts.
 
     Raises:
-        DataError: A file is damaged or of another kind.
+        DataError: A file is damaged or of another kind, has labels that are not mapped, or the part is not there.
     """
+    contents = _read_all(location, on_progress or (lambda _: None), parts)
+    if absent := [PART_TITLES[part] for part in parts if part not in contents]:
+        raise DataError(f"{location.source} has no {absent[0]}")
+    return [contents[part] for part in parts]
+
+
+def _read_all(
+    location: Location, notify: OnProgress, parts: Sequence[Part] | None = None, *, largest: int = LARGEST_EDGE
+) -> dict[Part, IdxContent]:
+    """Read the parts, all for None; a set of one file is read whole, because its test set may be a part of it."""
     if location.kind == "bundled":
         digits = read_digits()
-        return [IdxContent(digits[part], idx_sha256(digits[part])) for part in parts]
-    notify = on_progress or (lambda _: None)
-    if location.kind == "npz":
-        (archive,) = location.files
-        notify(DataProgress("reading", 0, location.size, f"reading {archive.name}"))
-        contents = read_npz(archive)
-        return [contents[part] for part in parts]
-    files = dict(zip(PARTS, location.files, strict=True))
-    total, before = sum(files[part].stat().st_size for part in parts), 0
-    found: list[IdxContent] = []
-    for part in parts:
+        return {part: IdxContent(digits[part], idx_sha256(digits[part])) for part in parts or PARTS}
+    idx = location.kind == "idx"
+    needs_rule = not idx or parts is None or any(part.endswith("labels") for part in parts)
+    rule = label_rule(location, largest) if needs_rule else None
+    found = _read_files(location, parts, notify, largest) if idx else _read_own(location, notify, largest)
+    known = KNOWN.get(location.name)
+    for part, content in found.items():
+        if part.endswith("labels") and rule is not None:
+            found[part] = _classes(content, rule, _file(location, part))
+        elif known is not None and known.transposed and part.endswith("images"):
+            found[part] = _content(content.values.swapaxes(1, 2))
+    return found
 
-        def report(position: int, before: int = before, file: Path = files[part]) -> None:
+
+def _read_files(
+    location: Location, parts: Sequence[Part] | None, notify: OnProgress, largest: int
+) -> dict[Part, IdxContent]:
+    files: dict[Part, Path] = {
+        part: file for part, file in zip(location.parts, location.files, strict=True) if parts is None or part in parts
+    }
+    total, before = sum(file.stat().st_size for file in files.values()), 0
+    found: dict[Part, IdxContent] = {}
+    for part, file in files.items():
+
+        def report(position: int, before: int = before, file: Path = file) -> None:
             notify(DataProgress("reading", before + position, total, f"reading {file.name}"))
 
-        found.append(read_idx(files[part], "images" if part.endswith("images") else "labels", report))
-        before += files[part].stat().st_size
+        found[part] = read_idx(file, "images" if part.endswith("images") else "labels", report, largest=largest)
+        before += file.stat().st_size
     return found
+
+
+def _read_own(location: Location, notify: OnProgress, largest: int) -> dict[Part, IdxContent]:
+    """Read an archive, tables or images; images without a test set are split."""
+    arrays: dict[Part, NDArray[Any]] = {}
+    if location.kind == "npz":
+        notify(DataProgress("reading", 0, location.size, f"reading {location.files[0].name}"))
+        keys = keys_of(location.files, location.parts)
+        known = KNOWN.get(location.name)
+        if known is not None and (lacks := [PART_TITLES[part] for part in known.parts if part not in keys]):
+            raise DataError(f"{location.files[0]} has no {' and no '.join(lacks)}, which {known.title} has")
+        arrays = read_npz(keys, largest)
+    elif location.kind == "csv":
+        tables, _ = csv_tables.find_tables(location.files, largest)
+        for split, table in tables.items():
+            notify(DataProgress("reading", 0, location.size, f"reading {table.file.name}"))
+            images, labels = SPLIT_PARTS[split]
+            arrays[images], arrays[labels] = csv_tables.read_table(table)
+    else:
+        total = len(location.files)
+
+        def report(done: int, file: Path) -> None:
+            notify(DataProgress("reading", location.size * done // total, location.size, f"reading {file.name}"))
+
+        folder = location.folder or Path()
+        splits = image_folders.read_images(folder, location.files, label_rule(location), report)
+        for split, (values, classes) in splits.items():
+            images, labels = SPLIT_PARTS[split]
+            arrays[images], arrays[labels] = values, classes
+    if "test_images" not in arrays and len(arrays["train_images"]) == len(arrays["train_labels"]):
+        images, labels = arrays["train_images"], arrays["train_labels"]
+        train, test = fixed_test_split(labels)
+        arrays |= {"train_images": images[train], "train_labels": labels[train]}
+        arrays |= {"test_images": images[test], "test_labels": labels[test]}
+    return {
+        part: _content(values) if part.endswith("images") else IdxContent(values, "") for part, values in arrays.items()
+    }
+
+
+TEST_SHARE: Final = 5
+"""Of so many images of a class, one becomes a test image if the data have no test set."""
+
+
+def fixed_test_split(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the indices of the training and of the test images, always the same for the same labels.
+
+    A fifth of each class, at least one image of two or more, becomes test images; at least one stays a training image.
+
+    Raises:
+        DataError: No class has two images.
+    """
+    order = np.random.RandomState(0).permutation(len(labels))  # its stream is frozen (NEP 19)
+    test = [
+        of_class[: max(1, len(of_class) // TEST_SHARE) if len(of_class) > 1 else 0]
+        for of_class in (order[labels[order] == label] for label in np.unique(labels))
+    ]
+    chosen = np.sort(np.concatenate(test)).astype(np.int64)
+    if not len(chosen):
+        raise DataError("there is no test set, and no class has two images, of which one could be a test image")
+    return np.setdiff1d(np.arange(len(labels)), chosen), chosen
+
+
+def _content(values: NDArray[np.uint8]) -> IdxContent:
+    values = np.ascontiguousarray(values)
+    values.setflags(write=False)
+    return IdxContent(values, idx_sha256(values))
+
+
+def _classes(content: IdxContent, rule: LabelRule, where: str) -> IdxContent:
+    """Return the classes of labels by the rule; their checksum is that of the file if the rule changes nothing."""
+    wrong = ~np.isin(content.values, rule.labels)
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        raise DataError(
+            f"{where} has the label {content.values[first]} at place {first:,}; labels are {rule.labels[0]} to "
+            f"{rule.labels[-1]}"
+        )
+    if content.sha256 and not rule.changes:
+        return content
+    return _content(np.searchsorted(rule.labels, content.values).astype(np.uint8))
 
 
 _SOURCE_SIDE: Final = 8
 _DIGIT_SIDE: Final = 20
 _DARKEST: Final = 16
+_EDGE: Final = DEFAULT_IMAGE[0]
 
 
 def read_digits() -> Mapping[Part, NDArray[np.uint8]]:
@@ -407,7 +383,7 @@ def _enlarge(images: NDArray[np.int64]) -> NDArray[np.uint8]:
         tenths[pixel, min(left + 1, _SOURCE_SIDE - 1)] += share
     hundredths = np.einsum("ij,njk,lk->nil", tenths, images, tenths)
     levels = (hundredths * 255 + 50 * _DARKEST) // (100 * _DARKEST)
-    margin = (IMAGE_EDGE - _DIGIT_SIDE) // 2
-    framed = np.zeros((len(images), IMAGE_EDGE, IMAGE_EDGE), np.uint8)
+    margin = (_EDGE - _DIGIT_SIDE) // 2
+    framed = np.zeros((len(images), _EDGE, _EDGE), np.uint8)
     framed[:, margin:-margin, margin:-margin] = levels
     return framed

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from mnist_tui.experiment.layers import Layer, ParameterCounts
-from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE, Shape, hog_blocks, hog_cells
+from mnist_tui.experiment.layers import LAYER_KINDS, WEIGHT_EFFECTS, Effect, Layer, ParameterCounts, Residual, walk
+from mnist_tui.experiment.shapes import Shape, hog_blocks, hog_cells
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.wording import counted
 
@@ -24,16 +25,21 @@ class LayerComplexity(ParameterCounts):
     Attributes:
         name: the name in the Keras model (``dense_1``, ``conv2d_2``, ``output``).
         kind: a key of `layers.LAYER_KINDS`; the output layer is dense.
+        layer: the layer itself; for the addition of a residual block, the block.
         configuration: the layer's settings in words.
         inputs: the number of values that enter the layer for one image.
-        output_shape: the shape for one image.
+        input_shape, output_shape: the shapes for one image.
+        sources: the positions of the layers whose outputs it takes; -1 is the network's input.
     """
 
     name: str
     kind: str
+    layer: Layer
     configuration: str
     inputs: int
+    input_shape: Shape
     output_shape: Shape
+    sources: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +58,7 @@ class Complexity(ParameterCounts):
 
     @property
     def outputs(self) -> int:
-        return CLASSES
+        return self.layers[-1].output_shape[0]
 
     @property
     def dense(self) -> tuple[LayerComplexity, ...]:
@@ -81,46 +87,122 @@ class Complexity(ParameterCounts):
         return self.bytes + slots * self.trainable * FLOAT32_BYTES
 
 
+def memory_to_train(experiment: Experiment, counts: Complexity) -> int:
+    """Return the bytes without which an experiment with these counts cannot be trained.
+
+    These are the parameters, their gradients and the optimizer's values, in float32. In the closed form they are the
+    parameters and the square matrix of its sums, in float64. Activations and data come on top of that.
+    """
+    if experiment.trains_in_epochs:
+        return counts.training_bytes(experiment.optimizer.slots + 1)
+    features = experiment.shapes()[-2][0]
+    return counts.bytes + 8 * (features + 1) ** 2
+
+
 def of(experiment: Experiment) -> Complexity:
     """Return the complexity of an experiment's model, output layer included."""
-    shapes = experiment.shapes()
     layers = tuple(
         LayerComplexity(
-            **vars(layer.counts(before, after)),
+            **vars(layer.counts(inputs, output)),
             name=name,
             kind=layer.kind,
+            layer=layer,
             configuration=layer.configuration,
-            inputs=math.prod(before),
-            output_shape=after,
+            inputs=math.prod(inputs),
+            input_shape=inputs,
+            output_shape=output,
+            sources=sources,
         )
-        for (name, layer), before, after in zip(named_layers(experiment), shapes, shapes[1:], strict=False)
+        for name, layer, inputs, output, sources in placed_layers(experiment)
     )
     totals = {name: sum(getattr(layer, name) for layer in layers) for name in COUNTS}
-    inputs, formula = math.prod(shapes[0]), _inputs_formula(experiment)
+    inputs, formula = math.prod(experiment.input_shape), _inputs_formula(experiment)
     return Complexity(**totals, formula="", inputs=inputs, inputs_formula=formula, layers=layers)
 
 
-def named_layers(experiment: Experiment) -> list[tuple[str, Layer]]:
-    """Return the layers, the output last, with their names in the Keras model: ``dense_1``, ``dense_2``, ``output``."""
+EFFECTS: tuple[Effect, ...] = (
+    *(kind.EFFECT for kind in LAYER_KINDS.values() if kind.EFFECT is not None),
+    *WEIGHT_EFFECTS.values(),
+)
+"""All effects of layers against overfitting."""
+
+
+def effects(complexity: Complexity) -> dict[Effect, list[str]]:
+    """Return the effects against overfitting that a network has, each with its strengths and places."""
+    places: dict[Effect, list[str]] = {effect: [] for effect in EFFECTS}
+    for each in complexity.layers:
+        if each.layer.EFFECT is not None and (place := each.layer.effect_in(each.name)):
+            places[each.layer.EFFECT].append(place)
+        for field, value in zip(WEIGHT_EFFECTS, each.layer.penalties, strict=True):
+            if value:
+                places[WEIGHT_EFFECTS[field]].append(f"{value:g} in {each.name}")
+    return {effect: found for effect, found in places.items() if found}
+
+
+class PlacedLayer(NamedTuple):
+    """A layer of the network with the shapes of its input and output for one image.
+
+    Attributes:
+        sources: the positions, in `placed_layers`, of the layers whose outputs it takes; -1 is the network's input.
+    """
+
+    name: str
+    layer: Layer
+    inputs: Shape
+    output: Shape
+    sources: tuple[int, ...]
+
+
+def placed_layers(experiment: Experiment) -> list[PlacedLayer]:
+    """Return all layers in the order of the Keras model, the output last.
+
+    A residual block is listed as its layers, the 1 × 1 convolution beside them if there is one, and the addition, which
+    has the block's name.
+    """
+    names = layer_names(experiment)
+    placed: list[PlacedLayer] = []
+
+    def place(layers: Sequence[Layer], shape: Shape, source: int) -> int:
+        for layer in layers:
+            name, output = next(names), layer.output_shape(shape)
+            if isinstance(layer, Residual):
+                ends = place(layer.layers, shape, source), source
+                if shortcut := layer.shortcut(shape, output):
+                    placed.append(PlacedLayer(f"{name}_shortcut", shortcut, shape, output, (source,)))
+                    ends = ends[0], len(placed) - 1
+                placed.append(PlacedLayer(name, layer, output, output, ends))
+            else:
+                placed.append(PlacedLayer(name, layer, shape, output, (source,)))
+            shape, source = output, len(placed) - 1
+        return source
+
+    last = place(experiment.layers, experiment.input_shape, -1)
+    shape = placed[-1].output if placed else experiment.input_shape
+    output = experiment.output_layer
+    return [*placed, PlacedLayer("output", output, shape, (output.units,), (last,))]
+
+
+def layer_names(experiment: Experiment) -> Iterator[str]:
+    """Yield the names of the layers in the Keras model, in the order of `layers.walk`: ``dense_1``, ``dense_2``."""
     numbers: Counter[str] = Counter()
-    named: list[tuple[str, Layer]] = []
-    for layer in experiment.layers:
+    for layer in walk(experiment.layers):
         numbers[layer.kind] += 1
-        named.append((f"{layer.kind}_{numbers[layer.kind]}", layer))
-    return [*named, ("output", experiment.output.layer)]
+        yield f"{layer.kind}_{numbers[layer.kind]}"
 
 
 def _inputs_formula(experiment: Experiment) -> str:
-    features = experiment.features
+    features, image, size = experiment.features, experiment.image_shape, math.prod(experiment.input_shape)
     if not isinstance(features, HogFeatures):
-        return f"{IMAGE_EDGE} × {IMAGE_EDGE} pixels = {IMAGE_EDGE**2}"
-    cells, block = hog_cells(features.pixels_per_cell), features.cells_per_block
-    blocks = hog_blocks(features.pixels_per_cell, block)
-    size = math.prod(experiment.input_shape)
+        height, width, channels = image
+        colours = f" × {channels} colours" if channels > 1 else ""
+        return f"{height} × {width} pixels{colours} = {size}"
+    side, block = features.pixels_per_cell, features.cells_per_block
     orientations = counted(features.orientations, "orientation")
     if block == 1:
-        return f"{cells} × {cells} cells × {orientations} = {size}"
-    return f"{blocks} × {blocks} blocks × {block} × {block} cells × {orientations} = {size}"
+        down, across = hog_cells(image, side)
+        return f"{down} × {across} cells × {orientations} = {size}"
+    down, across = hog_blocks(image, side, block)
+    return f"{down} × {across} blocks × {block} × {block} cells × {orientations} = {size}"
 
 
 def to_document(complexity: Complexity) -> dict[str, Any]:
@@ -144,9 +226,8 @@ def to_document(complexity: Complexity) -> dict[str, Any]:
 
 def weight_shapes(experiment: Experiment) -> dict[str, Shape]:
     """Return the shape of every weight by ``layer/weight``, in the order of the Keras model."""
-    shapes = experiment.shapes()
     return {
         f"{name}/{weight}": shape
-        for (name, layer), inputs, output in zip(named_layers(experiment), shapes, shapes[1:], strict=False)
+        for name, layer, inputs, output, _ in placed_layers(experiment)
         for weight, shape in layer.weight_shapes(inputs, output).items()
     }

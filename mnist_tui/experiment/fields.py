@@ -7,7 +7,7 @@ read it here. Functions that parse a text raise ValueError with the end of a sen
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -17,13 +17,25 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from mnist_tui.errors import RequestError
-from mnist_tui.experiment.shapes import IMAGE_EDGE
-from mnist_tui.experiment.spec import Experiment, SpecError, from_mapping, parsed, to_mapping
+from mnist_tui.experiment.layers import EVERY_FIELD, Sides
+from mnist_tui.experiment.shapes import Shape
+from mnist_tui.experiment.spec import (
+    Experiment,
+    Problem,
+    SpecError,
+    cell_hint,
+    checked,
+    parsed,
+    pixel_image,
+    to_mapping,
+)
 from mnist_tui.files import parse_toml
 from mnist_tui.wording import listed
 
-Kind = Literal["whole number", "number", "numbers", "choice", "switch", "initializer", "text"]
+Kind = Literal["whole number", "sides", "number", "numbers", "choice", "switch", "initializer", "text"]
 SWITCH = ("off", "on")
+OF_DATA = ("classes", "image")
+"""The fields of the dataset that are facts of its files: another dataset has others."""
 LARGEST_SHOWN = 100_000
 """A larger upper bound is a technical limit, named only when a value is beyond it."""
 
@@ -49,6 +61,8 @@ class FieldFacts:
         match self.kind:
             case "whole number":
                 text = f"whole number, {self.span}" if self.span else "whole number"
+            case "sides":
+                text = f"whole number, {self.span}, or a pair such as 3x5"
             case "number":
                 text = self.span if self.span[:1].isdigit() else f"number {self.span}".rstrip()
             case "numbers":
@@ -73,6 +87,8 @@ class FieldFacts:
                 return f"{low:g} or more, less than {high:g}"
             case {"gt": low, "lt": high}:
                 return f"above {low:g}, less than {high:g}"
+            case {"gt": low, "le": high}:
+                return f"above {low:g}, {high:g} at most"
             case {"ge": low}:
                 return f"{low:g} or more"
             case {"gt": low}:
@@ -92,6 +108,8 @@ class FieldFacts:
             case "whole number":
                 high = self.limits.get("le", self.limits.get("lt", math.inf) - 1)
                 return whole(text, int(self.limits["ge"]), None if high == math.inf else int(high))
+            case "sides":
+                return Sides(int(self.limits["ge"]), int(self.limits["le"])).value(text)
             case "number":
                 return self._number(text)
             case "choice":
@@ -103,14 +121,19 @@ class FieldFacts:
 
     def _number(self, text: str) -> float:
         low, high = self.limits.get("gt", self.limits.get("ge", -math.inf)), self.limits.get("lt", math.inf)
-        hint = f"; a {self.hint} works" if self.hint.startswith("number") else f"; {self.hint}, works"
+        most = self.limits.get("le", math.inf)
+        hint = (
+            f"; a {self.hint} works"
+            if self.hint.startswith("number")
+            else f"; {self.hint}{',' * (',' in self.hint)} works"
+        )
         try:
             value = float(text)
         except ValueError:
             raise ValueError(f"is not a number{hint}") from None
         if not math.isfinite(value):
             raise ValueError(f"is not a finite number{hint}")
-        if value < low or value >= high or ("gt" in self.limits and value == low):
+        if value < low or value >= high or value > most or ("gt" in self.limits and value == low):
             raise ValueError(f"is out of bounds{hint}")
         return value
 
@@ -134,6 +157,8 @@ def facts_in(info: FieldInfo) -> FieldFacts:
     if get_origin(annotation) is tuple:
         each = facts_in(FieldInfo.from_annotation(get_args(annotation)[0]))
         return FieldFacts(help_text, "numbers", each.limits)
+    if bounds := next((item for item in metadata if isinstance(item, Sides)), None):
+        return FieldFacts(help_text, "sides", {"ge": bounds.ge, "le": bounds.le}, (), optional)
     kinds: dict[Any, Kind] = {bool: "switch", int: "whole number", float: "number", str: "text"}
     return FieldFacts(help_text, kinds.get(annotation, "initializer"), _limits(metadata), (), optional)
 
@@ -186,8 +211,8 @@ def chosen(text: str, choices: Sequence[str]) -> str:
     return text
 
 
-def pixels(text: str) -> int:
-    """Return the edge of a HOG cell in pixels that a text means.
+def pixels(text: str, image: Shape) -> int:
+    """Return the edge of a HOG cell in pixels that a text means, for images of this shape.
 
     Raises:
         ValueError: the text is not a whole number, or no such cell fits into the image.
@@ -195,36 +220,60 @@ def pixels(text: str) -> int:
     try:
         value = int(text)
     except ValueError:
-        raise ValueError(f"is not a whole number; 1 to {IMAGE_EDGE} work") from None
-    even = [n for n in range(1, IMAGE_EDGE + 1) if IMAGE_EDGE % n == 0]
-    hint = f"1 to {IMAGE_EDGE} work, and {listed([*map(str, even)])} leave no pixel unused"
-    if value > IMAGE_EDGE:
-        raise ValueError(f"is larger than the {IMAGE_EDGE}-pixel image; {hint}")
+        raise ValueError(f"is not a whole number; 1 to {min(image[:2])} work") from None
+    if value > min(image[:2]):
+        raise ValueError(f"is larger than the {pixel_image(image)}; {cell_hint(image)}")
     if value < 1:
-        raise ValueError(f"is not a size of a cell; {hint}")
+        raise ValueError(f"is not a size of a cell; {cell_hint(image)}")
     return value
 
 
-def assigned(experiment: Experiment, *assignments: str) -> Experiment:
+def assigned(
+    experiment: Experiment, *assignments: str, resolve: Callable[[Experiment], Experiment] = lambda same: same
+) -> Experiment:
     """Return the experiment with fields set one after the other; only the result must be valid as a whole.
+
+    A problem of the result is said of the assignment that brought it.
 
     Args:
         assignments: ``optimizer.rho=0.8``, ``layers.1.units=300``; the value as in TOML, but quotes may be omitted.
+        resolve: sets the facts of the dataset, such as `data.facts.resolved`.
 
     Raises:
         RequestError: an assignment has no ``=``, its path does not exist, or its value is not valid.
+        SpecError: the result has a problem that the experiment has without the assignments, too.
     """
+    steps = [experiment]
     for assignment in assignments:
         path, separator, text = assignment.partition("=")
         if not separator or not path.strip():
             raise RequestError(f"--set {assignment} is not of the form PATH=VALUE, such as optimizer.rho=0.8")
         doc = to_mapping(experiment)
         try:
-            put(doc, path.strip().split("."), value_of(text.strip()))
-            experiment = from_mapping(doc) if assignment is assignments[-1] else parsed(doc)
+            keys = path.strip().split(".")
+            put(doc, keys, value_of(text.strip()))
+            if keys == ["dataset", "name"]:
+                doc["dataset"] = {key: value for key, value in doc["dataset"].items() if key not in OF_DATA}
+            experiment = parsed(doc)
         except SpecError as error:
             raise RequestError(f"--set {assignment}: {error}") from None
-    return experiment
+        steps.append(experiment)
+    problems = _misfits(experiment, resolve)
+    for assignment, before in zip(reversed(assignments), reversed(steps[:-1]), strict=True):
+        if problems and not set(problems) <= set(_misfits(before, resolve)):
+            raise RequestError(f"--set {assignment}: {SpecError(problems)}")
+    if problems:
+        raise SpecError(problems)
+    return checked(resolve(experiment))
+
+
+def _misfits(experiment: Experiment, resolve: Callable[[Experiment], Experiment]) -> tuple[Problem, ...]:
+    """Return the problems of parts that do not fit each other or the dataset."""
+    try:
+        checked(resolve(experiment))
+    except SpecError as error:
+        return error.problems
+    return ()
 
 
 def paths_of(experiment: Experiment) -> list[str]:
@@ -238,7 +287,7 @@ def paths_of(experiment: Experiment) -> list[str]:
         for key, part in parts.items():
             yield from leaves(part, f"{path}.{key}" if path else str(key))
 
-    return list(leaves(to_mapping(experiment), ""))
+    return list(leaves(experiment.model_dump(mode="json", exclude_none=True, context=EVERY_FIELD), ""))
 
 
 def value_of(text: str) -> Any:

@@ -11,14 +11,14 @@ import json
 import math
 import os
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_tui import __version__
-from mnist_tui.experiment.preset_files import STARTERS, BrokenPreset, builtin_folder, files_in, folders
+from mnist_tui.experiment.preset_files import BrokenPreset, builtin_folder, files_in, folders
 from mnist_tui.files import parse_json, read_text, write_text
 from mnist_tui.paths import cache_folder
 
@@ -59,11 +59,6 @@ class PresetEntry:
     reference: Mapping[str, Any] | None
 
     @property
-    def is_starter(self) -> bool:
-        """Whether the preset is one of the built-in starters."""
-        return self.origin == "built-in" and self.name in STARTERS
-
-    @property
     def source(self) -> str | None:
         """The title of the document that published the experiment; None without published figures."""
         return self.reference["source"] if self.reference else None
@@ -83,6 +78,7 @@ class PresetEntry:
 def entry_of(preset: Preset) -> PresetEntry:
     """Return what lists show of a preset."""
     from mnist_tui.experiment.complexity import of
+    from mnist_tui.experiment.layers import walk
     from mnist_tui.experiment.presets import sizes
 
     assert preset.path is not None
@@ -97,7 +93,7 @@ def entry_of(preset: Preset) -> PresetEntry:
         sizes=sizes(experiment),
         dataset=experiment.dataset.name,
         features=experiment.features.kind,
-        layers=tuple(layer.kind for layer in experiment.layers),
+        layers=tuple(layer.kind for layer in walk(experiment.layers)),
         optimizer=experiment.optimizer.name,
         inputs=counts.inputs,
         parameters=counts.total,
@@ -239,7 +235,7 @@ class PresetGroup:
 
 
 def grouped(presets: Iterable[PresetEntry | BrokenPreset]) -> tuple[PresetGroup, ...]:
-    """Group presets by their origin, in the order of `list_entries`; a source's title is the heading of its presets."""
+    """Group presets by their origin, in the order of `list_entries`; a folder has the heading `folder_title`."""
     by_folder: dict[Path | None, list[PresetEntry | BrokenPreset]] = {}
     root = builtin_folder()
     for preset in presets:
@@ -253,5 +249,10 @@ def _heading(folder: Path | None, root: Path, presets: Iterable[PresetEntry | Br
         return "Saved"
     if folder == root:
         return "Starters"
-    sources = (preset.source for preset in presets if isinstance(preset, PresetEntry))
-    return next((source for source in sources if source), folder.name)
+    sources = {preset.source for preset in presets if isinstance(preset, PresetEntry) and preset.source}
+    return folder_title(folder.name, sources)
+
+
+def folder_title(folder: str, sources: Collection[str]) -> str:
+    """Return the title of a folder of presets: the source, if it has only one, else the folder's name (Classics)."""
+    return next(iter(sources)) if len(sources) == 1 else folder.replace("-", " ").capitalize()

@@ -31,7 +31,6 @@ from mnist_tui.experiment.preset_files import (
     unsearchable,
     user_folder,
 )
-from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import (
     DatasetSpec,
     Experiment,
@@ -45,7 +44,8 @@ from mnist_tui.experiment.spec import (
 )
 from mnist_tui.files import UnreadableFileError, parse_toml, read_text, write_text
 from mnist_tui.paths import typed_path
-from mnist_tui.wording import listed, noun
+from mnist_tui.privacy import last_name
+from mnist_tui.wording import counted, listed, noun
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Loss = Annotated[float, Field(ge=0)]
@@ -125,7 +125,8 @@ class Preset:
 def edited(preset: Preset, experiment: Experiment) -> Preset:
     """Return the preset with another experiment, and without published figures if its results do not compare to them.
 
-    If the features, the layers or the dataset are changed, the title is made of the layers (`layers_in_words`). An
+    If the features, the layers or the dataset are changed, the title is made of the layers (`layers_in_words`). Another
+    number of epochs or images leaves the title as it is (see `heading`); after any other change it ends in `EDITED`. An
     experiment that is edited back to that of the built-in preset gets its title and its published figures again.
     """
     before = preset.experiment
@@ -135,11 +136,65 @@ def edited(preset: Preset, experiment: Experiment) -> Preset:
     if source is not None and has_same_results(experiment, source.experiment):
         facts = {"title": source.title, "about": source.about, "reference": source.reference}
         return replace(preset, experiment=experiment, **facts)
-    if _network(experiment) != _network(before) or preset.title == layers_in_words(before):
-        title = layers_in_words(experiment)
+    alike = (known for known in (source, preset) if known is not None and _trains_alike(experiment, known.experiment))
+    if (same := next(alike, None)) is not None:
+        title = same.title
+    elif _network(experiment) != _network(before) or _has_derived_title(preset, source):
+        title = layers_in_words(experiment, source and source.experiment)
     else:
-        title = preset.title if not preset.title or EDITED in preset.title else preset.title + EDITED
+        title = preset.title if not preset.title or preset.title.endswith(EDITED) else preset.title + EDITED
     return replace(preset, experiment=experiment, title=title, about="", reference=None)
+
+
+def heading(preset: Preset) -> str:
+    """Return the title, with the changes of its length: ``Raw pixels: 784-250-10, tanh (10 epochs instead of 150)``.
+
+    For a fold of a cross-validation, the title has it, too: ``Raw pixels: 784-250-10, tanh, fold 2 of 5``.
+    """
+    title, changes = preset.title or preset.name, length_in_words(preset)
+    if (fold := preset.experiment.dataset.fold) is not None:
+        title += f", {fold.in_words}"
+    return f"{title} ({changes})" if changes else title
+
+
+def length_in_words(preset: Preset, epochs: int = 0) -> str:
+    """Say how many epochs and images a run trains with instead of those of the preset that it is named after.
+
+    For example ``10 epochs instead of 150``; empty if there is no difference, or no such preset any more.
+
+    Args:
+        epochs: the number of planned epochs if some were added after the preset was read; 0 for the experiment's.
+    """
+    try:
+        planned = find_preset(preset.name).experiment
+    except PresetError:
+        return ""
+    changes: list[str] = []
+    before, now = planned.training.epochs, epochs or preset.experiment.training.epochs
+    if before != now and preset.experiment.trains_in_epochs:
+        changes.append(f"{counted(now, 'epoch')} instead of {before:,}")
+    before, now = planned.dataset.limit, preset.experiment.dataset.limit
+    if before != now:
+        images = "all training images" if now is None else counted(now, "training image")
+        changes.append(f"{images} instead of {'all' if before is None else f'{before:,}'}")
+    return listed(changes)
+
+
+def without_folder(preset: Preset) -> Preset:
+    """Return the preset with the name of its dataset's folder in place of the path, to be handed to others."""
+    dataset = last_name(preset.experiment.dataset.name)
+    return replace(preset, experiment=with_part(preset.experiment, "dataset", name=dataset))
+
+
+def _trains_alike(experiment: Experiment, other: Experiment) -> bool:
+    """Return whether two experiments have the same results apart from how many epochs and images they train with."""
+    alike = [with_part(with_part(each, "training", epochs=1), "dataset", limit=None) for each in (experiment, other)]
+    return has_same_results(*alike)
+
+
+def _has_derived_title(preset: Preset, source: Preset | None) -> bool:
+    derived = layers_in_words(preset.experiment), layers_in_words(preset.experiment, source and source.experiment)
+    return preset.title in derived and not (source and preset.title == source.title)
 
 
 @cache
@@ -167,8 +222,12 @@ def _sizes_in_words(sizes: Sequence[int], what: str) -> str:
     return f"{'-'.join(map(str, sizes))} {noun(max(len(sizes), *sizes), what)}"
 
 
-def layers_in_words(experiment: Experiment) -> str:
-    """Return a title for an experiment: features, sizes, activations: ``Raw pixels: 784-200-10, tanh, dropout 0.3``."""
+def layers_in_words(experiment: Experiment, source: Experiment | None = None) -> str:
+    """Return a title for an experiment: features, sizes, activations: ``Raw pixels: 784-200-10, tanh, dropout 0.3``.
+
+    Args:
+        source: the experiment that it was made from; its dropout is not repeated, and one that is gone is named.
+    """
     convolutions, dense = experiment.layers_of(Conv2D), experiment.layers_of(Dense)
     what = "HOG features" if isinstance(experiment.features, HogFeatures) else "Raw pixels"
     network = [sizes(experiment)]
@@ -179,18 +238,23 @@ def layers_in_words(experiment: Experiment) -> str:
     if (dataset := experiment.dataset.name) != DatasetSpec().name:
         what += f" of {Path(dataset).name}"
     activations = dict.fromkeys(WRITTEN.get(layer.activation, layer.activation) for layer in (*convolutions, *dense))
-    rates = dict.fromkeys(f"{layer.rate:g}" for layer in experiment.layers_of(Dropout) if layer.rate)
+    rates, before = _dropout_rates(experiment), _dropout_rates(source) if source else []
     parts = [*network, listed([*activations])] if activations else network
     parts += ["batch normalisation"] if experiment.layers_of(BatchNormalization) else []
-    parts += [f"dropout {listed([*rates])}"] if rates else []
+    if rates != before:
+        parts.append(f"dropout {listed(rates)}" if rates else "no dropout")
     parts += [] if experiment.trains_in_epochs else ["least squares"]
     return f"{what}: {', '.join(parts)}"
+
+
+def _dropout_rates(experiment: Experiment) -> list[str]:
+    return [*dict.fromkeys(f"{layer.rate:g}" for layer in experiment.layers_of(Dropout) if layer.rate)]
 
 
 def sizes(experiment: Experiment) -> str:
     """Return the numbers of inputs, of each dense layer's neurons, and of outputs: ``784-250-10``."""
     units = [layer.units for layer in experiment.layers_of(Dense)]
-    return "-".join(map(str, (math.prod(experiment.input_shape), *units, CLASSES)))
+    return "-".join(map(str, (math.prod(experiment.input_shape), *units, experiment.classes)))
 
 
 def has_same_results(experiment: Experiment, other: Experiment) -> bool:
@@ -300,12 +364,23 @@ def _from_doc(doc: dict[str, Any], path: Path) -> Preset:
     return Preset(
         name=name,
         experiment=experiment,
-        title=layers_in_words(experiment) if title.startswith(f"{name}{EDITED}: ") else title,  # by earlier versions
+        title=_present_title(name, experiment, title) if "preset" in meta else title,
         about=meta.get("about", ""),
         reference=reference,
         origin="run" if "preset" in meta else "file",
         path=path,
     )
+
+
+def _present_title(name: str, experiment: Experiment, title: str) -> str:
+    """Return a run's title as it would be made now: earlier versions made other ones of edited presets."""
+    is_early = title.startswith(f"{name}{EDITED}: ")
+    if not is_early and not title.endswith(EDITED):
+        return title
+    source = _builtin(builtin_folder(), name)
+    if is_early:
+        return layers_in_words(experiment, source and source.experiment)
+    return source.title if source is not None and _trains_alike(experiment, source.experiment) else title
 
 
 def line_of(text: str, problem: Problem) -> int | None:

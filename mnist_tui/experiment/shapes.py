@@ -1,4 +1,4 @@
-"""The image size, the numbers of classes and of epochs, and the arithmetic of the shapes of HOG features and windows.
+"""The limits of images, classes and epochs, and the arithmetic of the shapes of HOG features and windows.
 
 The app imports this on its way to the first frame, and therefore no pydantic here.
 """
@@ -7,25 +7,32 @@ from __future__ import annotations
 
 import math
 
-IMAGE_EDGE = 28
-CLASSES = 10
-MAX_EPOCHS = 1_000_000
 Shape = tuple[int, ...]
+ImageShape = tuple[int, int, int]
+"""Height and width in pixels, and channels: 1 for grey levels, 3 for colours."""
+
+DEFAULT_IMAGE: ImageShape = (28, 28, 1)
+DEFAULT_CLASSES = 10
+"""MNIST's, which an experiment has unless its dataset says otherwise."""
+SMALLEST_EDGE, LARGEST_EDGE = 4, 64
+FEWEST_CLASSES, MOST_CLASSES = 2, 100
+MAX_EPOCHS = 1_000_000
 
 
-def hog_cells(pixels_per_cell: int) -> int:
-    """Return the number of whole cells along one edge of an image."""
-    return IMAGE_EDGE // pixels_per_cell
+def hog_cells(image: Shape, pixels_per_cell: int) -> tuple[int, int]:
+    """Return the numbers of whole cells of an image, down and across."""
+    return image[0] // pixels_per_cell, image[1] // pixels_per_cell
 
 
-def hog_blocks(pixels_per_cell: int, cells_per_block: int) -> int:
-    """Return the number of blocks along one edge of an image; blocks step by one cell (Dalal and Triggs, 2005)."""
-    return hog_cells(pixels_per_cell) - cells_per_block + 1
+def hog_blocks(image: Shape, pixels_per_cell: int, cells_per_block: int) -> tuple[int, int]:
+    """Return the numbers of blocks, down and across; blocks step by one cell (Dalal and Triggs, 2005)."""
+    down, across = hog_cells(image, pixels_per_cell)
+    return down - cells_per_block + 1, across - cells_per_block + 1
 
 
-def hog_length(pixels_per_cell: int, orientations: int, cells_per_block: int) -> int:
+def hog_length(image: Shape, pixels_per_cell: int, orientations: int, cells_per_block: int) -> int:
     """Return the length of an image's HOG feature vector."""
-    return hog_blocks(pixels_per_cell, cells_per_block) ** 2 * cells_per_block**2 * orientations
+    return math.prod(hog_blocks(image, pixels_per_cell, cells_per_block)) * cells_per_block**2 * orientations
 
 
 def windows(edge: int, window: int, stride: int, padding: str) -> int:
@@ -33,6 +40,17 @@ def windows(edge: int, window: int, stride: int, padding: str) -> int:
     if padding == "same":
         return math.ceil(edge / stride)
     return (edge - window) // stride + 1
+
+
+def pixels_shape(image: Shape) -> Shape:
+    """Return the shape of an image's pixels in a dataset: ``(height, width)``, or ``(height, width, 3)`` in colour."""
+    return image if image[2] > 1 else image[:2]
+
+
+def image_of_pixels(shape: Shape) -> ImageShape:
+    """Return height, width and channels of an image whose pixels have this shape in a dataset."""
+    height, width, *channels = shape
+    return height, width, channels[0] if channels else 1
 
 
 def written(shape: Shape) -> str:

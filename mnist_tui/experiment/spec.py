@@ -6,45 +6,142 @@ came from and the published figures belong to the preset, not to the experiment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError, field_validator
 
 from mnist_tui.errors import RequestError
+from mnist_tui.experiment.augmentation import Augmentation
 from mnist_tui.experiment.layers import (
     GLOROT_UNIFORM,
+    L1,
+    L2,
+    PENALTIES,
     ZEROS,
     BiasInitializer,
     Dense,
-    Dropout,
     Edge,
     ExperimentPart,
     Initializer,
     Layer,
     LayerError,
     LayerPart,
+    MaxNorm,
     NonNegative,
+    Positive,
+    Residual,
+    Share,
     shapes_through,
+    walk,
 )
-from mnist_tui.experiment.optimizers import ConstantSchedule, Optimizer, Ridge, RMSprop, Schedule
-from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE, MAX_EPOCHS, Shape, hog_blocks, hog_cells, hog_length
+from mnist_tui.experiment.optimizers import ConstantSchedule, OneCycleSchedule, Optimizer, Ridge, RMSprop, Schedule
+from mnist_tui.experiment.shapes import (
+    DEFAULT_CLASSES,
+    DEFAULT_IMAGE,
+    FEWEST_CLASSES,
+    LARGEST_EDGE,
+    MAX_EPOCHS,
+    MOST_CLASSES,
+    SMALLEST_EDGE,
+    ImageShape,
+    Shape,
+    hog_blocks,
+    hog_cells,
+    hog_length,
+    written,
+)
+from mnist_tui.wording import counted, listed
 
 Count = Annotated[int, Field(ge=1)]
+ImageEdge = Annotated[int, Field(ge=SMALLEST_EDGE, le=LARGEST_EDGE)]
 _Kind = TypeVar("_Kind", bound=LayerPart)
 
 
-class DatasetSpec(ExperimentPart):
-    """The dataset, and which of its images are the validation data."""
+FOLD = re.compile(r"fold:(\d{1,3})/(\d{1,3})")
+MOST_FOLDS = 100
 
-    name: str = Field(
-        default="mnist", min_length=1, description="mnist, fashion-mnist, digits, or a folder of IDX files"
-    )
-    validation: Literal["test"] | Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = Field(
-        default="test", description="validation data: the test set, or a share of the training set"
+
+@dataclass(frozen=True)
+class Fold:
+    """One part of a k-fold cross-validation: the part of the training images that is held out, from 1, and k."""
+
+    number: int
+    of: int
+
+    @property
+    def text(self) -> str:
+        """The fold as `dataset.validation` has it: ``fold:2/5``."""
+        return f"fold:{self.number}/{self.of}"
+
+    @property
+    def in_words(self) -> str:
+        return f"fold {self.number} of {self.of}"
+
+
+def parse_fold(text: str) -> Fold:
+    """Return the fold that a text such as ``fold:2/5`` names; raise ValueError if it names none."""
+    match = FOLD.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a fold; the second of 5 folds is fold:2/5")
+    fold = Fold(int(match[1]), int(match[2]))
+    if not 2 <= fold.of <= MOST_FOLDS or not 1 <= fold.number <= fold.of:
+        raise ValueError(f"{text} does not exist: there are 2 to {MOST_FOLDS} folds, counted from 1")
+    return fold
+
+
+def fold_of(validation: object) -> Fold | None:
+    """Return the fold that validation data are, as `dataset.validation` has them; None if they are no fold."""
+    return parse_fold(validation) if isinstance(validation, str) and validation.startswith("fold:") else None
+
+
+FoldText = Annotated[str, AfterValidator(lambda text: parse_fold(text).text)]
+
+
+class DatasetSpec(ExperimentPart):
+    """The dataset, the form of its images, and which of them are the validation data.
+
+    With a fold as validation data, the model is also evaluated on the fold, and the test set is not used.
+    """
+
+    name: str = Field(default="mnist", min_length=1, description="the images to train on and to test with")
+    validation: Annotated[
+        Annotated[
+            Literal["test", "own"] | Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)], Tag("whole or share")
+        ]
+        | Annotated[FoldText, Tag("fold")],
+        Discriminator(lambda value: "fold" if str(value).startswith("fold") else "whole or share"),
+    ] = Field(
+        default="test",
+        description="validation data: the test set, a share or a fold of the training set, or the dataset's own split",
     )
     limit: Count | None = Field(default=None, description="only the first N training images (none: all)")
+    classes: Annotated[int, Field(ge=FEWEST_CLASSES, le=MOST_CLASSES)] | None = Field(
+        default=None, description=f"number of classes of the dataset (none: {DEFAULT_CLASSES})"
+    )
+    image: tuple[ImageEdge, ImageEdge, Literal[1, 3]] | None = Field(
+        default=None,
+        description="height and width in pixels, and channels (1: grey, 3: colour) of the dataset's images "
+        f"(none: {', '.join(map(str, DEFAULT_IMAGE))})",
+    )
+
+    @property
+    def fold(self) -> Fold | None:
+        """The fold that is held out; None without cross-validation."""
+        return fold_of(self.validation)
+
+    @property
+    def evaluated_images(self) -> str:
+        """The images of the final evaluation, in words: ``test images``, ``held-out images of fold 2 of 5``."""
+        return f"held-out images of {self.fold.in_words}" if self.fold else "test images"
+
+    @property
+    def validates_on_evaluated(self) -> bool:
+        """Whether the final evaluation uses the validation images again: the test set, or a held-out fold."""
+        return self.validation == "test" or self.fold is not None
 
 
 class RawFeatures(ExperimentPart):
@@ -66,32 +163,20 @@ class HogFeatures(ExperimentPart):
         """The arguments of `data.hog.hog_batch`."""
         return self.model_dump(exclude={"kind"})
 
-    @model_validator(mode="after")
-    def _a_block_fits(self) -> HogFeatures:
-        cells = hog_cells(self.pixels_per_cell)
-        if hog_blocks(self.pixels_per_cell, self.cells_per_block) < 1:
-            raise ValueError(
-                f"a block of {self.cells_per_block}×{self.cells_per_block} cells does not fit the "
-                f"{cells}×{cells} cells of {self.pixels_per_cell} pixels; "
-                f"1 to {cells} cells per block work"
-            )
-        return self
-
 
 Features = Annotated[RawFeatures | HogFeatures, Field(discriminator="kind")]
 FEATURE_KINDS: tuple[str, ...] = tuple(each.model_fields["kind"].default for each in get_args(get_args(Features)[0]))
 
 
 class OutputSpec(ExperimentPart):
-    """The output layer: ten neurons with softmax; only its initialisers can be chosen."""
+    """The output layer: one neuron for each class, with softmax; its initializers and penalties can be chosen."""
 
-    kernel_initializer: Initializer = Field(default=GLOROT_UNIFORM, description="initialiser of the output's weights")
-    bias_initializer: BiasInitializer = Field(default=ZEROS, description="initialiser of the output's biases")
-
-    @property
-    def layer(self) -> Dense:
-        """The output as a layer like the others."""
-        return Dense(units=CLASSES, activation="softmax").model_copy(update=dict(self))
+    LATER = PENALTIES
+    kernel_initializer: Initializer = Field(default=GLOROT_UNIFORM, description="initializer of the output's weights")
+    bias_initializer: BiasInitializer = Field(default=ZEROS, description="initializer of the output's biases")
+    l1: L1 = 0.0
+    l2: L2 = 0.0
+    max_norm: MaxNorm = None
 
 
 class EarlyStopping(ExperimentPart):
@@ -111,9 +196,20 @@ class TrainingSpec(ExperimentPart):
         default=10, description="passes over the training images"
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
-        default=0, description="seed of the initial weights, the order, the dropout and the split"
+        default=0,
+        description="seed of the initial weights, the order of the images, dropout, augmentation and the split",
     )
     schedule: Schedule = Field(default=ConstantSchedule(), description="learning rate over the epochs")
+    warmup: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] | None = Field(
+        default=None, description="epochs in which the rate rises from near 0, step by step, before the schedule begins"
+    )
+    label_smoothing: Share | None = Field(
+        default=None, description="share of each label that is spread evenly over all classes"
+    )
+    class_weights: Literal["balanced"] | dict[str, Positive] | None = Field(
+        default=None,
+        description="weight of each class in the training loss: balanced (rare ones count more), or CLASS:WEIGHT,…",
+    )
     early_stopping: EarlyStopping | None = Field(default=None, description="when to stop before the last epoch")
     program: Literal["auto", "xla", "graph"] = Field(
         default="auto", description="how the steps are run: xla, graph, or auto for what suits network and device"
@@ -125,7 +221,45 @@ class TrainingSpec(ExperimentPart):
         default=True, description="on a GPU the same bits each time, at a cost in speed; a CPU always gives them"
     )
     plain_loss: bool = Field(
-        default=False, description="also measure the training loss without dropout, on a fixed part of the images"
+        default=False,
+        description="also measure the training loss without dropout and augmentation, on a fixed part of the images",
+    )
+
+    def __hash__(self) -> int:
+        """Return a hash of all fields but the class weights, which can be a table."""
+        return hash(tuple(value for name, value in self if name != "class_weights"))
+
+    @property
+    def rates_by_step(self) -> bool:
+        """Whether the learning rate can change from step to step; if not, it is the same in all steps of an epoch."""
+        return self.warmup is not None or self.schedule.BY_STEP
+
+    @field_validator("label_smoothing")
+    @classmethod
+    def _none_for_0(cls, share: float | None) -> float | None:
+        return share or None
+
+    @field_validator("class_weights", mode="before")
+    @classmethod
+    def _a_table(cls, value: Any) -> Any:
+        """Return weights by the names of classes; ValueError for what is no table of classes and weights."""
+        if value is None or value == "balanced":
+            return value
+        if not isinstance(value, dict):
+            raise ValueError(f"{_short(repr, value)} is neither balanced nor a table, such as {{ 8 = 2.0 }}")
+        table = cast("dict[Any, Any]", value)
+        for name, weight in table.items():
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
+                of = _short(str, name)
+                raise ValueError(f"the weight of class {of} must be a number above 0 (got {_short(repr, weight)})")
+        return {str(name): float(weight) for name, weight in table.items()} or None
+
+
+class StartSpec(ExperimentPart):
+    """The initial weights of equally named and shaped layers, instead of random ones."""
+
+    run: str = Field(
+        min_length=1, max_length=4000, description="a run's id, or a .keras file, that gives the initial weights"
     )
 
 
@@ -134,35 +268,97 @@ class Experiment(ExperimentPart):
 
     dataset: DatasetSpec = DatasetSpec()
     features: Features = RawFeatures()
+    augmentation: Augmentation | None = Field(default=None, description="random changes of the training images")
     layers: tuple[Layer, ...] = Field(default=(), max_length=200)
     output: OutputSpec = OutputSpec()
+    start: StartSpec | None = Field(default=None, description="where the initial weights are from, if not random")
     optimizer: Optimizer = RMSprop()
     training: TrainingSpec = TrainingSpec()
 
+    @field_validator("augmentation")
+    @classmethod
+    def _none_if_nothing_changes(cls, value: Augmentation | None) -> Augmentation | None:
+        return value if value is not None and value.used else None
+
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        return self.dataset.classes or DEFAULT_CLASSES
+
+    @property
+    def image_shape(self) -> ImageShape:
+        """The height, the width and the channels of an image of the dataset."""
+        return self.dataset.image or DEFAULT_IMAGE
+
     @property
     def input_shape(self) -> Shape:
-        """The shape of one example at the first layer: ``(28, 28, 1)`` or ``(n,)``."""
+        """The shape of one example at the first layer: that of an image, or ``(n,)``."""
         if isinstance(self.features, HogFeatures):
-            return (hog_length(**self.features.settings),)
-        return (IMAGE_EDGE, IMAGE_EDGE, 1)
+            return (hog_length(self.image_shape, **self.features.settings),)
+        return self.image_shape
+
+    @property
+    def output_layer(self) -> Dense:
+        """The output as a layer like the others."""
+        return Dense(units=self.classes, activation="softmax").model_copy(update=dict(self.output))
 
     def layers_of(self, kind: type[_Kind]) -> list[_Kind]:
-        """Return the layers of one kind, in order."""
-        return [layer for layer in self.layers if isinstance(layer, kind)]
+        """Return the layers of one kind, in order, also those in residual blocks."""
+        return [layer for layer in walk(self.layers) if isinstance(layer, kind)]
 
     def shapes(self) -> list[Shape]:
         """Return the shapes of one example before the first layer, after each layer, and after the output."""
-        return [*shapes_through(self.input_shape, self.layers), (CLASSES,)]
+        return [*shapes_through(self.input_shape, self.layers), (self.classes,)]
 
     @property
     def trains_in_epochs(self) -> bool:
         """Whether the network is trained in steps; if not, its output layer is solved in closed form."""
         return self.optimizer.TRAINS_IN_EPOCHS
 
-    def learning_rate(self, epoch: int) -> float:
-        """Return the learning rate of an epoch (counted from 0) of an experiment that trains in epochs."""
+    @property
+    def is_penalised(self) -> bool:
+        """Whether penalties of the weights (L1, L2) are a part of the training loss, and not of the validation loss."""
+        layers = (*walk(self.layers), self.output_layer)
+        return any(any(layer.penalties[:2]) and getattr(layer, "trainable", True) for layer in layers)
+
+    @property
+    def loss_note(self) -> str:
+        """What the losses of the training are computed with, for a curve of the loss; empty for the plain loss.
+
+        The validation and test losses are those of Keras' `evaluate`: with label smoothing, but without class weights
+        and, unlike there, without penalties.
+        """
+        share, only = self.training.label_smoothing, listed(self.in_training_loss_only)
+        smoothing = f"label smoothing {share:g} in all losses" if share else ""
+        return "; ".join(filter(None, (smoothing, f"{only} in the training loss only" if only else "")))
+
+    @property
+    def in_training_loss_only(self) -> list[str]:
+        """What makes the training loss another quantity than the validation loss: class weights, penalties."""
+        parts = {"class weights": self.training.class_weights is not None, "penalties": self.is_penalised}
+        return [name for name, used in parts.items() if used]
+
+    def learning_rate(self, epoch: int, step: int = 0, steps: int = 1) -> float:
+        """Return the learning rate of an epoch (counted from 0) of an experiment that trains in epochs.
+
+        A rate that changes from step to step is that of the epoch's last step, or that of one step.
+
+        Args:
+            step, steps: a step of the epoch, counted from 0, and their number.
+        """
         assert not isinstance(self.optimizer, Ridge), "a closed form has no learning rate"
-        return self.training.schedule.rate_of(self.optimizer.learning_rate, epoch, self.training.epochs)
+        schedule, warmup = self.training.schedule, self.training.warmup or 0
+        first, epochs = self.optimizer.learning_rate, max(self.training.epochs - warmup, 1)
+        done = (step + 1) / steps
+        if epoch < warmup:
+            return schedule.rate_of(first, 0, epochs) * (epoch + done) / warmup
+        return schedule.rate_of(first, epoch - warmup + (done if schedule.BY_STEP else 0), epochs)
+
+    @property
+    def highest_rate(self) -> float:
+        """The highest learning rate of the training; the optimizer's, which every schedule reaches and none exceeds."""
+        assert not isinstance(self.optimizer, Ridge), "a closed form has no learning rate"
+        return self.optimizer.learning_rate
 
 
 def from_mapping(doc: dict[str, Any]) -> Experiment:
@@ -192,15 +388,65 @@ def checked(experiment: Experiment) -> Experiment:
     Raises:
         SpecError: a layer or a setting does not fit; each problem is named with its place.
     """
+    if problems := _hog_problems(experiment):
+        raise SpecError(problems)
     try:
         shapes = shapes_through(experiment.input_shape, experiment.layers)
     except LayerError as error:
-        raise SpecError([Problem(("layers", error.position), str(error))]) from None
+        raise SpecError([Problem(("layers", *error.path), str(error))]) from None
     if len(shapes[-1]) != 1:
         raise SpecError([Problem(("layers",), "the output layer takes a vector; end the layers with flatten")])
-    if problems := _closed_form_problems(experiment):
+    checks = _augmentation_problems, _closed_form_problems, _training_problems
+    if problems := [problem for check in checks for problem in check(experiment)]:
         raise SpecError(problems)
     return experiment
+
+
+def _hog_problems(experiment: Experiment) -> list[Problem]:
+    """Return the reasons why a cell or a block does not fit into an image of the dataset."""
+    features, image = experiment.features, experiment.image_shape
+    if not isinstance(features, HogFeatures):
+        return []
+    side, edge = features.pixels_per_cell, features.cells_per_block
+    smallest = min(image[:2])
+    if side > smallest:
+        text = f"{side} is larger than the {pixel_image(image)}; {cell_hint(image)}"
+        return [Problem(("features", "pixels_per_cell"), text)]
+    cells = hog_cells(image, side)
+    if min(hog_blocks(image, side, edge)) < 1:
+        text = (
+            f"a block of {edge}×{edge} cells does not fit the {written(cells)} cells of {side} pixels; "
+            f"1 to {min(cells)} cells per block work"
+        )
+        return [Problem(("features",), text)]
+    return []
+
+
+def _augmentation_problems(experiment: Experiment) -> list[Problem]:
+    """Return the reasons why training images cannot be augmented."""
+    settings = experiment.augmentation
+    if settings is None:
+        return []
+    path: FieldPath = ("augmentation", settings.used[0])
+    if isinstance(experiment.features, HogFeatures):
+        text = "augmentation changes pixels in each step, but HOG features are computed once, before training"
+        return [Problem(path, f"{text}; choose raw pixels, or set {settings.settings_off}")]
+    if not experiment.trains_in_epochs:
+        text = "augmentation changes images from epoch to epoch, but ridge solves the output layer once"
+        return [Problem(path, f"{text}; choose another optimizer, or set {settings.settings_off}")]
+    return []
+
+
+def pixel_image(image: Shape) -> str:
+    """Return the size of an image in words: ``28-pixel image``, ``20×14-pixel image``."""
+    return f"{image[0] if image[0] == image[1] else written(image[:2])}-pixel image"
+
+
+def cell_hint(image: Shape) -> str:
+    """Return in words which edges a HOG cell can have, in pixels, and which of them leave no pixel unused."""
+    smallest = min(image[:2])
+    even = [str(n) for n in range(1, smallest + 1) if image[0] % n == image[1] % n == 0]
+    return f"1 to {smallest} work, and {listed(even)} {'leave' if len(even) > 1 else 'leaves'} no pixel unused"
 
 
 HELD_OUT = 0.2
@@ -213,12 +459,14 @@ def _closed_form_problems(experiment: Experiment) -> list[Problem]:
     if not isinstance(optimizer, Ridge):
         return []
     problems: list[Problem] = []
-    for position, layer in enumerate(experiment.layers):
-        if layer.has_weights and (can_be_frozen := getattr(layer, "trainable", None)) is not False:
-            cure = "freeze this layer (trainable = false) or remove it"
-            if not can_be_frozen:
-                cure = "this layer cannot be frozen: remove it"
-            problems.append(Problem(("layers", position), f"ridge solves the output layer and trains no other; {cure}"))
+    cure = "freeze this layer (trainable = false) or remove it"
+    text = f"ridge solves the output layer and trains no other; {cure}"
+    problems += [Problem(("layers", *path), text) for path in _trained(experiment.layers)]
+    problems += [
+        Problem(("output", field), "ridge has its own penalty, optimizer.ridges; leave this one out")
+        for field in sorted(PENALTIES)
+        if getattr(experiment.output, field)
+    ]
     once = "ridge solves the output layer once"
     checks = (
         ("epochs", training.epochs != 1, f"{training.epochs} are too many: {once}; 1 works"),
@@ -228,16 +476,42 @@ def _closed_form_problems(experiment: Experiment) -> list[Problem]:
             training.early_stopping is not None,
             "ridge has nothing to stop early; leave it out (--patience none)",
         ),
-        ("plain_loss", training.plain_loss, "ridge always measures without dropout; choose off"),
+        ("plain_loss", training.plain_loss, "ridge always measures the plain loss; choose off"),
+        ("warmup", training.warmup is not None, "ridge has no learning rate to warm up; leave it out"),
+        ("label_smoothing", training.label_smoothing is not None, "ridge takes the labels as they are; leave it out"),
+        ("class_weights", training.class_weights is not None, "ridge counts all images alike; leave them out"),
     )
     problems += [Problem(("training", field), message) for field, wrong, message in checks if wrong]
-    if experiment.dataset.validation == "test" and len(optimizer.ridges) > 1:
+    if experiment.dataset.validates_on_evaluated and len(optimizer.ridges) > 1:
+        judge = "held-out fold" if experiment.dataset.fold else "test set"
         text = (
-            f"the test set may not choose among {len(optimizer.ridges)} ridges; validate on a share of the training "
+            f"the {judge} may not choose among {len(optimizer.ridges)} ridges; validate on a share of the training "
             f"set, such as {HELD_OUT}, or give one ridge"
         )
         problems.append(Problem(("dataset", "validation"), text))
     return problems
+
+
+def _training_problems(experiment: Experiment) -> list[Problem]:
+    """Return the reasons why the settings of an experiment that trains in epochs do not fit each other or the data."""
+    training, problems = experiment.training, list[Problem]()
+    if not experiment.trains_in_epochs:
+        return problems
+    if training.warmup is not None and training.warmup >= training.epochs:
+        all_epochs = counted(training.epochs, "epoch")
+        text = f"warm-up in {training.warmup} of {all_epochs} leaves no epoch for the schedule"
+        text = f"{text}; give fewer warm-up epochs, or more epochs"
+        problems.append(Problem(("training", "warmup"), text))
+    return problems
+
+
+def _trained(layers: Sequence[Layer]) -> Iterator[FieldPath]:
+    """Yield the places of the layers with parameters that are trained."""
+    for position, layer in enumerate(layers):
+        if getattr(layer, "trainable", False):
+            yield (position,)
+        if isinstance(layer, Residual):
+            yield from ((position, "layers", *path) for path in _trained(layer.layers))
 
 
 def to_mapping(experiment: Experiment) -> dict[str, Any]:
@@ -259,16 +533,60 @@ def revalidated(experiment: Experiment) -> Experiment:
     return from_mapping(to_mapping(experiment))
 
 
-def cautions(experiment: Experiment) -> tuple[str, ...]:
-    """Return warnings to read before this experiment's figures are trusted."""
-    warnings: list[str] = []
+WRITTEN = ("mnist", "digits", "qmnist", "emnist", "kmnist")
+"""The first letters of the names of datasets that show characters."""
+MOST_ROTATION = 90
+"""The rotation in degrees above which a 6 is nearer to a 9, half a turn away, than to a 6."""
+MANY_FEATURES, MNIST_IMAGES = 5_000, 70_000
+"""HOG features of an image that are warned about, and the images of MNIST, which tell how much memory they take. Our
+choice: with so many features, MNIST takes 1.4 GB."""
+FEWEST_CYCLE_STEPS = 30
+"""The steps of a one-cycle schedule below which it is warned about. Our choice: with fewer ones the rate changes from
+one step to the next by more than a fifteenth of its highest value."""
+
+
+def _cycle_cautions(training: TrainingSpec, steps: int) -> Iterator[str]:
+    epochs = training.epochs - (training.warmup or 0)
+    if isinstance(training.schedule, OneCycleSchedule) and epochs * steps < FEWEST_CYCLE_STEPS:
+        after = " after the warm-up" if training.warmup else ""
+        yield (
+            f"one-cycle has only {counted(epochs * steps, 'step')} in {counted(epochs, 'epoch')}{after}, so that the "
+            f"rate jumps from step to step; {'fewer warm-up epochs, ' if training.warmup else ''}more epochs or "
+            "smaller batches give it more"
+        )
+
+
+def cautions(experiment: Experiment, steps: int | None = None) -> tuple[str, ...]:
+    """Return warnings to read before this experiment's figures are trusted.
+
+    Args:
+        steps: the steps of an epoch; None if they are not known.
+    """
+    warnings = [*_cycle_cautions(experiment.training, steps)] if steps is not None else []
     if experiment.training.early_stopping is not None and experiment.dataset.validation == "test":
         warnings.append(
             "early stopping watches the test set, so the test accuracy is too optimistic; "
             "--validation 0.2 holds training images out instead"
         )
-    if not experiment.trains_in_epochs and any(isinstance(layer, Dropout) for layer in experiment.layers):
-        warnings.append("dropout changes nothing here: the output layer is solved on what the layers give without it")
+    if experiment.training.early_stopping is not None and experiment.dataset.fold is not None:
+        warnings.append(
+            "early stopping watches the held-out fold, on which the model is then scored, so the score of the fold is "
+            "a little too optimistic; --patience none trains all epochs"
+        )
+    if not experiment.trains_in_epochs and any(layer.DRAWS for layer in walk(experiment.layers)):
+        warnings.append("dropout and noise change nothing here: the output layer is solved without them")
+    if isinstance(experiment.features, HogFeatures) and (length := experiment.input_shape[0]) > MANY_FEATURES:
+        gigabytes = f"{4e-9 * MNIST_IMAGES * length:.1f} GB"
+        warnings.append(
+            f"{length:,} HOG features for each image, as many images as MNIST has take {gigabytes}: larger cells "
+            "(ppc) or fewer orientations make fewer"
+        )
+    settings = experiment.augmentation
+    if settings is not None and experiment.dataset.name.startswith(WRITTEN):
+        if settings.flip:
+            warnings.append("a mirrored character is another one, or none; flip suits clothes and other things")
+        if settings.rotation > MOST_ROTATION:
+            warnings.append(f"a rotation above {MOST_ROTATION}° makes some characters others, such as a 6 a 9")
     return tuple(warnings)
 
 

@@ -20,6 +20,7 @@ TOPICS = (
     "machines",
     "reports",
     "weights",
+    "elsewhere",
     "gpu",
     "settings",
     "files",

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -15,18 +15,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mnist_tui.files import temporary_prefix
+from mnist_tui.files import discard_abandoned, temporary_prefix
 from mnist_tui.report.export import NO_ROOM, ExistsError, ExportError, Progress
 from mnist_tui.report.figures.drawing import save
-from mnist_tui.report.formats import writers
+from mnist_tui.report.formats import latex, pdf, word, writers
 from mnist_tui.report.formats.writers import PreparedReport, pandoc_path, prepare_report
 from mnist_tui.report.markdown import Report
-from mnist_tui.runs.collection.summaries import Presets
+from mnist_tui.runs.collection.seed_groups import grouped
+from mnist_tui.runs.collection.summaries import Presets, summary_of
 from mnist_tui.runs.folder import RunFolder, check_place_in_run
 from mnist_tui.wording import listed
 
 EACH_FIGURE = ("svg", "pdf", "png", "csv")
 """The formats of every figure in a folder for figures on their own: pictures, and the data."""
+PAGES = {False: (3, 2), True: (3, 5)}
+"""The pages of a report, by whether it is full: those of every report, and those that a section adds."""
 
 
 def write_report(
@@ -37,6 +40,8 @@ def write_report(
     author: str = "",
     timestamp: datetime | None = None,
     figures: Path | None = None,
+    full: bool = False,
+    without: Collection[str] = (),
     overwrite: bool = False,
     progress: Progress = lambda *_: None,
     warn: Callable[[str], None] = lambda _: None,
@@ -53,6 +58,8 @@ def write_report(
         timestamp: the time in the report, with a time zone, now if absent; the same runs with the same timestamp make
             the same bytes.
         figures: a folder for every figure on its own as svg, pdf and png, with its data as csv.
+        full: whether to append the details of each run: its experiment, epochs, checksums, platform and weights.
+        without: the names of the parts (`parts`) that are left out.
         overwrite: whether existing files may be replaced.
         progress: called with the present piece of work, the number of pieces done, and the number of all. An
             exception from it ends the work, and nothing is written.
@@ -79,7 +86,7 @@ def write_report(
     places = list(dict.fromkeys([*(output.parent for output in outputs), *kinds]))
     with _naming_the_place(places):
         _check_places(outputs, kinds, overwrite=overwrite)
-    report = _build(runs, title, author, timestamp, progress)
+    report = _build(runs, title, author, timestamp, progress, full=full, without=without)
     with _naming_the_place(places), Staging() as staging:
         files = {
             folder: [f"{drawing.name}.{kind}" for drawing in report.drawings for kind in sorted(kinds[folder])]
@@ -99,6 +106,16 @@ def write_report(
         _convert(report, drawn, {output: staging.path(output) for output in outputs}, progress, warn)
         staging.move_all()
     return [*outputs, *([figures] if figures else [])]
+
+
+def about_pages(runs: Sequence[RunFolder], *, full: bool) -> int:
+    """Return about how many pages a report over runs has, from the number of its sections.
+
+    Raises:
+        RunError, PresetError: a run cannot be read.
+    """
+    sections = len(grouped(map(summary_of, runs)))
+    return PAGES[full][0] + PAGES[full][1] * sections
 
 
 @contextmanager
@@ -142,7 +159,14 @@ def _check_places(outputs: Sequence[Path], folders: Iterable[Path], *, overwrite
 
 
 def _build(
-    runs: Sequence[RunFolder], title: str, author: str, timestamp: datetime | None, progress: Progress
+    runs: Sequence[RunFolder],
+    title: str,
+    author: str,
+    timestamp: datetime | None,
+    progress: Progress,
+    *,
+    full: bool,
+    without: Collection[str],
 ) -> Report:
     from mnist_tui.report.contents.documents import build_report
     from mnist_tui.report.evidence import Evidence, read_evidence
@@ -154,7 +178,7 @@ def _build(
     time = timestamp or datetime.now(UTC).replace(microsecond=0)
     data = [evidence.state.data.title if evidence.state.data else evidence.summary.dataset for evidence in evidences]
     title = title.strip() or f"{listed(list(dict.fromkeys(data)))} training"
-    return build_report(evidences, title=title, author=author.strip(), timestamp=time)
+    return build_report(evidences, title=title, author=author.strip(), timestamp=time, full=full, without=without)
 
 
 def _convert(
@@ -203,10 +227,10 @@ class ReportFormat:
 
 REPORT_FORMATS = {
     ".md": ReportFormat("svg", True, writers.write_markdown),
-    ".tex": ReportFormat("pdf", True, writers.write_latex, writers.missing_in_latex),
+    ".tex": ReportFormat("pdf", True, latex.write_latex, latex.missing_in_latex),
     ".html": ReportFormat("svg", False, writers.write_html),
-    ".pdf": ReportFormat("svg", False, writers.write_pdf, writers.missing_in_pdf),
-    ".docx": ReportFormat("png", False, writers.write_docx),
+    ".pdf": ReportFormat("svg", False, pdf.write_pdf, writers.missing_in_pdf),
+    ".docx": ReportFormat("png", False, word.write_docx),
 }
 
 
@@ -257,6 +281,7 @@ class Staging(ExitStack):
             for missing in reversed([folder for folder in (beside, *beside.parents) if not folder.exists()]):
                 self.callback(_remove_if_empty, missing)
             beside.mkdir(parents=True, exist_ok=True)
+            discard_abandoned(beside)
             temporary = TemporaryDirectory(prefix=temporary_prefix(), dir=beside, ignore_cleanup_errors=True)
             self._temporary[beside] = Path(self.enter_context(temporary))
         return self._temporary[beside]

@@ -1,4 +1,4 @@
-"""Export a run's weights, complexity, history and summary to files, for the command line and the screens."""
+"""Export a run's weights, complexity, history, summary and code to files, for the command line and the screens."""
 
 from __future__ import annotations
 
@@ -10,31 +10,44 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mnist_tui.errors import RequestError
-from mnist_tui.files import move, temporary_prefix, write_text
+from mnist_tui.errors import RequestError, RunError
+from mnist_tui.files import discard_abandoned, move, replacing_folder, temporary_prefix, write_text
 from mnist_tui.python_process import end_words, informative_lines
 from mnist_tui.report.complexity.breakdown import TEXT, complexity_in_format
 from mnist_tui.report.tabular import csv_text
+from mnist_tui.runs import tensorboard
+from mnist_tui.runs.evaluations import check_has_model
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.folder import RunFolder, check_place_in_run
+from mnist_tui.runs.origin import complexity_of
 from mnist_tui.runs.state import EpochRow
-from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS
+from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS, WHOLE_MODELS
 from mnist_tui.runs.worker_jobs import run_job
 from mnist_tui.wording import listed
 
+if TYPE_CHECKING:
+    from mnist_tui.experiment.presets import Preset
+
 COMPLEXITY_FORMATS = {form: f"complexity.{form}" for form in ("md", "csv", "json", "tex")} | {TEXT: "complexity.txt"}
 """The formats of a model's complexity, each with its item in ITEMS."""
-HISTORY_FORMATS = ("csv",)
+HISTORY_FORMATS = {"csv": "history.csv", "tensorboard": "history.tensorboard"}
+"""The formats of the history, each with its item in ITEMS."""
+CODE_FORMATS = {"keras": "experiment.py", "notebook": "experiment.ipynb"}
+"""The forms of the experiment as a program, each with its item in ITEMS."""
 ITEMS: dict[str, str] = {
     **{name: form.label for name, form in WEIGHT_FORMATS.items()},
-    "complexity.md": "complexity (Markdown)",
-    "complexity.csv": "complexity (CSV)",
-    "complexity.json": "complexity (JSON)",
-    "complexity.tex": "complexity (LaTeX)",
-    "complexity.txt": "complexity in words (text)",
-    "summary.md": "summary for a lab report (Markdown)",
-    "history.csv": "every epoch's figures (CSV)",
+    "complexity.md": "Markdown (.md)",
+    "complexity.csv": "CSV (.csv)",
+    "complexity.json": "JSON (.json)",
+    "complexity.tex": "LaTeX table (.tex)",
+    "complexity.txt": "Explained in words (.txt)",
+    "summary.md": "Summary for a lab report (.md)",
+    HISTORY_FORMATS["csv"]: "Every epoch's figures (.csv)",
+    HISTORY_FORMATS["tensorboard"]: "Log for TensorBoard (folder)",
+    CODE_FORMATS["keras"]: "Keras program (.py)",
+    CODE_FORMATS["notebook"]: "Jupyter notebook (.ipynb)",
 }
 """The items that can be exported, each with its label; names without a dot are formats of weights."""
 NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
@@ -68,11 +81,15 @@ class ExistsError(ExportError):
 
 def path_of_item(item: str, out: Path) -> Path:
     """Return the path that an item is written to in the folder `out`."""
+    if item == HISTORY_FORMATS["tensorboard"]:
+        return out / "tensorboard"
     return out / (WEIGHT_FORMATS[item].file if item in WEIGHT_FORMATS else item)
 
 
 def why_unavailable(item: str) -> str:
     """Return which packages an item's export lacks, and how to install them; empty if the item can be exported."""
+    if item == HISTORY_FORMATS["tensorboard"]:
+        return tensorboard.why_unavailable()
     if (form := WEIGHT_FORMATS.get(item)) is None:
         return ""
     missing = [package for package in form.writer_packages if find_spec(package) is None]
@@ -111,6 +128,8 @@ def export(
             raise ExportError(f"{item!r} cannot be exported; choose from {', '.join(ITEMS)}")
     if lacking := next(filter(None, map(why_unavailable, wanted)), ""):
         raise ExportError(lacking)
+    for item in wanted:
+        check_exportable(folder, item)
     paths = [path_of_item(item, out) for item in wanted]
     for path in paths:
         check_place_in_run(path)
@@ -133,12 +152,68 @@ def export(
         for item, path in zip(wanted, paths, strict=True):
             if item not in WEIGHT_FORMATS:
                 progress(path.name, done, len(wanted))
-                write_text(path, item_text(folder, item))
+                _write_item(folder, item, path)
                 done += 1
     except OSError as error:
-        message = f"{out} cannot be written: {error.strerror or error}"
-        raise ExportError(message, refused=error.errno not in NO_ROOM) from None
+        raise _unwritable(out, error) from None
     return [*paths, *([out / CARD] if weights else [])]
+
+
+def check_exportable(folder: RunFolder, item: str) -> None:
+    """Raise a RunError if a run has not what an item holds, because it was not trained here."""
+    origin = folder.origin
+    if item in WEIGHT_FORMATS and origin is not None and origin.kind == "ensemble":
+        if item not in WHOLE_MODELS:
+            raise RunError(
+                f"run {folder.id} is an ensemble without weights of its own: {listed(WHOLE_MODELS)} can hold it"
+            )
+        check_has_model(folder)
+    elif item in WEIGHT_FORMATS:
+        folder.check_trained_here("has no weights to export")
+    elif item.startswith("history"):
+        folder.check_trained_here("has no history of epochs")
+    elif item in CODE_FORMATS.values():
+        folder.check_trained_here("has no code")
+    elif item.startswith("complexity") and complexity_of(folder.preset().experiment, folder.origin) is None:
+        folder.check_trained_here("has no formulas of its layers")
+
+
+def export_preset(preset: Preset, items: Sequence[str], out: Path, *, overwrite: bool = False) -> list[Path]:
+    """Write the experiment of a preset as programs, items of CODE_FORMATS, into the folder `out`; return the files.
+
+    Raises:
+        ExistsError: files exist, and `overwrite` is not set; nothing was written.
+        ExportError: the folder cannot be written.
+        RequestError: the experiment cannot be written as a program; the message says why.
+    """
+    from mnist_tui.report.experiment_code import code_of_preset
+
+    texts = {out / item: code_of_preset(preset, item) for item in items}
+    try:
+        existing = [path for path in texts if path.exists()]
+        if existing and not overwrite:
+            raise ExistsError(existing)
+        out.mkdir(parents=True, exist_ok=True)
+        for path, text in texts.items():
+            write_text(path, text)
+    except OSError as error:
+        raise _unwritable(out, error) from None
+    return [*texts]
+
+
+def _unwritable(out: Path, error: OSError) -> ExportError:
+    message = f"{out} cannot be written: {error.strerror or error}"
+    return ExportError(message, refused=error.errno not in NO_ROOM)
+
+
+def _write_item(folder: RunFolder, item: str, path: Path) -> None:
+    """Write an item that is not weights: a text, or the folder of a TensorBoard log, which is replaced as a whole."""
+    if item != HISTORY_FORMATS["tensorboard"]:
+        write_text(path, item_text(folder, item))
+        return
+    folder.check_trained_here("has no epochs for TensorBoard")
+    with replacing_folder(path) as temporary:
+        tensorboard.TensorBoardLog(folder, temporary).close()
 
 
 def item_text(folder: RunFolder, item: str) -> str:
@@ -151,6 +226,10 @@ def item_text(folder: RunFolder, item: str) -> str:
         names = [entry.name for entry in fields(EpochRow)]
         rows = replayed(folder.events_file).history
         return csv_text([names, *([getattr(row, name) for name in names] for row in rows)])
+    if item in CODE_FORMATS.values():
+        from mnist_tui.report.experiment_code import code_of_run
+
+        return code_of_run(folder, item)
     from mnist_tui.report.contents.documents import run_summary
 
     return run_summary(folder)
@@ -159,6 +238,7 @@ def item_text(folder: RunFolder, item: str) -> str:
 def _write_weights(folder: RunFolder, formats: list[str], out: Path) -> None:
     from mnist_tui.report.model_card import card
 
+    discard_abandoned(out)
     if for_worker := _for_worker(folder, formats, out):
         with tempfile.TemporaryDirectory(prefix=temporary_prefix(), dir=out) as temporary:
             for path in _run_worker(folder, for_worker, Path(temporary)):

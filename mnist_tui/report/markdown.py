@@ -72,6 +72,11 @@ def link(text: object, anchor: str) -> MarkdownText:
     return MarkdownText(f"[{escaped(text)}](#{anchor})")
 
 
+def refer(anchor: str) -> MarkdownText:
+    """Return a reference to a table, a figure or a heading; each format fills in its words, such as ``Table 3``."""
+    return MarkdownText(f"[](#{anchor})")
+
+
 def image(caption: str, name: str, alt: str) -> str:
     """Return the line of a figure, with the figure's file name and its description for blind readers."""
     text = re.sub(r'[\\"&{}<>]', r"\\\g<0>", visible(" ".join(alt.split())))
@@ -86,6 +91,31 @@ def table(headings: Sequence[object], rows: Iterable[Sequence[object]], right: C
     """
     marks = [MarkdownText("---:" if column in right else "---") for column in range(len(headings))]
     return "\n".join(f"| {' | '.join(map(escaped, cells))} |" for cells in (headings, marks, *rows))
+
+
+def captioned(table: str, caption: str, anchor: str) -> str:
+    """Return a table with its caption above it; without a caption, the table is only a layout and gets no number."""
+    return f"Table: {escaped(caption)} {{#{anchor}}}\n\n{table}" if caption else table
+
+
+_FIRST_WORDS = re.compile(r"(.{1,60}?[:.])(?= |$)(.*)", re.DOTALL)
+
+
+def led(text: str) -> str:
+    """Return a text with its first words in bold, up to a colon or the end of its first sentence."""
+    found = _FIRST_WORDS.match(text)
+    first, rest = (found[1], found[2]) if found else (text, "")
+    return f"**{escaped(first)}**{f' {escaped(rest)}' if rest else ''}"
+
+
+_TABLE_CAPTION = re.compile(r"^Table: (.+) \{#([\w-]+)\}$", re.MULTILINE)
+
+
+def numbered(markdown: str) -> str:
+    """Return a Markdown text whose captions and references have the numbers of the tables; there are no figures."""
+    numbers = {found[2]: f"Table {number}" for number, found in enumerate(_TABLE_CAPTION.finditer(markdown), 1)}
+    captions = _TABLE_CAPTION.sub(lambda found: f"**{numbers[found[2]]}:** {found[1]}", markdown)
+    return re.sub(r"\[\]\(#([\w-]+)\)", lambda found: numbers[found[1]], captions)
 
 
 Facts = list[tuple[str, object]]
@@ -130,11 +160,15 @@ FILTERS: dict[str, Any] = {
     "code": code_block,
     "code_span": code_span,
     "table": lambda rows: table(rows[0], rows[1:]),
-    "grid": lambda grid: table(grid.headings, grid.rows, grid.right),
-    "facts": lambda facts: table(("", ""), [fact for fact in facts if fact[1] is not None]),
+    "grid": lambda grid, caption="", anchor="": captioned(table(grid.headings, grid.rows, grid.right), caption, anchor),
+    "facts": lambda facts, caption="", anchor="": captioned(
+        table(("", ""), [fact for fact in facts if fact[1] is not None]), caption, anchor
+    ),
     "count": count,
     "figure": lambda drawing: image(drawing.caption, drawing.name, drawing.alt),
+    "led": led,
     "link": link,
+    "refer": refer,
 }
 
 

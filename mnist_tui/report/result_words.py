@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from mnist_tui.experiment.corruptions import STRENGTHS
 from mnist_tui.experiment.presets import Measured, Reference
-from mnist_tui.runs.collection.seed_groups import PairedDifference, SeedGroup, SeedStatistics, pairs, summary
-from mnist_tui.wording import DASH, count, counted, listed, loss, noun, percent, seconds
+from mnist_tui.runs.collection.seed_groups import Interval, PairedDifference, SeedGroup, SeedStatistics, pairs, summary
+from mnist_tui.runs.ensembles import EnsembleMember
+from mnist_tui.runs.model_tests import McNemarTest, ModelTests
+from mnist_tui.runs.robustness import Robustness
+from mnist_tui.wording import DASH, count, counted, listed, loss, noun, percent, seconds, signed
 
 MEASURED: dict[Measured, str] = {
     "running": "over the last epoch's batches, dropout on",
@@ -60,9 +64,14 @@ def score_difference(score: str, ours: float | None, published: float) -> str:
     """Return our score minus the published one, accuracies in percentage points; a dash if ours is not finite."""
     if ours is None or not math.isfinite(ours):
         return DASH
-    difference = ours - published
-    text = f"{100 * difference:+.2f} points" if score == "accuracy" else f"{difference:+.4f}"
-    return text.replace("-", "−")
+    difference = round(ours, 4) - round(published, 4)  # of the printed values, so that a reader gets the same
+    return f"{signed(100 * difference, 2)} points" if score == "accuracy" else signed(difference, 4)
+
+
+def test_loss(document: Mapping[str, Any]) -> str:
+    """Return the loss on the test images in words; a dash if only classes were predicted, which have none."""
+    origin = document.get("origin")
+    return DASH if origin and origin["labels_only"] else loss(document["test"]["loss"])
 
 
 def published_scores(document: Mapping[str, Any]) -> tuple[PublishedScore, ...]:
@@ -162,9 +171,15 @@ def number_ranges(numbers: Iterable[int], dash: str = " to ") -> str:
     return listed(texts)
 
 
-def counted_seeds(seeds: Sequence[int]) -> str:
-    """Write seeds and how many they are: ``seed 3``, ``two seeds 0 and 1``, or ``four seeds 0 to 2 and 7``."""
-    return f"seed {seeds[0]}" if len(seeds) == 1 else f"{_number_word(len(seeds))} seeds {number_ranges(seeds)}"
+def counted_seeds(seeds: Sequence[int], what: str = "seed") -> str:
+    """Write seeds and how many they are: ``seed 3``, ``two seeds 0 and 1``, or ``four seeds 0 to 2 and 7``.
+
+    Args:
+        what: ``seed`` or ``fold``.
+    """
+    if len(seeds) == 1:
+        return f"{what} {seeds[0]}"
+    return f"{_number_word(len(seeds))} {what}s {number_ranges(seeds)}"
 
 
 def _number_word(number: int) -> str:
@@ -174,6 +189,11 @@ def _number_word(number: int) -> str:
 def _minus_sign(text: str) -> str:
     """Return a number's text with a true minus sign; a number that is rounded to 0 has no sign."""
     return (text if float(text) else text.lstrip("-")).replace("-", "−")
+
+
+def as_printed(share: float) -> float:
+    """Return a share as `percent` prints it, so that differences agree with the accuracies that a reader sees."""
+    return float(f"{100 * share:.2f}") / 100
 
 
 def percentage_points(share: float) -> str:
@@ -189,6 +209,11 @@ def p_value_in_words(p: float) -> str:
     return f"p = {p:{'.3g' if p >= 0.01 else '.3f' if p >= 0.001 else '.4f'}}"
 
 
+def bare_p_value(p: float) -> str:
+    """Write a p value for a column of them: ``0.0625``, ``< 0.0001``."""
+    return p_value_in_words(p).removeprefix("p = ").removeprefix("p ")
+
+
 def interval_in_words(
     statistics: SeedStatistics | PairedDifference | None, scale: float = 100, digits: int = 2, *, dash: str = " to "
 ) -> str:
@@ -197,9 +222,12 @@ def interval_in_words(
     Args:
         scale: a factor for the ends; 100 for shares, which are written in per cent.
     """
-    if statistics is None or statistics.interval is None:
-        return DASH
-    return dash.join(_minus_sign(f"{scale * end:.{digits}f}") for end in statistics.interval)
+    return ends_in_words(statistics and statistics.interval, scale, digits, dash=dash)
+
+
+def ends_in_words(ends: Interval | None, scale: float = 100, digits: int = 2, *, dash: str = " to ") -> str:
+    """Write the ends of an interval like `interval_in_words`."""
+    return DASH if ends is None else dash.join(_minus_sign(f"{scale * end:.{digits}f}") for end in ends)
 
 
 def mean_sentence(name: str, accuracy: SeedStatistics, seeds: Sequence[int]) -> str:
@@ -218,17 +246,37 @@ def mean_sentence(name: str, accuracy: SeedStatistics, seeds: Sequence[int]) -> 
     )
 
 
+FOLDS_DEPEND = (
+    "The folds share training images, so their scores are not independent: there is no interval for the mean. The test "
+    "set was not used."
+)
+
+
+def folds_sentence(name: str, accuracy: SeedStatistics, folds: Sequence[int]) -> str:
+    """Return sentences about one experiment's accuracy in a cross-validation, over its sorted folds."""
+    images = "the images of the fold" if len(folds) == 1 else "the images of the fold that was held out"
+    if accuracy.std is None:
+        what = f"On fold {folds[0]} alone {name} reached an accuracy of {percent(accuracy.mean)}, measured on {images}"
+        return f"{what}. The test set was not used."
+    return (
+        f"Over the {counted_seeds(folds, 'fold')} {name} reached a mean accuracy of {percent(accuracy.mean)}, measured "
+        f"on {images} (standard deviation {percentage_points(accuracy.std)} points, "
+        f"lowest {percent(accuracy.minimum)}, highest {percent(accuracy.maximum)}). {FOLDS_DEPEND}"
+    )
+
+
 def group_sentence(name: str, group: SeedGroup) -> str:
-    """Return sentences about the test accuracy of a group of seeds, and about seeds that do not count."""
-    accuracy = group.summary("test_accuracy")
+    """Return sentences about the accuracy of a group of seeds or folds, and about those that do not count."""
+    accuracy, what = group.summary("test_accuracy"), group.repetition
     if accuracy is None:
-        return f"{name}: {counted(group.runs, 'run')} that differ in their seed, none of which has a test accuracy."
+        return f"{name}: {counted(group.runs, 'run')} that differ in their {what}, none of which has an accuracy."
     scored = sorted(group.by_seed("test_accuracy"))
-    sentence = mean_sentence(name, accuracy, scored)
-    unscored = sorted({run.seed for run in group.runs} - set(scored))
+    sentence = (folds_sentence if group.folds else mean_sentence)(name, accuracy, scored)
+    everything = set(range(1, group.folds + 1)) if group.folds else {run.seed for run in group.runs}
+    unscored = sorted(everything - set(scored))
     if unscored:
         verbs = ("has", "does") if len(unscored) == 1 else ("have", "do")
-        seeds = f"{noun(unscored, 'Seed')} {number_ranges(unscored)}"
+        seeds = f"{noun(unscored, what.capitalize())} {number_ranges(unscored)}"
         sentence += f" {seeds} {verbs[0]} not finished and {verbs[1]} not count."
     return sentence
 
@@ -240,11 +288,12 @@ def comparison_sentence(first: str, second: str, accuracy: PairedDifference | No
         accuracy: the accuracy of the first experiment minus that of the second; None if they share no seed.
     """
     if accuracy is None:
-        return f"{first} and {second} share no seed, so they are not compared seed by seed."
+        return f"{first} and {second} share no seed or fold, so they are not compared one by one."
     if accuracy.difference < 0:
         return comparison_sentence(second, first, accuracy.turned())
+    what = "Fold" if accuracy.folds else "Seed"
     left_out = [
-        f"{noun(seeds, 'Seed')} {number_ranges(seeds)}, which only {name} has, {noun(seeds, 'is', 'are')} left out."
+        f"{noun(seeds, what)} {number_ranges(seeds)}, which only {name} has, {noun(seeds, 'is', 'are')} left out."
         for name, seeds in ((first, accuracy.only_first), (second, accuracy.only_second))
         if seeds
     ]
@@ -252,11 +301,16 @@ def comparison_sentence(first: str, second: str, accuracy: PairedDifference | No
 
 
 def _difference_sentence(first: str, second: str, accuracy: PairedDifference) -> str:
+    measured = "accuracy on the images held out" if accuracy.folds else "test accuracy"
     difference = (
-        f"{first} was better than {second} by {percentage_points(accuracy.difference)} points of test accuracy"
+        f"{first} was better than {second} by {percentage_points(accuracy.difference)} points of {measured}"
         if accuracy.difference
-        else f"{first} and {second} had the same mean test accuracy"
+        else f"{first} and {second} had the same mean {measured}"
     )
+    if accuracy.folds:
+        spread = "" if accuracy.std is None else f" (standard deviation {percentage_points(accuracy.std)} points)"
+        why = "folds share training images, so no test of the difference is made"
+        return f"On the same {counted_seeds(accuracy.seeds, 'fold')} {difference}{spread}; {why}."
     seeds = counted_seeds(accuracy.seeds)
     if accuracy.std is None:
         return f"With {seeds}, the only one that both have, {difference}; one seed allows no interval and no test."
@@ -272,6 +326,60 @@ def _difference_sentence(first: str, second: str, accuracy: PairedDifference) ->
     return (
         f"Over the {seeds} {difference} (95 % interval {interval} points; {exact}permutation test over "
         f"{accuracy.tried:,} {random}sign changes, {p_value_in_words(accuracy.p)}{few})."
+    )
+
+
+TWO_MODELS = (
+    "These tests compare the trained networks on the same test images, not the experiments behind them: another seed "
+    "gives other networks, and for experiments there are groups of seeds."
+)
+"""What the tests between networks compare."""
+
+
+def network_sentence(first: str, second: str, test: McNemarTest) -> str:
+    """Return a sentence that compares two trained networks on the same test images, the more accurate one first."""
+    if not test.discordant:
+        return f"{first} and {second} are right on the same {counted(test.both, 'image')}."
+    points = percentage_points(test.difference) if test.difference else "0"
+    difference = f"{points} points ({ends_in_words(test.interval)}, 95 %)"
+    exact = "exact" if test.method == "exact" else f"χ² = {test.statistic:.2f}"
+    corrected = f", {p_value_in_words(test.holm)} after Holm" if test.holm != test.p else ""
+    chance = "" if test.holm < USUAL_P else ": this may be chance"
+    return (
+        f"{first} alone is right on {counted(test.only_first, 'image')}, {second} alone on {test.only_second:,}; the "
+        f"difference is {difference}; McNemar's test ({exact}): {p_value_in_words(test.p)}{corrected}{chance}."
+    )
+
+
+def pair_cells(test: McNemarTest) -> tuple[str, str, str, str, str, str]:
+    """Return the cells of a table's row about two networks.
+
+    They are the images that only the first and only the second one classifies correctly, the difference of their
+    accuracies in points with its 95 % interval, and the p value of McNemar's test without and with Holm's correction.
+    """
+    return (
+        count(test.only_first),
+        count(test.only_second),
+        signed(100 * test.difference, 2),
+        ends_in_words(test.interval),
+        bare_p_value(test.p),
+        bare_p_value(test.holm),
+    )
+
+
+def cochran_sentence(tests: ModelTests, where: str = "") -> str:
+    """Return a sentence about Cochran's test of three or more networks on the same test images.
+
+    Args:
+        where: what follows the number of networks, such as `` on MNIST``; empty for nothing.
+    """
+    networks, test = f"{counted(tests.models, 'network')}{where}", tests.cochran
+    if test is None or test.q is None or test.p is None:
+        return f"Cochran's Q over the {networks} is not defined: each image is right in all of them or in none."
+    meaning = "are not equally accurate" if test.p < USUAL_P else "may be equally accurate, and differ by chance"
+    return (
+        f"Cochran's Q over the {networks} is {test.q:,.2f} with {test.degrees} degrees of freedom, "
+        f"{p_value_in_words(test.p)}: they {meaning}."
     )
 
 
@@ -331,3 +439,50 @@ def distinct_names(groups: Sequence[SeedGroup]) -> dict[str, str]:
     names = {group.group: group.shown_name for group in groups}
     numbers = Counter(names.values())
     return {key: f"{name} [{key}]" if numbers[name] > 1 else name for key, name in names.items()}
+
+
+def robustness_sentence(found: Robustness, names: Sequence[str] = ()) -> str:
+    """Return the mean error of a run on corrupted images beside its error on clean ones, in words.
+
+    Args:
+        names: the corruptions, by default all that are measured.
+    """
+    chosen = names or found.names
+    of = chosen[0] if len(chosen) == 1 else counted(chosen, "corruption")
+    return (
+        f"Mean error {percent(found.mean_error(chosen))} over {of} in {len(STRENGTHS)} strengths; "
+        f"{percent(1 - found.clean)} without corruption ({counted(found.images, 'test image')})."
+    )
+
+
+def member_cells(member: EnsembleMember) -> tuple[str, str, str, str, str]:
+    """Return the cells of a table's row about a member of an ensemble; dashes if its predictions are not there.
+
+    They are its accuracy, by how much the ensemble is better, the images that only the ensemble and only the member
+    classifies correctly, and the p value of McNemar's test.
+    """
+    if member.test is None or member.gain is None:
+        return DASH, DASH, DASH, DASH, DASH
+    alone = (count(member.test.only_first), count(member.test.only_second))
+    gain = f"{percentage_points(member.gain)} points"
+    return (percent(member.accuracy), gain, *alone, bare_p_value(member.test.p))
+
+
+def ensemble_sentence(members: Sequence[EnsembleMember]) -> str:
+    """Return by how much an ensemble is better or worse than its best member, with McNemar's test, as a sentence.
+
+    Args:
+        members: the most accurate first; the text is empty if its predictions are not there.
+    """
+    best = members[0] if members else None
+    if best is None or best.test is None or best.gain is None:
+        return ""
+    if not best.gain:
+        return f"The ensemble classifies as many images correctly as its best member, {best.label}."
+    points, compared = percentage_points(best.gain).lstrip("+−"), "higher" if best.gain > 0 else "lower"
+    return (
+        f"The ensemble's accuracy is {points} points {compared} than that of its best member, {best.label}: "
+        f"only the ensemble is right on {counted(best.test.only_first, 'image')}, only the member on "
+        f"{best.test.only_second:,} (McNemar's test: {p_value_in_words(best.test.p)}). The best of several members "
+        "looks better than it is, because it was chosen by these same images."
+    )

@@ -14,6 +14,10 @@ _TEX = {
     "|": r"\textbar{}", "–": "--", "—": "---", "‘": "`", "’": "'", "“": "``", "”": "''", "…": r"\dots{}",
 }  # fmt: skip
 
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""The beginnings of texts that a spreadsheet takes for formulas, unless they are numbers."""
+NUMBER = re.compile(r"[+-]?[\d.]+(e[+-]?\d+)?", re.ASCII)
+
 
 def aligned(blocks: Sequence[Sequence[Sequence[str]]], right: Collection[int] = ()) -> list[str]:
     """Return lines of aligned columns, with a rule between two blocks.
@@ -34,10 +38,18 @@ def aligned(blocks: Sequence[Sequence[Sequence[str]]], right: Collection[int] = 
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
-    """Return rows as CSV; None becomes an empty field."""
+    """Return rows as CSV; None becomes an empty field.
+
+    A text that a spreadsheet could take for a formula begins with an apostrophe.
+    """
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(rows)
+    csv.writer(out, lineterminator="\n").writerows(map(_not_formula, row) for row in rows)
     return out.getvalue()
+
+
+def _not_formula(cell: object) -> object:
+    is_formula = isinstance(cell, str) and cell.startswith(FORMULA_STARTS) and not NUMBER.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell
 
 
 def latex(blocks: Sequence[Sequence[Sequence[str]]], columns: str, *, title: str = "", note: str = "") -> str:

@@ -18,7 +18,7 @@ class Action(ABC):
     """Something that can be done about a run.
 
     Attributes:
-        name: the last part of the id of its key, on the screens of a run: ``diagnosis.extend``, ``training.extend``.
+        name: the last part of the id of its key, on the screen of the diagnosis, such as ``diagnosis.extend``.
     """
 
     name: ClassVar[str]
@@ -26,12 +26,7 @@ class Action(ABC):
     @property
     @abstractmethod
     def label(self) -> str:
-        """What the app does: ``Train 18 more epochs``."""
-
-    @property
-    def task(self) -> str:
-        """What the command does; the label, unless the app does something else first."""
-        return self.label
+        """What is done: ``Train 18 more epochs``."""
 
     @abstractmethod
     def command(self, run: str, experiment_file: str) -> str:
@@ -93,11 +88,7 @@ class Edit(Action):
 
     @property
     def label(self) -> str:
-        return f"Edit with {self.in_words}"
-
-    @property
-    def task(self) -> str:
-        return f"Train anew with {self.in_words}"
+        return f"Train again with {self.in_words}"
 
     def command(self, run: str, experiment_file: str) -> str:
         words = [PROGRAM, "train", "--preset", experiment_file]

@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mnist_tui.errors import RunError
+from mnist_tui.errors import RequestError, RunError
 from mnist_tui.runs.folder import Launch, RunFolder
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import LIVE
+from mnist_tui.wording import counted, size
+
+if TYPE_CHECKING:
+    from mnist_tui.experiment.spec import Experiment
 
 BUSY_SHARE = 0.5
 """A GPU is busy if more than this share of its memory is in use."""
@@ -46,6 +50,24 @@ class Busy:
 
     text: str
     line: bool
+
+
+def check_memory(experiment: Experiment) -> None:
+    """Raise RequestError if this machine's memory cannot hold the network while it is trained."""
+    from mnist_tui.experiment import complexity
+
+    counts = complexity.of(experiment)
+    needed, memory = complexity.memory_to_train(experiment, counts), machine_memory()
+    if needed > memory:
+        raise RequestError(
+            f"{counted(counts.total, 'parameter')} are too many for this machine: training them "
+            f"takes at least {size(needed)} of memory, and there are {size(memory)}; take fewer neurons or filters"
+        )
+
+
+def machine_memory() -> int:
+    """Return the memory of this machine in bytes."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def device_of(requested: str) -> str:

@@ -9,11 +9,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise, takewhile
-from statistics import fmean, median
+from statistics import fmean, median, stdev
 from typing import Literal
 
 from mnist_tui.experiment.complexity import of
-from mnist_tui.experiment.layers import BatchNormalization, Constant, Conv2D, Dense, Dropout, PlainInitializer
+from mnist_tui.experiment.layers import BatchNormalization, Constant, Conv2D, Dense, Dropout, PlainInitializer, walk
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.advice import Action, Edit, Extend, Resume, Seeds, edit
 from mnist_tui.runs.state import RESUMABLE, EpochRow, RunState
@@ -52,14 +52,17 @@ def _change(before: float, after: float) -> str:
     return f"{share:+.0f} %" if abs(share) >= 10 else f"{share:+.1f} %"
 
 
-GUESSING = math.log(10)
-"""The loss of a network that gives each of ten classes the same probability: 2.303."""
+def _guessing(experiment: Experiment) -> float:
+    """Return the loss of a network that gives each class the same probability: 2.303 for ten classes."""
+    return math.log(experiment.classes)
+
+
 AT_CHANCE = 0.02
 """An accuracy counts as chance up to this much above the share of the largest class."""
 STUCK_EPOCHS = 3
 ABOVE_GUESSING = 1.1
-LEARNT = 0.2
-"""From this accuracy on, a network has learnt something, so that a loss above GUESSING is not due to an early epoch."""
+LEARNT = 0.1
+"""With an accuracy so far above 1/classes a network has learnt something: a loss above guessing is no early epoch's."""
 RECENT = 10
 JUMP, VAL_JUMP, LEAST_JUMP, FEWEST_JUMPS = 0.1, 0.2, 0.02, 3
 """Training loss is a mean over all images, so a rise of 10 % is not noise; validation loss varies by up to 10 %."""
@@ -70,11 +73,13 @@ SLOW_EPOCHS, SLOW_FALL, LEAST_FALL = 5, 0.33, 0.01
 PATIENCE = 5
 """Epochs after the lowest validation loss before a rise counts as overfitting."""
 MILD, GRAVE = 0.03, 0.1
-RISING = 0.3
+RISING = 0.25
 STILL_FALLING = 0.002
 """Relative fall of the validation loss per epoch: 1 % in five epochs. Seeds differ by more than a smaller fall."""
 LAST, LAST_FALL = 3, 0.06
 """A run still improves if the mean validation loss of so many epochs is lower by this share than of as many before."""
+SLOW = 0.01
+"""A validation loss that falls by less than this share an epoch still improves, but slowly."""
 SCHEDULE_OVER = 0.1
 """Once a schedule has lowered the learning rate below this share of the highest, more epochs change nothing."""
 
@@ -93,7 +98,7 @@ def diverged(run: RunState, experiment: Experiment) -> Finding | None:
     before = [row for row in run.history if row.loss is not None and row.epoch < since]
     if before:
         evidence += f" The training loss of epoch {before[-1].epoch} was {loss(before[-1].loss)}."
-    advice = f"The learning rate {experiment.learning_rate(0):g} is too high: try a tenth of it."
+    advice = f"The learning rate {experiment.highest_rate:g} is too high: try a tenth of it."
     return Finding(
         "diverged", "problem", f"Diverged in epoch {since}", evidence, advice, since, _rate_times(experiment, 0.1)
     )
@@ -101,23 +106,26 @@ def diverged(run: RunState, experiment: Experiment) -> Finding | None:
 
 def stuck_at_chance(run: RunState, experiment: Experiment) -> Finding | None:
     """Find an accuracy that stays no better than guessing."""
+    guessing = _guessing(experiment)
 
     def guesses(row: EpochRow) -> bool:
         if row.val_accuracy is None or row.loss is None:
             return False
-        return row.val_accuracy <= chance + AT_CHANCE and row.loss > 0.95 * GUESSING
+        measured = row.val_loss if experiment.in_training_loss_only else row.loss
+        return row.val_accuracy <= chance + AT_CHANCE and measured is not None and measured > 0.95 * guessing
 
     rows = run.history
     sizes = [sum(row) for row in run.confusion or ()]
-    chance = max(sizes) / sum(sizes) if sum(sizes) else 0.1
+    chance = max(sizes) / sum(sizes) if sum(sizes) else 1 / experiment.classes
     stuck = [*takewhile(guesses, reversed(rows))]
     if len(stuck) < STUCK_EPOCHS:
         return None
     first, last = stuck[-1], rows[-1]
+    which, value = ("validation", last.val_loss) if experiment.in_training_loss_only else ("training", last.loss)
     evidence = (
         f"After epoch {last.epoch} the validation accuracy is {percent(last.val_accuracy)}, where always naming the "
-        f"largest class gives {percent(chance)}, and the training loss {loss(last.loss)}, where guessing gives "
-        f"ln 10 = {GUESSING:.3f}."
+        f"largest class gives {percent(chance)}, and the {which} loss {loss(value)}, where guessing gives "
+        f"ln {experiment.classes} = {guessing:.3f}."
     )
     advice, actions = _way_out(experiment)
     return Finding(
@@ -127,20 +135,20 @@ def stuck_at_chance(run: RunState, experiment: Experiment) -> Finding | None:
 
 def _way_out(experiment: Experiment) -> tuple[str, tuple[Edit, ...]]:
     """Return advice and actions for a network that does not learn."""
-    layers = [layer for layer in experiment.layers if isinstance(layer, Dense | Conv2D)]
+    layers = [layer for layer in walk(experiment.layers) if isinstance(layer, Dense | Conv2D)]
     for layer in layers:
         start = layer.kernel_initializer
         if isinstance(start, Constant) or (isinstance(start, PlainInitializer) and start.name in {"zeros", "ones"}):
             advice = "Weights that all begin equal get equal gradients and stay equal: begin with random ones."
             return advice, edit(experiment, ("initializer", "glorot_uniform"))
     deep = "" if len(layers) < 4 else " In a deep network, batch normalisation or relu instead of sigmoid helps, too."
-    advice = f"Try a lower learning rate than {experiment.learning_rate(0):g}, then a higher one.{deep}"
+    advice = f"Try a lower learning rate than {experiment.highest_rate:g}, then a higher one.{deep}"
     return advice, _rate_times(experiment, 0.1, 10)
 
 
 def _rate_times(experiment: Experiment, *factors: float) -> tuple[Edit, ...]:
     """Return an edit of the learning rate for each factor: the rate that the experiment begins with, times it."""
-    rates = (float(f"{experiment.learning_rate(0) * factor:.2g}") for factor in factors)
+    rates = (float(f"{experiment.highest_rate * factor:.2g}") for factor in factors)
     return tuple(action for rate in rates for action in edit(experiment, ("lr", f"{rate:g}")))
 
 
@@ -154,26 +162,27 @@ def _rises_in_words(rows: Sequence[EpochRow], losses: Sequence[float], rises: Se
 
 
 def rate_too_high(run: RunState, experiment: Experiment) -> Finding | None:
-    """Find a training loss that jumps up, or that is above GUESSING although the network predicts classes well."""
+    """Find a training loss that jumps up, or that is above guessing although the network predicts classes well."""
     rows, losses, _ = _finite(run, RECENT)
     if len(rows) < STUCK_EPOCHS:
         return None
-    accuracy = rows[-1].val_accuracy or 0.0
+    accuracy, guessing = rows[-1].val_accuracy or 0.0, _guessing(experiment)
     rises = jumps(losses, JUMP, LEAST_JUMP)
-    if losses[-1] > ABOVE_GUESSING * GUESSING and accuracy > LEARNT:
+    has_learnt = accuracy > 1 / experiment.classes + LEARNT
+    if losses[-1] > ABOVE_GUESSING * guessing and has_learnt and not experiment.in_training_loss_only:
         evidence = (
-            f"After epoch {rows[-1].epoch} the training loss is {loss(losses[-1])}, above the {GUESSING:.3f} of "
+            f"After epoch {rows[-1].epoch} the training loss is {loss(losses[-1])}, above the {guessing:.3f} of "
             f"guessing, though {percent(accuracy)} of the validation images are right: the weights are so large that "
             "every mistake is made with certainty."
         )
-        below = [row.epoch for row in run.history if row.loss is not None and row.loss <= GUESSING]
+        below = [row.epoch for row in run.history if row.loss is not None and row.loss <= guessing]
         since = below[-1] + 1 if below else 1
     elif len(rises) >= FEWEST_JUMPS:
         evidence = f"The training loss {_rises_in_words(rows, losses, rises, JUMP)}"
         since = rows[rises[0]].epoch
     else:
         return None
-    advice = f"Try a third and a tenth of the learning rate {experiment.learning_rate(0):g}."
+    advice = f"Try a third and a tenth of the learning rate {experiment.highest_rate:g}."
     actions = _rate_times(experiment, 1 / 3, 0.1)
     return Finding("rate-too-high", "problem", "Learning rate too high: lower it", evidence, advice, since, actions)
 
@@ -192,9 +201,7 @@ def rate_too_low(run: RunState, experiment: Experiment) -> Finding | None:
         f"The training loss fell steadily but only from {loss(losses[0])} in epoch {rows[0].epoch} to "
         f"{loss(losses[-1])} in epoch {rows[-1].epoch} ({_change(losses[0], losses[-1])}), and does not level off."
     )
-    advice = (
-        f"Try ten times the learning rate {experiment.learning_rate(0):g}; where the loss then jumps, a third of that."
-    )
+    advice = f"Try ten times the learning rate {experiment.highest_rate:g}; where the loss then jumps, a third of that."
     headline, actions = "Still improving, but slowly: raise the rate", _rate_times(experiment, 10, 10 / 3)
     return Finding("rate-too-low", "warning", headline, evidence, advice, rows[0].epoch, actions)
 
@@ -207,16 +214,19 @@ def jumping_validation_loss(run: RunState, experiment: Experiment) -> Finding | 
     if len(rises) >= FEWEST_JUMPS:
         evidence = f"It {_rises_in_words(rows, values, rises, VAL_JUMP)}"
     elif len(rows) == RECENT and scatter > max(SCATTER * fmean(values), LEAST_JUMP / 2):
+        outlier = outlying_end(run, experiment) is not None
+        usual = _finite(_without_last(run), RECENT)[2] if outlier else values
+        over = f"the {RECENT} epochs before the last one" if outlier else f"the last {RECENT} epochs"
         evidence = (
-            f"Over the last {RECENT} epochs it scatters by {loss(scatter)} (standard deviation) about its own trend, "
-            f"{percent(scatter / fmean(values))} of its mean."
+            f"Over {over} it scatters around a smooth curve by {loss(noise(usual))} (standard deviation), "
+            f"{percent(noise(usual) / fmean(usual), 0)} of its mean."
         )
     else:
         return None
-    advice = f"Let the learning rate fall over the epochs, or lower it from {experiment.learning_rate(0):g}."
+    advice = f"Let the learning rate fall over the epochs, or lower it from {experiment.highest_rate:g}."
     actions = (*edit(experiment, ("schedule", "cosine")), *_rate_times(experiment, 1 / 3))
     since = rows[rises[0]].epoch if rises else rows[0].epoch
-    evidence += " The figures of a single epoch are partly luck."
+    evidence += " Neighbouring epochs differ by chance, too."
     headline = "Validation loss jumps: lower the learning rate"
     return Finding("jumping", "warning", headline, evidence, advice, since, actions)
 
@@ -234,16 +244,33 @@ def overfitting(run: RunState, experiment: Experiment) -> Finding | None:
     training, now = losses[low], fmean(losses[-window:])
     if recent - lowest <= max(MILD * lowest, 3 * error) or trend(values[low:]) < RISING or now >= 0.98 * training:
         return None
-    best, last = rows[low], rows[-1]
+    outlier = outlying_end(run, experiment) is not None
+    told = slice(-1 - RECENT, -1) if outlier else slice(-window, None)
+    best, last, usual_loss = rows[low], rows[-1], median(values[told])
+    if outlier:
+        since = f"its median over the {RECENT} epochs before the last one is {loss(usual_loss)}"
+    else:
+        since = (
+            f"it is {loss(values[-1])} after epoch {last.epoch}, with a median of {loss(usual_loss)} over the last "
+            f"{counted(window, 'epoch')}"
+        )
     evidence = (
-        f"The validation loss was lowest after epoch {best.epoch} ({loss(values[low])}) and is {loss(values[-1])} "
-        f"after epoch {last.epoch} ({_change(values[low], values[-1])}), while the training loss fell from "
-        f"{loss(training)} to {loss(losses[-1])}."
+        f"The validation loss was lowest after epoch {best.epoch} ({loss(values[low])}); {since} "
+        f"({_change(values[low], usual_loss)}), while the training loss fell from {loss(training)} to "
+        f"{loss(losses[-1])}."
     )
-    if best.val_accuracy is not None and last.val_accuracy is not None:
-        evidence += f" Validation accuracy: {percent(best.val_accuracy)} then, {percent(last.val_accuracy)} now"
-        more = last.val_accuracy < best.val_accuracy
-        evidence += "." if more else ": the number of mistakes has not grown, but the loss of each has."
+    accuracies = [row.val_accuracy for row in rows[told] if row.val_accuracy is not None]
+    if best.val_accuracy is not None and accuracies:
+        usual = median(accuracies)
+        evidence += (
+            f" The validation accuracy was {percent(best.val_accuracy)} after epoch {best.epoch}; its median over "
+            f"these {counted(len(accuracies), 'epoch')} is {percent(usual)}"
+        )
+        evidence += "."
+        if usual >= best.val_accuracy:
+            evidence += " Loss and accuracy disagree: the number of mistakes has not grown, but the mean loss has."
+    if outlier and overfitting(_without_last(run), experiment) is None:
+        evidence += " Without the last epoch, no overfitting would be found."
     severity = "warning" if recent > (1 + GRAVE) * lowest else "note"
     headline, (advice, actions) = f"Overfitting since epoch {best.epoch}", _against_overfitting(experiment)
     return Finding("overfitting", severity, headline, evidence, advice, best.epoch, actions)
@@ -251,7 +278,7 @@ def overfitting(run: RunState, experiment: Experiment) -> Finding | None:
 
 def _against_overfitting(experiment: Experiment) -> tuple[str, tuple[Edit, ...]]:
     """Return advice and actions for a network that learns its training images by heart."""
-    rate = max((layer.rate for layer in experiment.layers if isinstance(layer, Dropout)), default=0.0)
+    rate = max((layer.rate for layer in experiment.layers_of(Dropout)), default=0.0)
     early = () if experiment.training.early_stopping else _stopping_early(experiment, 5)
     stop = "Stop early, which keeps the best epoch's weights; or try " if early else "Try "
     drop = f"more dropout than {rate:g}" if rate else "dropout"
@@ -267,39 +294,75 @@ def _against_overfitting(experiment: Experiment) -> tuple[str, tuple[Edit, ...]]
 def _stopping_early(experiment: Experiment, patience: int) -> tuple[Edit, ...]:
     """Return the edit that adds early stopping, and holds out validation images where the test set served for it."""
     held_out = (("validation", "0.2"),) if experiment.dataset.validation == "test" else ()
-    return edit(experiment, ("patience", str(patience)), *held_out)
+    about = f"early stopping after {counted(patience, 'epoch')} without improvement"
+    if held_out:
+        about += ", and validation images held out"
+    return edit(experiment, ("patience", str(patience)), *held_out, about=about)
+
+
+@dataclass(frozen=True)
+class Improvement:
+    """A validation loss that still falls at the end of a history.
+
+    Attributes:
+        window: the number of last epochs whose mean loss is compared with that of as many epochs before.
+        fallen: the relative fall of the loss, as a share.
+        gained: the rise of the mean validation accuracy over the same epochs, as a share; None if it is not known.
+    """
+
+    window: int
+    fallen: float
+    gained: float | None
+
+    @property
+    def slow(self) -> bool:
+        """Whether the loss falls by less than SLOW of itself an epoch."""
+        return self.fallen < SLOW * self.window
+
+
+def improvement(run: RunState) -> Improvement | None:
+    """Return by how much the validation loss still falls at the end of a history; None if it does not."""
+    rows, _, values = _finite(run)
+    window, fallen = _plain_fall(values) or ((0, 0.0) if _schedule_over(rows) else _slow_fall(values))
+    if not fallen:
+        return None
+    accuracies = [row.val_accuracy for row in rows[-2 * window :] if row.val_accuracy is not None]
+    whole = len(accuracies) == 2 * window
+    return Improvement(window, fallen, fmean(accuracies[window:]) - fmean(accuracies[:window]) if whole else None)
+
+
+def _schedule_over(rows: Sequence[EpochRow]) -> bool:
+    rates = [row.learning_rate or 0.0 for row in rows]
+    return bool(rates) and rates[-1] < SCHEDULE_OVER * max(rates)
 
 
 def improving(run: RunState, experiment: Experiment) -> Finding | None:
-    """Find a validation loss that still falls: good during a run, a warning at its end."""
-    rows, _, values = _finite(run)
-    plain = _plain_fall(values)
-    rates = [row.learning_rate or 0.0 for row in rows]
-    over = bool(rates) and rates[-1] < SCHEDULE_OVER * max(rates)
-    window, fallen = plain or ((0, 0.0) if over else _slow_fall(values))
-    if not fallen:
+    """Find a validation loss that still falls: good during a run, a note at its end."""
+    found = improvement(run)
+    if found is None:
         return None
-    last = rows[-1]
+    rows, _, values = _finite(run)
+    window, fallen, last = found.window, found.fallen, rows[-1]
     evidence = (
         f"The mean validation loss of epochs {rows[-window].epoch} to {last.epoch} is {loss(fmean(values[-window:]))}, "
-        f"{percent(fallen)} lower than of the {counted(window, 'epoch')} before."
+        f"{percent(fallen, 1)} lower than that of the {counted(window, 'epoch')} before."
     )
     if window == 1:
         evidence = (
-            f"The validation loss of epoch {last.epoch} is {loss(values[-1])}, {percent(fallen)} lower than after the "
-            "epoch before."
+            f"The validation loss of epoch {last.epoch} is {loss(values[-1])}, {percent(fallen, 1)} lower than after "
+            "the epoch before."
         )
     if run.live:
         return Finding("improving", "good", "Still improving: keep going", evidence)
     if run.state in RESUMABLE and len(rows) < run.epochs:
-        return _interrupted(run, "while still improving", "warning", evidence)
-    if over:
+        return _interrupted(run, "while still improving", evidence)
+    if _schedule_over(rows):
         longer = edit(experiment, ("epochs", str(2 * len(rows))))
         advice = "The learning rate's schedule has ended; a new run with more epochs has a longer one."
         return Finding("improving", "good", "Still improving when its schedule ended", evidence, advice, None, longer)
-    advice = "The training goes on from its last checkpoint and ends as one longer training would."
+    advice = "Train longer: the loss has not levelled off, so more epochs probably lower it further."
     actions = (Extend(max(10, len(rows) // 2)),)
-    return Finding("improving", "warning", "Still improving: train longer", evidence, advice, None, actions)
+    return Finding("improving", "note", "Still improving: train longer", evidence, advice, None, actions)
 
 
 def _plain_fall(values: list[float]) -> tuple[int, float] | None:
@@ -325,11 +388,67 @@ def _slow_fall(values: list[float]) -> tuple[int, float]:
     return (window, fallen) if is_lowest and fallen >= STILL_FALLING * window else (0, 0.0)
 
 
+def _without_last(run: RunState) -> RunState:
+    return replace(run, history=run.history[:-1])
+
+
 def _finite(run: RunState, last: int = 0) -> tuple[list[EpochRow], list[float], list[float]]:
     """Return the rows whose losses are finite, with their training and validation losses; 0 for `last` means all."""
     finite = [(row, row.loss, row.val_loss) for row in run.history if row.loss is not None and row.val_loss is not None]
     recent = finite[-last:]
     return [row for row, _, _ in recent], [loss for _, loss, _ in recent], [loss for _, _, loss in recent]
+
+
+OUTLYING, LEAST_DROP = 4, 0.002
+"""The drop of an outlier in standard deviations of the epochs before it, and in validation accuracy (0.2 points)."""
+
+
+@dataclass(frozen=True)
+class OutlyingEnd:
+    """A last epoch whose validation accuracy is far below that of the epochs before it.
+
+    Attributes:
+        accuracy: the validation accuracy after the last epoch, as a share.
+        usual: the median of the validation accuracies of the RECENT epochs before it, as a share.
+        deviation: the standard deviation of these, as a share.
+    """
+
+    epoch: int
+    accuracy: float
+    usual: float
+    deviation: float
+
+
+def outlying_end(run: RunState, experiment: Experiment) -> OutlyingEnd | None:
+    """Return the last epoch of a run if it is an outlier and its weights are kept; else None."""
+    rows = [(row.epoch, row.val_accuracy) for row in run.history if row.val_accuracy is not None]
+    if not _keeps_last_weights(run, experiment) or len(rows) <= RECENT:
+        return None
+    (epoch, accuracy), before = rows[-1], [accuracy for _, accuracy in rows[-1 - RECENT : -1]]
+    usual, deviation = median(before), stdev(before)
+    if usual - accuracy < max(OUTLYING * deviation, LEAST_DROP):
+        return None
+    return OutlyingEnd(epoch, accuracy, usual, deviation)
+
+
+def _keeps_last_weights(run: RunState, experiment: Experiment) -> bool:
+    stopping = experiment.training.early_stopping
+    return not run.live and not (stopping is not None and stopping.restore_best_weights)
+
+
+def last_outlier(run: RunState, experiment: Experiment) -> Finding | None:
+    """Find a run that ended in an epoch which is an outlier, so that its scores are not those of the training."""
+    end = outlying_end(run, experiment)
+    if end is None:
+        return None
+    evidence = (
+        f"After the last epoch, {end.epoch}, the validation accuracy is {percent(end.accuracy)}; the median of the "
+        f"{RECENT} epochs before it is {percent(end.usual)}, with a standard deviation of "
+        f"{100 * end.deviation:.2f} points. The run keeps the weights of this last epoch, so its scores are lower than "
+        "those of most epochs before."
+    )
+    advice, actions = _better_end(experiment)
+    return Finding("last-outlier", "warning", "The last epoch is an outlier", evidence, advice, None, actions)
 
 
 WORSE, LEAST = 1.25, 0.01
@@ -338,8 +457,8 @@ WORSE, LEAST = 1.25, 0.01
 
 def last_epoch(run: RunState, experiment: Experiment) -> Finding | None:
     """Find a run that ended with a validation loss well above its lowest one, but keeps the last weights."""
-    best, stopping = run.best, experiment.training.early_stopping
-    if run.live or best is None or (stopping is not None and stopping.restore_best_weights):
+    best = run.best
+    if best is None or not _keeps_last_weights(run, experiment):
         return None
     last, lowest = run.history[-1], best.val_loss
     if last.val_loss is None or lowest is None or last.val_loss < max(WORSE * lowest, lowest + LEAST):
@@ -349,12 +468,21 @@ def last_epoch(run: RunState, experiment: Experiment) -> Finding | None:
         f"{loss(best.val_loss)}, after epoch {best.epoch}."
     )
     if last.val_accuracy is not None and best.val_accuracy is not None:
-        evidence += f" Validation accuracy: {percent(best.val_accuracy)} then, {percent(last.val_accuracy)} now."
-    advice = "Have the best epoch's weights kept, or let the learning rate fall over the epochs."
+        evidence += (
+            f" The validation accuracy was {percent(best.val_accuracy)} after that epoch and is "
+            f"{percent(last.val_accuracy)} now."
+        )
+    advice, actions = _better_end(experiment)
+    return Finding("last-epoch", "warning", "The last epoch is not a good one", evidence, advice, None, actions)
+
+
+def _better_end(experiment: Experiment) -> tuple[str, tuple[Edit, ...]]:
+    """Return advice and actions for a run whose last epoch is worse than others."""
     restore = ("training.early_stopping.restore_best_weights", "true")
     kept = edit(experiment, restore, about="the best epoch's weights kept")
-    actions = (*(kept if stopping else _stopping_early(experiment, 10)), *edit(experiment, ("schedule", "cosine")))
-    return Finding("last-epoch", "warning", "The last epoch is not a good one", evidence, advice, last.epoch, actions)
+    early = kept if experiment.training.early_stopping else _stopping_early(experiment, 10)
+    advice = "Have the best epoch's weights kept, or let the learning rate fall over the epochs."
+    return advice, (*early, *edit(experiment, ("schedule", "cosine")))
 
 
 MOST_POINTS = 60
@@ -426,16 +554,15 @@ def stopped(run: RunState, experiment: Experiment) -> Finding | None:
     if run.state not in RESUMABLE or len(run.history) >= run.epochs:
         return None
     done = len(run.history)
-    when = f"after epoch {done} of {run.epochs}" if done else "before its first epoch"
-    evidence = f"It ended after {counted(done, 'epoch')} of {run.epochs}; early stopping did not end it."
-    return _interrupted(run, when, "note", evidence)
+    evidence = f"It ended {run.reached} of {run.epochs:,}; early stopping did not end it."
+    return _interrupted(run, f"{run.reached} of {run.epochs:,}" if done else run.reached, evidence)
 
 
-def _interrupted(run: RunState, when: str, severity: Severity, evidence: str) -> Finding:
+def _interrupted(run: RunState, when: str, evidence: str) -> Finding:
     left = run.epochs - len(run.history)
     headline = f"{run.state.capitalize()} {when}: resume it"
-    advice = f"It goes on where it was saved last; {left} of {counted(run.epochs, 'epoch')} remain."
-    return Finding("stopped", severity, headline, evidence, advice, None, (Resume(left),))
+    advice = f"Resume it: it goes on where it was saved last; {left} of {counted(run.epochs, 'epoch')} remain."
+    return Finding("stopped", "note", headline, evidence, advice, None, (Resume(left),))
 
 
 def _too_early(run: RunState) -> Finding:
@@ -444,6 +571,10 @@ def _too_early(run: RunState) -> Finding:
     advice = f"A diagnosis needs at least {counted(FEWEST_EPOCHS, 'epoch')}."
     actions = (Extend(10 - done),) if run.state == "finished" else ()
     return Finding("too-early", "note", "Too few epochs to say", f"So far {epochs}.", advice, None, actions)
+
+
+FEW_EPOCHS = 20
+"""A loss that has levelled off over fewer epochs may fall again in a longer training."""
 
 
 def _converged(run: RunState) -> Finding:
@@ -456,6 +587,10 @@ def _converged(run: RunState) -> Finding:
     if run.live:
         return Finding("converged", "good", "Converged for now: the loss has levelled off", evidence)
     advice = "A single training is partly chance; several seeds give its mean and spread."
+    if run.epochs <= len(run.history) < FEW_EPOCHS:
+        headline = f"Levelled off after {counted(len(run.history), 'epoch')}"
+        advice = f"So few epochs do not show whether the loss falls further: more of them do. {advice}"
+        return Finding("converged", "good", headline, evidence, advice, None, (Extend(FEW_EPOCHS), Seeds(5)))
     return Finding("converged", "good", "Converged: more epochs change little", evidence, advice, None, (Seeds(5),))
 
 
@@ -505,7 +640,7 @@ def never_predicted(run: RunState, experiment: Experiment) -> Finding | None:
     longer = (Extend(max(10, len(run.history) // 2)),) if run.state == "finished" else ()
     actions = (*longer, *_rate_times(experiment, 1 / 3))
     headline = f"{which} never predicted"
-    return Finding("never-predicted", "warning", headline, evidence, advice, run.confusion_epoch, actions)
+    return Finding("never-predicted", "warning", headline, evidence, advice, None, actions)
 
 
 def _solved(run: RunState) -> Finding:
@@ -523,9 +658,14 @@ def _solved(run: RunState) -> Finding:
 ABOUT_EQUAL = 1.05
 """Losses on different images that differ by less than 5 % are called equal."""
 SWITCH_ON = (
-    "The training loss can also be measured without dropout after each epoch and shown beside the others; the training "
-    "itself stays the same."
+    "To compare like with like, train again with one more curve: the plain loss, which is the loss on training images, "
+    "measured after each epoch as the validation loss is. The training itself stays the same."
 )
+ONLY_IN_TRAINING = {
+    "class weights": " The training loss also counts each image by the weight of its class; the validation loss counts "
+    "all images alike.",
+    "penalties": " The training loss also contains the penalties of the weights, the validation loss does not.",
+}
 
 
 def loss_gap(run: RunState, experiment: Experiment) -> Finding | None:
@@ -541,17 +681,24 @@ def loss_gap(run: RunState, experiment: Experiment) -> Finding | None:
         f"After epoch {row.epoch} the training loss is {loss(row.loss)}, the validation loss {loss(row.val_loss)}. "
         f"{_why_gap(experiment)}"
     )
-    since = next(each.epoch for each, own, validation in zip(*_finite(run), strict=True) if own > validation)
+    evidence += "".join(ONLY_IN_TRAINING[name] for name in experiment.in_training_loss_only)
     advice, more = SWITCH_ON, _between(run)
-    actions = edit(experiment, ("plain-loss", "on"), about="the plain training loss measured")
+    actions = edit(experiment, ("plain-loss", "on"), about="the plain loss, too")
     if row.plain_loss is not None:
         advice, more, actions = "", _proof(row, row.plain_loss, row.val_loss), ()
     headline = "Why training loss is above validation loss"
-    return Finding("loss-gap", "note", headline, f"{evidence} {more}".rstrip(), advice, since, actions)
+    return Finding("loss-gap", "note", headline, f"{evidence} {more}".rstrip(), advice, None, actions)
 
 
 def _why_gap(experiment: Experiment) -> str:
-    rates = {layer.rate for layer in experiment.layers if isinstance(layer, Dropout) and layer.rate > 0}
+    rates = {layer.rate for layer in experiment.layers_of(Dropout) if layer.rate > 0}
+    if experiment.augmentation is not None:
+        on, off = ("with dropout on and ", " with dropout off and") if rates else ("", "")
+        return (
+            f"That is how they are measured: training loss is taken {on}on randomly changed images, which are harder, "
+            "and is the mean over an epoch in which the weights still improve; validation loss is measured after the "
+            f"epoch,{off} on images as they are."
+        )
     mean = "is the mean over an epoch in which the weights still improve"
     if rates:
         rate = f" (rate {next(iter(rates)):g})" if len(rates) == 1 else ""
@@ -559,7 +706,7 @@ def _why_gap(experiment: Experiment) -> str:
             f"That is how they are measured: training loss is taken with dropout{rate} on, and {mean}; validation "
             "loss is measured after the epoch, with dropout off."
         )
-    normalises = any(isinstance(layer, BatchNormalization) for layer in experiment.layers)
+    normalises = bool(experiment.layers_of(BatchNormalization))
     batches = " and normalises by each batch's own statistics" if normalises else ""
     return (
         f"This network has no dropout: training loss {mean}{batches}; validation loss is measured after it, with the "
@@ -580,8 +727,8 @@ def _between(run: RunState) -> str:
 
 def _proof(row: EpochRow, plain: float, validation: float) -> str:
     measured = (
-        f"Measured alike (after epoch {row.epoch}, dropout off, on a part of the training images) the training loss is "
-        f"{loss(plain)}"
+        f"Measured alike, after epoch {row.epoch}, on a part of the training images (the plain loss), the training "
+        f"loss is {loss(plain)}"
     )
     if plain <= validation * ABOUT_EQUAL:
         relation = "below the validation loss, as one expects" if plain <= validation else "about the validation loss"
@@ -601,10 +748,11 @@ RULES: dict[Callable[[RunState, Experiment], Finding | None], frozenset[str]] = 
     rate_too_low: SPOILT,
     stuck_at_chance: SPOILT,
     rate_too_high: SPOILT,
+    last_outlier: SPOILT,
     jumping_validation_loss: SPOILT,
     overfitting: SPOILT,
     improving: SPOILT | {"overfitting"},
-    last_epoch: SPOILT | {"jumping", "overfitting", "improving", "stopped"},
+    last_epoch: SPOILT | {"last-outlier", "jumping", "overfitting", "improving", "stopped"},
     never_predicted: SPOILT,
     loss_gap: SPOILT,
     dead_units: frozenset(),

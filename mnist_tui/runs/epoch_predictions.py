@@ -67,7 +67,7 @@ def continue_after(path: Path, epoch: int) -> None:
 
 
 def append(path: Path, epoch: int, probabilities: NDArray[Any]) -> None:
-    """Append an epoch's probabilities ``(n, 10)`` completely or, with an OSError, not at all. For the run's worker."""
+    """Append an epoch's probabilities ``(n, classes)`` completely or, with an OSError, not at all: for a worker."""
     import numpy as np
 
     classes = probabilities.argmax(axis=1).astype(np.uint8)

@@ -31,7 +31,7 @@ class RunStarted(Event, type="run_started"):
 
     Attributes:
         epochs: the number of planned epochs.
-        total, trainable: the numbers of parameters, as computed from the experiment.
+        total, trainable: the numbers of parameters, as computed from the experiment; 0 where they are not known yet.
         platform: operating system, CPU, Python, host and package versions, for reports.
     """
 
@@ -64,9 +64,11 @@ class DataReady(Event, type="data"):
     """The data that the run uses.
 
     Attributes:
-        train, validation, test: images in each part; validation is 0 where the test set is used for it.
+        train, validation, test: images in each part; validation is 0 where the test images are used for it. In a
+            cross-validation the test images are those of the fold that is held out, and the test set is not used.
         sample: True for the bundled digits, which are not MNIST.
         inputs: the number of inputs of the network for one image.
+        evaluated: the images of the final evaluation, in words: test images, or the images of a fold.
     """
 
     name: str
@@ -80,6 +82,15 @@ class DataReady(Event, type="data"):
     validation: int
     test: int
     inputs: int
+    evaluated: str = "test images"
+
+    def name_or_path(self, dataset: str) -> str:
+        """Return the name or the path by which the data are found again.
+
+        Args:
+            dataset: the dataset of the run's experiment, in place of which the sample may have been used.
+        """
+        return "digits" if self.sample else dataset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +109,7 @@ class ModelBuilt(Event, type="model"):
         onednn: whether TensorFlow used oneDNN's kernels on the CPU; None in older runs and where TensorFlow chose.
         tf32: whether a GPU may multiply float32 in TensorFloat-32; None without a GPU.
         deterministic: whether a GPU computes the same bits each time; None without a GPU (a CPU always does).
+        start: the layers that began with the weights of another run or a file, in words; empty for none.
     """
 
     device: str
@@ -114,6 +126,7 @@ class ModelBuilt(Event, type="model"):
     onednn: bool | None = None
     tf32: bool | None = None
     deterministic: bool | None = None
+    start: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,8 +155,8 @@ class EpochEnded(Event, type="epoch"):
         learning_rate: None where there is none (a closed form).
         seconds: the time of training and validation, without pauses.
         confusion: counts of the validation images; rows are true classes, columns predicted ones.
-        plain_loss, plain_accuracy: measured after the epoch, without dropout, on a fixed part of the training images;
-            None where the experiment does not request that.
+        plain_loss, plain_accuracy: measured after the epoch, without dropout and augmentation, on a fixed part
+            of the training images; None where the experiment does not request that.
     """
 
     epoch: int

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from mnist_tui.errors import RunError
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.shapes import Shape
 from mnist_tui.experiment.spec import Experiment, HogFeatures
-from mnist_tui.files import open_regular, read_arrays, read_json
+from mnist_tui.files import open_regular, read_array_shapes, read_arrays, read_json
 from mnist_tui.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class FirstWeights:
     Attributes:
         layer: the layer's name, as in `complexity.of`.
         units: the word for its units: neurons or filters.
-        pictures: float32 (units, rows, columns).
+        pictures: float32 (units, rows, columns), or (units, rows, columns, 3) for a network that reads colour images.
         epoch: the number of trained epochs; nan where it is not known.
         source: the file that the weights were read from.
         strong: the absolute value that 99.5 % of the weights do not exceed, for the scale of colours.
@@ -53,13 +54,30 @@ class FirstWeights:
     strong: float
 
 
+KERNELS = {"conv2d": "kernel", "depthwise_conv2d": "kernel", "separable_conv2d": "depthwise_kernel", "dense": "kernel"}
+"""The kinds of layers whose weights are shown, and Keras' names of these weights."""
+
+
 @dataclass(frozen=True)
 class _FirstLayer:
-    """The first layer with weights, and the shape of its pictures (rows, columns)."""
+    """The first layer with weights, and the shape of the image that it reads."""
 
     name: str
     kind: str
-    shape: tuple[int, int]
+    image: Shape
+
+    def pictures_of(self, kernel: NDArray[Any]) -> NDArray[np.float32]:
+        """Return a kernel as `FirstWeights.pictures`; raises a ValueError if it has not this layer's shape."""
+        channels = self.image[2]
+        if self.kind == "dense":
+            values = kernel.T.reshape(-1, *self.image)
+        elif kernel.ndim != 4 or kernel.shape[2] != channels:
+            raise ValueError(f"a kernel of shape {kernel.shape}")
+        elif self.kind == "conv2d":
+            values = kernel.transpose(3, 0, 1, 2)
+        else:  # a filter reads one channel
+            values = kernel.transpose(2, 3, 0, 1).reshape(-1, *kernel.shape[:2], 1)
+        return (values[..., 0] if values.shape[3] == 1 else values).astype(np.float32)
 
 
 def first_weights(folder: RunFolder, experiment: Experiment) -> FirstWeights:
@@ -70,12 +88,12 @@ def first_weights(folder: RunFolder, experiment: Experiment) -> FirstWeights:
     else:
         kernel, epoch, source = _of_checkpoint(pointer, layer)
     try:
-        pictures = kernel.reshape(-1, kernel.shape[-1]).T.reshape(-1, *layer.shape).astype(np.float32)
+        pictures = layer.pictures_of(kernel)
     except (ValueError, IndexError, TypeError):
         raise RunError(f"The weights in {source} belong to another network.") from None
     sizes = np.abs(pictures[np.isfinite(pictures)])
     strong = float(np.quantile(sizes, 0.995)) if sizes.size else 0.0
-    units = "filters" if layer.kind == "conv2d" else "neurons"
+    units = "neurons" if layer.kind == "dense" else "filters"
     return FirstWeights(layer.name, units, pictures, epoch, source, strong)
 
 
@@ -84,15 +102,10 @@ def _first_layer(experiment: Experiment) -> _FirstLayer:
         raise RunError("The first layer reads HOG features, not pixels: its weights cannot be shown as pictures.")
     shape: Shape = experiment.input_shape
     for layer in of(experiment).layers:
-        if layer.kind == "conv2d":
-            if shape[2] != 1:
-                raise RunError("The first convolution reads several channels: each filter is several pictures.")
-            edge = next(layer.kernel_size for layer in experiment.layers if layer.kind == "conv2d")
-            return _FirstLayer(layer.name, "conv2d", (edge, edge))
-        if layer.kind == "dense":
-            if len(shape) != 3 or shape[2] != 1:
+        if layer.kind in KERNELS:
+            if len(shape) != 3 or shape[2] != experiment.image_shape[2]:
                 raise RunError("The first layer does not read one picture: its weights cannot be shown as pictures.")
-            return _FirstLayer(layer.name, "dense", (shape[0], shape[1]))
+            return _FirstLayer(layer.name, layer.kind, shape)
         shape = shape if layer.kind == "flatten" else layer.output_shape
     raise RunError("The network has no layer with weights.")
 
@@ -107,20 +120,43 @@ def _time_changed(path: Path) -> float:
 def _of_checkpoint(pointer: Path, layer: _FirstLayer) -> tuple[NDArray[Any], float, str]:
     if not pointer.is_file():
         raise RunError("There is no checkpoint yet; c on the training screen asks for one.")
+    kernel = f"{layer.name}/{KERNELS[layer.kind]}"
+    try:
+        document, found = of_checkpoint(pointer, lambda shapes: [name for name in shapes if name.endswith(kernel)][:1])
+        if not found:
+            raise ValueError(f"it has no weights of {layer.name}")
+        epoch, step = float(document["position"]["epoch"]), document["position"]["step"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"The checkpoint cannot be read: {error}") from None
+    return next(iter(found.values())), epoch, "checkpoint" + (" inside the next epoch" if step else "")
+
+
+def of_checkpoint(
+    pointer: Path, chosen: Callable[[dict[str, Shape]], Iterable[str]]
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return a checkpoint's document, and some of its network's weights by their names, such as ``cnn/dense_1/kernel``.
+
+    Reading is tried again if the worker replaces the arrays meanwhile.
+
+    Args:
+        pointer: the checkpoint's JSON file, which names the file of the arrays.
+        chosen: receives the shapes of all weights, in Keras' order, and returns the names of those to be read.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError: the checkpoint cannot be read.
+    """
     for tries_left in reversed(range(TRIES)):
         try:
             document = read_json(pointer)
-            names, position = document["model"], document["position"]
-            numbers = [number for number, name in enumerate(names) if name.endswith(f"{layer.name}/kernel")]
-            if not numbers:
-                raise RunError(f"it has no weights of {layer.name}")
-            entry = f"model-{numbers[0]:05d}"
-            kernel = read_arrays(pointer.parent / Path(document["arrays"]).name, [entry])[entry]
-            source = "checkpoint" + (" inside the next epoch" if position["step"] else "")
-            return kernel, float(position["epoch"]), source
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            if not isinstance(error, FileNotFoundError) or not tries_left:
-                raise RunError(f"The checkpoint cannot be read: {error}") from None
+            arrays = pointer.parent / Path(str(document["arrays"])).name
+            entries = {str(name): f"model-{number:05d}" for number, name in enumerate(document["model"])}
+            shapes = read_array_shapes(arrays)
+            wanted = list(chosen({name: shapes[entry] for name, entry in entries.items()}))
+            found = read_arrays(arrays, [entries[name] for name in wanted])
+            return document, {name: found[entries[name]] for name in wanted}
+        except FileNotFoundError:
+            if not tries_left:
+                raise
     raise AssertionError
 
 

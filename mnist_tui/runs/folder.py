@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_tui.clocks import since_boot
-from mnist_tui.errors import RunError
+from mnist_tui.errors import RequestError, RunError
 from mnist_tui.files import replacing_folder, write_json, write_text
 from mnist_tui.runs.naming import is_far, new_name, time_in_name
 from mnist_tui.runs.process_folder import Inside, ProcessFolder, read_object, read_record, status_of_new_folder
@@ -21,6 +22,7 @@ from mnist_tui.runs.state import LIVE
 
 if TYPE_CHECKING:
     from mnist_tui.experiment.presets import Preset
+    from mnist_tui.runs.origin import Origin
 
 POINTER = "checkpoint.json"
 """The file in the folder `checkpoint` that names the files of the newest complete checkpoint."""
@@ -43,7 +45,11 @@ class RunFolder(ProcessFolder):
     predicted_file = Inside("predicted.bin")
     model_file = Inside("model.keras")
     label_file = Inside("label.json")
+    origin_file = Inside("origin.json")
+    """This file exists if the run was not trained here (`runs.origin`)."""
+    robustness_file = Inside("robustness.json")
     exports = Inside("exports")
+    tensorboard = Inside("tensorboard")
 
     def preset(self) -> Preset:
         """Return the experiment with its preset's name, and with the published results if they still apply."""
@@ -55,8 +61,32 @@ class RunFolder(ProcessFolder):
         """Return the launch record; raises a `RunError` if it cannot be read."""
         return read_record(self.launch_file, Launch)
 
+    def data_places(self, given: Path | None) -> tuple[Path | None, ...]:
+        """Return the folders to search for the run's data, its own before `given`; None stands for the usual places."""
+        places = (given, None)
+        with suppress(RequestError, TypeError):
+            own = self.launch().data_dir
+            places = (Path(own) if own else None, *places)
+        return places
+
     def write_launch(self, launch: Launch) -> None:
         write_json(self.launch_file, document(launch))
+
+    @property
+    def origin(self) -> Origin | None:
+        """Where the run comes from, read from its folder; None if it was trained here. Raises a `RunError`."""
+        from mnist_tui.runs.origin import read_origin
+
+        return read_origin(self.origin_file)
+
+    def check_trained_here(self, refused: str) -> None:
+        """Raise a RunError if the run was not trained here.
+
+        Args:
+            refused: what is refused, after the run's id: ``cannot be resumed``, ``has no curves``.
+        """
+        if (origin := self.origin) is not None:
+            raise RunError(f"run {self.id} {refused}: {origin.sentence}, so it has no training here")
 
     def results(self) -> dict[str, Any] | None:
         """Return the content of `results.json`, None while there is none; raises a `RunError` if it is damaged."""
@@ -85,6 +115,8 @@ class Launch:
         wait: whether to wait for the end of earlier runs on the same device (`devices`).
         threads: the number of threads for one TensorFlow operation on the CPU, on which the last bits of a result
             depend; None for one thread per usable core.
+        tensorboard: the folder for TensorBoard logs, in which the run has one of its own; empty for the run's folder,
+            None for no log.
         study: the id of the study that the run is a trial of; empty for none.
         since_boot: `created` in seconds since the boot, by a clock that nobody sets; it orders the queue. 0 in runs of
             earlier versions.
@@ -99,6 +131,7 @@ class Launch:
     wait: bool = False
     threads: int | None = None
     study: str = ""
+    tensorboard: str | None = None
     since_boot: float = 0.0
     more: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False)
 
@@ -113,13 +146,21 @@ class Launch:
 
 
 def create(
-    runs_dir: Path, preset: Preset, launch: Launch, command: Callable[[RunFolder], str] | None = None
+    runs_dir: Path,
+    preset: Preset,
+    launch: Launch,
+    command: Callable[[RunFolder], str] | None = None,
+    *,
+    origin: Origin | None = None,
+    fill: Callable[[RunFolder], None] = lambda _: None,
 ) -> RunFolder:
     """Make the folder of a new run, with the state starting.
 
     Args:
         launch: the launch record; `since_boot` is added where it is missing.
         command: returns the launch's command line from the run's folder; None if the launch already has one.
+        origin: where a run comes from that is not to be trained; None for a training.
+        fill: writes further files into the new folder, before anybody else sees it.
 
     Raises:
         RunError: `runs_dir` cannot be written.
@@ -137,6 +178,9 @@ def create(
             new.control.mkdir()
             write_text(new.experiment_file, dump_preset(replace(preset, origin="run")))
             new.write_launch(launch)
+            if origin is not None:
+                write_json(new.origin_file, origin.to_document())
+            fill(new)
             new.write_status(status_of_new_folder())
     except OSError as error:
         raise unwritable(runs_dir, error) from None

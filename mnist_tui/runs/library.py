@@ -49,7 +49,8 @@ def find_run(runs_dir: Path, text: str) -> RunFolder:
     folders = [RunFolder(runs_dir / name) for name in names]
     if not folders:
         check_readable(runs_dir)
-        raise RunError(f"there are no runs in {runs_dir}; `mnist-tui train --preset raw` makes one")
+        which = "" if text == "latest" else f"there is no run {text!r}: "
+        raise RunError(f"{which}there are no runs in {runs_dir}; `mnist-tui train --preset raw` makes one")
     if text == "latest":
         return newest(folders)
     matches = matching(folders, text)

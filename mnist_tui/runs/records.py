@@ -13,7 +13,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from mnist_tui.experiment.shapes import CLASSES
+from mnist_tui.experiment.shapes import FEWEST_CLASSES, MOST_CLASSES
 
 MORE = "more"
 """The name of the field that keeps unknown keys."""
@@ -146,10 +146,14 @@ _time = _checked("must be a time in seconds since 1970", lambda value: 0 <= valu
 _pid = _checked("must be the number of a process", lambda value: value < 2**31, _whole)
 _at_least_one = _checked("must be 1 or more", lambda value: value >= 1, _whole)
 _name = _checked("must be a name without a path", lambda value: not value or is_name(value), _text)
-_class_names = _checked(f"must be {CLASSES} names", lambda value: len(value) == CLASSES, _list_of(_text))
+_class_names = _checked(
+    f"must be {FEWEST_CLASSES} to {MOST_CLASSES} names",
+    lambda value: FEWEST_CLASSES <= len(value) <= MOST_CLASSES,
+    _list_of(_text),
+)
 _matrix = _checked(
-    f"must have {CLASSES} rows of {CLASSES} counts",
-    lambda rows: not rows or len(rows) == CLASSES == min(map(len, rows)) == max(map(len, rows)),
+    f"must have as many rows as columns of counts, {FEWEST_CLASSES} to {MOST_CLASSES}",
+    lambda rows: not rows or (FEWEST_CLASSES <= len(rows) <= MOST_CLASSES and {*map(len, rows)} == {len(rows)}),
     _list_of(_list_of(_whole)),
 )
 

@@ -10,12 +10,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mnist_tui.experiment.complexity import of
-from mnist_tui.experiment.presets import Preset
-from mnist_tui.experiment.shapes import CLASSES
+from mnist_tui.errors import RunError
+from mnist_tui.experiment.presets import Preset, heading
+from mnist_tui.experiment.shapes import FEWEST_CLASSES, MOST_CLASSES
 from mnist_tui.experiment.spec import problems_of, to_mapping
 from mnist_tui.runs.event_log import replayed
+from mnist_tui.runs.events import Matrix
 from mnist_tui.runs.folder import Launch, RunFolder
+from mnist_tui.runs.origin import counts_of
 from mnist_tui.runs.process_folder import foreign_file
 from mnist_tui.runs.records import LARGEST
 from mnist_tui.runs.state import RunState
@@ -87,7 +89,7 @@ class Results(ResultsPart):
 
     state: str | None = None
     dataset: Data | None = None
-    class_names: Annotated[list[str], Field(min_length=CLASSES, max_length=CLASSES)] | None = None
+    class_names: Annotated[list[str], Field(min_length=FEWEST_CLASSES, max_length=MOST_CLASSES)] | None = None
     test: TestScore | None = None
     train: Score | None = None
     confusion_matrix: list[list[Count]] | None = None
@@ -135,24 +137,27 @@ def assemble_document(
         folder_state: the state by the folder (`RunFolder.state`), which can be crashed.
         results: the content of `results.json`; None if it does not belong to the end in `state`.
     """
-    results, foreign = results or {}, foreign_file(folder.path)
-    complexity, dataset = of(preset.experiment), results.get("dataset")
+    results, foreign, origin = results or {}, foreign_file(folder.path), folder.origin
+    counts, dataset = counts_of(preset.experiment, origin), results.get("dataset")
     if not dataset and state.data is not None:
         keys = ("name", "title", "sha256", "source", "sample", "verified", "train", "validation", "test")
         dataset = {key: getattr(state.data, key) for key in keys}
     crashed = folder.known_end() if folder_state == "crashed" and not state.ended else ""
-    published = preset.published(sample=bool(dataset and dataset.get("sample")))
+    published = preset.published(sample=bool(dataset and dataset.get("sample"))) if origin is None else None
     return {
         "run": folder.id,
         "folder": str(folder.path),
         "state": folder_state,
         "reason": state.ended.reason if state.ended else f"the worker {crashed}" if crashed else "",
         "preset": preset.name,
+        "title": heading(preset),
         "command": launch.command if launch else "",
         "study": (launch and launch.study) or None,
+        "origin": None if origin is None else {"words": origin.words, **origin.to_document()},
         "dataset": dataset,
+        **({"fold": asdict(fold)} if (fold := preset.experiment.dataset.fold) else {}),
         "experiment": to_mapping(preset.experiment),
-        "parameters": {"total": complexity.total, "trainable": complexity.trainable},
+        "parameters": {"total": counts and counts.total, "trainable": counts and counts.trainable},
         "epochs": [vars(row) for row in state.history],
         **{key: results.get(key) for key in ("test", "train", "confusion_matrix", "closed_form", "timings")},
         "times": asdict(times_of(state)),
@@ -161,6 +166,16 @@ def assemble_document(
         "reference": published.model_dump(mode="json") if published else None,
         "damaged": f"{foreign}; nothing is written to this run" if foreign else "",
     }
+
+
+def final_matrix(folder: RunFolder, state: RunState) -> Matrix | None:
+    """Return the confusion matrix of a run's final evaluation; None if it is missing or cannot be read."""
+    try:
+        results = results_of(folder, state)
+    except RunError:
+        return None
+    rows = (results or {}).get("confusion_matrix")
+    return tuple(tuple(row) for row in rows) if rows else None
 
 
 def results_of(folder: RunFolder, state: RunState) -> dict[str, Any] | None:

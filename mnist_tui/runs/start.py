@@ -23,6 +23,7 @@ from mnist_tui.experiment.shapes import MAX_EPOCHS
 from mnist_tui.files import TEMPORARY, discard, why_unwritten
 from mnist_tui.python_process import reap
 from mnist_tui.runs.control import LASTING, Command, settle, waiting_commands, withdraw, write_command
+from mnist_tui.runs.devices import check_memory
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.process_folder import Lock, status_of
 from mnist_tui.runs.state import EXTENDABLE, LIVE, RESUMABLE
@@ -102,6 +103,7 @@ def start(
     allow_sample: bool = False,
     wait: bool = False,
     threads: int | None = None,
+    tensorboard: str | None = None,
     standby: Standby | None = None,
 ) -> RunFolder:
     """Make the folder of a new run and start a worker on it.
@@ -109,14 +111,22 @@ def start(
     Args:
         runs_dir: the folder for runs.
         command: returns the command line that trains the same run again, from the run's folder.
-        device, data_dir, allow_sample, wait, threads: see `Launch`.
+        device, data_dir, allow_sample, wait, threads, tensorboard: see `Launch`.
         standby: a worker that waits for a run; it is used if it lives.
 
     Raises:
+        RequestError: the run or the file that the training is to begin with does not exist or does not fit, or the
+            network is too large for this machine.
         RunError: the runs folder cannot be written, or no worker can be started; then no folder is left.
     """
+    check_memory(preset.experiment)
+    if preset.experiment.start is not None:
+        from mnist_tui.runs import start_weights  # needs numpy
+
+        preset = replace(preset, experiment=start_weights.resolved(preset.experiment, runs_dir))
     data = str(data_dir.absolute()) if data_dir else None
-    folder = create(runs_dir, preset, Launch(time.time(), "", device, data, allow_sample, wait, threads), command)
+    launch = Launch(time.time(), "", device, data, allow_sample, wait, threads, tensorboard=tensorboard)
+    folder = create(runs_dir, preset, launch, command)
     start_worker(folder, standby)
     return folder
 
@@ -158,6 +168,7 @@ def start_next_worker(folder: RunFolder, lock: Lock | None = None) -> None:
 
 def check_resumable(folder: RunFolder) -> None:
     """Raise a RunError if a run has a worker, or has ended by itself and cannot be resumed."""
+    folder.check_trained_here("cannot be resumed")
     status, state = folder.status(), folder.state()
     if state in RESUMABLE or (state == "finished" and waiting_commands(folder, "extend")):
         return
@@ -189,11 +200,12 @@ def check_extendable(folder: RunFolder, epochs: int = 1) -> None:
     """Check that a number of epochs can be added to a run.
 
     Raises:
-        RunError: the number is out of bounds, or the run has diverged, is solved in closed form, or has left no
-            checkpoint.
+        RunError: the number is out of bounds, or the run was not trained here, has diverged, is solved in closed form,
+            or has left no checkpoint.
     """
     if not 1 <= epochs <= MAX_EPOCHS:
         raise RunError(f"the number of epochs to add must be from 1 to {MAX_EPOCHS:,} (got {epochs})")
+    folder.check_trained_here("cannot be extended")
     if (state := folder.state()) not in EXTENDABLE:
         raise _ended(folder, state, "more epochs would not mend its weights, a new run with a lower learning rate may")
     if not folder.preset().experiment.trains_in_epochs:

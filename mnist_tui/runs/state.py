@@ -65,6 +65,8 @@ class RunState:
         loads: the last LOADS readings of the devices.
         paused_since: when the present pause, or the wait in the queue, began.
         paused_seconds: the sum of all earlier pauses, waits in the queue and times between two workers.
+        finished_before: how the run had finished before its present worker went on with it; None if it had not.
+        finished_epochs: the epochs of that time.
     """
 
     run: str = ""
@@ -88,6 +90,8 @@ class RunState:
     checkpoint: events.CheckpointSaved | None = None
     warnings: tuple[str, ...] = ()
     ended: events.Ended | None = None
+    finished_before: events.Ended | None = None
+    finished_epochs: int = 0
 
     @property
     def live(self) -> bool:
@@ -108,6 +112,13 @@ class RunState:
         """The mean time of the last few epochs; the first one, which includes compiling, counts only if it is alone."""
         rows = self.history[1:][-RECENT_EPOCHS:] or self.history
         return sum(row.seconds for row in rows) / len(rows) if rows else None
+
+    @property
+    def reached(self) -> str:
+        """How far the training has come: ``after epoch 12``, ``in its first epoch`` or ``before its first epoch``."""
+        if self.history:
+            return f"after epoch {len(self.history):,}"
+        return "before its first epoch" if self.progress is None else "in its first epoch"
 
     @property
     def seconds_left(self) -> float | None:
@@ -137,7 +148,7 @@ def _after(state: RunState, event: events.Event) -> RunState:
         case events.Phase():
             return _phase_began(state, event)
         case events.DataReady():
-            return replace(state, data=event)
+            return replace(state, data=event, confusion=fitting(state.confusion, event))
         case events.ModelBuilt():
             return replace(state, model=event)
         case events.Progress():
@@ -147,7 +158,7 @@ def _after(state: RunState, event: events.Event) -> RunState:
         case events.EpochEnded():
             row = EpochRow(**{name: getattr(event, name) for name in ROW_FIELDS})
             state = replace(state, state=_trains(state), history=(*state.history, row))
-            return replace(state, confusion=event.confusion, confusion_epoch=event.epoch)
+            return replace(state, confusion=fitting(event.confusion, state.data), confusion_epoch=event.epoch)
         case events.WeightsSeen():
             return replace(state, weights=event)
         case events.Extended():
@@ -168,6 +179,11 @@ def _after(state: RunState, event: events.Event) -> RunState:
             return state
 
 
+def fitting(matrix: events.Matrix | None, data: events.DataReady | None) -> events.Matrix | None:
+    """Return a confusion matrix if it has a row for each class of the data; None if it has others."""
+    return None if matrix and data is not None and len(matrix) != len(data.class_names) else matrix
+
+
 def _trains(state: RunState) -> str:
     return "paused" if state.state == "paused" else "running"
 
@@ -175,6 +191,8 @@ def _trains(state: RunState) -> str:
 def _started(state: RunState, event: events.RunStarted) -> RunState:
     """Return the state after the start of a worker; the time since an earlier worker counts as a pause."""
     since = state.paused_since if state.paused_since is not None else state.updated
+    if state.ended is not None and state.ended.state == "finished":
+        state = replace(state, finished_before=state.ended, finished_epochs=len(state.history))
     return replace(
         state,
         run=event.run,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mnist_tui.runs.state import EpochRow, RunState
 from mnist_tui.wording import seconds
 
-ALONE = "evaluation left out"
+ALONE = "without evaluation"
 """What is said of training time and speed."""
 
 
@@ -42,10 +42,10 @@ def times_of(run: RunState, now: float | None = None) -> RunTimes:
 
 
 def times_in_words(times: RunTimes, *, brief: bool = False) -> list[str]:
-    """Return the known times: ``training 25.9 s, evaluation left out``, ``69,600 images/s``, ``total 61.0 s``.
+    """Return the known times: ``training 25.9 s, without evaluation``, ``69,600 images/s``, ``total 61.0 s``.
 
     Args:
-        brief: whether ``evaluation left out`` is left to another place, such as a help text.
+        brief: whether ``without evaluation`` is left to another place, such as a help text.
     """
     parts: list[str] = []
     if times.training is not None:

@@ -45,7 +45,7 @@ class WeightFormat:
 
 WEIGHT_FORMATS: dict[str, WeightFormat] = {
     "keras": WeightFormat(
-        label="the whole model (.keras)",
+        label="Keras model (.keras)",
         file="model.keras",
         holds="network",
         packages=("tensorflow", "keras"),
@@ -53,7 +53,7 @@ WEIGHT_FORMATS: dict[str, WeightFormat] = {
         code='model = keras.models.load_model("$file", compile=False)',
     ),
     "h5": WeightFormat(
-        label="weights (.weights.h5, Keras)",
+        label="Keras weights (.weights.h5)",
         file="model.weights.h5",
         holds="network",
         packages=("tensorflow", "keras"),
@@ -61,13 +61,10 @@ WEIGHT_FORMATS: dict[str, WeightFormat] = {
         code='$architecture\nmodel.load_weights("$file")',
     ),
     "npz": WeightFormat(
-        label="weights (.npz, NumPy arrays by layer)",
-        file="weights.npz",
-        holds="arrays",
-        code='weights = np.load("$file")',
+        label="NumPy arrays by layer (.npz)", file="weights.npz", holds="arrays", code='weights = np.load("$file")'
     ),
     "safetensors": WeightFormat(
-        label="weights (.safetensors)",
+        label="The same arrays (.safetensors)",
         file="model.safetensors",
         holds="arrays",
         packages=("numpy", "safetensors"),
@@ -75,7 +72,7 @@ WEIGHT_FORMATS: dict[str, WeightFormat] = {
         code='weights = load_file("$file")',
     ),
     "onnx": WeightFormat(
-        label="from pixels to classes (.onnx, ONNX)",
+        label="ONNX, takes pixels (.onnx)",
         file="model.onnx",
         holds="whole model",
         packages=("onnxruntime",),
@@ -86,7 +83,7 @@ WEIGHT_FORMATS: dict[str, WeightFormat] = {
         writer_packages=("onnx", "tf2onnx"),
     ),
     "tflite": WeightFormat(
-        label="from pixels to classes (.tflite, LiteRT)",
+        label="LiteRT, takes pixels (.tflite)",
         file="model.tflite",
         holds="whole model",
         packages=("ai-edge-litert",),
@@ -96,7 +93,7 @@ WEIGHT_FORMATS: dict[str, WeightFormat] = {
         f'{PROBABILITIES} = predict({IMAGES}=images)["{PROBABILITIES}"]',
     ),
     "savedmodel": WeightFormat(
-        label="from pixels to classes (folder, TensorFlow)",
+        label="TensorFlow SavedModel, takes pixels (folder)",
         file="savedmodel",
         holds="whole model",
         packages=("tensorflow",),
@@ -106,12 +103,16 @@ WEIGHT_FORMATS: dict[str, WeightFormat] = {
         f'{PROBABILITIES} = predict({IMAGES}=tf.constant(images))["{PROBABILITIES}"].numpy()',
     ),
     "csv": WeightFormat(
-        label="weights (folder of CSV, one a weight)",
+        label="CSV, a file for each weight (folder)",
         file="weights-csv",
         holds="arrays",
         code="weights = {\n$csv_arrays\n}",
     ),
 }
+
+
+WHOLE_MODELS = tuple(name for name, form in WEIGHT_FORMATS.items() if form.holds == "whole model")
+"""The formats that can hold an ensemble, which has no weights of its own."""
 
 
 def csv_name(weight: str) -> str:

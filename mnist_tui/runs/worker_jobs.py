@@ -16,15 +16,15 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar, Self
 
 from mnist_tui import python_process
 from mnist_tui.errors import RunError
-from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.python_process import end_words, informative_lines, informative_text
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.origin import MODEL_ENDINGS
 from mnist_tui.runs.process_folder import last_lines, status_of
 from mnist_tui.runs.start import WORKER, PipedWorker
 
@@ -156,8 +156,8 @@ def run_job(
     )
 
 
-class SelfCheckError(RunError):
-    """The error if a device cannot be checked; `refused` is False if the worker failed or was killed."""
+class JobError(RunError):
+    """The error if a worker cannot do its job; `refused` is False if the worker failed or was killed."""
 
     def __init__(self, message: str, *, refused: bool) -> None:
         self.refused = refused
@@ -177,44 +177,93 @@ def check_device(device: str, data_dir: Path | None) -> Generator[dict[str, Any]
         The worker's messages as they arrive: those of `check_starters` in `training/self_check.py`.
 
     Raises:
-        SelfCheckError: the device does not exist, data cannot be used, or the worker failed.
+        JobError: the device does not exist, data cannot be used, or the worker failed.
     """
     folder = () if data_dir is None else ("--data-dir", str(data_dir.absolute()))
-    with tempfile.TemporaryFile() as errors:
+    with WorkerMessages("check", "--self-check", device, *folder) as messages:
+        yield from messages
+
+
+class WorkerMessages:
+    """A worker with a job, started at once, whose messages (lines of JSON on its stdout) are iterated as they arrive.
+
+    The worker is killed by `close`, which any thread may call, and at the end of a ``with`` block.
+
+    Args:
+        job: the job in words, for the error.
+        arguments: the worker's arguments.
+        request: a line for the worker's stdin, which stays open; empty for none.
+    """
+
+    def __init__(self, job: str, *arguments: str, request: str = "") -> None:
+        self._job, self._closed = job, False
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
         pipe = subprocess.PIPE
-        process = python_process.start(WORKER, "--self-check", device, *folder, output=pipe, errors=errors, stdin=pipe)
-        assert process.stdin is not None and process.stdout is not None
-        try:
-            for line in process.stdout:
-                if line.startswith(b"{") and line.endswith(b"}\n"):  # libraries may print other lines
-                    yield json.loads(line)
-            code = process.wait()
-        finally:
-            process.kill()
-            process.wait()
-            process.stdin.close()
-            process.stdout.close()
+        self._process = python_process.start(WORKER, *arguments, output=pipe, errors=self._errors, stdin=pipe)
+        if request:
+            assert self._process.stdin is not None
+            with suppress(BrokenPipeError):  # its exit code says why it has ended
+                self._process.stdin.write(f"{request}\n".encode())
+                self._process.stdin.flush()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def __iter__(self) -> Generator[dict[str, Any]]:
+        """Yield the messages.
+
+        Raises:
+            JobError: the worker refused the request, failed, or was killed.
+        """
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith(b"{") and line.endswith(b"}\n"):  # libraries may print other lines
+                yield json.loads(line)
+        code = self._process.wait()
         if code == 0:
             return
-        errors.seek(0)
-        printed = informative_lines(errors.read().decode("utf-8", "replace").splitlines())
-    refused = code == 2 and bool(printed)  # the worker's code for a request that cannot be met
-    why = printed[-1].strip() if printed else "it printed nothing"
-    raise SelfCheckError(why if refused else f"the worker of the check {end_words(code)}: {why}", refused=refused)
+        if self._closed:
+            raise JobError(f"the {self._job} was cancelled", refused=True)
+        self._errors.seek(0)
+        printed = informative_lines(self._errors.read().decode("utf-8", "replace").splitlines())
+        refused = code == 2 and bool(printed)  # the worker's code for a request that cannot be met
+        why = printed[-1].strip() if printed else "it printed nothing"
+        raise JobError(why if refused else f"the worker of the {self._job} {end_words(code)}: {why}", refused=refused)
+
+    def close(self) -> None:
+        """Kill the worker if it has not ended; the iteration then ends with a JobError."""
+        self._closed = True
+        self._process.kill()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
+            if stream is not None:
+                stream.close()
 
 
-def start_predictor(folder: RunFolder, errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start a worker that answers on stdout the requests on stdin, until stdin ends; `errors` gets its stderr."""
-    arguments = ("--job", "predict", "--run", str(folder.path.absolute()))
+def start_model_process(job: str, folder: RunFolder, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a worker that answers on stdout the requests on stdin, until stdin ends.
+
+    Args:
+        job: ``predict`` or ``explain``.
+        errors: gets its stderr.
+    """
+    arguments = ("--job", job, "--run", str(folder.path.absolute()))
     return python_process.start(WORKER, *arguments, output=subprocess.PIPE, errors=errors, stdin=subprocess.PIPE)
 
 
 PATIENCE_SECONDS = 2.0
-"""The time in which a predictor should end by itself."""
+"""The time in which a process with a model should end by itself."""
 
 
 class PredictionError(RunError):
-    """The error if a predictor does not answer; `refused` is False if its process failed or was killed."""
+    """The error if a model's process does not answer; `refused` is False if it failed or was killed."""
 
     def __init__(self, message: str, *, refused: bool = True) -> None:
         self.refused = refused
@@ -223,7 +272,7 @@ class PredictionError(RunError):
 
 @dataclass(frozen=True)
 class Loaded:
-    """The model that a predictor loaded.
+    """The model that a process has loaded.
 
     Attributes:
         weights: ``model``, or ``checkpoint`` for a run without a saved model.
@@ -243,19 +292,25 @@ class Loaded:
 
 @dataclass(frozen=True)
 class PredictorAnswer:
-    """A model's ten probabilities for each image (None if not finite), and the time for features and network."""
+    """The probabilities of all classes for each image (None if not finite), and the time for features and network."""
 
     probabilities: tuple[tuple[float | None, ...], ...]
     milliseconds: float
 
 
-class Predictor(PipedWorker):
-    """A worker process that keeps a run's model loaded. Only one thread may call `ask`; any thread may call `close`."""
+class ModelProcess(PipedWorker):
+    """A worker process that keeps a run's model loaded. Only one thread may ask; any thread may call `close`.
+
+    Attributes:
+        JOB: the worker's job.
+    """
+
+    JOB: ClassVar[str]
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
-        self._process = start_predictor(folder, self._errors)
+        self._process = start_model_process(self.JOB, folder, self._errors)
         self._closed = False
 
     def wait_ready(self) -> Loaded:
@@ -263,22 +318,17 @@ class Predictor(PipedWorker):
         doc = self._read()
         return Loaded(doc["weights"], doc["epoch"], doc["milliseconds"])
 
-    def ask(self, images: Sequence[bytes]) -> PredictorAnswer:
-        """Return the model's predictions for images.
-
-        Args:
-            images: 784 bytes for each image, row by row, light on black.
+    def _request(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return the first answer to a request.
 
         Raises:
-            PredictionError: the process has ended, or rejects the images.
+            PredictionError: the process has ended, or rejects the request.
         """
-        request = {"images": [base64.b64encode(image).decode("ascii") for image in images]}
         try:
             self._send(json.dumps(request).encode())
         except (OSError, ValueError):
             raise self.ended() from None
-        doc = self._read()
-        return PredictorAnswer(tuple(tuple(row) for row in doc["probabilities"]), doc["milliseconds"])
+        return self._read()
 
     def close(self) -> None:
         """End the process, which is killed if it does not end by itself. Returns at once."""
@@ -313,10 +363,33 @@ class Predictor(PipedWorker):
         return PredictionError(f"the model's process has ended{why}", refused=refused)
 
 
+class Predictor(ModelProcess):
+    """A process that classifies images with a run's model."""
+
+    JOB = "predict"
+
+    def ask(self, images: Sequence[bytes]) -> PredictorAnswer:
+        """Return the model's predictions for images.
+
+        Args:
+            images: the bytes of each image, row by row, light on black; in colour red, green and blue of each pixel.
+
+        Raises:
+            PredictionError: the process has ended, or rejects the images.
+        """
+        doc = self._request({"images": [in_base64(image) for image in images]})
+        return PredictorAnswer(tuple(tuple(row) for row in doc["probabilities"]), doc["milliseconds"])
+
+
+def in_base64(image: bytes) -> str:
+    """Return the bytes of an image as a request has them."""
+    return base64.b64encode(image).decode("ascii")
+
+
 def class_names(folder: RunFolder) -> tuple[str, ...]:
-    """Return the names of the ten classes in the run's data; the digits if it has not read any data."""
+    """Return the names of the classes in the run's data; their numbers if it has not read any data."""
     data = data_of(folder)
-    return data.class_names if data is not None else tuple(map(str, range(CLASSES)))
+    return data.class_names if data is not None else tuple(map(str, range(folder.preset().experiment.classes)))
 
 
 def data_of(folder: RunFolder) -> DataReady | None:
@@ -330,5 +403,13 @@ def data_of(folder: RunFolder) -> DataReady | None:
 
 
 def has_model(folder: RunFolder) -> bool:
-    """Return whether the run has saved a model or a checkpoint."""
-    return folder.model_file.is_file() or folder.checkpoint_file.is_file()
+    """Return whether the run has a model or a checkpoint of its own, trained or imported, or its members have."""
+    if folder.model_file.is_file() or folder.checkpoint_file.is_file():
+        return True
+    if any((folder.path / f"imported{ending}").is_file() for ending in MODEL_ENDINGS):
+        return True
+    try:
+        origin = folder.origin
+    except RunError:
+        return False
+    return origin is not None and origin.kind == "ensemble" and not origin.predictions_only

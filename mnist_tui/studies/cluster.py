@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from mnist_tui.data.catalogue import DataError
+from mnist_tui.data.errors import DataError
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.runs.control import DISCARDED, Command, Inbox
 from mnist_tui.runs.events import Event

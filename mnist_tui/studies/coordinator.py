@@ -27,6 +27,7 @@ from mnist_tui.studies import events, trials
 from mnist_tui.studies.events import StudyEvent, StudyTail, TrialEnded, Worker, is_logged
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.search import Pruner, TrialQueue
+from mnist_tui.studies.spec import FOLDS_NOTE, STOPPING_NOTE
 from mnist_tui.studies.state import Reducer, StudyState, by_point
 from mnist_tui.studies.trial_table import counts
 from mnist_tui.studies.trials import Trial
@@ -169,6 +170,8 @@ class Coordinator:
             test_accuracy=end.test_accuracy,
             macro_f1=end.macro_f1,
             training_seconds=times_of(state).training,
+            train_accuracy=(results.get("train") or {}).get("accuracy"),
+            train_images=state.data.train if state.data else None,
         )
 
     def _add_epoch(self, number: int, row: EpochRow | EpochEnded) -> None:
@@ -177,13 +180,17 @@ class Coordinator:
 
     def _add_cautions(self) -> None:
         study = self._study
-        if study.compares and any(base.experiment.dataset.validation == "test" for base in self._bases.values()):
+        if any(base.folds for base in study.bases):
+            self._add(events.StudyNoted(text=FOLDS_NOTE))
+            if any(base.experiment.training.early_stopping for base in self._bases.values()):
+                self._add(events.StudyNoted(text=STOPPING_NOTE))
+        elif study.compares and any(base.experiment.dataset.validation == "test" for base in self._bases.values()):
             text = (
-                "trials are compared on the test set, so the best trial's test accuracy is chosen by it and reads too "
-                "well; --validation 0.2 holds training images out instead"
+                "trials are compared on the test set, so the test accuracy of the best one is too optimistic; "
+                "--validation 0.2 holds training images out instead"
             )
             self._add(events.StudyNoted(text=text))
-        possible, requested = trials.count_trials(study), study.search.points * study.bases[0].seeds
+        possible, requested = trials.count_trials(study), study.search.points * study.bases[0].repetitions
         if study.search.kind != "grid" and possible < requested:
             text = f"{counted(requested, 'trial')} were asked for, but there are only {possible} different ones"
             self._add(events.StudyNoted(text=text))

@@ -23,7 +23,7 @@ class StudyFacts:
     """Facts about a study that its first event has.
 
     Attributes:
-        kind: seeds, sweep or reproduction.
+        kind: seeds, folds, sweep or reproduction.
         metric: val_accuracy or val_loss, by which trials are compared.
         axes: names of the parameters that differ between trials.
         trials: the number of trials at the end of the study; a search plans them one by one.
@@ -39,6 +39,11 @@ class StudyFacts:
     compares: bool = False
     threads: int = 0
 
+    @property
+    def repeats(self) -> bool:
+        """Whether all trials repeat one experiment: with other seeds, or on other folds."""
+        return self.kind in ("seeds", "folds")
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudyStarted(StudyFacts, StudyEvent):
@@ -50,7 +55,7 @@ class StudyStarted(StudyFacts, StudyEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class TrialPlanned(StudyEvent):
-    """A trial was planned, and gets a row (`state.TrialRow`)."""
+    """A trial was planned, and gets a row (`state.TrialRow`); the fold is 0 without cross-validation."""
 
     type: ClassVar[str] = "trial_planned"
     number: int
@@ -59,6 +64,7 @@ class TrialPlanned(StudyEvent):
     seed: int
     epochs: int
     parameters: int
+    fold: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +105,10 @@ class TrialScores:
     Attributes:
         score: the study's metric, measured on the model that the trial ended with.
         val_loss, val_accuracy: of the newest epoch.
+        test_loss, test_accuracy, macro_f1: on the test images; in a cross-validation on the images of the fold.
         training_seconds: the time of the training alone, as `RunTimes.training`; None in the logs of earlier versions.
+        train_accuracy: on the training images after the training; None in the logs of earlier versions.
+        train_images: the number of images that the trial was trained on; None in the logs of earlier versions.
     """
 
     score: float | None = None
@@ -109,6 +118,8 @@ class TrialScores:
     test_accuracy: float | None = None
     macro_f1: float | None = None
     training_seconds: float | None = None
+    train_accuracy: float | None = None
+    train_images: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

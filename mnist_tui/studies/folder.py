@@ -32,6 +32,10 @@ class StudyError(RequestError):
     """A study does not exist or does not allow the request."""
 
 
+class AmbiguousStudyError(StudyError):
+    """A text that names several studies."""
+
+
 @dataclass(frozen=True)
 class StudyFolder(ProcessFolder):
     """One study's folder. Making the object reads nothing from the disk."""
@@ -97,10 +101,13 @@ def study_folders(runs_dir: Path) -> list[StudyFolder]:
 
 
 def find_study(runs_dir: Path, text: str) -> StudyFolder:
-    """Return the study that a text names: an id, a unique beginning or ending of an id, a folder, or ``latest``.
+    """Return the study that a text names: an id, a unique beginning or ending of one, a folder, a name, or ``latest``.
+
+    A study's name is its title, ``hog over hidden``, or the part of its id that is made of it, ``hog-over-hidden``.
 
     Raises:
-        StudyError: the text names no study, or several.
+        StudyError: the text names no study.
+        AmbiguousStudyError: the text names several studies.
     """
     as_path = typed_path(text)
     if is_file(as_path / "study.toml"):
@@ -113,14 +120,22 @@ def find_study(runs_dir: Path, text: str) -> StudyFolder:
         )
     if text == "latest":
         return folders[0]
-    matches = matching(folders, text)
+    matches = matching(folders, text) or [folder for folder in folders if text in _names(folder)]
     if len(matches) == 1:
         return matches[0]
     if matches:
-        raise StudyError(ambiguous(matches, text, "studies"))
+        raise AmbiguousStudyError(ambiguous(matches, text, "studies"))
     raise StudyError(
         f"there is no study {text!r} in {runs_dir / PLACE}; `mnist-tui studies` lists them, and latest is the newest"
     )
+
+
+def _names(folder: StudyFolder) -> list[str]:
+    in_id = folder.id.split("-", 2)[-1].rpartition("-")[0]
+    try:
+        return [in_id, folder.study().title]
+    except RequestError:
+        return [in_id]
 
 
 def delete_study(folder: StudyFolder, *, runs: bool = False) -> None:

@@ -25,7 +25,9 @@ from mnist_tui.studies.trial_table import METRIC_NAMES, score_text
 from mnist_tui.studies.trials import Trial, count_points, plan_point, plan_trials
 
 if TYPE_CHECKING:
+    from optuna import Study as OptunaStudy
     from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
 
 ATTEMPTS = 50
 """How often another point is sampled where a point was tried before or makes no valid experiment."""
@@ -109,33 +111,41 @@ def _untried(study: Study, tried: set[Values], fits: Callable[[Values], bool], p
 
 def _propose(study: Study, points: Sequence[SampledPoint], attempt: int) -> Values:
     import optuna
-    from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-    from optuna.trial import TrialState, create_trial
+    from optuna.samplers import RandomSampler, TPESampler
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    distributions = {axis.name: _distribution(axis) for axis in study.axes}
-    states = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "running": TrialState.RUNNING}
     seed = random.Random(f"{study.search.seed}:{len(points)}:{attempt}").getrandbits(32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler: BaseSampler = RandomSampler(seed=seed)
         if study.search.kind == "tpe":
             sampler = TPESampler(n_startup_trials=FIRST_AT_RANDOM, multivariate=True, constant_liar=True, seed=seed)
-        direction = "maximize" if study.search.metric == "val_accuracy" else "minimize"
-        earlier = optuna.create_study(direction=direction, sampler=sampler)
-        for point in points:
-            texts = dict(point.values)
-            trial = create_trial(
-                state=states.get(point.state, TrialState.FAIL),
-                value=point.score if point.state == "finished" else None,
-                params={axis.name: _number(texts[axis.name], axis) for axis in study.axes},
-                distributions=distributions,
-                intermediate_values=dict(point.curve),
-            )
-            earlier.add_trial(trial)
-        params = earlier.ask(distributions).params
+        earlier = optuna_study(study, points, sampler)
+        params = earlier.ask({axis.name: _distribution(axis) for axis in study.axes}).params
     texts = {name: f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value) for name, value in params.items()}
     return tuple((axis.name, texts[axis.name]) for axis in study.axes)
+
+
+def optuna_study(study: Study, points: Sequence[SampledPoint], sampler: BaseSampler | None = None) -> OptunaStudy:
+    """Return a study of Optuna's, in memory, that has these points."""
+    import optuna
+    from optuna.trial import TrialState, create_trial
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    states = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "running": TrialState.RUNNING}
+    distributions = {axis.name: _distribution(axis) for axis in study.axes}
+    direction = "maximize" if study.search.metric == "val_accuracy" else "minimize"
+    made = optuna.create_study(direction=direction, sampler=sampler)
+    for point in points:
+        texts = dict(point.values)
+        trial = create_trial(
+            state=states.get(point.state, TrialState.FAIL),
+            value=point.score if point.state == "finished" else None,
+            params={axis.name: _number(texts[axis.name], axis) for axis in study.axes},
+            distributions=distributions,
+            intermediate_values=dict(point.curve),
+        )
+        made.add_trial(trial)
+    return made
 
 
 def _distribution(axis: SweepAxis) -> BaseDistribution:
@@ -207,6 +217,7 @@ class TrialQueue:
                 seed=trial.seed,
                 epochs=trial.preset.experiment.training.epochs,
                 parameters=of(trial.preset.experiment).total,
+                fold=trial.fold,
             )
             for number, trial in sorted(self.trials.items())
             if number not in numbers

@@ -10,11 +10,17 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, ValidationError, model_validator
 
 from mnist_tui.experiment.layers import ExperimentPart
-from mnist_tui.experiment.spec import SpecError, problems_of
+from mnist_tui.experiment.spec import MOST_FOLDS, SpecError, problems_of
 from mnist_tui.files import parse_toml
 
-Kind = Literal["seeds", "sweep", "reproduction"]
+Kind = Literal["seeds", "folds", "sweep", "reproduction"]
 SearchKind = Literal["grid", "random", "tpe"]
+FOLDS_NOTE = (
+    "each fold's model is trained on the other folds and scored on its own; the test set is not used. The folds share "
+    "training images, so their scores are not independent, and their deviation is no interval for the mean"
+)
+STOPPING_NOTE = "early stopping watches the fold that is scored, so the scores are a little too optimistic"
+"""What a cross-validation says before it begins; the second if the trainings stop early."""
 Metric = Literal["val_accuracy", "val_loss"]
 SEARCH_KINDS: tuple[str, ...] = get_args(SearchKind)
 METRICS: tuple[str, ...] = get_args(Metric)
@@ -114,11 +120,29 @@ class SearchSettings(ExperimentPart):
 
 
 class StudyBase(ExperimentPart):
-    """An experiment that trials start from, by its file's name in the study's `presets` folder, and its seeds."""
+    """An experiment that trials start from, and how often each combination of values is trained.
+
+    Attributes:
+        preset: the experiment's file in the study's `presets` folder.
+        first_seed, seeds: each combination is trained with so many consecutive seeds.
+        folds: instead, each combination is trained once for each fold of a cross-validation, with the first seed.
+    """
 
     preset: str = Field(pattern=r"^[^/\\.][^/\\]{0,99}$")
     first_seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     seeds: Count = 1
+    folds: Annotated[int, Field(ge=2, le=MOST_FOLDS)] | None = None
+
+    @property
+    def repetitions(self) -> int:
+        """The number of trials of each combination of values."""
+        return self.folds or self.seeds
+
+    @model_validator(mode="after")
+    def _check_folds(self) -> StudyBase:
+        if self.folds is not None and self.seeds > 1:
+            raise ValueError("folds are made with one seed: leave --seeds out, or --folds")
+        return self
 
 
 class Study(ExperimentPart):
@@ -163,6 +187,10 @@ class Study(ExperimentPart):
             raise ValueError(f"a {self.search.kind} search starts from one experiment")
         if self.kind != "sweep" and self.axes:
             raise ValueError(f"a study of kind {self.kind} has no axes")
+        if any(base.folds for base in self.bases) and (
+            held := {"validation", "dataset.validation"}.intersection(names)
+        ):
+            raise ValueError(f"{held.pop()} is not a parameter to vary with folds, which are the validation data")
         if len({base.preset for base in self.bases}) < len(self.bases):
             raise ValueError("each base needs a file of its own")
         return self

@@ -26,7 +26,7 @@ from mnist_tui.runs.folder import unwritable
 from mnist_tui.runs.naming import new_name
 from mnist_tui.runs.process_folder import Lock, WrittenError, status_of_new_folder
 from mnist_tui.studies.folder import PLACE, StudyError, StudyFolder, study_folders
-from mnist_tui.studies.spec import Study, StudyBase, SweepAxis, checked
+from mnist_tui.studies.spec import Study, SweepAxis, checked
 from mnist_tui.studies.state import LIVE, replayed
 from mnist_tui.wording import counted, listed, noun
 
@@ -45,11 +45,14 @@ class StudyRequest:
     bases: Mapping[str, Preset]
 
 
-def study_request(preset: Preset, seeds: int, axes: Sequence[SweepAxis] = (), **settings: Any) -> StudyRequest:
-    """Return the request for a sweep over some axes; without axes, for a study that varies only the seed.
+def study_request(
+    preset: Preset, seeds: int, axes: Sequence[SweepAxis] = (), *, folds: int | None = None, **settings: Any
+) -> StudyRequest:
+    """Return the request for a sweep over some axes; without axes, for a study that varies only the seed or the fold.
 
     Args:
         seeds: the number of consecutive seeds of each trial, from the preset's own seed on.
+        folds: the number of folds of a cross-validation of each trial; None for none.
         settings: further fields of `Study`.
 
     Raises:
@@ -59,10 +62,13 @@ def study_request(preset: Preset, seeds: int, axes: Sequence[SweepAxis] = (), **
     first = preset.experiment.training.seed
     if axes:
         kind, title = "sweep", f"{preset.name} over {listed([axis.name for axis in axes])}"
+        title += f", {folds} folds" if folds else ""
+    elif folds:
+        kind, title = "folds", f"{preset.name}, {folds} folds"
     else:
         numbers = f"seed {first}" if seeds == 1 else f"seeds {first} to {first + seeds - 1}"
         kind, title = "seeds", f"{preset.name}, {numbers}"
-    base = StudyBase(preset=name, first_seed=first, seeds=seeds)
+    base = {"preset": name, "first_seed": first, "seeds": seeds, "folds": folds}
     study = checked(kind=kind, title=title, bases=(base,), axes=tuple(axes), created=time.time(), **settings)
     return StudyRequest(study, {name: preset})
 

@@ -22,9 +22,12 @@ SETTLED = ("finished", "pruned", "diverged")
 """States of a trial that is not trained again when its study is resumed."""
 ENDED = (*SETTLED, "stopped", "failed")
 
+PLANNED = ("number", "base", "values", "seed", "fold", "epochs", "parameters")
+"""The fields of a trial's row that the plan of the study decides."""
+
 Values = tuple[tuple[str, str], ...]
 Point = tuple[str, Values]
-"""The base and the values of a trial; trials of one point differ only in their seed."""
+"""The base and the values of a trial; trials of one point differ only in their seed or fold."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class TrialRow(TrialScores):
         number: from 1, in the order in which trials were planned.
         base: the name, within the study, of the experiment that it starts from.
         values: pairs of an axis and a value, as typed.
+        fold: the fold that is held out, from 1; 0 without cross-validation.
         run: the id of its run; empty before it has one.
         state: one of ROW_STATES.
         attempt: from 1; 0 before it began.
@@ -51,6 +55,7 @@ class TrialRow(TrialScores):
     base: str
     values: Values
     seed: int
+    fold: int = 0
     run: str = ""
     state: str = "waiting"
     attempt: int = 0
@@ -73,6 +78,11 @@ class TrialRow(TrialScores):
         """Whether the trial is not trained again when its study is resumed."""
         return self.state in SETTLED
 
+    @property
+    def repetition(self) -> str:
+        """The fold or the seed, which distinguishes the trials of one point: ``fold 2``, ``seed 0``."""
+        return f"fold {self.fold}" if self.fold else f"seed {self.seed}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerRow(Worker):
@@ -93,8 +103,8 @@ class StudyState(StudyFacts):
         state: one of STATES; crashed only if it comes from `watch.read_study`, because a log does not show a crash.
         rows: in the order of their numbers.
         workers: the workers that are connected now.
-        best: the number of the best row by the metric; with several seeds, the best row of the point with the best
-            mean. None while there is none, and in a study that compares nothing.
+        best: the number of the best row by the metric; with several seeds or folds, the best row of the point with the
+            best mean. None while there is none, and in a study that compares nothing.
         started: when the newest process of the study began, in seconds since the Unix epoch.
         ended, updated: when the study ended, and when its log was last written; in the same unit.
         reason: why the study ended.
@@ -176,7 +186,7 @@ class StudyState(StudyFacts):
 
 
 def by_point(rows: Iterable[TrialRow]) -> dict[Point, list[TrialRow]]:
-    """Group rows that differ only in their seed; groups and rows stay in order."""
+    """Group rows that differ only in their seed or fold; groups and rows stay in order."""
     points: dict[Point, list[TrialRow]] = {}
     for row in rows:
         points.setdefault(row.point, []).append(row)
@@ -251,9 +261,8 @@ class Reducer:
                     scores = {"val_loss": event.val_loss, "val_accuracy": event.val_accuracy}
                     self.rows[event.number] = replace(row, epoch=event.epoch, **scores, curve=self._curve(row, event))
             case events.TrialPlanned() if event.number not in self.rows:
-                self.rows[event.number] = TrialRow(
-                    event.number, event.base, event.values, event.seed, epochs=event.epochs, parameters=event.parameters
-                )
+                planned = {name: getattr(event, name) for name in PLANNED}
+                self.rows[event.number] = TrialRow(**planned)
             case events.TrialSubmitted() if self._may_change(event.number):
                 self.rows[event.number] = replace(_as_planned(self.rows[event.number]), run=event.run)
             case events.TrialBegan() if self._may_change(event.number):
@@ -311,4 +320,4 @@ def _values_of(kind: type[StudyFacts | TrialScores], event: StudyEvent) -> dict[
 
 
 def _as_planned(row: TrialRow) -> TrialRow:
-    return TrialRow(row.number, row.base, row.values, row.seed, epochs=row.epochs, parameters=row.parameters)
+    return TrialRow(**{name: getattr(row, name) for name in PLANNED})

@@ -13,13 +13,14 @@ import stat
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 
 from mnist_tui import clocks
 from mnist_tui.data.catalogue import KNOWN, find
+from mnist_tui.data.labels import NAME_FILES
 from mnist_tui.errors import RunError
 from mnist_tui.files import TEMPORARY, move, open_append, replacing_folder, temporary_prefix
 from mnist_tui.runs import control
@@ -40,7 +41,6 @@ NOT_PACKED = frozenset({".lock", "control", "launch.json", "status.json"})
 MOVED_LAST = ("results.json", POINTER)
 """Files that are moved last into a run's folder: if they exist there, all others do."""
 COMPRESSED = frozenset({".jsonl", ".json", ".toml", ".log"})
-CLASSES_FILE = "classes.txt"
 DatasetFiles = tuple[tuple[str, bytes], ...]
 
 
@@ -53,12 +53,14 @@ class DatasetBundle:
         folder: the name of the folder with the files.
         sha256: of the files' names and bytes.
         paths: of the files, on the study's machine.
+        place: the folder below which the files have their names.
     """
 
     name: str
     folder: str
     sha256: str
     paths: tuple[Path, ...] = field(compare=False)
+    place: Path = field(compare=False)
 
     @property
     def known(self) -> bool:
@@ -67,7 +69,7 @@ class DatasetBundle:
 
     def read(self) -> DatasetFiles:
         """Return the names and bytes of the files as they are now."""
-        return tuple((path.name, path.read_bytes()) for path in self.paths)
+        return tuple(_named(self.paths, self.place))
 
 
 @dataclass(frozen=True)
@@ -160,13 +162,17 @@ def find_dataset_bundle(name: str, data_dir: Path | None) -> DatasetBundle | Non
     location = find(name, data_dir)
     if location is None or location.kind == "bundled" or location.missing:
         return None
-    paths, folder = location.files, name
+    paths, folder, place = location.files, name, location.folder or Path()
     if name not in KNOWN:
-        place = location.folder or Path()
-        folder, classes = place.resolve().name, place / CLASSES_FILE
-        paths = (*paths, classes) if classes.is_file() else paths
-    sha256 = digest((path.name, path.read_bytes()) for path in paths)
-    return DatasetBundle(name, folder or "data", sha256, paths)
+        folder = place.resolve().name
+        paths = (*paths, *(place / each for each in NAME_FILES if (place / each).is_file()))
+    return DatasetBundle(name, folder or "data", digest(_named(paths, place)), paths, place)
+
+
+def _named(paths: Iterable[Path], place: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the name below a folder and the bytes of each file."""
+    for path in paths:
+        yield path.relative_to(place).as_posix(), path.read_bytes()
 
 
 def digest(files: Iterable[tuple[str, bytes]]) -> str:
@@ -180,7 +186,7 @@ def digest(files: Iterable[tuple[str, bytes]]) -> str:
 
 def store_dataset(dataset: DatasetBundle, files: DatasetFiles, cache: Path) -> None:
     """Store a dataset's files once, in ``cache/SHA256/FOLDER``. Raises ValueError where they have another SHA-256."""
-    if digest(files) != dataset.sha256 or any(Path(name).name != name for name, _ in files):
+    if digest(files) != dataset.sha256 or not all(_is_inside(name) for name, _ in files):
         raise ValueError(f"the files of {dataset.folder} arrived damaged")
     target = cache / dataset.sha256
     if target.exists():
@@ -190,7 +196,13 @@ def store_dataset(dataset: DatasetBundle, files: DatasetFiles, cache: Path) -> N
         inner = temporary / dataset.folder
         inner.mkdir()
         for name, content in files:
+            (inner / name).parent.mkdir(parents=True, exist_ok=True)
             (inner / name).write_bytes(content)
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\\" not in name
 
 
 class RunMirror:

@@ -1,4 +1,4 @@
-"""The order of trials in tables, and their texts: scores, states, means over seeds, workers. For terminal and app."""
+"""The order of trials in tables, and their texts: scores, states, means, workers, CSV. For terminal and app."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 
+from mnist_tui.runs.collection.learning_curve import AXES as LIMIT_AXES
+from mnist_tui.runs.collection.learning_curve import LearningPoint, learning_curve
 from mnist_tui.studies.events import TrialScores
 from mnist_tui.studies.state import StudyState, TrialRow, by_point, ranked
 from mnist_tui.wording import DASH, counted, listed, loss, percent, percent_plus_minus, plus_minus
@@ -16,6 +18,19 @@ STATE_ORDER = ("running", "pruned", "stopped", "diverged", "failed", "waiting")
 """The order of trials that did not finish, after those that did."""
 
 
+def study_learning_curve(study: StudyState) -> tuple[LearningPoint, ...]:
+    """Return the learning curve of a study whose only parameter is the number of training images; else nothing."""
+    if len(study.axes) != 1 or study.axes[0] not in LIMIT_AXES or len({row.base for row in study.rows}) > 1:
+        return ()
+    trainings: list[tuple[str, int, float, float | None]] = []
+    for row in study.rows:
+        requested = row.values[0][1]
+        images = row.train_images or (int(requested) if requested.isdecimal() else 0)
+        if row.state == "finished" and row.test_accuracy is not None and images:
+            trainings.append((requested, images, row.test_accuracy, row.train_accuracy))
+    return learning_curve(trainings)
+
+
 @dataclass(frozen=True)
 class TableShape:
     """The facts about a study that decide which columns its table has.
@@ -23,7 +38,8 @@ class TableShape:
     Attributes:
         metric: val_accuracy or val_loss, by which trials are compared.
         axes: their names, in the study's order.
-        bases, seeds: whether the trials have different bases, and different seeds.
+        bases, seeds: whether the trials have different bases, and different seeds or folds.
+        folds: whether they are trainings on folds, which have no test scores.
         omitted: the keys of further columns that the table does not need.
     """
 
@@ -32,12 +48,19 @@ class TableShape:
     bases: bool
     seeds: bool
     omitted: frozenset[str] = frozenset()
+    folds: bool = False
+
+    @property
+    def repetition(self) -> str:
+        """The heading of the column in which trials of the same values differ: ``seed`` or ``fold``."""
+        return "fold" if self.folds else "seed"
 
 
 def table_shape(study: StudyState) -> TableShape:
     """Return the shape of a study's table, from its present rows."""
-    bases, seeds = ({getattr(row, field) for row in study.rows} for field in ("base", "seed"))
-    return TableShape(study.metric, study.axes, len(bases) > 1, len(seeds) > 1 or study.kind == "seeds")
+    bases, seeds, folds = ({getattr(row, field) for row in study.rows} for field in ("base", "seed", "fold"))
+    repeated = len(seeds) > 1 or len(folds) > 1 or study.repeats
+    return TableShape(study.metric, study.axes, len(bases) > 1, repeated, folds=any(folds))
 
 
 def in_rank_order(rows: Iterable[TrialRow], metric: str, *, compares: bool = True) -> list[TrialRow]:
@@ -82,9 +105,9 @@ def spread_text(field: str, values: Sequence[float]) -> str:
 
 
 def values_text(row: TrialRow, *, base: bool = False, seed: bool = True) -> str:
-    """Return a trial's values, with its base and its seed if requested: ``hidden 250, activation tanh, seed 3``."""
+    """Return a trial's values and fold, its base and seed if requested: ``hidden 250, activation tanh, seed 3``."""
     values = [f"{name} {value}" for name, value in row.values]
-    return ", ".join([*([row.base] if base else []), *values, *([f"seed {row.seed}"] if seed else [])])
+    return ", ".join([*([row.base] if base else []), *values, *([row.repetition] if seed or row.fold else [])])
 
 
 def epochs_text(row: TrialRow) -> str:
@@ -134,7 +157,7 @@ def workers_text(study: StudyState) -> str:
 
 
 def mean_rows(rows: Iterable[TrialRow]) -> list[tuple[TrialRow, tuple[TrialRow, ...]]]:
-    """Return, for each point, a row with the mean scores over its finished seeds, and the rows of its trials."""
+    """Return, for each point, a row with the mean scores over its finished trials, and the rows of its trials."""
     return [(_mean(members), tuple(members)) for members in by_point(rows).values()]
 
 
@@ -151,6 +174,33 @@ def _mean(rows: Sequence[TrialRow]) -> TrialRow:
         seconds=sum(row.seconds or 0.0 for row in finished) or None,
         **{field: statistics.fmean(values) if values else None for field, values in means.items()},
     )
+
+
+CSV_FIELDS = (
+    *("epoch", "epochs", "score", "val_accuracy", "val_loss"),
+    *("test_accuracy", "test_loss", "macro_f1", "train_accuracy", "train_images"),
+    *("parameters", "training_seconds", "attempt", "run", "reason"),
+)
+"""The fields of a trial's row that are columns of the CSV table, after those that describe its experiment."""
+HELD_OUT = {"test_accuracy": "held_out_accuracy", "test_loss": "held_out_loss"}
+"""The names of these columns in a cross-validation."""
+
+
+def csv_rows(study: StudyState) -> list[list[object]]:
+    """Return the table of trials for a CSV file: the headings, then a row for each trial; shares are from 0 to 1.
+
+    None stands for a figure that is not known.
+    """
+    shape = table_shape(study)
+    names = [HELD_OUT.get(field, field) if shape.folds else field for field in CSV_FIELDS]
+    fold = ["fold"] if shape.folds else []
+    rows: list[list[object]] = [["trial", "state", "preset", *shape.axes, "seed", *fold, *names]]
+    for row in study.rows:
+        values = [dict(row.values).get(axis, "") for axis in shape.axes]
+        figures = [getattr(row, field) for field in CSV_FIELDS]
+        numbers = [row.seed, row.fold] if shape.folds else [row.seed]
+        rows.append([row.number, row.state, row.base, *values, *numbers, *figures])
+    return rows
 
 
 def known_values(rows: Iterable[TrialRow], field: str) -> list[float]:

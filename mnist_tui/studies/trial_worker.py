@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import mnist_tui
-from mnist_tui.data.catalogue import DataError, find
+from mnist_tui.data.catalogue import find
+from mnist_tui.data.errors import DataError
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import dump_preset
 from mnist_tui.files import write_text

@@ -14,11 +14,12 @@ from pydantic import ValidationError
 
 from mnist_tui import PROGRAM
 from mnist_tui.data.catalogue import whole_name
+from mnist_tui.data.facts import resolved
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import PARAMETERS, ParameterError, apply_texts
 from mnist_tui.experiment.preset_files import PresetError
 from mnist_tui.experiment.presets import Preset, edited, find_preset
-from mnist_tui.experiment.spec import Experiment, problems_of, to_mapping
+from mnist_tui.experiment.spec import Experiment, Fold, problems_of, revalidated, to_mapping, with_part
 from mnist_tui.studies.spec import RANGE, Study, StudyBase, SweepAxis
 from mnist_tui.studies.state import Values
 
@@ -37,7 +38,8 @@ class Trial:
         number: from 1.
         base: the name, within the study, of the experiment that it starts from.
         values: by axis, as typed.
-        preset: the base with these values and this seed.
+        preset: the base with these values, this seed and this fold.
+        fold: the fold that is held out, from 1; 0 without cross-validation.
     """
 
     number: int
@@ -45,6 +47,7 @@ class Trial:
     values: Mapping[str, str]
     seed: int
     preset: Preset
+    fold: int = 0
 
 
 def parse_over(text: str) -> SweepAxis:
@@ -67,7 +70,7 @@ def parse_over(text: str) -> SweepAxis:
 
 
 def plan_trials(study: Study, bases: Mapping[str, Preset]) -> tuple[Trial, ...]:
-    """Return all trials of a grid: by base, then by the axes (the last changes fastest), then by seed.
+    """Return all trials of a grid: by base, then by the axes (the last changes fastest), then by seed or fold.
 
     For a search, check the values as far as possible and return no trials, because they are sampled later.
 
@@ -90,23 +93,23 @@ def plan_trials(study: Study, bases: Mapping[str, Preset]) -> tuple[Trial, ...]:
             before = seen.setdefault(preset.experiment, values)
             if before is not values:
                 raise RequestError(f"{_listed(before)} and {_listed(values)} are the same experiment; leave one out")
-            trials += with_seeds(base, preset, values, len(trials) + 1)
+            trials += repeated(base, preset, values, len(trials) + 1)
     return tuple(trials)
 
 
 def plan_point(study: Study, bases: Mapping[str, Preset], values: Values, number: int) -> tuple[Trial, ...]:
-    """Return the trials of a point that a search has sampled: one for each seed, numbered from `number`."""
+    """Return the trials of a point that a search has sampled: one for each seed or fold, numbered from `number`."""
     base = study.bases[0]
-    return with_seeds(base, with_values(bases[base.preset], values), values, number)
+    return repeated(base, with_values(bases[base.preset], values), values, number)
 
 
 def count_trials(study: Study) -> int:
     """Return the number of trials of a study, without checking their values."""
-    seeds = sum(base.seeds for base in study.bases)
+    repetitions = sum(base.repetitions for base in study.bases)
     if study.search.kind == "grid":
-        return math.prod(len(axis.values) for axis in study.axes) * seeds
+        return math.prod(len(axis.values) for axis in study.axes) * repetitions
     size = count_points(study.axes)
-    return (study.search.points if size is None else min(size, study.search.points)) * seeds
+    return (study.search.points if size is None else min(size, study.search.points)) * repetitions
 
 
 def count_points(axes: Iterable[SweepAxis]) -> int | None:
@@ -130,15 +133,26 @@ def with_values(preset: Preset, values: Values) -> Preset:
     texts = {name: value for name, value in values if name in NAMES}
     sets = [f"{name}={value}" for name, value in values if name not in NAMES]
     try:
-        return edited(preset, apply_texts(preset.experiment, texts, sets))
+        return edited(preset, apply_texts(preset.experiment, texts, sets, resolve=resolved))
     except ParameterError as error:
         raise RequestError(f"--over {error.parameter}={texts[error.parameter]}: {error}") from None
     except RequestError as error:
         raise RequestError(f"{_listed(values)}: {error}") from None
 
 
-def with_seeds(base: StudyBase, preset: Preset, values: Values, number: int) -> tuple[Trial, ...]:
-    """Return the trials of one preset: one for each of the base's seeds, numbered from `number`."""
+def repeated(base: StudyBase, preset: Preset, values: Values, number: int) -> tuple[Trial, ...]:
+    """Return the trials of one preset: one for each of the base's seeds or folds, numbered from `number`.
+
+    Raises:
+        RequestError: the experiment cannot be validated on a fold.
+    """
+    if base.folds is not None:
+        folds = [Fold(at, base.folds) for at in range(1, base.folds + 1)]
+        seed = base.first_seed
+        return tuple(
+            Trial(number + at, base.preset, dict(values), seed, with_fold(with_seed(preset, seed), fold), fold.number)
+            for at, fold in enumerate(folds)
+        )
     return tuple(
         Trial(number + index, base.preset, dict(values), seed, with_seed(preset, seed))
         for index, seed in enumerate(range(base.first_seed, base.first_seed + base.seeds))
@@ -183,7 +197,7 @@ def preset_options(preset: Preset, base: str, values: Mapping[str, str] | None =
     seed = {name: text for name, text in changed.items() if name == "seed"}
     for given in (typed | seed, changed | typed):
         try:
-            equal = apply_texts(unchanged, given, sets) == wanted
+            equal = apply_texts(unchanged, given, sets, resolve=resolved) == wanted
         except RequestError:
             continue
         if equal:
@@ -197,6 +211,11 @@ def with_seed(preset: Preset, seed: int) -> Preset:
     """Return the preset with another seed."""
     training = preset.experiment.training.model_copy(update={"seed": seed})
     return edited(preset, preset.experiment.model_copy(update={"training": training}))
+
+
+def with_fold(preset: Preset, fold: Fold) -> Preset:
+    """Return the preset with a held-out fold; raise SpecError where its experiment cannot be validated on one."""
+    return edited(preset, revalidated(with_part(preset.experiment, "dataset", validation=fold.text)))
 
 
 def _check_name(name: str, text: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from mnist_tui.errors import RequestError
 from mnist_tui.python_process import UNKNOWN_END
+from mnist_tui.runs.collection.cross_validation import OutOfFold, counted_together
 from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, SeedStatistics, summary
 from mnist_tui.runs.event_log import MAX_READ
 from mnist_tui.runs.watch import BROKEN, CHUNK, CHUNKS, FolderWatch
@@ -34,7 +35,9 @@ class StudySnapshot:
         requested: the settings in `study.toml`; None while they cannot be read.
         reason: why the study ended or cannot be read, in words; empty where there is no reason to give.
         log: the last lines of the study's output, for a study that failed or crashed.
-        summaries: statistics over the finished seeds, by the names in SUMMARIZED; only in a study of kind seeds.
+        summaries: statistics over the finished seeds or folds, by the names in SUMMARIZED; only if all trials repeat
+            one experiment.
+        out_of_fold: the predictions of the finished folds; only in a study of kind folds.
     """
 
     folder: StudyFolder
@@ -43,6 +46,7 @@ class StudySnapshot:
     reason: str = ""
     log: tuple[str, ...] = ()
     summaries: Mapping[str, SeedStatistics] = field(default_factory=dict[str, SeedStatistics])
+    out_of_fold: OutOfFold | None = None
 
     @property
     def state(self) -> str:
@@ -72,7 +76,9 @@ class StudyWatch(FolderWatch[StudySnapshot]):
         self._logged = self.study
         self._folder_seen: tuple[object, ...] = ()
         self._requested: Study | None = None
-        self._summaries: tuple[int, Mapping[str, SeedStatistics]] = (0, {})
+        self._finished = 0
+        self._summaries: Mapping[str, SeedStatistics] = {}
+        self._out_of_fold: OutOfFold | None = None
 
     def read(self, limit: int = MAX_READ) -> bool:
         """Read at most `limit` bytes of the log, and the state of the study's process and runs.
@@ -149,17 +155,24 @@ class StudyWatch(FolderWatch[StudySnapshot]):
         reason = study.reason
         if study.state == "crashed":
             reason = f"{reason or f'the process {self.folder.known_end() or UNKNOWN_END}'}; what has ended is kept"
-        return StudySnapshot(self.folder, study, self._requested, unreadable or reason, log, self._summarize())
+        self._summarize()
+        why = unreadable or reason
+        return StudySnapshot(self.folder, study, self._requested, why, log, self._summaries, self._out_of_fold)
 
-    def _summarize(self) -> Mapping[str, SeedStatistics]:
-        """Return the statistics over the seeds; here, in the reading thread, because this imports SciPy."""
+    def _summarize(self) -> None:
+        """Update the statistics over the seeds or folds; here, in the reading thread, because this imports SciPy."""
         study = self.study
-        rows = [row for row in study.rows if row.state == "finished"] if study.kind == "seeds" else []
-        if len(rows) != self._summaries[0]:
-            summaries: dict[str, SeedStatistics] = {}
-            for name in SUMMARIZED:
-                bounds = LOSS if (study.metric if name == "score" else name) in UNBOUNDED else SHARE
-                if (statistics := summary((getattr(row, name) for row in rows), within=bounds)) is not None:
-                    summaries[name] = statistics
-            self._summaries = (len(rows), summaries)
-        return self._summaries[1]
+        rows = [row for row in study.rows if row.state == "finished"] if study.repeats else []
+        if len(rows) == self._finished:
+            return
+        self._finished, is_folds = len(rows), study.kind == "folds"
+        summaries: dict[str, SeedStatistics] = {}
+        for name in SUMMARIZED:
+            bounds = LOSS if (study.metric if name == "score" else name) in UNBOUNDED else SHARE
+            values = (getattr(row, name) for row in rows)
+            if (statistics := summary(values, within=bounds, interval=not is_folds)) is not None:
+                summaries[name] = statistics
+        self._summaries = summaries
+        if is_folds:
+            runs = [self.folder.run(row.run) for row in rows if not row.deleted]
+            self._out_of_fold = counted_together(runs, study.total)

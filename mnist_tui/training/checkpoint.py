@@ -64,6 +64,23 @@ class BestSoFar:
 
 
 @dataclass(frozen=True)
+class PlateauState:
+    """The state of a schedule that lowers the learning rate on a plateau of the validation loss.
+
+    Attributes:
+        rate: the learning rate of the next epoch.
+        best: the lowest validation loss so far; None before the first epoch that counts.
+        waited: the epochs since then.
+        cooldown: how many of the next epochs are not counted.
+    """
+
+    rate: float
+    best: float | None = None
+    waited: int = 0
+    cooldown: int = 0
+
+
+@dataclass(frozen=True)
 class Spent:
     """The seconds of all sessions up to a snapshot: in training without pauses, and in total."""
 
@@ -75,12 +92,14 @@ class Spent:
 class TrainingSnapshot:
     """All values that are needed to continue a training as if it had never stopped.
 
-    The order of the images and the learning rates of later epochs follow from the experiment alone.
+    The order of the images and the learning rates of later epochs follow from the experiment and `plateau` alone.
 
     Attributes:
         model, optimizer: every variable, with the states of seeds, in Keras' order.
         learning_rate: the rate of the epoch in progress, else of the epoch before.
+        planned: the number of epochs that were planned when the epoch in progress began; 0 if that is not known.
         best: None without early stopping or before the first epoch's end.
+        plateau: the state of the schedule `plateau`; None for other schedules.
         best_epoch, best_loss: the epoch with the lowest validation loss so far, and that loss; 0 and None at first.
         spent: the seconds up to this snapshot.
     """
@@ -91,6 +110,8 @@ class TrainingSnapshot:
     optimizer: Arrays
     optimizer_names: tuple[str, ...]
     learning_rate: float
+    planned: int = 0
+    plateau: PlateauState | None = None
     best: BestSoFar | None = None
     best_epoch: int = 0
     best_loss: float | None = None
@@ -120,6 +141,8 @@ def save(folder: Path, snapshot: TrainingSnapshot) -> None:
         "arrays": name,
         "position": asdict(position),
         "learning_rate": snapshot.learning_rate,
+        "planned": snapshot.planned,
+        "plateau": snapshot.plateau and asdict(snapshot.plateau),
         "model": list(snapshot.model_names),
         "optimizer": list(snapshot.optimizer_names),
         "best": best and {"epoch": best.epoch, "value": best.value, "waited": best.waited},
@@ -195,7 +218,7 @@ def _snapshot(document: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Trai
         tuple(arrays[name] for name in sorted(arrays) if name.startswith(f"{kind}-"))
         for kind in ("model", "optimizer", "best")
     )
-    best = document["best"]
+    best, plateau = document["best"], document.get("plateau")
     return TrainingSnapshot(
         position=Position(**document["position"]),
         model=model,
@@ -203,6 +226,8 @@ def _snapshot(document: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Trai
         optimizer=optimizer,
         optimizer_names=tuple(document["optimizer"]),
         learning_rate=document["learning_rate"],
+        planned=document.get("planned", 0),
+        plateau=None if plateau is None else PlateauState(**plateau),
         best=None if best is None else BestSoFar(**best, weights=best_weights),
         best_epoch=document["best_epoch"],
         best_loss=document["best_loss"],

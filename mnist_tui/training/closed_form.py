@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.optimizers import Ridge
-from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.runs.events import EpochEnded, Progress
+from mnist_tui.runs.statistics import best_temperature
 from mnist_tui.training.backend import tf
 from mnist_tui.training.checkpoint import Position
 from mnist_tui.training.device import Resident
 from mnist_tui.training.evaluation import Scores
+from mnist_tui.training.models import each_output, with_sources
 from mnist_tui.training.trainer import Trainer, TrainingOutcome
 from mnist_tui.wording import counted
 
 Solution = NDArray[np.float64]
-"""``(length + 1, 10)``: a row of weights for each feature, then the biases."""
-COLDEST, HOTTEST = 1e-3, 1e3
+"""``(length + 1, classes)``: a row of weights for each feature, then the biases."""
 
 
 class NormalEquations:
@@ -35,15 +35,15 @@ class NormalEquations:
     The memory is that of (length + 1)² float64 values, however many rows of `length` features are added.
     """
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, classes: int) -> None:
         self._gram = np.zeros((length + 1, length + 1))
-        self._moments = np.zeros((length + 1, CLASSES))
+        self._moments = np.zeros((length + 1, classes))
 
     def add(self, features: NDArray[Any], labels: NDArray[Any]) -> None:
-        """Add rows: features ``(n, length)``, labels ``(n,)`` from 0 to 9."""
+        """Add rows: features ``(n, length)``, labels ``(n,)`` from 0."""
         rows = with_ones(features)
         self._gram += rows.T @ rows
-        self._moments += rows.T @ np.eye(CLASSES)[labels]
+        self._moments += rows.T @ np.eye(self._moments.shape[1])[labels]
 
     def solution(self, ridge: float) -> Solution:
         """Return W and b that minimise Σ ‖W x + b − y‖² + ridge · ‖W‖² over the rows, by Cholesky factorisation.
@@ -73,32 +73,6 @@ def with_ones(features: NDArray[Any]) -> NDArray[np.float64]:
     return rows
 
 
-def temperature(scores: NDArray[np.float64], labels: NDArray[Any]) -> float:
-    """Return the temperature T from COLDEST to HOTTEST with the least cross-entropy of softmax(scores / T).
-
-    The method is that of Guo et al. (2017); the cross-entropy is convex in 1/T, so that its slope has one zero at most.
-
-    Args:
-        scores: ``(n, 10)``.
-        labels: ``(n,)``, the true classes.
-    """
-    from scipy.optimize import brentq
-
-    true = float(np.take_along_axis(scores, labels.astype(np.int64)[:, None], axis=1).mean())
-    above = scores - scores.max(axis=1, keepdims=True)
-
-    def slope(inverse: float) -> float:
-        weights = np.exp(inverse * above)
-        return float((weights * scores).sum(axis=1) @ (1 / weights.sum(axis=1)) / len(scores)) - true
-
-    low, high = 1 / HOTTEST, 1 / COLDEST
-    if slope(low) >= 0:
-        return HOTTEST
-    if slope(high) <= 0:
-        return COLDEST
-    return 1 / float(brentq(slope, low, high, xtol=1e-9, rtol=1e-12))  # pyright: ignore[reportArgumentType, reportUnknownArgumentType]
-
-
 BLOCK = 2048
 """Images whose products are added at once, so that a command waits only for a moment."""
 
@@ -126,7 +100,7 @@ class ClosedForm(Trainer):
     def __post_init__(self) -> None:
         self.steps, self.program_name = 1, "closed-form"
         self.optimizer.build(self.model.trainable_variables)
-        *self._hidden, self._output = self.model.layers
+        *self._hidden, (self._output, _) = with_sources(self.model)
         self._block = min(BLOCK, self.scorer.block)
         self._images = self.train.count + (self.held_out.count if self.held_out else 0)
         self._features = tf.function(self._hidden_output, autograph=False).get_concrete_function(self.train.row_spec)
@@ -146,7 +120,7 @@ class ClosedForm(Trainer):
         began = self.clock()
         optimizer = self.experiment.optimizer
         assert isinstance(optimizer, Ridge)
-        equations = NormalEquations(int(self._output.kernel.shape[0]))
+        equations = NormalEquations(*map(int, self._output.kernel.shape))
         yield from self._add_to(equations, self.train, 0)
         solutions: list[Solution] = []
         for ridge in optimizer.ridges:
@@ -160,7 +134,7 @@ class ClosedForm(Trainer):
         ridges = list(zip(optimizer.ridges, accuracies, strict=True))
         ridge, _ = max(ridges, key=lambda pair: (pair[1], pair[0]))
         chosen = optimizer.ridges.index(ridge)
-        degrees = temperature(linear[chosen], labels)
+        degrees = best_temperature(linear[chosen], labels)
         self._set_output_layer(solutions[chosen], degrees)
         train, _ = yield from self._scored(self.train, "training")
         validation, self.probabilities = yield from self._scored(self.validation, "validation")
@@ -204,13 +178,13 @@ class ClosedForm(Trainer):
     def _linear_scores(
         self, examples: Resident, solutions: NDArray[np.float64]
     ) -> Generator[None, None, list[NDArray[np.float64]]]:
-        """Return the linear scores ``(n, 10)`` of each solution; `solutions` has their columns side by side."""
+        """Return the linear scores ``(n, classes)`` of each solution; `solutions` has their columns side by side."""
         blocks: list[NDArray[np.float64]] = []
         for features, _, done in self._blocks(examples):
             blocks.append(with_ones(features) @ solutions)
             self.on_step(done, examples.count, "images", "solving: choosing ridge and temperature")
             yield None
-        return np.split(np.concatenate(blocks), solutions.shape[1] // CLASSES, axis=1)
+        return np.split(np.concatenate(blocks), solutions.shape[1] // int(self._output.kernel.shape[1]), axis=1)
 
     def _blocks(self, examples: Resident) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int32], int]]:
         """Yield the output layer's inputs, the labels, and the number of images done, block by block."""
@@ -219,9 +193,8 @@ class ClosedForm(Trainer):
             yield self._features(examples.rows[first:last]).numpy(), examples.labels[first:last].numpy(), last
 
     def _hidden_output(self, rows: Any) -> Any:
-        values = self.train.inputs(rows)
-        for layer in self._hidden:
-            values = layer(values, training=False)
+        inputs = self.train.inputs(rows)
+        values = [inputs, *each_output(self._hidden, inputs, training=False)][-1]
         return tf.cast(tf.reshape(values, (-1, self._output.kernel.shape[0])), tf.float32)
 
     def _set_output_layer(self, solution: Solution, degrees: float) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_tui.errors import RequestError
-from mnist_tui.experiment.shapes import IMAGE_EDGE
+from mnist_tui.experiment.shapes import Shape, image_of_pixels
 from mnist_tui.runs.devices import usable_cores
 from mnist_tui.runs.processor import cpu_name
 from mnist_tui.training.backend import tf
@@ -119,13 +119,17 @@ class Resident:
     """Labelled examples that stay on the device for a whole training.
 
     Args:
-        features: float32 ``(n, length)``, or uint8 pixels ``(n, 28, 28)``, which are scaled to 0..1 when they are used:
-            a quarter of the memory, and as fast.
-        labels: ``(n,)``, 0 to 9.
+        features: float32 ``(n, length)``, or uint8 pixels ``(n, height, width)``, in colour ``(n, height, width, 3)``,
+            which are scaled to 0..1 when they are used: a quarter of the memory, and as fast.
+        labels: ``(n,)``, from 0.
+
+    Attributes:
+        shape: that of one example as the network takes it: ``(length,)`` or ``(height, width, channels)``.
     """
 
     def __init__(self, features: NDArray[Any], labels: NDArray[Any]) -> None:
-        self.count = len(labels)
+        self.count, shape = len(labels), features.shape[1:]
+        self.shape: Shape = image_of_pixels(shape) if features.dtype == np.uint8 else shape
         self.rows = tf.constant(features.reshape(self.count, -1))
         self.labels = tf.constant(labels.astype(np.int32))
 
@@ -133,14 +137,21 @@ class Resident:
     def row_spec(self) -> Any:
         return tf.TensorSpec((None, self.rows.shape[1]), self.rows.dtype)
 
-    @staticmethod
-    def inputs(rows: Any) -> Any:
-        """Return the network's inputs for some rows: pixels ``(n, 28, 28, 1)`` in 0..1, or unchanged features."""
-        if rows.dtype != tf.uint8:
-            return rows
-        return tf.reshape(Resident.scaled(rows), (-1, IMAGE_EDGE, IMAGE_EDGE, 1))
+    def inputs(self, rows: Any) -> Any:
+        """Return the network's inputs for some rows, as `network_inputs` does."""
+        return network_inputs(rows, self.shape)
 
-    @staticmethod
-    def scaled(pixels: Any) -> Any:
-        """Return uint8 pixels as float32 in 0..1."""
-        return tf.cast(pixels, tf.float32) / 255.0
+
+def network_inputs(rows: Any, shape: Shape) -> Any:
+    """Return the network's inputs for rows of `Resident`: pixels ``(n, *shape)`` in 0..1, or unchanged features.
+
+    Args:
+        rows: uint8 or float32 ``(n, length)``.
+        shape: the height, the width and the channels of an image.
+    """
+    return tf.reshape(scaled(rows), (-1, *shape)) if rows.dtype == tf.uint8 else rows
+
+
+def scaled(pixels: Any) -> Any:
+    """Return uint8 pixels as float32 in 0..1."""
+    return tf.cast(pixels, tf.float32) / 255.0

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mnist_tui.errors import RunError
-from mnist_tui.experiment.shapes import CLASSES
-from mnist_tui.experiment.spec import EarlyStopping, Experiment
+from mnist_tui.experiment.optimizers import PlateauSchedule
+from mnist_tui.experiment.spec import EarlyStopping, Experiment, with_part
 from mnist_tui.runs.events import EpochEnded, Progress
 from mnist_tui.training import checkpoint
-from mnist_tui.training.checkpoint import BestSoFar, Position, TrainingSnapshot
+from mnist_tui.training.checkpoint import BestSoFar, PlateauState, Position, TrainingSnapshot
 from mnist_tui.training.device import Resident
 from mnist_tui.training.evaluation import Scores
+from mnist_tui.training.forward import penalty_of
 from mnist_tui.training.inputs import order
 from mnist_tui.training.programs import LoopProgram, Sums
 from mnist_tui.training.trainer import Trainer, TrainingOutcome
@@ -25,8 +27,11 @@ from mnist_tui.wording import counted
 
 CHUNK_SECONDS, GROWTH = 0.12, 4
 """The length of a chunk of steps, and how much longer the next chunk may be at most."""
-DIVERGED_LOSS = 100 * math.log(CLASSES)
-"""A hundred times the loss of guessing; saturated units can be this wrong for ever without reaching nan."""
+DIVERGED = 100
+"""Training ends if the mean loss of an epoch is more than so many times ln(classes), the loss of guessing.
+
+With saturated units the loss can stay so high for ever without becoming nan.
+"""
 
 
 class EarlyStop:
@@ -59,6 +64,31 @@ class EarlyStop:
         return TrainingOutcome("finished", f"early stopping: {text}{kept}")
 
 
+class RateOnPlateau:
+    """The learning rates of the schedule `plateau`, by the rules of Keras 3's ReduceLROnPlateau, float32 as there."""
+
+    def __init__(self, spec: PlateauSchedule, first: float) -> None:
+        self.spec = spec
+        self.state = PlateauState(first)
+
+    def update(self, val_loss: float) -> None:
+        """Record an epoch's validation loss; lower the rate if it has not improved for long enough."""
+        spec, state = self.spec, self.state
+        waited, cooldown = state.waited, state.cooldown
+        if cooldown > 0:
+            waited, cooldown = 0, cooldown - 1
+        if state.best is None or np.float32(val_loss + spec.min_delta) < np.float32(state.best):
+            self.state = replace(state, best=val_loss, waited=0, cooldown=cooldown)
+            return
+        rate = state.rate
+        if cooldown == 0:
+            waited += 1
+            present = float(np.float32(rate))
+            if waited >= spec.patience and present > np.float32(spec.min_lr):
+                rate, waited, cooldown = max(present * spec.factor, spec.min_lr), 0, spec.cooldown
+        self.state = replace(state, rate=rate, waited=waited, cooldown=cooldown)
+
+
 @dataclass
 class Training(Trainer):
     """The epoch loop: train an experiment along gradients, in chunks of steps.
@@ -66,7 +96,7 @@ class Training(Trainer):
     Args:
         program: the program of the steps, which has built the optimizer.
         train_count: the number of training images.
-        plain: training examples to score after each epoch, dropout off; None for none.
+        plain: training examples to score after each epoch, without dropout and augmentation; None for none.
     """
 
     RESUMABLE: ClassVar[bool] = True
@@ -74,13 +104,21 @@ class Training(Trainer):
     train_count: int
     plain: Resident | None = None
     _rate: float | None = field(init=False, default=None)
+    _planned: int = field(init=False, default=0)
+    _plateau: RateOnPlateau | None = field(init=False, default=None)
     _best_loss: float = field(init=False, default=math.inf)
     _chunk: float = field(init=False, default=1.0)
     _early: EarlyStop | None = field(init=False)
+    _weight: float = field(init=False)
 
     def __post_init__(self) -> None:
         stopping = self.experiment.training.early_stopping
         self._early = EarlyStop(stopping) if stopping else None
+        schedule = self.experiment.training.schedule
+        if isinstance(schedule, PlateauSchedule):
+            self._plateau = RateOnPlateau(schedule, self.experiment.highest_rate)
+        weights = self.experiment.training.class_weights
+        self._weight = max([1.0, *(weights.values() if isinstance(weights, dict) else ())])
         self.steps = -(-self.train_count // self.experiment.training.batch_size)
         self.program_name = self.program.name
 
@@ -93,11 +131,10 @@ class Training(Trainer):
             self.outcome = TrainingOutcome("finished", done)
 
     def _epoch(self, epoch: int) -> Iterator[Progress | EpochEnded | None]:
-        rate = self._rate = self._rate_of(epoch)
-        began = self.clock() - self.position.seconds
-        self.program.begin_epoch(epoch, order(self.experiment.training.seed, epoch, self.train_count), rate)
+        rates, began = self._rates_of(epoch), self.clock() - self.position.seconds
+        self.program.begin_epoch(epoch, order(self.experiment.training.seed, epoch, self.train_count), rates)
         while self.position.step < self.steps:
-            yield self._run_chunk(epoch, began, rate)
+            yield self._run_chunk(epoch, began, rates)
             if self.outcome is not None:
                 return
         trained = max(self.clock() - began, 1e-9)
@@ -112,7 +149,7 @@ class Training(Trainer):
             accuracy=done.correct / done.images,
             val_loss=validation.loss,
             val_accuracy=validation.accuracy,
-            learning_rate=rate,
+            learning_rate=_rate_at(rates, -1),
             seconds=seconds,
             images_per_second=done.images / trained,
             confusion=tuple(tuple(row) for row in validation.confusion.tolist()),
@@ -120,12 +157,27 @@ class Training(Trainer):
             plain_accuracy=plain.accuracy if plain else None,
         )
 
-    def _rate_of(self, epoch: int) -> float:
-        """Return the learning rate of an epoch; an epoch begun before an extension keeps its rate."""
-        planned = self.experiment.learning_rate(epoch)
-        if not self.position.step or self._rate is None or np.float32(self._rate) == np.float32(planned):
-            return planned
-        return self._rate
+    def _rates_of(self, epoch: int) -> float | NDArray[np.float64]:
+        """Return the learning rate of an epoch, or of each of its steps if it can change from step to step.
+
+        An epoch that was begun before an extension keeps its rates.
+        """
+        experiment, training, rate = self.experiment, self.experiment.training, self._rate
+        if self._plateau is not None and epoch >= (training.warmup or 0):
+            self._rate = self._plateau.state.rate
+            return np.full(self.steps, self._rate) if training.rates_by_step else self._rate
+        if training.rates_by_step:
+            if self.position.step and self._planned:
+                experiment = with_part(experiment, "training", epochs=self._planned)
+            self._planned = experiment.training.epochs
+            rates = [experiment.learning_rate(epoch, step, self.steps) for step in range(self.steps)]
+            self._rate = rates[-1]
+            return np.array(rates)
+        planned = experiment.learning_rate(epoch)
+        if not self.position.step or rate is None or np.float32(rate) == np.float32(planned):
+            rate = planned
+        self._rate = rate
+        return rate
 
     def _scored(self, examples: Resident, began: float) -> Generator[None, None, tuple[Scores, list[Any]]]:
         def count_seconds(_: int) -> None:
@@ -133,7 +185,7 @@ class Training(Trainer):
 
         return self.scorer.score(examples, count_seconds)
 
-    def _run_chunk(self, epoch: int, began: float, rate: float) -> Progress:
+    def _run_chunk(self, epoch: int, began: float, rates: float | NDArray[np.float64]) -> Progress:
         before, start = self.position, self.clock()
         last = min(before.step + int(self._chunk), self.steps)
         sums = self.program.run(before.step, last, Sums(before.loss, before.correct, before.images))
@@ -151,17 +203,24 @@ class Training(Trainer):
             images_per_second=(sums.images - before.images) / seconds,
             loss=sums.loss / sums.images,
             accuracy=sums.correct / sums.images,
-            learning_rate=rate,
+            learning_rate=_rate_at(rates, last - 1),
         )
 
     def _end_epoch(self, epoch: int, loss: float, validation: Scores) -> None:
         self.position = Position(epoch)
         if validation.loss < self._best_loss:
             self._best_loss, self.best_epoch = validation.loss, epoch
+        if self._plateau is not None and epoch > (self.experiment.training.warmup or 0):
+            self._plateau.update(validation.loss)
         if self._early is not None and self._early.update(epoch, validation, self.model):
             self.outcome = self._early.outcome
-        if loss > DIVERGED_LOSS:
-            text = f"the mean loss of epoch {epoch} is {loss:.4g}, more than 100 · ln 10 = {DIVERGED_LOSS:.0f}"
+        classes, penalty = self.experiment.classes, penalty_of(self.model)
+        most = DIVERGED * math.log(classes) * self._weight + (0.0 if penalty is None else float(penalty))
+        if loss > most:
+            weighted = "" if self._weight == 1 else " · the largest class weight"
+            penalised = "" if penalty is None else " + the penalties of the weights"
+            limit = f"{DIVERGED} · ln {classes}{weighted}{penalised} = {most:.0f}"
+            text = f"the mean loss of epoch {epoch} is {loss:.4g}, more than {limit}"
             self.outcome = TrainingOutcome("diverged", text)
         elif not math.isfinite(validation.loss):
             self.outcome = TrainingOutcome("diverged", f"the validation loss of epoch {epoch} is not a finite number")
@@ -188,6 +247,8 @@ class Training(Trainer):
             optimizer=tuple(np.array(each.numpy()) for each in optimizer),
             optimizer_names=tuple(each.path for each in optimizer),
             learning_rate=float(self.optimizer.learning_rate) if self._rate is None else self._rate,
+            planned=self._planned,
+            plateau=self._plateau.state if self._plateau else None,
             best=self._early.best if self._early else None,
             best_epoch=self.best_epoch,
             best_loss=self._best_loss if self.best_epoch else None,
@@ -215,8 +276,15 @@ class Training(Trainer):
         for variable, value in zip(variables, (*snapshot.model, *snapshot.optimizer), strict=True):
             variable.assign(value)
         self.position = snapshot.position
-        self._rate = snapshot.learning_rate
+        self._rate, self._planned = snapshot.learning_rate, snapshot.planned
+        if self._plateau is not None and snapshot.plateau is not None:
+            self._plateau.state = snapshot.plateau
         self.best_epoch = snapshot.best_epoch
         self._best_loss = math.inf if snapshot.best_loss is None else snapshot.best_loss
         if self._early is not None:
             self._early.best = snapshot.best
+
+
+def _rate_at(rates: float | NDArray[np.float64], step: int) -> float:
+    """Return the learning rate of a step, from the rate of all steps or the rate of each."""
+    return float(rates[step]) if isinstance(rates, np.ndarray) else rates

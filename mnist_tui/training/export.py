@@ -19,16 +19,19 @@ from numpy.typing import NDArray
 
 from mnist_tui.data.hog import orientation_table
 from mnist_tui.errors import RunError
-from mnist_tui.experiment.presets import dump_preset
-from mnist_tui.experiment.shapes import IMAGE_EDGE, hog_blocks, hog_cells, hog_length
+from mnist_tui.experiment.presets import dump_preset, without_folder
+from mnist_tui.experiment.shapes import Shape, hog_blocks, hog_cells, hog_length, pixels_shape
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.files import replacing, replacing_folder
+from mnist_tui.runs.evaluations import check_has_model, member_networks
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.origin import Origin
 from mnist_tui.runs.state import LIVE
-from mnist_tui.runs.weight_formats import IMAGES, PROBABILITIES, WEIGHT_FORMATS, csv_name
+from mnist_tui.runs.weight_formats import IMAGES, PROBABILITIES, WEIGHT_FORMATS, WHOLE_MODELS, csv_name
 from mnist_tui.runs.worker_jobs import class_names
 from mnist_tui.training import checkpoint, models
 from mnist_tui.training.backend import tf
+from mnist_tui.wording import listed
 
 EPSILON, HYSTERESIS = 1e-5, 0.2
 """The constants of L2-Hys, as scikit-image has them."""
@@ -43,8 +46,8 @@ def whole(experiment: Experiment, weights: Sequence[NDArray[np.floating]]) -> An
         weights: the result of the model's `get_weights`.
 
     Returns:
-        A `tf.Module` whose function `predict` takes `images`, uint8 ``(n, 28, 28)``, and returns
-        ``{"probabilities": float32 (n, 10)}`` with dropout off.
+        A `tf.Module` whose function `predict` takes `images`, uint8 ``(n, height, width)``, or ``(n, height, width,
+        3)`` in colour, and returns ``{"probabilities": float32 (n, classes)}`` with dropout off.
     """
     training = experiment.training.model_copy(update={"precision": "float32"})
     model = models.build(experiment.model_copy(update={"training": training}))
@@ -56,12 +59,12 @@ def whole(experiment: Experiment, weights: Sequence[NDArray[np.floating]]) -> An
     spec = experiment.features
 
     def predict(images: Any) -> Any:
-        scaled = tf.cast(images, tf.float32)[..., tf.newaxis] / 255.0
+        scaled = tf.reshape(tf.cast(images, tf.float32), (-1, *experiment.image_shape)) / 255.0
         inputs = hog(images, spec) if isinstance(spec, HogFeatures) else scaled
         return {PROBABILITIES: model(inputs, training=False)}
 
     module = tf.Module(name="mnist_tui")
-    signature = [tf.TensorSpec((None, IMAGE_EDGE, IMAGE_EDGE), tf.uint8, name=IMAGES)]
+    signature = [tf.TensorSpec((None, *pixels_shape(experiment.image_shape)), tf.uint8, name=IMAGES)]
     module.predict = tf.function(predict, input_signature=signature, autograph=False)
     # converters and savers find only variables that are attributes of the module
     module.held = [variable.value for variable in model.variables]
@@ -74,42 +77,94 @@ def hog(images: Any, spec: HogFeatures) -> Any:
     The orientation is looked up, not computed, because many gradients of digits lie exactly on the edge of a bin.
 
     Args:
-        images: uint8 ``(n, 28, 28)``.
+        images: uint8 ``(n, height, width)``, or ``(n, height, width, 3)`` in colour, height and width known; or
+            float32 levels from 0 to 255, by which the features can be differentiated. Then each pixel's bin, which
+            jumps, counts as constant: it is that of its gradient in whole levels.
 
     Returns:
         float32 ``(n, length)``.
     """
-    levels = tf.cast(images, tf.int32)
-    along_rows = tf.pad(levels[:, 2:] - levels[:, :-2], [[0, 0], [1, 1], [0, 0]])
-    along_columns = tf.pad(levels[:, :, 2:] - levels[:, :, :-2], [[0, 0], [0, 0], [1, 1]])
+    height, width, *colours = images.shape[1:]
+    image = (height, width, *(colours or [1]))
+    levels = tf.reshape(images, (-1, *image))
+    levels = levels if levels.dtype.is_floating else tf.cast(levels, tf.int32)
+    along_rows = tf.pad(levels[:, 2:] - levels[:, :-2], [[0, 0], [1, 1], [0, 0], [0, 0]])
+    along_columns = tf.pad(levels[:, :, 2:] - levels[:, :, :-2], [[0, 0], [0, 0], [1, 1], [0, 0]])
+    if colours:
+        # each pixel has the gradient of its colour with the largest one, as scikit-image's channel_axis chooses it
+        largest = tf.argmax(along_rows * along_rows + along_columns * along_columns, axis=3, output_type=tf.int32)
+        along_rows, along_columns = (
+            tf.gather(each, largest, axis=3, batch_dims=3) for each in (along_rows, along_columns)
+        )
+    else:
+        along_rows, along_columns = along_rows[..., 0], along_columns[..., 0]
     table = orientation_table(spec.orientations)
     table = tf.constant(table.astype(np.uint8 if spec.orientations < 256 else np.int32).ravel())
-    bins = tf.cast(tf.gather(table, (along_rows + 255) * 511 + along_columns + 255), tf.int32)
-    magnitudes = tf.sqrt(tf.cast(along_rows * along_rows + along_columns * along_columns, tf.float32))
+    row_steps, column_steps = _whole_steps(along_rows), _whole_steps(along_columns)
+    bins = tf.cast(tf.gather(table, (row_steps + 255) * 511 + column_steps + 255), tf.int32)
+    magnitudes = _roots(along_rows * along_rows + along_columns * along_columns)
     cells = [_cell_means(tf.where(bins == n, magnitudes, 0.0), spec.pixels_per_cell) for n in range(spec.orientations)]
-    return _blocks(tf.stack(cells, axis=-1), spec)
+    return _blocks(tf.stack(cells, axis=-1), spec, image)
+
+
+def _whole_steps(steps: Any) -> Any:
+    """Return differences of levels as int32 from -255 to 255."""
+    return tf.cast(tf.clip_by_value(tf.round(steps), -255.0, 255.0), tf.int32) if steps.dtype.is_floating else steps
+
+
+def _roots(squares: Any) -> Any:
+    """Return square roots, float32; the derivative at 0, where there is none, is 0."""
+    if not squares.dtype.is_floating:
+        return tf.sqrt(tf.cast(squares, tf.float32))
+    positive = squares > 0
+    return tf.where(positive, tf.sqrt(tf.where(positive, squares, 1.0)), 0.0)
 
 
 def _cell_means(pixels: Any, side: int) -> Any:
-    """Return the mean of each cell of pixels ``(n, 28, 28)``: ``(n, cells, cells)``; incomplete cells are unused."""
-    count = hog_cells(side)
-    used = pixels[:, : count * side, : count * side]
-    return tf.reduce_sum(tf.reshape(used, (-1, count, side, count, side)), axis=[2, 4]) / side**2
+    """Return the means of cells of pixels ``(n, height, width)``: ``(n, down, across)``; incomplete ones are unused."""
+    down, across = hog_cells(pixels.shape[1:], side)
+    used = pixels[:, : down * side, : across * side]
+    return tf.reduce_sum(tf.reshape(used, (-1, down, side, across, side)), axis=[2, 4]) / side**2
 
 
-def _blocks(cells: Any, spec: HogFeatures) -> Any:
-    """Return ``(n, length)`` features of cells ``(n, cells, cells, orientations)``: blocks with L2-Hys (Lowe, 2004)."""
+def _blocks(cells: Any, spec: HogFeatures, image: Shape) -> Any:
+    """Return ``(n, length)`` features of cells ``(n, down, across, orientations)``: blocks with L2-Hys (Lowe, 2004)."""
 
     def of_unit_length(blocks: Any) -> Any:
         return blocks / tf.sqrt(tf.reduce_sum(blocks * blocks, axis=-1, keepdims=True) + EPSILON**2)
 
     edge = spec.cells_per_block
-    count = hog_blocks(spec.pixels_per_cell, edge)
+    down, across = hog_blocks(image, spec.pixels_per_cell, edge)
     places = product(range(edge), repeat=2)
-    blocks = tf.stack([cells[:, row : row + count, column : column + count] for row, column in places], axis=3)
-    blocks = tf.reshape(blocks, (-1, count**2, edge**2 * spec.orientations))
+    blocks = tf.stack([cells[:, row : row + down, column : column + across] for row, column in places], axis=3)
+    blocks = tf.reshape(blocks, (-1, down * across, edge**2 * spec.orientations))
     blocks = of_unit_length(tf.minimum(of_unit_length(blocks), HYSTERESIS))
-    return tf.reshape(blocks, (-1, hog_length(spec.pixels_per_cell, spec.orientations, edge)))
+    return tf.reshape(blocks, (-1, hog_length(image, **spec.settings)))
+
+
+def averaged(members: Sequence[Any], method: str) -> Any:
+    """Return a function from pixels to the predictions of an ensemble, in the manner of `whole`.
+
+    Args:
+        members: the results of `whole` for networks with the same images and classes.
+        method: ``mean`` or ``vote``, as `runs.ensembles.combined` has them.
+    """
+    signature = members[0].predict.input_signature
+
+    def predict(images: Any) -> Any:
+        each = [member.predict.python_function(images)[PROBABILITIES] for member in members]
+        mean = tf.add_n(each) / float(len(each))
+        if method != "vote":
+            return {PROBABILITIES: mean}
+        classes = mean.shape[-1]
+        votes = tf.add_n([tf.one_hot(tf.argmax(one, axis=1), classes) for one in each])
+        # a mean is at most 1: halved, it decides between classes with equally many votes alone
+        return {PROBABILITIES: tf.one_hot(tf.argmax(votes + mean / 2.0, axis=1), classes)}
+
+    module = tf.Module(name="mnist_tui")
+    module.predict = tf.function(predict, input_signature=signature, autograph=False)
+    module.members = list(members)
+    return module
 
 
 class Source:
@@ -121,7 +176,8 @@ class Source:
     @cached_property
     def model(self) -> Any:
         model, _ = models.trained(self.folder, "model" if self.folder.model_file.exists() else "checkpoint")
-        return models.compiled(model, models.optimizer(self.folder.preset().experiment))
+        experiment = self.folder.preset().experiment
+        return models.compiled(model, models.optimizer(experiment), experiment.training.label_smoothing)
 
     @cached_property
     def whole(self) -> Any:
@@ -137,6 +193,26 @@ class Source:
     def classes(self) -> str:
         """The names of the classes as a JSON list."""
         return json.dumps(class_names(self.folder), ensure_ascii=False)
+
+
+class EnsembleSource(Source):
+    """The networks of an ensemble as one function; it has no weights of its own.
+
+    Raises:
+        RunError: a member is not a network that was trained here.
+    """
+
+    def __init__(self, folder: RunFolder, origin: Origin) -> None:
+        super().__init__(folder)
+        self._method = origin.settings.get("method", "mean")
+        self._members = member_networks(folder)
+        for member in self._members:
+            member.check_trained_here("is no network that an export of the ensemble can hold")
+            check_has_model(member)
+
+    @cached_property
+    def whole(self) -> Any:
+        return averaged([Source(member).whole for member in self._members], self._method)
 
 
 def write_keras(source: Source, path: Path) -> None:
@@ -174,7 +250,7 @@ def write_safetensors(source: Source, path: Path) -> None:
     """Write the arrays by name, with the experiment's TOML and the classes as metadata."""
     from safetensors.numpy import save
 
-    about = {"experiment": dump_preset(source.folder.preset()), "classes": source.classes}
+    about = {"experiment": dump_preset(without_folder(source.folder.preset())), "classes": source.classes}
     path.write_bytes(save({name: np.ascontiguousarray(array) for name, array in source.weights.items()}, about))
 
 
@@ -250,13 +326,20 @@ def export(folder: RunFolder, formats: Sequence[str], out: Path) -> None:
     unknown = [name for name in formats if name not in WEIGHT_FORMATS]
     if unknown:
         raise RunError(f"there is no weights format {unknown[0]!r}; choose from {', '.join(WEIGHT_FORMATS)}")
-    if not folder.model_file.exists():
+    origin = folder.origin
+    is_ensemble = origin is not None and origin.kind == "ensemble"
+    if is_ensemble and (lacking := [name for name in formats if name not in WHOLE_MODELS]):
+        raise RunError(
+            f"run {folder.id} is an ensemble without weights of its own, so {lacking[0]} cannot hold it; "
+            f"{listed(list(WHOLE_MODELS))} can"
+        )
+    if not is_ensemble and not folder.model_file.exists():
         state = folder.state()
         if state in LIVE:
             raise RunError(f"run {folder.id} is {state}: it has a model once it has finished or been stopped")
         if not checkpoint.exists(folder.checkpoint):
             raise RunError(f"run {folder.id} has no model: it is {state} and left no checkpoint")
-    source = Source(folder)
+    source = EnsembleSource(folder, origin) if origin is not None and is_ensemble else Source(folder)
     paths: list[Path] = []
     try:
         out.mkdir(parents=True, exist_ok=True)

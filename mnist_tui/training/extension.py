@@ -97,7 +97,8 @@ def stretched(before: Experiment, after: Experiment, begun: int) -> str:
     rate = after.learning_rate(begun)
     last = before.learning_rate(begun - 1) if begun else rate
     return (
-        f"the cosine schedule spans all epochs: stretched from {before.training.epochs} to {after.training.epochs}, "
+        f"the {after.training.schedule.kind} schedule spans all epochs: stretched from {before.training.epochs} to "
+        f"{after.training.epochs}, "
         f"it goes on in epoch {begun + 1} with learning rate {rate:.4g} after {last:.4g}; "
         f"{counted(after.training.epochs, 'epoch')} planned from the start would have been another training"
     )

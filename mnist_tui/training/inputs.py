@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -20,14 +20,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_tui.data import catalogue, datasets, feature_cache
-from mnist_tui.data.catalogue import DataError, DataProgress, MissingDataError
+from mnist_tui.data.corruptions import corrupted
+from mnist_tui.data.errors import DataError, DataProgress, MissingDataError
 from mnist_tui.data.feature_cache import FeatureKey
 from mnist_tui.data.hog import hog_batch
+from mnist_tui.data.known import Part
 from mnist_tui.data.reading import Dataset
-from mnist_tui.experiment.spec import Experiment, HogFeatures
+from mnist_tui.experiment import corruptions
+from mnist_tui.experiment.shapes import written
+from mnist_tui.experiment.spec import Experiment, Fold, HogFeatures
 from mnist_tui.runs.events import DataReady, Warned
-from mnist_tui.runs.folder import Launch
-from mnist_tui.training.reporter import Reporter
+from mnist_tui.runs.folder import Launch, RunFolder
+from mnist_tui.runs.origin import Origin
+from mnist_tui.training.reporter import DataReporter
+from mnist_tui.wording import counted
 
 # numpy.ma walks through numpy's types when imported, while TensorFlow's import in another thread adds its own types.
 import_module("numpy.ma")
@@ -71,7 +77,10 @@ class DatasetCache:
 
 @dataclass(frozen=True)
 class Examples:
-    """The features of images, uint8 pixels ``(n, 28, 28)`` or float32 ``(n, length)``, and their labels ``(n,)``."""
+    """The features of images, uint8 pixels ``(n, height, width)`` or float32 ``(n, length)``, and labels ``(n,)``.
+
+    Pixels of colour images are ``(n, height, width, 3)``.
+    """
 
     features: NDArray[Any]
     labels: NDArray[Any]
@@ -86,7 +95,9 @@ class Inputs:
 
     Attributes:
         ready: the event that describes the data.
-        validation: None if the test images are the validation data.
+        validation: None if the images of the final evaluation are the validation data, too.
+        test: the images of the final evaluation: the test set, or in a cross-validation the fold that is held out.
+        test_images: their pixels.
         data_seconds, features_seconds: the durations of reading and of feature extraction.
     """
 
@@ -95,6 +106,7 @@ class Inputs:
     train: Examples
     validation: Examples | None
     test: Examples
+    test_images: NDArray[np.uint8]
     data_seconds: float
     features_seconds: float
 
@@ -102,7 +114,7 @@ class Inputs:
 def prepare(
     experiment: Experiment,
     launch: Launch,
-    reporter: Reporter,
+    reporter: DataReporter,
     recorded: DataReady | None = None,
     cache: DatasetCache | None = None,
 ) -> Inputs:
@@ -118,14 +130,38 @@ def prepare(
     began = time.perf_counter()
     source = _Source(experiment, launch, reporter, cache or DatasetCache())
     dataset = source.load() if recorded is None else source.load_again(recorded)
+    _check_facts(experiment, dataset)
     limit = experiment.dataset.limit
     read = time.perf_counter()
     train, test = dataset.train_images[:limit], dataset.test_images
+    own = dataset.validation_images if experiment.dataset.validation == "own" else None
     seconds = 0.0
     if isinstance(experiment.features, HogFeatures):
-        train, test = source.features(experiment.features, dataset, train, test)
+        images: dict[Part, NDArray[np.uint8]] = {"train_images": train}
+        if experiment.dataset.fold is None:
+            images["test_images"] = test
+        if own is not None:
+            images["validation_images"] = own
+        found = source.features(experiment.features, dataset, images)
+        train, own = found["train_images"], found.get("validation_images")
+        test = found.get("test_images", test)
         seconds = time.perf_counter() - read
-    part, validation = _split(experiment, Examples(train, dataset.train_labels[:limit]))
+    part, validation = Examples(train, dataset.train_labels[:limit]), None
+    evaluated, evaluated_images = Examples(test, dataset.test_labels), dataset.test_images
+    if own is not None and dataset.validation_labels is not None:
+        validation = Examples(own, dataset.validation_labels)
+    elif experiment.dataset.validation == "own":
+        raise DataError(
+            f"{dataset.title} has no validation split of its own ({dataset.source}); --validation test, or a share "
+            "such as 0.1, works"
+        )
+    elif (fold := experiment.dataset.fold) is not None:
+        part, evaluated, held_out = _fold(fold, experiment.training.seed, part)
+        evaluated_images = dataset.train_images[held_out]
+    else:
+        part, validation = _split(experiment, part)
+    for note in dataset.notes if recorded is None else ():
+        reporter.emit(Warned(text=note))
     ready = DataReady(
         name=dataset.name,
         title=dataset.title,
@@ -136,17 +172,85 @@ def prepare(
         verified=dataset.verified,
         train=len(part.labels),
         validation=len(validation.labels) if validation else 0,
-        test=len(test),
+        test=len(evaluated.labels),
+        inputs=math.prod(experiment.input_shape),
+        evaluated=experiment.dataset.evaluated_images,
+    )
+    reporter.emit(ready)
+    return Inputs(ready, dataset, part, validation, evaluated, evaluated_images, read - began, seconds)
+
+
+@dataclass(frozen=True)
+class EvaluationInputs:
+    """The test images of a run that is not trained.
+
+    Attributes:
+        images: uint8 ``(n, height, width)``, in colour ``(n, height, width, 3)``, with the run's corruption.
+        labels: ``(n,)``, the true classes.
+        data_seconds: the duration of reading and of changing the images.
+    """
+
+    ready: DataReady
+    dataset: Dataset
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    data_seconds: float
+
+
+def prepare_evaluation(folder: RunFolder, origin: Origin, reporter: DataReporter) -> EvaluationInputs:
+    """Read the test images of a run that is not trained, change them as its origin says, and report each step.
+
+    Raises:
+        DataError: the data are missing or cannot be used, or do not have the classes and the images of the network.
+    """
+    began, experiment = time.perf_counter(), folder.preset().experiment
+    dataset = _Source(experiment, folder.launch(), reporter, DatasetCache()).load()
+    _check_same_form(experiment, dataset, origin)
+    for note in dataset.notes:
+        reporter.emit(Warned(text=note))
+    images, title = dataset.test_images, dataset.title
+    if origin.corrupt:
+        reporter.phase("reading", text=f"changing {counted(images, 'image')}")
+        images = corrupted(images, corruptions.parse(origin.corrupt))
+        title = f"{title} with {origin.changes}"
+    ready = DataReady(
+        name=dataset.name,
+        title=title,
+        class_names=dataset.class_names,
+        sha256={str(part): checksum for part, checksum in dataset.sha256.items()},
+        source=dataset.source,
+        sample=dataset.sample,
+        verified=dataset.verified,
+        train=0,
+        validation=0,
+        test=len(images),
         inputs=math.prod(experiment.input_shape),
     )
     reporter.emit(ready)
-    return Inputs(ready, dataset, part, validation, Examples(test, dataset.test_labels), read - began, seconds)
+    return EvaluationInputs(ready, dataset, images, dataset.test_labels, time.perf_counter() - began)
+
+
+def _check_same_form(experiment: Experiment, dataset: Dataset, origin: Origin) -> None:
+    """Raise DataError unless the dataset has as many classes as the network, and images of the same form."""
+    what = f"run {origin.sources[0].name}" if origin.kind == "evaluated" else "the network"
+    classes, image = len(dataset.class_names), dataset.image_shape
+    if classes != experiment.classes:
+        raise DataError(
+            f"{dataset.title} has {counted(classes, 'class')}, but {what} knows {experiment.classes}: a network is "
+            "evaluated on data with as many classes as it was trained on"
+        )
+    if image != experiment.image_shape:
+        colours = " in colour" if image[2] > 1 else ""
+        raise DataError(
+            f"{dataset.title} has images of {written(image)}{colours}, but {what} takes images of "
+            f"{written(experiment.image_shape)}; `mnist-tui data import DIR --size N --gray` or `--rgb` converts images"
+        )
 
 
 class _Source:
     """A run's dataset and features, read from memory, disk, or the network."""
 
-    def __init__(self, experiment: Experiment, launch: Launch, reporter: Reporter, cache: DatasetCache) -> None:
+    def __init__(self, experiment: Experiment, launch: Launch, reporter: DataReporter, cache: DatasetCache) -> None:
         self._name = experiment.dataset.name
         self._launch, self._reporter, self._cache = launch, reporter, cache
 
@@ -191,31 +295,36 @@ class _Source:
         if dataset is None:
             dataset = datasets.load(name, data_dir, on_progress=report)
             if key:
-                self._cache.put(key, dataset, dataset.train_images.nbytes + dataset.test_images.nbytes)
+                self._cache.put(key, dataset, dataset.size)
         return dataset
 
     def features(
-        self, spec: HogFeatures, dataset: Dataset, train: NDArray[np.uint8], test: NDArray[np.uint8]
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return the HOG features of the training images and of the test images."""
-        total = len(train) + len(test)
-        train_key = FeatureKey(dataset.sha256["train_images"], len(train), **spec.settings)
-        test_key = FeatureKey(dataset.sha256["test_images"], len(test), **spec.settings)
-        of_train, of_test = self._cached_features(train_key), self._cached_features(test_key)
-        complete = of_train is not None and of_test is not None
+        self, spec: HogFeatures, dataset: Dataset, images: Mapping[Part, NDArray[np.uint8]]
+    ) -> dict[Part, NDArray[Any]]:
+        """Return the HOG features of the images of each part."""
+        total, before = sum(map(len, images.values())), 0
+        keys: dict[Part, FeatureKey] = {
+            part: FeatureKey(dataset.sha256[part], len(pixels), image=written(pixels.shape[1:]), **spec.settings)
+            for part, pixels in images.items()
+        }
+        found: dict[Part, NDArray[np.float32] | None] = {part: self._cached_features(key) for part, key in keys.items()}
+        complete = all(features is not None for features in found.values())
         self._reporter.phase("features", total * complete, total, "images", "from the cache" if complete else "")
 
-        def extract(key: FeatureKey, images: NDArray[np.uint8], before: int) -> NDArray[Any]:
+        def extract(part: Part, before: int) -> NDArray[Any]:
             def report(done: int, _: int) -> None:
                 self._reporter.phase("features", before + done, total, "images")
 
-            features = hog_batch(images, **spec.settings, on_progress=report)
-            feature_cache.store(key, features)
-            self._cache.put(key, features, features.nbytes)
+            features = hog_batch(images[part], **spec.settings, on_progress=report)
+            feature_cache.store(keys[part], features)
+            self._cache.put(keys[part], features, features.nbytes)
             return features
 
-        of_train = extract(train_key, train, 0) if of_train is None else of_train
-        return of_train, extract(test_key, test, len(train)) if of_test is None else of_test
+        every: dict[Part, NDArray[Any]] = {}
+        for part, features in found.items():
+            every[part] = extract(part, before) if features is None else features
+            before += len(images[part])
+        return every
 
     def _cached_features(self, key: FeatureKey) -> NDArray[np.float32] | None:
         """Return features from memory, or from disk, and then keep them in memory; None if there are none."""
@@ -225,15 +334,39 @@ class _Source:
         return features
 
 
+def _check_facts(experiment: Experiment, dataset: Dataset) -> None:
+    """Raise DataError unless the dataset has the classes and the images that the experiment is for."""
+    classes, image = len(dataset.class_names), dataset.image_shape
+    has, wanted = "", ""
+    if classes != experiment.classes:
+        has, wanted = counted(classes, "class"), f"{experiment.classes} classes"
+    elif image != experiment.image_shape:
+        has, wanted = f"images of {written(image)}", f"images of {written(experiment.image_shape)}"
+    if has:
+        raise DataError(
+            f"{dataset.title} has {has} ({dataset.source}), but this experiment is for {wanted}; "
+            "start a new run, which takes classes and image from the data"
+        )
+
+
 def _split(experiment: Experiment, train: Examples) -> tuple[Examples, Examples | None]:
     share = experiment.dataset.validation
-    if share == "test":
+    if isinstance(share, str):
         return train, None
     try:
         rest, aside = datasets.validation_split(len(train.labels), share, experiment.training.seed)
     except ValueError as error:
         raise DataError(str(error)) from None
     return train.rows(rest), train.rows(aside)
+
+
+def _fold(fold: Fold, seed: int, train: Examples) -> tuple[Examples, Examples, NDArray[np.int64]]:
+    """Return the training images that remain, those of the fold, and the fold's places among all training images."""
+    try:
+        rest, held_out = datasets.fold_split(train.labels, fold.number, fold.of, seed)
+    except ValueError as error:
+        raise DataError(str(error)) from None
+    return train.rows(rest), train.rows(held_out), held_out
 
 
 def order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:

@@ -13,16 +13,20 @@ from typing import Any
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import cautions
 from mnist_tui.files import replacing, why_unwritten, write_json
+from mnist_tui.runs import start_weights, tensorboard
+from mnist_tui.runs.devices import check_memory
 from mnist_tui.runs.events import Ended, EpochEnded, ModelBuilt, Paused, Progress, Resumed, Warned
 from mnist_tui.runs.processor import cpu_features, onednn
-from mnist_tui.training import device, models
+from mnist_tui.runs.tensorboard import TensorBoardFollower
+from mnist_tui.training import checkpoint, device, models
 from mnist_tui.training.checkpoint import CheckpointWriter, Spent, TrainingSnapshot
 from mnist_tui.training.closed_form import ClosedForm
 from mnist_tui.training.device import Resident
 from mnist_tui.training.engine import Training
-from mnist_tui.training.evaluation import Evaluation, Scorer, evaluate, finite, save_predictions
+from mnist_tui.training.evaluation import DATA, Evaluation, Scorer, evaluate, save_predictions, scores_document
 from mnist_tui.training.extension import extend
 from mnist_tui.training.inputs import Examples, Inputs
+from mnist_tui.training.losses import class_weights
 from mnist_tui.training.measures import DEAD_UNIT_IMAGES, Measures, plain_count, spread
 from mnist_tui.training.programs import Network, kind_for, network_of
 from mnist_tui.training.session import Session
@@ -30,8 +34,6 @@ from mnist_tui.training.trainer import Trainer, TrainingOutcome
 from mnist_tui.wording import counted
 
 PAUSE_POLL_SECONDS = 0.2
-DATA = ("name", "title", "sha256", "source", "sample", "verified", "train", "validation", "test")
-"""Fields of DataReady that a run's results repeat."""
 COMPUTATION = (
     *("device", "device_name", "program", "precision", "threads"),
     *("cpu_features", "onednn", "tf32", "deterministic"),
@@ -71,14 +73,25 @@ class TrainingJob:
     def run(self) -> None:
         """Build the model, train it, evaluate it, save everything, and report the end of the run."""
         began = time.perf_counter()
-        for text in cautions(self._experiment):
+        check_memory(self._experiment)
+        steps = math.ceil(len(self._inputs.train.labels) / self._experiment.training.batch_size)
+        for text in cautions(self._experiment, steps):
             self._reporter.emit(Warned(text=text))
         self._build()
         self._orders.raise_if_ended()
         self._timings["build"] = time.perf_counter() - began
         if self._session.before.start is not None:
             self._resume()
-        self._save(self._train())
+        place = tensorboard.place_of(self._folder)
+        self._tensorboard = place and TensorBoardFollower(self._folder, place, self._warn)
+        try:
+            self._save(self._train())
+        finally:
+            if self._tensorboard:
+                self._tensorboard.close()
+
+    def _warn(self, text: str) -> None:
+        self._reporter.emit(Warned(text=text))
 
     def _build(self) -> None:
         experiment, inputs = self._experiment, self._inputs
@@ -89,13 +102,15 @@ class TrainingJob:
         network = network_of(experiment, self._session.cache)
         self._model = network.model
         self._counted = models.check_counts(self._model, experiment)
+        start = self._take_start_weights()
         self._train_set = Resident(inputs.train.features, inputs.train.labels)
         self._test_set = Resident(inputs.test.features, inputs.test.labels)
         held_out = inputs.validation
-        validation = Resident(held_out.features, held_out.labels) if held_out else None
+        self._held_out = Resident(held_out.features, held_out.labels) if held_out else None
         self._reporter.phase("compiling")
-        self._scorer = Scorer(self._model, self._test_set, max(math.prod(shape) for shape in experiment.shapes()))
-        self._training = self._trainer(network, validation)
+        largest, smoothing = max(math.prod(shape) for shape in experiment.shapes()), experiment.training.label_smoothing
+        self._scorer = Scorer(self._model, self._test_set, largest, smoothing)
+        self._training = self._trainer(network, self._held_out)
         images = self._part_of(held_out or inputs.test, DEAD_UNIT_IMAGES)
         self._measures = Measures(self._folder, self._reporter, self._model, images, self._scorer.block)
         versions = self._session.platform["versions"]
@@ -114,8 +129,22 @@ class TrainingJob:
             onednn=onednn(),
             tf32=device.tf32(self._device),
             deterministic=device.deterministic(self._device),
+            start=start,
         )
         self._reporter.emit(self._built)
+
+    def _take_start_weights(self) -> str:
+        """Give equally named and shaped layers the weights that the experiment begins with; say what was taken."""
+        earlier = self._session.before.model
+        if self._experiment.start is None:
+            return ""
+        if checkpoint.exists(self._folder.checkpoint) and earlier is not None:
+            return earlier.start  # the checkpoint's weights follow
+        taken = start_weights.read(self._experiment, self._folder.path.parent)
+        for layer in models.layers_of(self._model):
+            if layer.name in taken.layers:
+                layer.set_weights(taken.layers[layer.name])
+        return taken.in_words
 
     def _trainer(self, network: Network, held_out: Resident | None) -> Trainer:
         experiment, scorer, train = self._experiment, self._scorer, self._train_set
@@ -128,7 +157,8 @@ class TrainingJob:
             plain = self._part_of(self._inputs.train, plain_count(train.count, validation.count))
         earlier = self._session.before.model  # a resumed run continues with the same kind of program
         kind = earlier.program if earlier else kind_for(experiment, self._device.is_gpu)
-        program = network.program(kind, train, batch_size=settings.batch_size, seed=settings.seed)
+        weights = class_weights(experiment, self._inputs.train.labels, self._inputs.dataset.class_names)
+        program = network.program(kind, train, batch_size=settings.batch_size, seed=settings.seed, weights=weights)
         return Training(*common, program, train.count, plain)
 
     def _part_of(self, examples: Examples, count: int) -> Resident:
@@ -260,7 +290,10 @@ class TrainingJob:
         position, epochs = training.position, training.experiment.training.epochs
         where = f"after {position.epoch} of {counted(epochs, 'epoch')}"
         if position.step:
-            where = f"in epoch {position.epoch + 1} of {epochs}, after step {position.step} of {training.steps}"
+            step = f"after step {position.step} of {training.steps}"
+            if position.step == training.steps:
+                step = "after its last step, before its evaluation"
+            where = f"in epoch {position.epoch + 1} of {epochs}, {step}"
         saved = f"but its checkpoint could not be written ({problem})" if problem else "and saved"
         return TrainingOutcome("stopped", f"stopped {where}, {saved}")
 
@@ -269,13 +302,16 @@ class TrainingJob:
         began = time.perf_counter()
         restored = self._training.restore_best()
         report = partial(reporter.phase, "evaluating", unit="images")
-        evaluation = evaluate(self._scorer, self._test_set, self._train_set, report)
+        # a closed form solves its last equations over the held-out images, too
+        held_out = self._held_out if self._experiment.trains_in_epochs else None
+        evaluation = evaluate(self._scorer, self._test_set, self._train_set, held_out, report)
         self._timings["evaluate"] = time.perf_counter() - began
         self._orders.raise_if_ended()
         reporter.phase("saving")
-        save_predictions(folder.predictions_file, evaluation, inputs.dataset.test_images)
+        save_predictions(folder.predictions_file, evaluation, inputs.test_images)
         with replacing(folder.model_file) as temporary:
-            models.compiled(self._model, self._training.optimizer).save(temporary)
+            compiled = models.compiled(self._model, self._training.optimizer, self._experiment.training.label_smoothing)
+            compiled.save(temporary)
         self._timings["total"] = self._now_spent().total
         write_json(folder.results_file, self._results(outcome, evaluation, restored))
         self._orders.unwatch()
@@ -283,15 +319,16 @@ class TrainingJob:
             more = sum(command.epochs for command in commands)
             reporter.emit(Warned(text=f"{more} more epochs were asked for and not trained: the run has diverged"))
             self._orders.settle_commands(commands)
-        reporter.end(
-            Ended(
-                state=outcome.state,
-                reason=outcome.reason,
-                test_loss=evaluation.test.loss,
-                test_accuracy=evaluation.test.accuracy,
-                macro_f1=evaluation.macro_f1,
-            )
+        ended = Ended(
+            state=outcome.state,
+            reason=outcome.reason,
+            test_loss=evaluation.test.loss,
+            test_accuracy=evaluation.test.accuracy,
+            macro_f1=evaluation.macro_f1,
         )
+        if self._tensorboard:
+            self._tensorboard.close(replace(ended, time=time.time()))
+        reporter.end(ended)
 
     def _results(self, outcome: TrainingOutcome, evaluation: Evaluation, restored: int) -> dict[str, Any]:
         position, class_names = self._training.position, self._inputs.dataset.class_names
@@ -301,18 +338,11 @@ class TrainingJob:
             "reason": outcome.reason,
             "dataset": {key: getattr(self._inputs.ready, key) for key in DATA},
             "parameters": {"total": self._counted.total, "trainable": self._counted.trainable},
-            "class_names": list(class_names),
-            "test": {
-                "loss": finite(evaluation.test.loss),
-                "accuracy": evaluation.test.accuracy,
-                "macro_f1": evaluation.macro_f1,
-                "per_class": evaluation.per_class(class_names),
-            },
-            "train": {"loss": finite(evaluation.train.loss), "accuracy": evaluation.train.accuracy},
-            "confusion_matrix": evaluation.confusion(),
+            **scores_document(evaluation, class_names),
             **self._training.further_results(),
             "timings": self._timings,
             "platform": {**self._session.platform, **{key: getattr(self._built, key) for key in COMPUTATION}},
+            **({"start": self._built.start} if self._built.start else {}),
             "epochs_run": position.epoch,
             "best_epoch": self._training.best_epoch,
             "weights_of_epoch": restored or (round(position.epoch + part, 3) if part else position.epoch),

@@ -19,6 +19,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.training.backend import keras, tf
 from mnist_tui.training.checkpoint import Position
 from mnist_tui.training.device import Resident
+from mnist_tui.training.models import each_output, with_sources
 from mnist_tui.training.reporter import Reporter
 
 BINS = 32
@@ -33,7 +34,7 @@ def is_reported(epoch: int) -> bool:
 
 
 def layers_of(model: Any, dead: dict[str, float]) -> tuple[LayerWeights, ...]:
-    """Return the distribution of each layer's weights and biases; batch normalisation's are its scale and offset.
+    """Return the distribution of each layer's weights and biases; a normalisation's are its scale and offset.
 
     Args:
         model: a Keras model.
@@ -44,14 +45,22 @@ def layers_of(model: Any, dead: dict[str, float]) -> tuple[LayerWeights, ...]:
     for layer in model.layers:
         if not layer.weights:
             continue
-        normalises = isinstance(layer, keras.layers.BatchNormalization)
-        parameters = (layer.gamma, layer.beta) if normalises else (layer.kernel, layer.bias)
-        weights, biases = (distribution(each.numpy()) for each in parameters)
+        normalises = isinstance(layer, (keras.layers.BatchNormalization, keras.layers.LayerNormalization))
+        kernels, vectors = ([layer.gamma], [layer.beta]) if normalises else _kernels_and_biases(layer)
+        weights, biases = (
+            distribution(np.concatenate([each.numpy().ravel() for each in parameters])) if parameters else None
+            for parameters in (kernels, vectors)
+        )
         # TensorFlow's fused kernels turn a relu's NaN into 0, so from here on zeros do not mean dead units
-        sound = sound and weights is not None and biases is not None
+        sound = sound and weights is not None and (biases is not None or not vectors)
         share = dead.get(layer.name) if sound else None
         layers.append(LayerWeights(name=layer.name, weights=weights, biases=biases, dead=share))
     return tuple(layers)
+
+
+def _kernels_and_biases(layer: Any) -> tuple[list[Any], list[Any]]:
+    biases = [weight for weight in layer.weights if weight.name == "bias"]
+    return [weight for weight in layer.weights if weight.name != "bias"], biases
 
 
 def distribution(values: NDArray[Any]) -> Distribution | None:
@@ -78,8 +87,8 @@ class DeadUnits:
     """
 
     def __init__(self, model: Any, images: Resident, block: int) -> None:
-        self._layers, self._images, self._block = model.layers, images, block
-        activations = {layer.name: getattr(layer, "activation", None) for layer in model.layers}
+        self._layers, self._images, self._block = with_sources(model), images, block
+        activations = {layer.name: getattr(layer, "activation", None) for layer in model.layers if layer.weights}
         self._relu = [name for name, function in activations.items() if getattr(function, "__name__", "") == "relu"]
         if self._relu:
             self._outputs = tf.function(self._active_units, autograph=False).get_concrete_function(images.row_spec)
@@ -97,12 +106,12 @@ class DeadUnits:
 
     def _active_units(self, rows: Any) -> list[Any]:
         """Return for each relu layer whether each unit is not 0 for some image."""
-        values, active = self._images.inputs(rows), list[Any]()
-        for layer in self._layers:
-            values = layer(values, training=False)
-            if layer.name in self._relu:
-                active.append(tf.reduce_any(values != 0, axis=range(len(values.shape) - 1)))
-        return active
+        outputs = each_output(self._layers, self._images.inputs(rows), training=False)
+        return [
+            tf.reduce_any(values != 0, axis=range(len(values.shape) - 1))
+            for (layer, _), values in zip(self._layers, outputs, strict=True)
+            if layer.name in self._relu
+        ]
 
 
 MOST_SHARE, FREE_SECONDS = 0.02, 1.0
@@ -161,7 +170,7 @@ class Measures:
         """Write an epoch's predictions if they are to be kept, before the epoch's event is written.
 
         Args:
-            blocks: the probabilities of the validation images, in order: tensors ``(rows, 10)``.
+            blocks: the probabilities of the validation images, in order: tensors ``(rows, classes)``.
         """
         self._trained += ended.seconds
         with self._timed():

@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mnist_tui.experiment.shapes import IMAGE_EDGE
+from mnist_tui.experiment.shapes import Shape
 from mnist_tui.training.backend import keras, tf
-from mnist_tui.training.device import Resident
+from mnist_tui.training.device import network_inputs, scaled
 
 MOST_FILTERS, LARGEST_KERNEL = 16, 5
 """With more filters TensorFlow's kernels are as fast; a larger kernel makes a loop that is slow to compile."""
@@ -31,15 +31,17 @@ def covers(layers: list[Any]) -> bool:
     """Return whether a network begins with a convolution and a pooling that `PooledConvolution` computes faster.
 
     Args:
-        layers: Keras' layers of a network for images of one channel.
+        layers: Keras' layers of a network for images, built.
     """
     if len(layers) < 2:
         return False
     first, second = layers[:2]
     if not isinstance(first, keras.layers.Conv2D) or not isinstance(second, keras.layers.MaxPooling2D):
         return False
-    few = first.filters <= MOST_FILTERS and first.kernel_size[0] <= LARGEST_KERNEL
-    plain = first.strides == (1, 1) and first.compute_dtype == "float32" and first.activation.__name__ in RISING
+    height, width, channels = first.kernel.shape[:3]
+    few = channels == 1 and first.filters <= MOST_FILTERS and height == width <= LARGEST_KERNEL
+    plain = first.strides == first.dilation_rate == (1, 1) and first.use_bias
+    plain = plain and first.compute_dtype == "float32" and first.activation.__name__ in RISING
     return few and plain and second.pool_size == second.strides == (2, 2) and second.padding == "valid"
 
 
@@ -48,15 +50,16 @@ class PooledConvolution:
 
     Args:
         layer: Keras' convolution, built.
+        image: the height, the width and the channels of an image.
     """
 
-    def __init__(self, layer: Any) -> None:
-        self._layer = layer
+    def __init__(self, layer: Any, image: Shape) -> None:
+        self._layer, self._image = layer, image
         self._kernel = layer.kernel_size[0]
         self._before = (self._kernel - 1) // 2 if layer.padding == "same" else 0
-        outputs = IMAGE_EDGE if layer.padding == "same" else IMAGE_EDGE - self._kernel + 1
-        self._windows = outputs // 2
-        self._edge = 2 * self._windows + self._kernel - 1
+        lost = 0 if layer.padding == "same" else self._kernel - 1
+        self._windows = [(edge - lost) // 2 for edge in image[:2]]
+        self._edges = [2 * windows + self._kernel - 1 for windows in self._windows]
         self._is_relu = layer.activation.__name__ == "relu"
         self._largest = _compiled(self._largest_of_windows)
         self._transposed = _compiled(tf.transpose)
@@ -66,7 +69,7 @@ class PooledConvolution:
         """Return the pooled and activated values, float32 ``(rows, height, width, filters)``.
 
         Args:
-            rows: pixels, uint8 ``(rows, 784)``; their number is known during tracing.
+            rows: pixels, uint8 ``(rows, height · width)``; their number is known during tracing.
         """
         weights = tf.convert_to_tensor(self._layer.kernel), tf.convert_to_tensor(self._layer.bias)
         values = tf.custom_gradient(lambda kernel, bias: self._computed(rows, kernel, bias))(*weights)
@@ -88,13 +91,14 @@ class PooledConvolution:
             )
             return of_kernel, of_bias
 
-        return tf.reshape(values, (-1, self._windows, self._windows, self._layer.filters)), gradients
+        return tf.reshape(values, (-1, *self._windows, self._layer.filters)), gradients
 
     def _framed(self, images: Any, axis: int) -> Any:
         """Return the pixels that reach a whole window, and zeros around them; `axis` and the next are the image's."""
-        frame = self._before, max(0, self._edge - self._before - IMAGE_EDGE)
-        padding = [frame if each in (axis, axis + 1) else (0, 0) for each in range(images.shape.rank)]
-        return tf.pad(images, padding)[(slice(None),) * axis + (slice(self._edge),) * 2]
+        padding = [(0, 0)] * images.shape.rank
+        for at, edge in enumerate(self._edges):
+            padding[axis + at] = self._before, max(0, edge - self._before - self._image[at])
+        return tf.pad(images, padding)[(slice(None),) * axis + tuple(map(slice, self._edges))]
 
     def _largest_of_windows(self, columns: Any, kernel: Any, bias: Any) -> Any:
         """Return each window's largest sum with bias, or its ReLU, as real part, and its place as imaginary part.
@@ -102,19 +106,19 @@ class PooledConvolution:
         A compiled loop has one output: two loops would compute everything twice.
 
         Args:
-            columns: pixels, uint8 ``(784, rows)``.
+            columns: pixels, uint8 ``(height · width, rows)``.
 
         Returns:
             complex64 ``(height, width, filters, rows)``.
         """
-        images = self._framed(tf.reshape(Resident.scaled(columns), (IMAGE_EDGE, IMAGE_EDGE, -1)), 0)
-        span = 2 * self._windows - 1
+        images = self._framed(tf.reshape(scaled(columns), (*self._image[:2], -1)), 0)
+        down, across = (2 * windows - 1 for windows in self._windows)
         sums = [tf.zeros(())] * 4
         for place in range(4):
             for y in range(self._kernel):
                 for x in range(self._kernel):
                     top, left = place // 2 + y, place % 2 + x
-                    pixels = images[top : top + span : 2, left : left + span : 2, tf.newaxis, :]
+                    pixels = images[top : top + down : 2, left : left + across : 2, tf.newaxis, :]
                     product = pixels * kernel[y, x, 0, :, tf.newaxis]
                     sums[place] = product if x == y == 0 else sums[place] + product
         largest, places = sums[0], tf.zeros_like(sums[0])
@@ -135,7 +139,7 @@ class PooledConvolution:
         window = tf.reshape(tf.range(4.0), (2, 1, 2, 1))
         of_sums = tf.where(tf.reshape(places, spread) == window, tf.reshape(upstream, spread), 0.0)
         of_bias = tf.reduce_sum(tf.where(tf.reshape(places, upstream.shape) == NOWHERE, 0.0, upstream), (0, 1, 2))
-        images = self._framed(Resident.inputs(rows), 1)
+        images = self._framed(network_inputs(rows, self._image), 1)
         return images, tf.reshape(of_sums, (count, 2 * height, 2 * width, filters)), of_bias
 
 

@@ -1,10 +1,7 @@
 """Programs that train chunks of steps, and the networks they train: model, optimizer and programs of a structure.
 
-A step gathers its examples, computes forward pass, loss and gradient, and updates the weights. Layers, loss and
-optimizer are Keras' own, with four differences: dropout computes its mask from a counter; the loss takes the output
-layer's logits, as in Keras' own training; a convolution is pooled before bias and activation are applied, which gives
-the same values if the activation never falls, for a quarter of the work; and `pooled_convolution` computes some first
-convolutions on a CPU.
+A step gathers its examples, computes forward pass (`forward`), loss and gradient, and updates the weights. The loss
+takes the output layer's logits, as in Keras' own training; the optimizer is Keras' own.
 
 A program trains a chunk of steps in one call to the device. There are two kinds, with the same mathematics: ``xla``
 compiles the whole loop, which is several times as fast for dense networks, and for all networks on a GPU; ``graph``
@@ -20,86 +17,27 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib import import_module
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.experiment.layers import Conv2D, Dense, Dropout, Flatten
+from mnist_tui.data.augmentation import Augmenter, keys_of
+from mnist_tui.data.random_words import layer_keys
+from mnist_tui.experiment.augmentation import Augmentation
+from mnist_tui.experiment.layers import Conv2D, Dense, DepthwiseConv2D, Dropout, Flatten, SeparableConv2D, walk
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.training import models, pooled_convolution
+from mnist_tui.training.augmentation import TENSORFLOW, TENSORFLOW_IN_XLA
 from mnist_tui.training.backend import keras, tf
 from mnist_tui.training.device import Resident
 from mnist_tui.training.evaluation import Scorer
+from mnist_tui.training.forward import ForwardPass, penalty_of, pooled_first
 from mnist_tui.training.inputs import DatasetCache
+from mnist_tui.training.losses import cross_entropies
 from mnist_tui.training.models import NOISE
 from mnist_tui.training.pooled_convolution import PooledConvolution
-
-Keys = tuple[Any, Any]
-"""Two 32-bit words: Python's integers, or uint32 scalars."""
-WORDS = 2**32
-
-
-def layer_keys(seed: int, layer: int, use: int) -> tuple[int, int]:
-    """Return two 32-bit keys for one use of random numbers in a layer, independent of all others (SeedSequence)."""
-    first, second = np.random.SeedSequence([seed, layer, use]).generate_state(2).tolist()
-    return first, second
-
-
-def dropout_mask(keys: Keys, epoch: Any, step: Any, shape: tuple[int, ...], rate: float) -> Any:
-    """Return the mask of the units that a dropout layer keeps in one step.
-
-    The mask depends on its place alone, not on earlier random numbers, so that a resumed training has the same masks,
-    as have CPU and GPU, graph and XLA. The random words come from the integer hash triple32 (C. Wellons, "Prospecting
-    for Hash Functions", 2018), three multiplications that the compiler merges into the loop around them; TensorFlow's
-    own random kernels cost XLA on a CPU several times the whole step.
-
-    Args:
-        keys: the layer's keys.
-        epoch, step: uint32 scalars, counted from 0.
-        shape: the shape of the layer's input, the batch first.
-        rate: the share of the units to drop.
-
-    Returns:
-        Boolean tensor of that shape. A unit is kept if its word is at least ``rate · 2³²``. The word of position p
-        (row-major) is triple32 of ``p + a``, with ``xor b`` after the first round; a and b are the layer's keys
-        combined with epoch and step.
-    """
-    first, second = (_mixed(_mixed(tf.convert_to_tensor(key, tf.uint32) + epoch) + step) for key in keys)
-    return _kept(shape, rate)(first, second)
-
-
-@lru_cache(64)
-def _kept(shape: tuple[int, ...], rate: float) -> Any:
-    """Return the function that computes a dropout mask, compiled even if the code around it is not."""
-
-    def mask(first: Any, second: Any) -> Any:
-        positions = tf.range(int(np.prod(shape)), dtype=tf.int32)
-        words = _mixed(tf.cast(positions, tf.uint32) + first, second)
-        return tf.reshape(words >= _word(int(rate * WORDS)), shape)
-
-    return tf.function(mask, jit_compile=True, autograph=False)
-
-
-def _mixed(word: Any, key: Any = None) -> Any:
-    word = _shift_xor(word, 17) * _word(0xED5AD4BB)
-    if key is not None:
-        word = tf.bitwise.bitwise_xor(word, key)
-    word = _shift_xor(word, 11) * _word(0xAC4C1B51)
-    word = _shift_xor(word, 15) * _word(0x31848BAB)
-    return _shift_xor(word, 14)
-
-
-def _shift_xor(word: Any, bits: int) -> Any:
-    return tf.bitwise.bitwise_xor(word, tf.bitwise.right_shift(word, _word(bits)))
-
-
-def _word(value: int) -> Any:
-    return tf.constant(value, tf.uint32)
-
 
 Update = Callable[[list[Any]], None]
 
@@ -109,17 +47,22 @@ def fused(optimizer: Any, variables: list[Any]) -> Update:
 
     Plain RMSprop and Adam have kernels in TensorFlow that work on the variables of Keras' optimizer, agree with Keras
     except for rounding, and need one pass over a variable instead of several. Every other update is Keras' own,
-    compiled by XLA.
+    compiled by XLA, also that of variables with constraints.
 
     Args:
         optimizer: Keras' optimizer, built for `variables`.
         variables: the variables that the gradients belong to, in the same order.
     """
-    kind = type(optimizer)
-    if kind is keras.optimizers.RMSprop and not optimizer.centered:
-        return _rmsprop(optimizer, variables)
-    if kind is keras.optimizers.Adam and not optimizer.amsgrad:
-        return _adam(optimizer, variables)
+    kind, kernels = type(optimizer), None
+    # the kernels know no constraints
+    if not any(variable.constraint is not None for variable in variables):
+        if kind is keras.optimizers.RMSprop and not optimizer.centered:
+            kernels = _rmsprop(optimizer, variables)
+        elif kind is keras.optimizers.Adam and not optimizer.amsgrad:
+            kernels = _adam(optimizer, variables)
+    if kernels is not None:
+        # Keras' own way, which returns the gradients as they are if the optimizer does not clip
+        return lambda gradients: kernels(optimizer._clip_gradients(gradients))
 
     def by_keras(gradients: list[Any]) -> None:
         optimizer.apply(gradients, variables)
@@ -176,16 +119,21 @@ def _handles(**variables: Any) -> dict[str, Any]:
     return {name: variable.value.handle for name, variable in variables.items()}
 
 
-MASKS: dict[Any, Callable[[tuple[int, ...]], tuple[int, ...]]] = {keras.layers.Dropout: lambda shape: shape}
-"""The Keras layers that drop values in training: functions from the input's shape to the mask's, the batch first."""
-
-
 class Feed(NamedTuple):
-    """The inputs of a compiled program: all examples, as in `Resident`, and two mask keys a layer, ``(layers, 2)``."""
+    """The inputs of a compiled program.
+
+    Attributes:
+        rows, labels: all examples, as in `Resident`.
+        keys: two mask keys a layer, ``(layers, 2)``.
+        augmentation: the keys of `data.augmentation`, ``(3, 2)``.
+        weights: the weight of each class in the loss, float32 ``(classes,)``; None if all count alike.
+    """
 
     rows: Any
     labels: Any
     keys: Any
+    augmentation: Any
+    weights: Any = None
 
 
 class TrainingStep:
@@ -195,12 +143,22 @@ class TrainingStep:
         model, optimizer: Keras' objects; the optimizer is built.
         update: applies the gradients; None for Keras' own `apply`.
         first: computes the first two layers where a step asks for it.
+        augmenter: changes the images; None for images as they are.
+        smoothing: the share of each label that is spread over all classes; None for none.
     """
 
     def __init__(
-        self, model: Any, optimizer: Any, update: Update | None = None, first: PooledConvolution | None = None
+        self,
+        model: Any,
+        optimizer: Any,
+        update: Update | None = None,
+        first: PooledConvolution | None = None,
+        augmenter: Augmenter | None = None,
+        *,
+        smoothing: float | None = None,
     ) -> None:
-        self._model, self._optimizer, self._first = model, optimizer, first
+        self._model, self._optimizer, self._first, self._augmenter = model, optimizer, first, augmenter
+        self._smoothing, self._forward = smoothing, ForwardPass(model)
         self._update = update or (lambda gradients: optimizer.apply(gradients, model.trainable_variables))
 
     def __call__(self, feed: Feed, places: Any, epoch: Any, step: Any, *, is_usual: bool) -> tuple[Any, Any]:
@@ -208,7 +166,7 @@ class TrainingStep:
 
         Args:
             places: the indices of the examples, int32, of a length that is known during tracing.
-            epoch, step: int32 scalars, counted from 0, for the dropout masks.
+            epoch, step: int32 scalars, counted from 0, for random numbers.
             is_usual: whether there are many steps like this one, so that compiling parts of it is worth the time.
 
         Returns:
@@ -216,53 +174,21 @@ class TrainingStep:
         """
         rows = tf.gather(feed.rows, places)
         labels = tf.gather(feed.labels, places)
+        if self._augmenter is not None:
+            rows = self._augmenter(rows, feed.augmentation, tf.cast(epoch, tf.uint32), tf.cast(step, tf.uint32))
         with tf.GradientTape() as tape:
-            logits = self._logits(rows, self._first if is_usual else None, feed.keys, epoch, step)
-            losses = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
-            loss = tf.reduce_mean(losses)
+            logits = self._forward(rows, self._first if is_usual else None, feed.keys, epoch, step)
+            losses = cross_entropies(labels, logits, self._smoothing, from_logits=True)
+            if feed.weights is not None:
+                losses *= tf.gather(feed.weights, labels)
+            loss, penalty = tf.reduce_mean(losses), penalty_of(self._model)
+            if penalty is not None:
+                loss, losses = loss + penalty, losses + penalty
             if hasattr(self._optimizer, "scale_loss"):
                 loss = self._optimizer.scale_loss(loss)
         self._update(tape.gradient(loss, self._model.trainable_variables))
         hits = tf.argmax(logits, axis=1, output_type=tf.int32) == labels
         return tf.cast(tf.reduce_sum(losses), tf.float64), tf.reduce_sum(tf.cast(hits, tf.float64))
-
-    def _logits(self, rows: Any, first: PooledConvolution | None, keys: Any, epoch: Any, step: Any) -> Any:
-        """Return the outputs before softmax, float32 ``(rows, 10)``, with the step's dropout masks."""
-        *layers, output = self._model.layers
-        values, convolved = Resident.inputs(rows) if first is None else first(rows), None
-        done = 0 if first is None else 2
-        for position, (layer, following) in enumerate(pairwise((*layers[done:], output)), done):
-            if type(layer) in MASKS:
-                values = _dropped(layer, values, (keys[position, 0], keys[position, 1]), epoch, step)
-            elif _is_pooled_first(layer, following):
-                values = layer.convolution_op(tf.cast(values, layer.compute_dtype), _cast(layer.kernel, layer))
-                convolved = layer
-            elif convolved is not None:
-                values, convolved = convolved.activation(layer(values) + _cast(convolved.bias, convolved)), None
-            else:
-                if hasattr(layer, "seed_generator"):
-                    kind = type(layer).__name__
-                    raise TypeError(f"{kind} draws random numbers while it trains: step.MASKS must say which")
-                values = layer(values, training=True)
-        return tf.matmul(tf.cast(values, tf.float32), output.kernel) + output.bias
-
-
-def _dropped(layer: Any, values: Any, keys: Keys, epoch: Any, step: Any) -> Any:
-    rate = layer.rate
-    if rate == 0:
-        return values
-    moment = tf.cast(epoch, tf.uint32), tf.cast(step, tf.uint32)
-    kept = dropout_mask(keys, *moment, MASKS[type(layer)](tuple(values.shape)), rate)
-    return tf.where(kept, values / (1 - rate), tf.zeros((), values.dtype))
-
-
-def _is_pooled_first(layer: Any, following: Any) -> bool:
-    convolves = isinstance(layer, keras.layers.Conv2D) and isinstance(following, keras.layers.MaxPooling2D)
-    return convolves and layer.activation.__name__ in pooled_convolution.RISING
-
-
-def _cast(variable: Any, layer: Any) -> Any:
-    return tf.cast(variable, layer.compute_dtype)
 
 
 XLA, GRAPH = "xla", "graph"
@@ -283,7 +209,9 @@ def kind_for(experiment: Experiment, on_gpu: bool) -> str:
     """Return the kind of program for a network and a device: ``xla`` or ``graph``."""
     if experiment.training.program != "auto":
         return experiment.training.program
-    return GRAPH if experiment.layers_of(Conv2D) and not on_gpu else XLA
+    kinds = Conv2D | DepthwiseConv2D | SeparableConv2D
+    convolves = any(isinstance(layer, kinds) for layer in walk(experiment.layers))
+    return GRAPH if convolves and not on_gpu else XLA
 
 
 class LoopProgram:
@@ -294,11 +222,24 @@ class LoopProgram:
         model, optimizer: Keras' objects; the optimizer is built here.
         examples: the training examples.
         batch_size: the images of a step; the last step of an epoch has the remaining ones.
-        seed: the seed of the dropout masks.
+        seed: the seed of the dropout masks and of the augmentation.
+        augmentation: the changes of the images, which must be pixels; None for images as they are.
+        smoothing: the share of each label that is spread over all classes; None for none.
+        weights: the weight of each class in the loss; None if all count alike.
     """
 
     def __init__(
-        self, kind: str, model: Any, optimizer: Any, examples: Resident, *, batch_size: int, seed: int
+        self,
+        kind: str,
+        model: Any,
+        optimizer: Any,
+        examples: Resident,
+        *,
+        batch_size: int,
+        seed: int,
+        augmentation: Augmentation | None = None,
+        smoothing: float | None = None,
+        weights: NDArray[np.float32] | None = None,
     ) -> None:
         self.name = kind
         self._model, self._optimizer = model, optimizer
@@ -307,17 +248,31 @@ class LoopProgram:
         update, first = None, None
         if kind == GRAPH:
             update = fused(optimizer, model.trainable_variables)
-            if "CPU" in examples.rows.device and pooled_convolution.covers(model.layers):
-                first = PooledConvolution(model.layers[0])
-        self._step = TrainingStep(model, optimizer, update, first)
+            layers = models.layers_of(model)
+            covers = 0 in pooled_first(models.with_sources(model)) and pooled_convolution.covers(layers)
+            if "CPU" in examples.rows.device and covers:
+                first = PooledConvolution(layers[0], model.input_shape[1:])
+        library = TENSORFLOW_IN_XLA if kind == XLA and "CPU" in examples.rows.device else TENSORFLOW
+        augmenter = Augmenter(augmentation, examples.shape, library) if augmentation is not None else None
+        self._step = TrainingStep(model, optimizer, update, first, augmenter, smoothing=smoothing)
         self._loops: dict[int, Any] = {}
-        self.use_examples(examples, seed)
+        self.use_examples(examples, seed, weights)
 
-    def use_examples(self, examples: Resident, seed: int) -> None:
-        """Train on these examples (at least one batch) with the masks of this seed, from epoch 0 on."""
+    def use_examples(self, examples: Resident, seed: int, weights: NDArray[np.float32] | None = None) -> None:
+        """Train on these examples (at least one batch) with the random numbers of this seed, from epoch 0 on.
+
+        Args:
+            weights: the weight of each class in the loss; None if all count alike.
+        """
         self._count, self._full = examples.count, examples.count // self._batch
-        keys = [layer_keys(seed, position, NOISE) for position in range(len(self._model.layers))]
-        self._feed: Feed | None = Feed(examples.rows, examples.labels, tf.constant(np.array(keys, np.uint32)))
+        keys = [layer_keys(seed, position, NOISE) for position in range(len(models.layers_of(self._model)))]
+        self._feed: Feed | None = Feed(
+            examples.rows,
+            examples.labels,
+            tf.constant(np.array(keys, np.uint32)),
+            tf.constant(keys_of(seed)),
+            None if weights is None else tf.constant(weights),
+        )
         self.begin_epoch(0, np.arange(examples.count), float(self._optimizer.learning_rate))
         # no steps are run, but the loop is traced and compiled if it is new
         self._call(self._batch, 0, 0, tf.zeros((2,), tf.float64))
@@ -326,11 +281,19 @@ class LoopProgram:
         """Release the examples until `use_examples` is called."""
         self._feed = None
 
-    def begin_epoch(self, epoch: int, order: NDArray[np.integer], learning_rate: float) -> None:
-        """Set the epoch (from 0), the order of the images and the learning rate for the next steps."""
+    def begin_epoch(self, epoch: int, order: NDArray[np.integer], learning_rate: float | NDArray[np.floating]) -> None:
+        """Set the epoch (from 0), the order of the images and the learning rate for the next steps.
+
+        Args:
+            learning_rate: the rate of the whole epoch, or ``(steps,)``, that of each step of the epoch.
+        """
         self._epoch = tf.constant(epoch, tf.int32)
         self._order = tf.constant(order, tf.int32)
-        self._optimizer.learning_rate = learning_rate
+        self._rates = None
+        if isinstance(learning_rate, np.ndarray):
+            self._rates = tf.constant(learning_rate, tf.float32)
+        else:
+            self._optimizer.learning_rate = learning_rate
 
     def run(self, first: int, last: int, before: Sums) -> Sums:
         """Run the epoch's steps from `first` (counted from 0) up to but not including `last`.
@@ -352,16 +315,18 @@ class LoopProgram:
         if rows not in self._loops:
             self._loops[rows] = self._loop(rows)
         bounds = tf.constant(first, tf.int32), tf.constant(last, tf.int32)
-        return self._loops[rows](self._feed, (self._order, self._epoch), *bounds, totals)
+        return self._loops[rows](self._feed, (self._order, self._epoch, self._rates), *bounds, totals)
 
     def _loop(self, rows: int) -> Any:
         """Return the loop over steps of `rows` images, a number that the compiler must know."""
 
-        def steps(feed: Feed, plan: tuple[Any, Any], first: Any, last: Any, totals: Any) -> Any:
-            order, epoch = plan
+        def steps(feed: Feed, plan: tuple[Any, Any, Any], first: Any, last: Any, totals: Any) -> Any:
+            order, epoch, rates = plan
             is_usual = rows == self._batch and feed.rows.shape[0] >= MANY_IMAGES
 
             def body(step: Any, totals: Any) -> Any:
+                if rates is not None:
+                    self._optimizer.learning_rate = rates[step]
                 places = tf.slice(order, (step * self._batch,), (rows,))
                 return step + 1, totals + tf.stack(self._step(feed, places, epoch, step, is_usual=is_usual))
 
@@ -370,7 +335,7 @@ class LoopProgram:
         return tf.function(steps, jit_compile=self.name == XLA, autograph=False)
 
 
-NOT_COMPILED = ("kernel_initializer", "bias_initializer", "seed")
+NOT_COMPILED = (*models.INITIALIZERS, "seed")
 """Attributes of a Keras layer that decide only values, not what is compiled."""
 
 
@@ -379,16 +344,29 @@ class Network:
 
     def __init__(self, experiment: Experiment) -> None:
         self.model, self.optimizer = models.build(experiment), models.optimizer(experiment)
+        self._augmentation, self._smoothing = experiment.augmentation, experiment.training.label_smoothing
         self._programs: dict[tuple[str, int], LoopProgram] = {}
         self._unused: list[NDArray[Any]] = []
 
-    def program(self, kind: str, examples: Resident, *, batch_size: int, seed: int) -> LoopProgram:
-        """Return the program that trains on these examples, new or from an earlier run."""
+    def program(
+        self, kind: str, examples: Resident, *, batch_size: int, seed: int, weights: NDArray[np.float32] | None = None
+    ) -> LoopProgram:
+        """Return the program that trains on these examples, new or from an earlier run; arguments of LoopProgram."""
         key = kind, min(batch_size, examples.count)
         if program := self._programs.get(key):
-            program.use_examples(examples, seed)
+            program.use_examples(examples, seed, weights)
         else:
-            program = LoopProgram(kind, self.model, self.optimizer, examples, batch_size=batch_size, seed=seed)
+            program = LoopProgram(
+                kind,
+                self.model,
+                self.optimizer,
+                examples,
+                batch_size=batch_size,
+                seed=seed,
+                augmentation=self._augmentation,
+                smoothing=self._smoothing,
+                weights=weights,
+            )
             self._programs[key] = program
         self._unused = self._unused or [np.array(each.numpy()) for each in self.optimizer.variables]
         return program
@@ -435,13 +413,20 @@ def network_of(experiment: Experiment, cache: DatasetCache | None) -> Network:
 
 def structure(experiment: Experiment) -> str:
     """Return as text the part of an experiment that decides what is compiled."""
-    doc = experiment.model_dump(mode="json", include={"features", "layers", "optimizer"})
-    for layer in doc["layers"]:
-        for name in NOT_COMPILED:
-            layer.pop(name, None)
+    doc = experiment.model_dump(mode="json", include={"features", "augmentation", "layers", "output", "optimizer"})
+    _remove_not_compiled([*doc["layers"], doc["output"]])
     doc["optimizer"].pop("learning_rate", None)
     training = experiment.training
-    return json.dumps([doc, training.precision, training.deterministic], sort_keys=True)
+    shape = experiment.image_shape, experiment.classes
+    compiled = [doc, shape, training.precision, training.deterministic, training.label_smoothing]
+    return json.dumps(compiled, sort_keys=True)
+
+
+def _remove_not_compiled(layers: list[dict[str, Any]]) -> None:
+    for layer in layers:
+        for name in NOT_COMPILED:
+            layer.pop(name, None)
+        _remove_not_compiled(layer.get("layers", []))
 
 
 def warm() -> None:

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from typing import Protocol
 
 from mnist_tui.clocks import SteadyClock
 from mnist_tui.runs.event_log import EventLog
@@ -18,6 +19,18 @@ PHASE_SECONDS = 0.2
 FRESH_SECONDS, LOAD_SECONDS = 0.1, 1.0
 """The first intervals between two events of progress and of the load; `pace` makes them longer."""
 LONG_SECONDS = 5.0
+
+
+class DataReporter(Protocol):
+    """What reading and preparing data is reported to: a run's `Reporter`, or one that makes no events."""
+
+    def phase(self, name: str, done: float = 0, total: float = 0, unit: str = "", text: str = "") -> None:
+        """Report the present activity."""
+        ...
+
+    def emit(self, event: Event) -> None:
+        """Report an event."""
+        ...
 
 
 class Reporter:

@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.data.catalogue import DataError, MissingDataError
 from mnist_tui.data.datasets import load
+from mnist_tui.data.errors import DataError, MissingDataError
 from mnist_tui.data.hog import hog_batch
+from mnist_tui.data.random_words import layer_keys
 from mnist_tui.data.reading import Dataset
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.preset_files import STARTERS, builtin_folder
@@ -35,9 +36,10 @@ from mnist_tui.training.backend import forget, keras, tf
 from mnist_tui.training.device import Device, Resident
 from mnist_tui.training.engine import CHUNK_SECONDS
 from mnist_tui.training.evaluation import Scorer, finite
+from mnist_tui.training.forward import dropout_mask
 from mnist_tui.training.inputs import SAMPLE, Examples, order
 from mnist_tui.training.models import NOISE
-from mnist_tui.training.programs import GRAPH, XLA, LoopProgram, Network, Sums, dropout_mask, kind_for, layer_keys
+from mnist_tui.training.programs import GRAPH, XLA, LoopProgram, Network, Sums, kind_for
 
 STRETCH = 5
 """After so many steps a program gets the weights and the optimizer's values of plain Keras again.

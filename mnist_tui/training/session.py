@@ -10,22 +10,24 @@ import time
 import traceback
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from mnist_tui.data.catalogue import DataError
+from mnist_tui.data.errors import DataError
 from mnist_tui.errors import RequestError
-from mnist_tui.experiment import complexity
+from mnist_tui.experiment.layers import ParameterCounts
 from mnist_tui.files import FORBIDDEN, FULL, why_unwritten
 from mnist_tui.runs.control import DISCARDED, CommandName
 from mnist_tui.runs.devices import ahead_of
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.events import Ended, RunStarted
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.origin import counts_of
 from mnist_tui.runs.process_folder import Lock
 from mnist_tui.runs.processor import choose_onednn
 from mnist_tui.runs.start import continue_if_extended
 from mnist_tui.training import machine
 from mnist_tui.training.extension import recover
-from mnist_tui.training.inputs import DatasetCache, Inputs, prepare
+from mnist_tui.training.inputs import DatasetCache, EvaluationInputs, Inputs, prepare, prepare_evaluation
 from mnist_tui.training.orders import POLL_SECONDS, Orders
 from mnist_tui.training.reporter import Reporter
 
@@ -66,12 +68,13 @@ class Session:
         try:
             recover(folder)
             self.launch = folder.launch()
-            self.experiment = folder.preset().experiment
+            self.experiment, self.origin = folder.preset().experiment, folder.origin
         except RequestError as error:
             self.fail(error)
             self._lock.release()
             raise
-        counted, epochs = complexity.of(self.experiment), self.experiment.training.epochs
+        counted = counts_of(self.experiment, self.origin) or ParameterCounts()
+        epochs = self.experiment.training.epochs if self.origin is None else 0
         self.platform = machine.facts()
         if importing:
             choose_onednn(self.before.model)
@@ -82,8 +85,8 @@ class Session:
         )
         self.orders.watch(folder)
         self.reporter.start_heartbeat()
-        self._importing = importing
-        self._inputs: Inputs | None = None
+        self._importing = importing and (self.origin is None or not self.origin.predictions_only)
+        self._inputs: Inputs | EvaluationInputs | None = None
         self._problem: Exception | None = None
         self._data = threading.Thread(target=self._prepare, name="data", daemon=True)
         if not self.launch.wait:
@@ -92,7 +95,8 @@ class Session:
     def remove_earlier_results(self) -> None:
         """Delete the results of an earlier session, because the run continues now."""
         self._resumed = True
-        for path in (self.folder.results_file, self.folder.predictions_file, self.folder.model_file):
+        folder = self.folder
+        for path in (folder.results_file, folder.predictions_file, folder.model_file, folder.robustness_file):
             path.unlink(missing_ok=True)
 
     def _begin(self) -> None:
@@ -108,16 +112,26 @@ class Session:
             if self.launch.wait:
                 self._wait_in_line()
                 self._begin()
-            from mnist_tui.training.job import TrainingJob
-
-            self._importing = False
-            TrainingJob(self, self._finished_inputs()).run()
+            self._run_job()
             completed = True
         except Exception as error:
             return DONE if self.orders.left.is_set() else self.fail(error)
         finally:
             self._release(completed)
         return DONE
+
+    def _run_job(self) -> None:
+        if (origin := self.origin) is None:
+            from mnist_tui.training.job import TrainingJob
+
+            self._importing = False
+            TrainingJob(self, self._finished_inputs()).run()
+            return
+        from mnist_tui.training.evaluation_job import EvaluationJob
+
+        self._importing = False
+        facts: dict[str, Any] = {"platform": self.platform, "began": self.began}
+        EvaluationJob(self.folder, origin, self._finished_inputs(), self.reporter, self.orders, **facts).run()
 
     def _wait_in_line(self) -> None:
         """Wait until every live run that was made earlier, on this machine and for the same device, has ended.
@@ -145,7 +159,10 @@ class Session:
 
     def _prepare(self) -> None:
         try:
-            self._inputs = prepare(self.experiment, self.launch, self.reporter, self.before.data, self.cache)
+            if self.origin is not None:
+                self._inputs = prepare_evaluation(self.folder, self.origin, self.reporter)
+            else:
+                self._inputs = prepare(self.experiment, self.launch, self.reporter, self.before.data, self.cache)
         except Exception as error:
             if self.cache is None:
                 # the main thread, which may be importing TensorFlow, would need seconds to end the process
@@ -154,7 +171,7 @@ class Session:
         if self._importing:
             self.reporter.phase("importing", text="TensorFlow")
 
-    def _finished_inputs(self) -> Inputs:
+    def _finished_inputs(self) -> Any:
         while self._data.is_alive():
             self.orders.raise_if_ended()
             self._data.join(POLL_SECONDS)

@@ -43,7 +43,7 @@ class Trainer(ABC):
         position: the progress, correct whenever `run` has yielded.
         outcome: None until the training has ended by itself.
         best_epoch: the epoch with the lowest validation loss so far, from 1; 0 before the first epoch has ended.
-        probabilities: those of the validation images after the newest epoch, in order: tensors ``(rows, 10)``.
+        probabilities: those of the validation images after the newest epoch, in order: tensors ``(rows, classes)``.
     """
 
     RESUMABLE: ClassVar[bool] = False

@@ -18,7 +18,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+from mnist_tui.data.errors import DataError
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.files import open_append, why_unwritten
 from mnist_tui.runs.folder import RunFolder
@@ -195,6 +197,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if arguments.self_check is not None:
             return _self_check(arguments.self_check, arguments.data_dir)
+        if arguments.rate_range:
+            return _rate_range()
+        if arguments.robustness:
+            return _robustness()
         if arguments.job != "train":
             return _other_job(arguments)
         signals = Signals(has_run=not arguments.standby)
@@ -216,8 +222,42 @@ def _self_check(device: str, data_dir: Path | None) -> int:
     threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
     from mnist_tui.training.self_check import check_starters
 
-    check_starters(device, data_dir, lambda message: print(json.dumps(message, allow_nan=False), flush=True))
+    check_starters(device, data_dir, _print_message)
     return DONE
+
+
+def _rate_range() -> int:
+    """Test the learning rates as stdin requests."""
+    request = _request()
+    from mnist_tui.training.rate_range import measure
+
+    try:
+        measure(request, _print_message)
+    except DataError as error:
+        raise RunError(str(error)) from None
+    return DONE
+
+
+def _robustness() -> int:
+    """Measure the accuracy of runs on corrupted images as stdin requests."""
+    request = _request()
+    from mnist_tui.training.robustness import measure
+
+    measure(request, _print_message)
+    return DONE
+
+
+def _request() -> Any:
+    """Return the line of JSON on stdin; from then on, the end of stdin ends the process at once."""
+    request = bytearray()
+    while (byte := os.read(0, 1)) and byte != b"\n":
+        request += byte
+    threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
+    return json.loads(request)
+
+
+def _print_message(message: dict[str, Any]) -> None:
+    print(json.dumps(message, allow_nan=False), flush=True)
 
 
 def _end_with_stdin() -> None:
@@ -234,11 +274,15 @@ def _other_job(arguments: argparse.Namespace) -> int:
         if arguments.run is None or arguments.out is None or not arguments.formats:
             raise RunError("an export needs --run FOLDER, --out DIR and at least one format")
         export(RunFolder(arguments.run), arguments.formats, arguments.out)
+    elif arguments.run is None:
+        raise RunError(f"the job {arguments.job} needs --run FOLDER")
+    elif arguments.job == "explain":
+        from mnist_tui.training.explainer import serve
+
+        serve(RunFolder(arguments.run))
     else:
         from mnist_tui.training.predictor import serve
 
-        if arguments.run is None:
-            raise RunError("a prediction needs --run FOLDER")
         serve(RunFolder(arguments.run))
     return DONE
 
@@ -251,9 +295,13 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--trials", action="store_true", help="train the runs whose folders stdin names, one by one")
     compare = "compare the training on a device with plain Keras, and print the messages of `self_check`"
     what.add_argument("--self-check", metavar="DEVICE", help=compare)
+    rates = "test the learning rates for the experiment on stdin, and print the messages of `rate_range`"
+    what.add_argument("--rate-range", action="store_true", help=rates)
+    corrupted = "classify corrupted test images as stdin requests, and print the messages of `training.robustness`"
+    what.add_argument("--robustness", action="store_true", help=corrupted)
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="with --self-check: the folder of the datasets")
     parser.add_argument("--lock", type=int, metavar="FD", help="with --run: its lock, already held, as an open file")
-    parser.add_argument("--job", choices=["train", "export", "predict"], default="train")
+    parser.add_argument("--job", choices=["train", "export", "predict", "explain"], default="train")
     parser.add_argument("formats", nargs="*", metavar="FORMAT", help=f"export: {', '.join(WEIGHT_FORMATS)}")
     parser.add_argument("--out", type=Path, metavar="DIR", help="export: where to")
     return parser

@@ -24,7 +24,7 @@ from mnist_tui.tui import leaving, routes
 from mnist_tui.tui.bench import AppOptions, Bench, BenchScreen, Route
 from mnist_tui.tui.terminal.keymap import commands_of
 
-ABOUT_QUIT = "Leave; asks first while something is training"
+ABOUT_QUIT = "Close the program; asks first while something is training"
 STANDBY_AFTER_SECONDS = 0.3
 """The time between the first frame, which must not wait for TensorFlow's import, and the start of the worker."""
 STANDBY_RETRY_SECONDS = 3.0
@@ -50,13 +50,16 @@ class BenchApp(Bench):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-medium"), (36, "-tall")]
     BINDINGS = [
         Binding("ctrl+q", "quit", "Quit", tooltip=ABOUT_QUIT, show=False, priority=True),
-        Binding("q", "quit", "Quit", tooltip=ABOUT_QUIT, id="app.quit"),
+        Binding("q", "quit_here", "Quit", tooltip=ABOUT_QUIT, id="app.quit"),
+        Binding("q", "go_back", "Back", tooltip="Back, as Esc does", show=False, id="app.back"),
         Binding("ctrl+c", "quit", "Quit", show=False, system=True),
         Binding("f1", "help", "Help", tooltip="Help for what has the focus, and all keys", id="app.help"),
-        Binding("f2", "go('presets')", "Presets", tooltip="The presets", show=False, id="app.presets"),
-        Binding("f3", "go('runs')", "Runs", tooltip="All runs: sort, filter, compare", show=False, id="app.runs"),
-        Binding("f4", "go('draw')", "Draw", tooltip="Draw a digit and have it read", show=False, id="app.draw"),
-        Binding("f5", "go('studies')", "Studies", tooltip="Seeds and sweeps", show=False, id="app.studies"),
+        Binding("f2", "go('presets')", "Presets", tooltip="What can be trained", show=False, id="app.presets"),
+        Binding("f3", "go('runs')", "Runs", tooltip="Sort, filter and compare all runs", show=False, id="app.runs"),
+        Binding(
+            "f4", "go('draw')", "Draw", tooltip="A trained model classifies what you draw", show=False, id="app.draw"
+        ),
+        Binding("f5", "go('studies')", "Studies", tooltip="Seeds, folds and sweeps", show=False, id="app.studies"),
         Binding("f12", "go('settings')", "Settings", tooltip="Theme, glyphs, keys", show=False, id="app.settings"),
     ]
 
@@ -106,6 +109,20 @@ class BenchApp(Bench):
 
     async def action_quit(self) -> None:
         await leaving.leave(self)
+
+    async def action_quit_here(self) -> None:
+        """Close the program from a main screen, or from the screen with which it was started."""
+        await leaving.leave(self)
+
+    async def action_go_back(self) -> None:
+        """Go back from any other screen, so that a key too much does not close the program."""
+        await self.run_action("screen.back")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action not in {"quit_here", "go_back"}:
+            return super().check_action(action, parameters)
+        trail = self.trail
+        return (len(trail) < 2 or trail[-1].MAIN) == (action == "quit_here")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield a command for every key of the present screen, then Textual's commands."""

@@ -31,14 +31,17 @@ from mnist_tui import PROGRAM
 from mnist_tui.settings import REFRESH_SECONDS, Refresh, load_settings, save_settings, settings_file_text
 from mnist_tui.shown_text import visible, visible_line
 from mnist_tui.tui.feed import FolderFeed, Followed, RunFeed, end_of
+from mnist_tui.tui.terminal.driver import TerminalAnswer, with_answers
 from mnist_tui.tui.terminal.keyboard import Keyboard, focus_within
 from mnist_tui.tui.terminal.keymap import Entry, entries, key_of, keymap, problems, shown
+from mnist_tui.tui.terminal.output import with_shorter_output
 from mnist_tui.tui.terminal.text_filters import AsciiText, SafeText
 from mnist_tui.tui.terminal.themes import THEMES, state_colours
 from mnist_tui.tui.terminal.window import CHECK_SECONDS, Window, title_of
 
 if TYPE_CHECKING:
     from textual.actions import ActionParseResult
+    from textual.driver import Driver
     from textual.filter import LineFilter
     from textual.notifications import SeverityLevel
 
@@ -48,10 +51,16 @@ if TYPE_CHECKING:
     from mnist_tui.runs.start import Standby
     from mnist_tui.studies.folder import StudyFolder
     from mnist_tui.tui.editor.draft import Draft
+    from mnist_tui.tui.gallery.selection import ImageSelection
+    from mnist_tui.tui.inside.reader import ExplainedImage
     from mnist_tui.tui.starting import Starter
     from mnist_tui.tui.studies.study_view import StudyFeed
+    from mnist_tui.tui.terminal.graphics import Graphics
 
 NOTICE_SECONDS = 15
+PALETTE_HINT = "A command, or what it does; Enter carries it out, Esc closes"
+READ_SECONDS = 3.0
+"""A notice that was shown for so long ends when the user goes on to another screen."""
 EXPORTS = "export"
 """The group of Textual's workers that write exports."""
 FREEZE_SECONDS = 2.0
@@ -89,12 +98,14 @@ class Route:
     Attributes:
         name: a key of `routes.SCREENS`.
         run: the run that the screen shows; for a study, the run whose trial is chosen.
-        runs: the runs to export.
-        summaries: the runs to compare.
+        runs: the runs to export, or whose robustness is shown.
+        summaries: the runs to compare, or to combine.
         seeds: how many seeds the form for a sweep suggests.
         cell: the true and the predicted class of the images that a gallery shows first.
         final: whether a gallery shows the final evaluation first.
+        only: the images that a gallery of the final evaluation shows alone.
         topic: the page of the guide.
+        image: the image for which a run's network is looked into.
     """
 
     name: str
@@ -106,7 +117,14 @@ class Route:
     seeds: int = 1
     cell: tuple[int, int] | None = None
     final: bool = False
+    only: ImageSelection | None = None
     topic: str = ""
+    image: ExplainedImage | None = None
+
+
+def in_one_line(pasted: str) -> str:
+    """Return pasted lines as one: all fields are one line long, and Textual would drop all lines but the first."""
+    return " ".join(line.strip() for line in pasted.splitlines() if line.strip())
 
 
 def subject_of(preset: Preset) -> Hashable:
@@ -138,6 +156,7 @@ class Bench(App[None]):
         keyboard: passes on keys, clicks and pastes one by one.
         following: the runs whose end the app announces on any screen.
         runs_changed: published when one of these runs has changed.
+        pictures_changed: published when pictures have to be drawn in another way.
         selected: the name of the preset that was used last.
         kept_edits: edits of editors that were closed with neither a preset nor a run of them, by the edited preset.
         announced_exports: unfinished exports of which the user has been warned when leaving.
@@ -162,10 +181,15 @@ class Bench(App[None]):
         self.announced_exports: set[Worker[Any]] = set()
         self.window = Window(self)
         self._slow = False
+        self.log_scale = False
         self._previewed = ""
         self._safe_text, self._ascii_text = SafeText(), AsciiText()
         self.following = Followed(self, RunFeed, WeakValueDictionary())
         self.runs_changed = Signal[None](self, "runs_changed")
+        self.pictures_changed = Signal[None](self, "pictures_changed")
+
+    def get_driver_class(self) -> type[Driver]:
+        return with_shorter_output(with_answers(super().get_driver_class()))
 
     def get_css_variables(self) -> dict[str, str]:
         variables = super().get_css_variables()
@@ -174,6 +198,22 @@ class Bench(App[None]):
     def get_key_display(self, binding: Binding) -> str:
         """Return a binding's keys as the footer, the palette and the help write them."""
         return binding.key_display or shown(binding.key)
+
+    @cached_property
+    def graphics(self) -> Graphics:
+        """The true pictures on the terminal."""
+        from mnist_tui.tui.terminal.graphics import Graphics
+
+        return Graphics(self, self.window, lambda: self.settings, lambda: self.pictures_changed.publish(None))
+
+    def on_terminal_answer(self, answer: TerminalAnswer) -> None:
+        self.graphics.add_answer(answer)
+
+    def _end_update(self) -> None:
+        """End a frame; pictures that are painted over its characters belong to it."""
+        if "graphics" in self.__dict__:
+            self.graphics.paint()
+        super()._end_update()
 
     @cached_property
     def starter(self) -> Starter:
@@ -198,7 +238,7 @@ class Bench(App[None]):
         return [screen for screen in self.screen_stack if isinstance(screen, BenchScreen) and not screen.parked]
 
     def back(self) -> None:
-        """Go back to the screen from which the present one was opened, or else to the presets."""
+        """Go back to the screen from which the present one was shown, or else to the presets."""
         self._routes.back(self)
 
     def close_run(self, folder: RunFolder) -> None:
@@ -229,18 +269,21 @@ class Bench(App[None]):
             self.window.set_title(title_of(feed.name, snapshot))
             self.runs_changed.publish(None)
             if self.following.has_ended(feed):
-                self._announce_end("Training ended", end_of(feed.name, snapshot), snapshot.state)
+                self._announce_end(snapshot.folder.path, "Training ended", end_of(feed.name, snapshot), snapshot.state)
             return
         from mnist_tui.tui.studies.study_view import StudyFeed, end_sentence
 
         assert isinstance(feed, StudyFeed)
         if self.studies.has_ended(feed):
             name = snapshot.study.title or snapshot.folder.id
-            self._announce_end("Study ended", end_sentence(name, snapshot), snapshot.state)
+            self._announce_end(snapshot.folder.path, "Study ended", end_sentence(name, snapshot), snapshot.state)
 
-    def _announce_end(self, title: str, text: str, state: str) -> None:
+    def _announce_end(self, path: Path, title: str, text: str, state: str) -> None:
+        """Show a notice, unless the screen says so itself, and ring the bell if the settings say so."""
         good = state in {"finished", "stopped"}
-        self.notify(text, title=title, severity="information" if good else "error", timeout=NOTICE_SECONDS)
+        below = self.trail[-1] if self.trail else None
+        if below is None or not below.SAYS_END or below.subject != path:
+            self.notify(text, title=title, severity="information" if good else "error", timeout=NOTICE_SECONDS)
         if self.settings.bell:
             self.bell()
 
@@ -255,6 +298,12 @@ class Bench(App[None]):
     ) -> None:
         """Show a notice for a while; it is plain text, whatever `markup` says."""
         super().notify(visible(message), title=visible_line(title), severity=severity, timeout=timeout, markup=False)
+
+    def _end_old_notices(self, _: Screen[Any]) -> None:
+        """End the notices that were read on the screen before; warnings and errors stay for their whole time."""
+        for notice in list(self._notifications):
+            if notice.severity == "information" and notice.timeout - notice.time_left > READ_SECONDS:
+                self._unnotify(notice)
 
     def warn(self, text: str, title: str = "") -> None:
         self.notify(text, title=title, severity="warning", timeout=NOTICE_SECONDS)
@@ -297,6 +346,7 @@ class Bench(App[None]):
 
     def on_mount(self) -> None:
         self.screen_change_signal.subscribe(self, self.keyboard.watch, immediate=True)
+        self.screen_change_signal.subscribe(self, self._end_old_notices)
         for screen in self.screen_stack:
             self.keyboard.watch(screen)
         self.theme_changed_signal.subscribe(self, self._remember_theme)
@@ -310,6 +360,8 @@ class Bench(App[None]):
             self.call_after_refresh(self._complete_keymap)
 
     def on_unmount(self) -> None:
+        if "graphics" in self.__dict__:
+            self.graphics.close()
         self.window.restore_title()
         self.following.leave_all()
         self.studies.leave_all()
@@ -365,6 +417,8 @@ class Bench(App[None]):
         if not isinstance(event, (events.InputEvent, events.Paste)) or event.is_forwarded:
             await super().on_event(event)
         elif self.keyboard.admits(event):
+            if isinstance(event, events.Paste):
+                event.text = in_one_line(event.text)
             try:
                 await super().on_event(event)
             finally:
@@ -394,7 +448,7 @@ class Bench(App[None]):
     def action_command_palette(self) -> None:
         """Open the palette, unless it is already open or below another screen."""
         if not any(isinstance(node, CommandPalette) for node in self._nodes):
-            super().action_command_palette()
+            self.push_screen(CommandPalette(placeholder=PALETTE_HINT, id="--command-palette"))
 
     def action_focus_within(self, by: int) -> None:
         focus_within(self.screen, by)
@@ -407,7 +461,7 @@ class Bench(App[None]):
             return False
 
     def _handle_exception(self, error: Exception) -> None:
-        """End the app with a traceback, unless widgets of a closed screen are missing.
+        """End the app, unless widgets of a closed screen are missing.
 
         Threads and workers, also Textual's own, continue for a moment after their screen has been closed.
         """
@@ -419,6 +473,16 @@ class Bench(App[None]):
                 return
         super()._handle_exception(error)
 
+    def _fatal_error(self) -> None:
+        """End the app without printing the error: who ran the app raises `error`."""
+        self.bell()
+        self._close_messages_no_wait()
+
+    @property
+    def error(self) -> BaseException | None:
+        """The unexpected error that ended the app."""
+        return self._exception.error if isinstance(self._exception, WorkerFailed) else self._exception
+
 
 class BenchScreen(Screen[ScreenResultType]):
     """A screen of the bench.
@@ -427,16 +491,32 @@ class BenchScreen(Screen[ScreenResultType]):
         STARTS_RUNS: whether a run can be started from the screen, so that a worker is kept on standby for it.
         LISTS_RUNS: whether the screen has a list of runs, through which their results lead with one key.
         KEPT: whether the screen is parked when Escape leaves it, so that its cursor, filter and order stay.
+        SAYS_END: whether the screen itself says how its run or study has ended, so that no notice needs to.
+        MAIN: whether it is a main screen; there, a key closes the program that leads back elsewhere.
         TAB: the main screen to which the screen belongs, one of `widgets.tab_strip.TABS`.
         parked: whether the screen waits unseen to be shown again.
+        below: the classes of the screens below its place, if it came to the top from there; else None.
     """
 
     STARTS_RUNS = False
     LISTS_RUNS = False
     KEPT = False
+    SAYS_END = False
+    MAIN = False
     TAB = "runs"
     parked = False
+    below: Sequence[type[Screen[Any]]] | None = None
     app = getters.app(Bench)
+
+    def _update_focus_styles(self, focused: Widget | None = None, blurred: Widget | None = None) -> None:
+        """Style the panes that have got or lost the focus, but not what they contain, which no rule makes depend on it.
+
+        Textual styles all widgets of the pane again, even if the focus stays in it.
+        """
+        within, was_within = (set(w.ancestors_with_self if w is not None else ()) for w in (focused, blurred))
+        changed = {node for node in within ^ was_within if node._has_focus_within}
+        if changed:
+            self.app.stylesheet.update_nodes(changed, animate=True)
 
     @property
     def shown_run(self) -> RunFolder | None:

@@ -22,7 +22,8 @@ from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from mnist_tui.tui.bench import BenchModal
-from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.terminal.keymap import bind, key_of, labelled, shown
+from mnist_tui.tui.widgets.controls import KeyFooter
 
 
 class Dialog(BenchModal[ScreenResultType]):
@@ -53,6 +54,7 @@ class Dialog(BenchModal[ScreenResultType]):
         with VerticalScroll(can_focus=False, classes="dialog") as box:
             box.border_title, box.border_subtitle = Content(self._box_title), Content(self._box_subtitle)
             yield from self.body()
+        yield KeyFooter()
 
 
 @dataclass(frozen=True)
@@ -71,16 +73,6 @@ class Choice:
     label: str
     about: str
     looks: Literal["default", "primary", "warning", "error"] = "default"
-
-
-def underlined(answer: Choice) -> Content:
-    """Return an answer's label, with the first letter underlined that is a key of the answer."""
-    letters = (key for key in answer.keys.split(",") if len(key) == 1 and key in answer.label.lower())
-    letter = next(letters, None)
-    if letter is None:
-        return Content(answer.label)
-    at = answer.label.lower().index(letter)
-    return Content(answer.label).stylize("underline", at, at + 1)
 
 
 def answer_keys(section: str, answers: Sequence[Choice]) -> list[Binding]:
@@ -120,7 +112,13 @@ class Question(Dialog[str]):
             yield Static(text, markup=False)
         with Horizontal():
             for answer in self._answers:
-                yield Button(underlined(answer), variant=answer.looks, id=answer.name)
+                yield Button(labelled(answer.label, self._key(answer)), variant=answer.looks, id=answer.name)
+
+    def _key(self, answer: Choice) -> str:
+        """Return the first key of an answer, as the footer writes it."""
+        action = f"answer('{answer.name}')"
+        ids = (each.id for each in self.BINDINGS if isinstance(each, Binding) and each.action == action)
+        return key_of(next(filter(None, ids)), type(self), self.app.settings.keys)
 
     def on_mount(self) -> None:
         buttons = self.query(Button)
@@ -143,38 +141,138 @@ class ChooseScreen(Dialog[int | None]):
     Args:
         lines: the texts of the list.
         chosen: the index of the line that has the cursor at first.
-        digits: whether the keys 0 to 9 choose the lines that begin with them.
+        subtitle: in the lower edge of the box.
     """
 
     HELP = "**A list.** The arrow keys move, Enter or a click chooses, Esc leaves everything as it was."
-    BINDINGS = [
-        bind("choose.cancel", "escape", "dismiss(None)", "Cancel", "Leave everything as it was"),
-        *(bind(f"choose.digit-{n}", f"{n}", f"digit({n})", f"Class {n}", hidden=True) for n in range(10)),
-    ]
+    BINDINGS = [bind("choose.cancel", "escape", "dismiss(None)", "Cancel", "Leave everything as it was")]
+    choices = getters.query_one(OptionList)
 
-    def __init__(self, title: str, lines: Sequence[str | Content], chosen: int = 0, *, digits: bool = False) -> None:
-        super().__init__(title, f"Enter{' or the digit' if digits else ''} chooses, Esc cancels")
-        self._chosen, self._digits = chosen, digits
+    def __init__(self, title: str, lines: Sequence[str | Content], chosen: int = 0, subtitle: str = "") -> None:
+        super().__init__(title, subtitle or "Enter chooses, Esc cancels")
+        self._chosen = chosen
         self._lines = [Content(line) if isinstance(line, str) else line for line in lines]
 
     def body(self) -> Iterable[Widget]:
-        yield OptionList(*map(Option, self._lines), compact=True)
+        yield OptionList(*self.options(range(len(self._lines))), compact=True)
+
+    def options(self, lines: Iterable[int]) -> Iterable[Option]:
+        """Yield the options of some lines, by their indices."""
+        return (Option(Content.assemble(self._lines[at]), str(at)) for at in lines)
 
     def on_mount(self) -> None:
         self.add_class("-list")
-        self.query_one(OptionList).highlighted = self._chosen
+        self.choices.highlighted = self._chosen
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(event.option_index)
+        self.dismiss(int(event.option_id or 0))
+
+
+class SearchScreen(ChooseScreen):
+    """A list that is narrowed down by typing a part of a line; its result is that of `ChooseScreen`."""
+
+    HELP = """
+    **A list.** Type a part of a name or of its description; the arrow keys move, Enter or a click chooses, Esc leaves
+    everything as it was.
+    """
+    BINDINGS = [
+        Binding("down", "move('down')", show=False),
+        Binding("up", "move('up')", show=False),
+        Binding("pagedown", "move('page_down')", show=False),
+        Binding("pageup", "move('page_up')", show=False),
+    ]
+    PLACEHOLDER = "a part of the name, or of what it does"
+    searched = True
+
+    def found(self, text: str) -> list[int]:
+        """Return the indices of the lines that a text means, those with it in their first line first."""
+        lower, lines = text.strip().lower(), [line.plain.lower() for line in self._lines]
+        found = [at for at, line in enumerate(lines) if lower in line]
+        return sorted(found, key=lambda at: lower not in lines[at].partition("\n")[0])
+
+    def body(self) -> Iterable[Widget]:
+        if self.searched:
+            yield Input(placeholder=self.PLACEHOLDER, compact=True)
+        yield from super().body()
+
+    def on_mount(self) -> None:
+        self.set_class(self.searched, "-searched")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return action != "digit" or self._digits
+        return self.searched if action == "move" else True
+
+    def action_move(self, where: str) -> None:
+        """Move the cursor of the list while the keyboard is in the field above it."""
+        self.call_later(getattr(self.choices, f"action_{where if where.startswith('page') else f'cursor_{where}'}"))
+
+    @on(Input.Changed)
+    def _narrow(self, event: Input.Changed) -> None:
+        found = self.found(event.value) if event.value else range(len(self._lines))
+        self.choices.set_options(self.options(found))
+        self.choices.highlighted = (0 if event.value else self._chosen) if found else None
+
+    @on(Input.Submitted)
+    def _accept(self) -> None:
+        if (option := self.choices.highlighted_option) is not None:
+            self.dismiss(int(option.id or 0))
+
+
+DIGIT_KEYS = 10
+"""The most classes of which each has a digit as its key."""
+
+
+class ChooseClassScreen(SearchScreen):
+    """A list of classes with their numbers; its result is the number of the chosen class, or None.
+
+    Up to ten classes have the digits as keys. The list of more classes is narrowed down by typing a part of a name, or
+    a number.
+
+    Args:
+        names: the names of all classes.
+        more: a line after the classes, such as ``any class``; its index is the number of classes.
+    """
+
+    HELP = """
+    **A list of classes.** The arrow keys move, Enter or a click chooses, Esc leaves everything as it was. With up to
+    ten classes a digit chooses the class with that number; with more, type a part of the name, or the number.
+    """
+    BINDINGS = [bind(f"choose.digit-{n}", f"{n}", f"digit({n})", f"Class {n}", hidden=True) for n in range(DIGIT_KEYS)]
+    PLACEHOLDER = "a part of the name, or the number"
+
+    def __init__(self, title: str, names: Sequence[str], chosen: int, more: str = "") -> None:
+        self._names, self.searched = names, len(names) > DIGIT_KEYS
+        lines = [f"{at} {name}" if name != str(at) else name for at, name in enumerate(names)]
+        keys = "type a part of the name or the number" if self.searched else "Enter or the digit chooses"
+        super().__init__(title, [*lines, more] if more else lines, chosen, f"{keys}, Esc cancels")
+
+    def found(self, text: str) -> list[int]:
+        return found_classes(self._names, text)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return not self.searched if action == "digit" else super().check_action(action, parameters)
 
     def action_digit(self, digit: int) -> None:
-        matches = [index for index, line in enumerate(self._lines) if line.plain.startswith(str(digit))]
-        if matches:
-            self.dismiss(matches[0])
+        if digit < len(self._names):
+            self.dismiss(digit)
+
+
+def found_classes(names: Sequence[str], text: str) -> list[int]:
+    """Return the numbers of the classes that a text means, the best first.
+
+    The class with that number or that very name comes first, then names that begin with the text, then those with it
+    inside; then capital letters count as small ones.
+    """
+    lower = text.strip().lower()
+
+    def rank(at: int) -> int | None:
+        name = names[at]
+        matches = (str(at) == text or name == text, name.lower() == lower, name.lower().startswith(lower))
+        better = next((place for place, match in enumerate(matches) if match), None)
+        return len(matches) if better is None and lower in name.lower() else better
+
+    ranks = {at: rank(at) for at in range(len(names))}
+    return sorted((at for at, place in ranks.items() if place is not None), key=lambda at: (ranks[at], at))
 
 
 class FormDialog(Dialog[ScreenResultType | None]):
@@ -200,8 +298,8 @@ class FormDialog(Dialog[ScreenResultType | None]):
         yield from self.fields()
         yield Static(classes="problem", markup=False)
         with Horizontal():
-            yield Button(Content(self.ACCEPT), variant="primary", id="accept")
-            yield Button("Cancel (esc)", id="cancel")
+            yield Button(labelled(self.ACCEPT, shown("enter")), variant="primary", id="accept")
+            yield Button(labelled("Cancel", shown("escape")), id="cancel")
 
     def show_problem(self, problem: str) -> None:
         """Show the problem with the fields; an empty text hides the line."""

@@ -6,29 +6,39 @@ from mnist_tui.columns import Column
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.complexity import Complexity
-from mnist_tui.experiment.layers import LayerError, shapes_through
+from mnist_tui.experiment.layers import LayerError, places, shapes_through, walk
 from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.parameters import by_name
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.shapes import written
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.report.result_words import reference_in_words
-from mnist_tui.wording import count, counted, grouped
+from mnist_tui.wording import count, counted, grouped, listed, size
+
+
+def dataset_title(name: str) -> str:
+    """Return the title of a dataset, ``MNIST`` for ``mnist``; the name itself if it is not known."""
+    return KNOWN[name].title if name in KNOWN else name
 
 
 def _dataset(experiment: Experiment) -> str:
     spec = experiment.dataset
-    title = KNOWN[spec.name].title if spec.name in KNOWN else spec.name
+    title = dataset_title(spec.name)
     limited = f", first {spec.limit:,} training images" if spec.limit else ""
     if spec.validation == "test":
         return f"{title}{limited}, validated on the test set"
+    if spec.validation == "own":
+        return f"{title}{limited}, validated on its own validation split"
+    if spec.fold is not None:
+        return f"{title}{limited}, {spec.fold.in_words} held out; the test set is not used"
     return f"{title}{limited}, validated on {100 * spec.validation:g} % of the training set"
 
 
 def _features(experiment: Experiment) -> str:
     chosen = experiment.features
     if not isinstance(chosen, HogFeatures):
-        return "raw pixels"
+        changes = experiment.augmentation
+        return "raw pixels" if changes is None else f"raw pixels; augmented by {listed(changes.in_words)}"
     edge, block = chosen.pixels_per_cell, chosen.cells_per_block
     blocks = f", blocks of {block}×{block} cells" if block > 1 else ""
     return f"HOG, cells of {edge}×{edge} pixels{blocks}, {counted(chosen.orientations, 'orientation')}"
@@ -54,6 +64,8 @@ def _optimizer(experiment: Experiment) -> str:
     further = "".join(f", {name.replace('_', ' ')} {value}" for name, value in given.items())
     schedule = by_name("schedule").read(experiment)
     over = "" if schedule == "constant" else f", schedule {schedule}"
+    if experiment.training.warmup:
+        over += f", warm-up of {counted(experiment.training.warmup, 'epoch')}"
     return f"{chosen.name}, learning rate {chosen.learning_rate:g}{further}{over}"
 
 
@@ -65,7 +77,10 @@ def _training(experiment: Experiment) -> str:
     early = (
         f", stops after {counted(stopping.patience, 'epoch')} without a better {stopping.monitor}" if stopping else ""
     )
-    return f"{counted(spec.epochs, 'epoch')}, batches of {spec.batch_size:,}, seed {spec.seed}{early}"
+    smoothing = f", label smoothing {spec.label_smoothing:g}" if spec.label_smoothing else ""
+    weights = f", class weights {by_name('class-weights').read(experiment)}" if spec.class_weights else ""
+    of_loss = f"{smoothing}{weights}"
+    return f"{counted(spec.epochs, 'epoch')}, batches of {spec.batch_size:,}, seed {spec.seed}{of_loss}{early}"
 
 
 FACTS = ("Dataset", "Features", "Inputs", "Parameters", "Published", "Optimizer", "Training")
@@ -95,25 +110,38 @@ def _short_columns(least: int) -> tuple[Column, ...]:
     )
 
 
-READ_COLUMNS, EDITED_COLUMNS = _short_columns(27), _short_columns(17)
+READ_COLUMNS, EDITED_COLUMNS = _short_columns(27), _short_columns(10)
 """A narrow table keeps the configuration for a reader, and the shapes for a person who edits the layers."""
 
 
 def layer_rows(experiment: Experiment) -> list[tuple[str, ...]]:
     """Return a row of READ_COLUMNS or EDITED_COLUMNS for each layer and for the output layer.
 
-    From the first layer that does not fit on, the shapes and the numbers of parameters are question marks.
+    The layers of a residual block follow the block, indented; the row of the block has the parameters of the
+    convolution beside it. From the first layer that does not fit on, the shapes and the numbers of parameters are
+    question marks.
     """
-    layers, names = experiment.layers, [name for name, _ in complexity.named_layers(experiment)]
+    layers = experiment.layers
     fitting, output_fits = len(layers), False
     try:
         output_fits = len(shapes_through(experiment.input_shape, layers)[-1]) == 1
     except LayerError as error:
-        fitting = error.position
+        fitting = int(error.path[0])
     counts = complexity.of(experiment.model_copy(update={"layers": layers[:fitting]})).layers
-    rows = [(part.name, part.configuration, grouped(written(part.output_shape)), _count(part.total)) for part in counts]
-    unfitting = [(names[at], layers[at].configuration, "?", "?") for at in range(fitting, len(layers))]
-    return [*rows[:-1], *unfitting, rows[-1] if output_fits else (*rows[-1][:2], "?", "?")]
+    known = {part.name: part for part in counts}
+    rows: list[tuple[str, ...]] = []
+    named = zip(complexity.layer_names(experiment), walk(layers), places(layers), strict=True)
+    for name, layer, place in named:
+        indented, part, beside = f"{'  ' * (len(place) - 1)}{name}", known.get(name), known.get(f"{name}_shortcut")
+        if part is None or place[0] >= fitting:
+            rows.append((indented, layer.configuration, "?", "?"))
+        else:
+            configuration = f"{layer.configuration}, {beside.configuration}" if beside else layer.configuration
+            total = part.total + (beside.total if beside else 0)
+            rows.append((indented, configuration, grouped(written(part.output_shape)), _count(total)))
+    last = counts[-1]
+    shown = (grouped(written(last.output_shape)), _count(last.total)) if output_fits else ("?", "?")
+    return [*rows, (last.name, last.configuration, *shown)]
 
 
 FULL_COLUMNS = (
@@ -146,11 +174,18 @@ def full_rows(counts: Complexity) -> list[tuple[str, ...]]:
     return rows if counts.other else [(*row[:5], "", *row[6:]) for row in rows]
 
 
-TOTALS = ("Inputs", "Total", "Dense part", "Trainable", "MACs", "Memory")
+TOTALS = ("Inputs", "Total", "Dense part", "Trainable", "MACs", "Memory", "To train")
 
 
-def totals(counts: Complexity) -> dict[str, str]:
-    """Return texts about the complexity of a whole network, one for each of TOTALS."""
+def totals(counts: Complexity, needed: int) -> dict[str, str]:
+    """Return texts about the complexity of a whole network, one for each of TOTALS.
+
+    Args:
+        needed: the bytes without which it cannot be trained.
+    """
+    from mnist_tui.runs.devices import machine_memory
+
+    memory = machine_memory()
     weights, biases = counted(counts.dense_weights, "weight"), counted(counts.dense_biases, "bias")
     trained = f"{counts.trainable:,}; {counts.non_trainable:,} are not trained" if counts.non_trainable else ""
     return {
@@ -159,7 +194,9 @@ def totals(counts: Complexity) -> dict[str, str]:
         "Dense part": f"{counted(counts.dense_inputs, 'input')}, {weights}, {biases}",
         "Trainable": trained,
         "MACs": f"{counts.macs:,} multiply-accumulates for one image",
-        "Memory": f"{counts.bytes / 1024:,.1f} KiB of parameters in float32",
+        "Memory": f"{size(counts.bytes)} of parameters in float32",
+        "To train": f"at least {size(needed)} of this machine's {size(memory)} of memory"
+        + (": too much" if needed > memory else ""),
     }
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from textual.message import Message
 from textual.message_pump import MessagePump
@@ -17,8 +17,12 @@ from mnist_tui.runs.event_log import EpochReader
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.process_folder import ProcessFolder
+from mnist_tui.runs.state import fitting
 from mnist_tui.runs.watch import FolderWatch, RunSnapshot, RunWatch
 from mnist_tui.wording import counted, percent
+
+if TYPE_CHECKING:
+    from mnist_tui.experiment.presets import Preset
 
 READ_SECONDS = 0.2
 CACHED_EPOCHS = 8
@@ -112,12 +116,21 @@ class RunFeed(FolderFeed[RunSnapshot]):
         self._cached: dict[int, EpochEnded] = {}
 
     @cached_property
+    def _preset(self) -> Preset | None:
+        try:
+            return self.folder.preset()
+        except PresetError:
+            return None
+
+    @property
     def name(self) -> str:
         """The name of the run's preset; the run's id if the preset cannot be read."""
-        try:
-            return self.folder.preset().name
-        except PresetError:
-            return self.folder.id
+        return self._preset.name if self._preset else self.folder.id
+
+    @property
+    def title(self) -> str:
+        """The title of the run's network; its `name` if it has none."""
+        return (self._preset.title if self._preset else "") or self.name
 
     @property
     def newest(self) -> int:
@@ -140,6 +153,7 @@ class RunFeed(FolderFeed[RunSnapshot]):
     def ended(self, epoch: int) -> EpochEnded | None:
         """Return an epoch's event with its matrix, from the log; None if the epoch has not ended."""
         if epoch not in self._cached and (ended := self.epochs.epoch(epoch)) is not None:
+            ended = replace(ended, confusion=fitting(ended.confusion, self.snapshot.run.data) or ())
             while len(self._cached) >= CACHED_EPOCHS:
                 del self._cached[next(iter(self._cached))]
             self._cached[epoch] = ended
@@ -229,9 +243,9 @@ class Followed(Generic[FeedT]):
 
 
 def end_of(name: str, snapshot: RunSnapshot) -> str:
-    """Return a sentence about the end of a run: its state, its epochs, its test accuracy and the reason."""
+    """Return a sentence about the end of a run: state, epochs, test accuracy, and the reason unless it has finished."""
     ended, epochs = snapshot.run.ended, len(snapshot.run.history)
     accuracy = f", test accuracy {percent(ended.test_accuracy)}" if ended and ended.test_accuracy is not None else ""
-    reason = f": {snapshot.reason}" if snapshot.reason else ""
+    reason = f": {snapshot.reason}" if snapshot.reason and snapshot.state != "finished" else ""
     after = f" after {counted(epochs, 'epoch')}" if epochs else ""
     return f"{name} ({snapshot.folder.id}) {snapshot.state}{after}{accuracy}{reason}"

@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 
 
 class LeaveQuestion(Question):
-    """The question whether to detach from live trainings (the default), to stop and save them, or to stay."""
+    """The question whether to leave live trainings running (the default), to stop and save them, or to stay."""
 
-    TITLE = "Training goes on"
+    TITLE = "Close the program?"
     HELP = """
-    **Leaving while a network trains.** Detach: the training goes on without this window, and
-    `mnist-tui attach latest` shows it again. Stop and save: it ends after the present step, with its weights saved.
+    **Closing the program while a network trains.** The training runs in a process of its own: it goes on without this
+    window, and `mnist-tui attach latest` shows it again. Stop and save: it ends after the present step, with its
+    weights saved.
     """
     ANSWERS = (
-        Choice("detach", "d", "Detach", "Leave; the training goes on", "primary"),
-        Choice("stop", "s", "Stop and save", "Leave; the training stops and saves", "warning"),
+        Choice("detach", "d", "Close", "Close the program; the training goes on", "primary"),
+        Choice("stop", "s", "Stop and save", "Stop the training, save it, and close the program", "warning"),
         Choice("stay", "escape,c", "Cancel", "Stay in the app"),
     )
     BINDINGS = answer_keys("leave", ANSWERS)
@@ -40,7 +41,8 @@ class LeaveQuestion(Question):
         train = "trains" if len(runs) + len(studies) == 1 else "train"
         shows = "`mnist-tui attach latest`" if runs else f"`mnist-tui attach {studies[0]}`"
         super().__init__(
-            f"{listed[:1].upper()}{listed[1:]} still {train}.", f"Detached, it needs no window: {shows} brings it back."
+            f"{listed[:1].upper()}{listed[1:]} still {train}.",
+            f"The training goes on without this window; {shows} shows it again.",
         )
 
 
@@ -56,8 +58,24 @@ class UnsavedQuestion(Question):
     )
     BINDINGS = answer_keys("confirm", ANSWERS)
 
-    def __init__(self, changes: Sequence[str]) -> None:
-        super().__init__("There are edits that no preset holds:", "\n".join(changes))
+    def __init__(
+        self, changes: Sequence[str], name: str, wrong: Sequence[str] = (), *, trained: bool, quits: bool, trains: bool
+    ) -> None:
+        """Ask about changes, a line each, of the preset `name`.
+
+        Args:
+            wrong: the problems of fields with a wrong text, a line each.
+            trained: whether the changes are those since the last training.
+            quits: whether the program closes, not only the editor.
+            trains: whether a network trains, about which another question follows.
+        """
+        asks = f"Your changes of {name} are not saved as a preset, and nothing was trained with them:"
+        if trained:
+            asks = f"Your changes of {name} since its last training are not saved as a preset:"
+        if wrong and not changes:
+            asks = f"{name}: a field is not valid. Leaving discards what was typed:"
+        follows = ["What trains now goes on; the next question is about it."] if quits and trains else []
+        super().__init__(asks, "\n".join((*changes, *wrong)), *follows, title="Close the program?" if quits else "")
 
 
 async def leave(bench: Bench) -> None:

@@ -16,7 +16,9 @@ from textual import events
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 
+from mnist_tui.errors import RequestError
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.state import LIVE
 from mnist_tui.tui.bench import Bench, BenchScreen, Route, subject_of
 
 
@@ -104,9 +106,10 @@ SCREENS = {
     "matrix": ScreenEntry("matrix.screen:MatrixScreen", _feed, _run),
     "gallery": ScreenEntry(
         "gallery.screen:GalleryScreen",
-        lambda bench, route: [*_feed(bench, route), route.cell, route.final],
-        lambda route: (_run(route), route.cell, route.final),
+        lambda bench, route: [*_feed(bench, route), route.cell, route.final, route.only],
+        lambda route: (_run(route), route.cell, route.final, route.only),
     ),
+    "inside": ScreenEntry("inside.screen:InsideScreen", lambda bench, route: [_folder(route), route.image]),
     "weights": ScreenEntry("weights.screen:WeightsScreen", _feed, _run),
     "diagnosis": ScreenEntry("results.diagnosis:DiagnosisScreen", _feed, _run),
     "runs": ScreenEntry("runs.screen:RunsScreen"),
@@ -115,7 +118,20 @@ SCREENS = {
         lambda bench, route: [route.summaries],
         lambda route: tuple(run.run for run in route.summaries),
     ),
+    "tests": ScreenEntry(
+        "compare.tests:NetworkTestsScreen",
+        lambda bench, route: [route.summaries],
+        lambda route: tuple(run.run for run in route.summaries),
+    ),
+    "robustness": ScreenEntry(
+        "robustness.screen:RobustnessScreen",
+        lambda bench, route: [route.runs],
+        lambda route: tuple(run.id for run in route.runs),
+    ),
     "export": ScreenEntry("export.screen:ExportScreen", lambda bench, route: [route.runs]),
+    "evaluate": ScreenEntry("evaluations.dialogs:EvaluateScreen", lambda bench, route: [_folder(route)]),
+    "ensemble": ScreenEntry("evaluations.ensemble:EnsembleScreen", lambda bench, route: [route.summaries]),
+    "import": ScreenEntry("evaluations.dialogs:ImportScreen"),
     "draw": ScreenEntry("draw.screen:DrawScreen", lambda bench, route: [route.run]),
     "studies": ScreenEntry("studies.list_screen:StudiesScreen"),
     "study": ScreenEntry("studies.screen:StudyScreen", _study_feed, _study),
@@ -135,8 +151,11 @@ def show(bench: Bench, route: Route) -> None:
     """Show the screen that the route names over the present one.
 
     At most one screen of each class is open: if it shows what the route names, it comes to the top as it was left,
-    else it closes and a new one is opened. So Escape always leads back, and the stack cannot grow without end.
+    and remembers its place in the stack; else it closes and a new one is opened. So the stack cannot grow without end.
     """
+    if why := refused_by_route(route):
+        bench.warn(why, "The run was not trained here")
+        return
     entry = SCREENS[route.name]
     if issubclass(entry.screen_class, ModalScreen):
         bench.push_screen(entry.new_screen(bench, route))
@@ -144,7 +163,10 @@ def show(bench: Bench, route: Route) -> None:
     benches = (screen for screen in bench.screen_stack if isinstance(screen, BenchScreen))
     known = next((screen for screen in benches if isinstance(screen, entry.screen_class)), None)
     if known is not None and entry.subject(route) in (None, known.subject):
-        known.parked = False
+        if known.parked:
+            known.parked, known.below = False, None
+        elif known is not bench.trail[-1]:
+            known.below = [type(screen) for screen in bench.trail[: bench.trail.index(known)]]
         layer = _layer(bench, known)
         _arrange(bench, [*(screen for screen in bench.screen_stack if screen not in layer), *layer])
         known.shown_again(route)
@@ -154,12 +176,43 @@ def show(bench: Bench, route: Route) -> None:
     bench.push_screen(entry.new_screen(bench, route))
 
 
+TRAINING_SCREENS = {"training": "has no curves", "weights": "shows no weights", "diagnosis": "has no diagnosis"}
+"""Screens about a training, and what is said of a run without one."""
+
+
+def refused_by_route(route: Route) -> str:
+    """Return why a run that was not trained here is not shown on a screen that needs a training; empty if it is."""
+    if route.run is None or route.name not in {*TRAINING_SCREENS, "inside"}:
+        return ""
+    try:
+        if route.name == "inside":
+            from mnist_tui.runs.explanations import explained_run
+
+            explained_run(route.run)
+        elif route.name != "training" or route.run.state() not in LIVE:
+            route.run.check_trained_here(TRAINING_SCREENS[route.name])
+    except RequestError as error:
+        return str(error) if route.run.origin_file.exists() else ""
+    return ""
+
+
 def back(bench: Bench) -> None:
-    """Go back to the screen from which the present one was opened, or to the presets if there is none."""
+    """Go back to the screen from which the present one was shown, or to the presets if there is none.
+
+    If the present screen came to the top from below others, it goes back to its place there; else it closes.
+    """
     *below, present = bench.trail
     if not below:
         bench.show(Route("presets"))
         if bench.trail == [present]:
+            return
+    if present.below is not None:
+        places = [at for at, screen in enumerate(below, 1) if type(screen) in present.below]
+        present.below, at = None, max(places, default=0)
+        if at < len(below):
+            stack = [screen for screen in bench.screen_stack if screen is not present]
+            stack.insert(stack.index(below[at]), present)
+            _arrange(bench, stack)
             return
     if present.KEPT:
         present.parked = True

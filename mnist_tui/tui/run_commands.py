@@ -11,23 +11,24 @@ from textual import getters, on
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
-from mnist_tui.data.catalogue import DataError
-from mnist_tui.errors import RequestError
+from mnist_tui.data.errors import DataError
+from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.shapes import MAX_EPOCHS
 from mnist_tui.files import why_unwritten
+from mnist_tui.runs import control
 from mnist_tui.runs import start as run_start
 from mnist_tui.runs.advice import Action, Edit, Extend, Resume, Seeds
 from mnist_tui.runs.deletion import discard_run
 from mnist_tui.runs.diagnosis import diagnose
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.state import LIVE, RESUMABLE
+from mnist_tui.runs.state import EXTENDABLE, LIVE, RESUMABLE
 from mnist_tui.runs.watch import RunSnapshot
 from mnist_tui.tui.bench import Bench, Route, subject_of
 from mnist_tui.tui.dialogs import Choice, FormDialog, Question, answer_keys
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.unexpected import logged
-from mnist_tui.wording import count, counted, seconds
+from mnist_tui.wording import count, counted, percent, seconds
 
 if TYPE_CHECKING:
     from mnist_tui.experiment.presets import Preset
@@ -64,12 +65,12 @@ class ExtendScreen(FormDialog[int]):
         advised: how many more epochs are suggested for a run that is live or has finished.
     """
 
-    TITLE = "Train longer"
-    ACCEPT = "Train (enter)"
+    TITLE = "Add epochs"
+    ACCEPT = "Train"
     HELP = """
     **More epochs.** Type the epoch to reach; the arrow keys up and down change it. A live run changes its plan; a run
     that has ended goes on from its checkpoint, exactly as if it had been planned so. If early stopping had ended it,
-    its patience begins again. A cosine schedule is stretched over all epochs.
+    its patience begins again. A schedule that spans all epochs (cosine, one-cycle) is stretched over them.
     """
     BINDINGS = [
         bind("extend.cancel", "escape", "cancel", "Cancel", "Leave the plan as it is"),
@@ -99,8 +100,7 @@ class ExtendScreen(FormDialog[int]):
 
     def _where(self) -> str:
         """Return where the run is: ``Stopped after epoch 12 of 50``."""
-        after = f"after epoch {self._done:,}" if self._done else "before its first epoch"
-        return f"{self._snapshot.state.capitalize()} {after} of {self._planned:,}"
+        return f"{self._snapshot.state.capitalize()} {self._snapshot.run.reached} of {self._planned:,}"
 
     def on_mount(self) -> None:
         self._show_plan()
@@ -117,9 +117,21 @@ class ExtendScreen(FormDialog[int]):
         epoch = self._epoch
         if epoch is not None:
             self.plan.update("\n".join(self._lines(epoch)))
-        self.show_problem("" if epoch else f"A whole number from {self._first:,} to {MAX_EPOCHS:,} is needed.")
+        self.show_problem("" if epoch else self._problem())
         self.plan.display = epoch is not None
         self.accept_button.disabled = epoch is None
+
+    def _problem(self) -> str:
+        needed = f"A whole number from {self._first:,} to {MAX_EPOCHS:,} is needed"
+        if self.number.value.strip().isdecimal() and int(self.number.value) < self._first:
+            return f"{needed}: {self._reason()}"
+        return f"{needed}."
+
+    def _reason(self) -> str:
+        """Return why fewer epochs are not possible, and what is."""
+        if self._base == self._done and self._first != self._planned:
+            return f"the run has already trained {counted(self._done, 'epoch')}."
+        return f"this run is planned for {counted(self._planned, 'epoch')}. For fewer, train it again (e)."
 
     def _lines(self, epoch: int) -> Iterable[str]:
         left, each = epoch - self._done, self._snapshot.run.seconds_an_epoch
@@ -127,7 +139,8 @@ class ExtendScreen(FormDialog[int]):
         if epoch == self._planned:
             return
         if self._training is not None and self._training.schedule.SPANS_EPOCHS:
-            yield "The cosine schedule is stretched over the new total: its learning rate rises again."
+            kind = self._training.schedule.kind
+            yield f"The {kind} schedule is stretched over the new total: its learning rate rises again."
         if self._training is not None and self._training.early_stopping is not None:
             yield "Early stopping may still end it sooner."
 
@@ -147,11 +160,13 @@ class DiscardQuestion(Question):
     TITLE = "Discard this run?"
     HELP = """
     **Discarding a run.** The training ends at once, nothing is saved, and the run's folder is deleted with its weights,
-    its history and its checkpoint. It cannot be brought back.
+    its history and its checkpoint, also the epochs that it had finished before it was trained longer. It cannot be
+    brought back. *Stop and save* ends the training, too, but keeps the run with all its epochs.
     """
     ANSWERS = (
         Choice("keep", "escape,k,n", "Keep it", "Leave the run as it is", "primary"),
-        Choice("discard", "x,y", "Discard (x)", "End it, save nothing, delete its files", "error"),
+        Choice("stop", "s", "Stop and save", "End it now and keep the run with all its epochs"),
+        Choice("discard", "d,y", "Discard", "End it, save nothing, delete its files", "error"),
     )
     BINDINGS = answer_keys("discard", ANSWERS)
 
@@ -161,7 +176,20 @@ class DiscardQuestion(Question):
         ends = "It ends at once and nothing is saved.\n" if snapshot.live else ""
         super().__init__(
             f"Run {snapshot.folder.id}\n{snapshot.state}, {epochs}",
+            *_earlier_result(snapshot),
             f"{ends}Weights, history and checkpoint are deleted with\n{snapshot.folder.path}",
+            without=() if snapshot.live else ("stop",),
+        )
+
+
+def _earlier_result(snapshot: RunSnapshot) -> Iterable[str]:
+    """Yield what a live run loses that had finished before it was trained longer."""
+    before = snapshot.run.finished_before
+    if snapshot.live and before is not None:
+        accuracy = f" with test accuracy {percent(before.test_accuracy)}" if before.test_accuracy is not None else ""
+        yield (
+            f"It had finished after {counted(snapshot.run.finished_epochs, 'epoch')}{accuracy}. "
+            "That result is deleted, too; Stop and save keeps all epochs."
         )
 
 
@@ -180,6 +208,13 @@ def train(bench: Bench, preset: Preset, started: Callable[[], None] = lambda: No
             bench.show(Route("training", run=folder))
 
     bench.run_worker(ask_and_start, group=TAKES_KEYBOARD, exclusive=True)
+
+
+def train_label(experiment: Experiment | None) -> str:
+    """Return the label of a key that trains an experiment: ``Train 100 epochs``; ``Train`` without epochs."""
+    if experiment is None or not experiment.trains_in_epochs:
+        return "Train"
+    return f"Train {counted(experiment.training.epochs, 'epoch')}"
 
 
 def quick_epochs(experiment: Experiment) -> int | None:
@@ -255,19 +290,35 @@ def resume_and_show(bench: Bench, folder: RunFolder) -> None:
 def edit_again(bench: Bench, folder: RunFolder) -> None:
     """Open the editor with a run's experiment, to train it again with changes."""
     try:
+        folder.check_trained_here("cannot be trained again")
         bench.show(Route("editor", preset=folder.preset()))
     except RequestError as error:
         bench.warn(str(error), "The run cannot be edited")
 
 
+def can_extend(snapshot: RunSnapshot, experiment: Experiment | None) -> bool:
+    """Return whether epochs can be added to a run."""
+    in_epochs = experiment is None or experiment.trains_in_epochs
+    return snapshot.state in EXTENDABLE and in_epochs and not (snapshot.live and is_trained(snapshot))
+
+
+def is_trained(snapshot: RunSnapshot) -> bool:
+    """Return whether training is over, and the network is being evaluated or saved."""
+    phase = snapshot.run.phase
+    return phase is not None and phase.name in {"evaluating", "saving"}
+
+
 def ask_to_extend(bench: Bench, snapshot: RunSnapshot, experiment: Experiment | None) -> None:
-    """Ask to which epoch a run is to train, and extend or resume the run."""
+    """Ask to which epoch a run is to train, extend or resume the run, and show its training screen."""
 
     def answered(more: int | None) -> None:
-        if more == 0:
-            resume(bench, snapshot.folder)
-        elif more is not None:
+        if more is None:
+            return
+        if more:
             extend(bench, snapshot.folder, more)
+        else:
+            resume(bench, snapshot.folder)
+        bench.show(Route("training", run=snapshot.folder))
 
     findings = diagnose(snapshot.run, experiment, snapshot.state) if experiment is not None else ()
     advised = (action.epochs for finding in findings for action in finding.actions if isinstance(action, Extend))
@@ -293,18 +344,17 @@ def extend(bench: Bench, folder: RunFolder, epochs: int) -> None:
     bench.run_worker(work, thread=True, group="extend", exit_on_error=False)
 
 
-def carry_out(bench: Bench, folder: RunFolder, preset: Preset, action: Action) -> None:
+def carry_out(bench: Bench, snapshot: RunSnapshot, preset: Preset, action: Action) -> None:
     """Do what an advice about a run says, and show the screen where it happens.
 
     Args:
         preset: the run's preset and experiment.
     """
     match action:
-        case Extend(epochs=epochs):
-            extend(bench, folder, epochs)
-            bench.show(Route("training", run=folder))
+        case Extend():
+            ask_to_extend(bench, snapshot, preset.experiment)
         case Resume():
-            resume_and_show(bench, folder)
+            resume_and_show(bench, snapshot.folder)
         case Edit():
             from mnist_tui.tui.editor.draft import Draft
 
@@ -324,11 +374,24 @@ def ask_to_discard(bench: Bench, snapshot: RunSnapshot) -> None:
     def answered(answer: str | None) -> None:
         if answer == "discard":
             discard(bench, snapshot.folder)
+        elif answer == "stop":
+            stop(bench, snapshot.folder)
 
     if bench.settings.confirm:
         bench.push_screen(DiscardQuestion(snapshot), answered)
     else:
         answered("discard")
+
+
+def stop(bench: Bench, folder: RunFolder) -> bool:
+    """Ask a live run to stop and to save, show the outcome in a notice, and return whether the run was asked."""
+    try:
+        control.send(folder, "stop")
+    except (RunError, OSError) as error:
+        bench.warn(str(error), "The run is not stopped")
+        return False
+    bench.notify("asked to stop and save", timeout=3)
+    return True
 
 
 def discard(bench: Bench, folder: RunFolder) -> None:

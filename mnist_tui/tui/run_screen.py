@@ -41,7 +41,7 @@ def run_keys(section: str, *names: str) -> list[Binding]:
             ("matrix", "m", "Matrix", "The confusion matrix in full"),
             ("gallery", "g", "Images", "The images behind the matrix"),
             ("weights", "w", "Weights", "Weights and biases layer by layer"),
-            ("diagnosis", "i", "Diagnosis", "The figures in words"),
+            ("diagnosis", "i", "Diagnosis", "How the training went, and what to do next"),
         )
         if name in names
     ]

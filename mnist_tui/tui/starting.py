@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import shlex
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_tui.data.catalogue import validate_name, with_whole_name
+from mnist_tui.data.catalogue import validate_name
+from mnist_tui.data.facts import resolved
 from mnist_tui.experiment.preset_files import PresetError
 from mnist_tui.experiment.presets import Preset, find_preset
+from mnist_tui.experiment.spec import DatasetSpec, Experiment, checked
 from mnist_tui.runs import start
 from mnist_tui.runs.devices import Busy, busy
+from mnist_tui.runs.ensembles import start_ensemble
+from mnist_tui.runs.evaluations import start_evaluated, start_imported
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import any_running_here
 
@@ -48,14 +54,12 @@ class Starter:
 
         Raises:
             DataError: there is no dataset of that name.
+            SpecError: the dataset has other classes or images than the experiment says, or the layers do not fit them.
             RunError: the runs folder cannot be written, or no process can be started.
         """
         validate_name(preset.experiment.dataset.name)
-        preset = replace(preset, experiment=with_whole_name(preset.experiment))
-        standby = None
-        if not wait:
-            with self._lock:
-                standby, self._standby = self._standby, None
+        preset = replace(preset, experiment=checked(resolved(preset.experiment)))
+        standby = None if wait else self._take_standby()
         options = self._options
         return start.start(
             options.runs_dir,
@@ -67,6 +71,48 @@ class Starter:
             wait=wait,
             standby=standby,
         )
+
+    def evaluate(self, run: RunFolder, dataset: str, *, corrupt: str, name: str) -> RunFolder:
+        """Start the evaluation of a run on other data; arguments and errors as for `start_evaluated`."""
+        return start_evaluated(
+            run,
+            dataset,
+            corrupt=corrupt,
+            name=name,
+            command=lambda _: self._words("evaluate", run.id, "--dataset", dataset, "--corrupt", corrupt),
+            data_dir=self._options.data_dir,
+            standby=self._take_standby(),
+        )
+
+    def import_file(self, file: Path, dataset: str, *, scale: str, name: str) -> RunFolder:
+        """Start the import of a file for a dataset; arguments and errors as for `start_imported`."""
+        return start_imported(
+            self._options.runs_dir,
+            file,
+            resolved(Experiment(dataset=DatasetSpec(name=dataset))).dataset,
+            scale=scale,
+            name=name,
+            command=lambda _: self._words("import", str(file.absolute()), "--dataset", dataset, "--scale", scale),
+            data_dir=self._options.data_dir,
+            standby=self._take_standby(),
+        )
+
+    def ensemble(self, runs: Sequence[RunFolder], *, vote: bool, name: str) -> RunFolder:
+        """Start the scoring of an ensemble; arguments and errors as for `start_ensemble`."""
+        ids = [run.id for run in runs]
+        return start_ensemble(
+            runs,
+            vote=vote,
+            name=name,
+            command=lambda _: self._words("ensemble", *ids, *(["--vote"] if vote else [])),
+            data_dir=self._options.data_dir,
+            standby=self._take_standby(),
+        )
+
+    def _take_standby(self) -> start.Standby | None:
+        with self._lock:
+            standby, self._standby = self._standby, None
+        return standby
 
     def prepare(self) -> bool:
         """Start a worker that imports TensorFlow in advance, unless one waits already. Call this in a thread.
@@ -95,9 +141,13 @@ class Starter:
             unchanged = find_preset(preset.name).experiment == preset.experiment
         except PresetError:
             unchanged = False
-        words = ["mnist-tui", "train", "--preset", preset.name if unchanged else str(folder.experiment_file)]
-        if self._options.device != "auto":
-            words += ["--device", self._options.device]
-        if self._options.data_dir is not None:
-            words += ["--data-dir", str(self._options.data_dir)]
-        return shlex.join(words)
+        device = () if self._options.device == "auto" else ("--device", self._options.device)
+        return self._words("train", "--preset", preset.name if unchanged else str(folder.experiment_file), *device)
+
+    def _words(self, *words: str) -> str:
+        """Return a command line with the app's data folder; options without a value are left out."""
+        kept = [
+            word for word, value in zip(words, (*words[1:], "."), strict=True) if word and (value or word[:2] != "--")
+        ]
+        data_dir = self._options.data_dir
+        return shlex.join(["mnist-tui", *kept, *(() if data_dir is None else ("--data-dir", str(data_dir)))])

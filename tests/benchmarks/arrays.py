@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.data.catalogue import FILE_NAMES, DataError, Part
 from mnist_tui.data.datasets import load
+from mnist_tui.data.errors import DataError
 from mnist_tui.data.hog import hog_batch
-from mnist_tui.data.reading import idx_header
+from mnist_tui.data.idx import idx_header
+from mnist_tui.data.known import FILE_NAMES, Part
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 
 TRAIN_IMAGES, TEST_IMAGES = 60_000, 10_000

@@ -11,11 +11,13 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mnist_tui.experiment.layers import Residual
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.folder import RunFolder
 from tests.benchmarks.arrays import Arrays, arrays
@@ -38,12 +40,37 @@ def model(experiment: Experiment) -> Any:
                 arguments[key] = {"class_name": given.pop("name"), "config": given}
         return getattr(keras.layers, type(spec).__name__)(**arguments)
 
-    layers = [layer(spec) for spec in experiment.layers]
-    network = keras.Sequential([keras.Input(experiment.input_shape), *layers, keras.layers.Dense(10, "softmax")])
+    def through(values: Any, specs: Sequence[Any]) -> Any:
+        for spec in specs:
+            inside = isinstance(spec, Residual)  # of the benchmarks' blocks, input and output have the same shape
+            values = keras.layers.add([through(values, spec.layers), values]) if inside else layer(spec)(values)
+        return values
+
+    image = values = keras.Input(experiment.input_shape)
+    for change in changes(experiment):
+        values = change(values)
+    network = keras.Model(image, keras.layers.Dense(10, "softmax")(through(values, experiment.layers)))
     used = experiment.optimizer
     optimizer = getattr(keras.optimizers, type(used).__name__)(**used.model_dump())
     network.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return network
+
+
+def changes(experiment: Experiment) -> list[Any]:
+    """Keras' own preprocessing layers for the augmentation of the benchmarks: shift, rotation and zoom."""
+    import keras
+
+    settings = experiment.augmentation
+    if settings is None:
+        return []
+    assert settings.used == ("shift", "rotation", "zoom"), settings.used
+    height, width, _ = experiment.image_shape
+    shift = settings.shift / height, settings.shift / width
+    return [
+        keras.layers.RandomTranslation(*shift, fill_mode="constant"),
+        keras.layers.RandomRotation(settings.rotation / 360, fill_mode="constant"),
+        keras.layers.RandomZoom(settings.zoom, fill_mode="constant"),
+    ]
 
 
 def fit(network: Any, data: Arrays, batch_size: int, epochs: int, callbacks: list[Any]) -> Any:

@@ -20,7 +20,7 @@ from mnist_tui.data import feature_cache
 from mnist_tui.data.datasets import load
 from mnist_tui.data.feature_cache import FeatureKey
 from mnist_tui.data.hog import hog_batch
-from mnist_tui.data.reading import idx_sha256
+from mnist_tui.data.idx import idx_sha256
 from tests.benchmarks import results
 
 LOOPED = 2_000

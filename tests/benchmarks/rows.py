@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
+from mnist_tui.experiment.augmentation import Augmentation
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import Experiment, from_mapping, revalidated
 
@@ -41,6 +43,9 @@ def rows() -> tuple[Row, ...]:
         Row("relu32", "784-512(relu, dropout)-10 Adam, 32", _wide(), 4.0, 1.0),
         Row("hog", "HOG 392-200(sigmoid, dropout)-10, 512 (starter hog)", _starter("hog"), 2.0, 1.0, starter=True),
         Row("cnn", "CNN 9/9/16 RMSprop, 256 (starter cnn)", _starter("cnn"), 1.4, starter=True),
+        Row("augmented", "the same with shift, rotation and zoom of the images", _augmented(), 1.3),
+        Row("normalised", f"CNN 16-32-64 with BN, Adam, 128 ({HEAVY_LIMIT:,} images)", _normalised(), 1.05),
+        Row("residual", f"two residual blocks of 16 filters, Adam, 128 ({HEAVY_LIMIT:,} images)", _residual(), 1.05),
         Row("fashion", "Fashion CNN 9-100, 4,096 (starter fashion)", _starter("fashion"), 1.8, starter=True),
         Row("cnn128", f"CNN 32-64-128 Adam, 128 ({HEAVY_LIMIT:,} images)", _convolutions(), 1.05),
         Row("deep", f"2048-1024-256-128-64 BN, dropout, Adam, 100 ({HEAVY_LIMIT:,} images)", _deep(), 1.1),
@@ -51,6 +56,30 @@ def _starter(name: str, **training: Any) -> Experiment:
     experiment = find_preset(name).experiment
     steps = experiment.training.model_copy(update={"epochs": EPOCHS, **training})
     return revalidated(experiment.model_copy(update={"training": steps}))
+
+
+def _augmented() -> Experiment:
+    settings = Augmentation(shift=2, rotation=10, zoom=0.1)
+    return revalidated(_starter("cnn").model_copy(update={"augmentation": settings}))
+
+
+def _normalised() -> Experiment:
+    blocks = [
+        [
+            {"kind": "conv2d", "filters": count, "kernel_size": 3},
+            {"kind": "batch_normalization"},
+            {"kind": "max_pooling2d"},
+        ]
+        for count in (16, 32)
+    ]
+    return _of([*chain(*blocks), {"kind": "flatten"}, _dense(64)], batch_size=128, limit=HEAVY_LIMIT)
+
+
+def _residual() -> Experiment:
+    convolution = {"kind": "conv2d", "filters": 16, "kernel_size": 3, "padding": "same"}
+    block = {"kind": "residual", "layers": [convolution, {"kind": "batch_normalization"}, convolution]}
+    pooled = {"kind": "max_pooling2d"}
+    return _of([convolution, pooled, block, pooled, block, {"kind": "global_average_pooling2d"}], 128, HEAVY_LIMIT)
 
 
 def _wide() -> Experiment:

@@ -30,7 +30,7 @@ def answers(run: RunFolder, place: Path) -> dict[str, NDArray[np.float32]]:
     images = load(run.preset().experiment.dataset.name).test_images
     np.save(place / "images.npy", images)
     export(run, list(WEIGHT_FORMATS), place / "weights")
-    words = [str(OUTSIDE), str(place / "images.npy"), str(place / "answers.npz"), str(place / "weights")]
+    words = [str(OUTSIDE), *(str(place / name) for name in ("answers.npz", "images.npy", "weights"))]
     subprocess.run([sys.executable, "-I", *words], cwd=place, check=True, capture_output=True)
     with np.load(place / "answers.npz") as archive:
         return {name.partition("/")[2]: archive[name] for name in archive.files}

@@ -41,7 +41,10 @@ async def test_the_page_is_whole_without_other_hosts_and_another_site_cannot_dri
             assert {urlsplit(url).netloc for url in page.loaded if not url.startswith("data:")} == {f"127.0.0.1:{port}"}
             assert any(url.endswith(".ttf") for url in page.loaded), "its font comes with it"
             assert await page.evaluate(DRIVES.replace("ADDRESS", socket)) == "open"
-            before = len(page.received)
+            before = -1
+            while before != len(page.received):  # until the first screen is drawn whole
+                before = len(page.received)
+                await page.evaluate("new Promise(done => setTimeout(() => done(1), 1500))")
             await page.tell("Page.navigate", url=f"http://evil.example:{port}/")
             await page.wait_for(lambda: any("evil.example" in url for url in page.loaded))
             while "is served as" not in await page.evaluate("document.body?.innerText ?? ''"):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mnist_tui.runs.folder import Label, RunFolder, write_label
 from tests.cli.conftest import Command, sentence
+from tests.report.furnished import changed, furnished_run
 from tests.runs.synthetic import BEGIN, finished_run
 
 ACCURACIES = (0.95, 0.96, 0.98)
@@ -47,6 +50,38 @@ def test_json_has_a_row_a_run_and_groups_of_seeds_as_mean_deviation_and_count(
     assert doc["paired"] == []
     assert doc["differ"]["seed"] == ["0", "1", "2", "0"]
     assert "dataset" not in doc["differ"]
+
+
+def test_networks_on_the_same_test_images_are_tested_and_it_is_said_what_that_compares(
+    cli: Command, runs_dir: Path
+) -> None:
+    runs = [furnished_run(runs_dir, changed("raw", epochs="3", hidden=size)) for size in ("50", "100", "150")]
+    answer(runs[0], wrong=range(100, 130))
+    answer(runs[1], wrong=range(120, 140))
+    answer(runs[2], wrong=())
+    doc = json.loads(cli("compare", *(run.id for run in runs), "--json").stdout)
+    (tests,) = doc["tests"]
+    assert tests["runs"] == [runs[2].id, runs[1].id, runs[0].id]
+    assert (tests["images"], tests["cochran"]["degrees"]) == (10_000, 2)
+    last = tests["pairs"][-1]
+    assert (last["first"], last["second"]) == (runs[1].id, runs[0].id)
+    assert (last["only_first"], last["only_second"], last["method"]) == (20, 10, "corrected")
+    text = cli("compare", *(run.id for run in runs)).stdout
+    assert "The same 10,000 test images of MNIST:" in text
+    assert "Cochran's Q over the 3 networks is" in text
+    assert "not the experiments behind them" in text
+    two = cli("compare", runs[0].id, runs[1].id).stdout
+    assert "Cochran" not in two
+
+
+def answer(run: RunFolder, wrong: Sequence[int]) -> None:
+    """Let the run's network classify all images but these correctly."""
+    with np.load(run.predictions_file) as arrays:
+        kept = dict(arrays)
+    said = kept["labels"].copy()
+    said[list(wrong)] = (said[list(wrong)] + 1) % 10
+    kept["probabilities"] = np.eye(10, dtype=np.float32)[said]
+    np.savez(run.predictions_file, **kept)
 
 
 def test_the_text_has_what_differs_and_the_group_in_words(cli: Command, seeds: list[RunFolder]) -> None:

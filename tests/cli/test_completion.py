@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from mnist_tui.data.known import KNOWN
 from mnist_tui.experiment.fields import assigned, paths_of
+from mnist_tui.experiment.layers import EVERY_FIELD
 from mnist_tui.experiment.presets import find_preset
-from mnist_tui.experiment.spec import to_mapping
 from tests.cli.conftest import Command
 
 
@@ -21,13 +22,14 @@ def offered(cli: Command, line: str) -> set[str]:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("mnist-tui train --dataset ", {"mnist", "fashion-mnist", "digits"}),
+        ("mnist-tui train --dataset ", set(KNOWN)),
         ("mnist-tui train --device g", {"gpu", "gpu:0"}),
         ("mnist-tui resume latest --device c", {"cpu"}),
         ("mnist-tui train --schedule co", {"constant", "cosine"}),
         ("mnist-tui export latest --weights keras,s", {"keras,safetensors", "keras,savedmodel"}),
         ("mnist-tui export latest --complexity t", {"tex", "text"}),
-        ("mnist-tui export latest --history ", {"csv"}),
+        ("mnist-tui export latest --history ", {"csv", "tensorboard"}),
+        ("mnist-tui export latest --code k", {"keras"}),
         ("mnist-tui train --preset hog --set features.p", {"features.pixels_per_cell="}),
         ("mnist-tui sweep --search t", {"tpe"}),
         ("mnist-tui guide gl", {"glossary"}),
@@ -42,7 +44,7 @@ def test_every_path_that_is_offered_can_be_set_to_what_it_is() -> None:
     paths = paths_of(experiment)
     assert {"layers.0.filters", "optimizer.learning_rate", "training.epochs"} <= set(paths)
     for path in paths:
-        value: Any = to_mapping(experiment)
+        value: Any = experiment.model_dump(mode="json", context=EVERY_FIELD)
         for key in path.split("."):
             value = value[int(key)] if isinstance(value, list) else value[key]
         text = json.dumps(value)

@@ -7,10 +7,14 @@ import struct
 from pathlib import Path
 
 import pytest
+from textual.app import App
 
 from mnist_tui import unexpected
 from mnist_tui.cli import errors, open_app
 from mnist_tui.data import download
+from mnist_tui.runs import devices
+from mnist_tui.tui.app import BenchApp
+from mnist_tui.tui.presets.screen import PresetsScreen
 from tests.cli.conftest import Command, sentence
 
 
@@ -29,7 +33,7 @@ from tests.cli.conftest import Command, sentence
         (["--set", "optimizer.rho"], "is not of the form PATH=VALUE"),
         (["--set", "optimizer.foo=1"], "optimizer.foo: no such key"),
         (["--device", "tpu"], "--device tpu is not known; it is auto, cpu, gpu"),
-        (["--dataset", "minst"], "did you mean mnist?"),
+        (["--dataset", "minst"], "did you mean mnist or qmnist?"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_would_be_right(cli: Command, options: list[str], said: str) -> None:
@@ -113,6 +117,28 @@ def test_a_runs_folder_that_cannot_be_written_is_named(cli: Command, tmp_path: P
     for place in (tmp_path / "file", Path("/proc/mnist-tui")):
         line = ["train", "--preset", "raw", "--dataset", "digits", "--runs-dir", place]
         assert f"the runs folder {place} cannot be written" in sentence(cli(*line))
+
+
+@pytest.mark.parametrize("command", [("complexity",), ("presets", "save", "mine"), ("train",), ("lr-range",)])
+@pytest.mark.parametrize(
+    ("dataset", "said"), [("nosuch", "neither a dataset nor a folder"), ("empty", "holds no dataset")]
+)
+def test_a_dataset_that_is_not_there_is_refused_and_not_taken_for_one_like_mnist(
+    cli: Command, command: tuple[str, ...], dataset: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    name = str(tmp_path / dataset) if dataset == "empty" else dataset
+    assert said in sentence(cli(*command, "--preset", "raw", "--dataset", name))
+
+
+@pytest.mark.parametrize("command", ["train", "lr-range"])
+def test_a_network_that_the_machine_cannot_hold_is_refused_with_both_sizes(
+    cli: Command, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "machine_memory", lambda: 8_000_000_000)
+    said = sentence(cli(command, "--preset", "raw", "--hidden", "65536x65536", "--allow-sample"))
+    assert "4,347,133,962 parameters are too many for this machine: training them takes at least 52.2 GB" in said
+    assert "there are 8.0 GB" in said
 
 
 def test_the_app_needs_a_terminal_and_names_the_headless_command(cli: Command) -> None:
@@ -205,6 +231,31 @@ def test_what_nobody_expected_goes_whole_into_a_log_whose_path_is_shown(
     text = log.read_text(encoding="utf-8")
     assert "the reason" in text
     assert "in broken" in text
+
+
+@pytest.mark.parametrize("in_a_worker", [False, True])
+def test_an_unexpected_error_of_the_app_goes_into_a_log_and_not_onto_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], in_a_worker: bool
+) -> None:
+    async def work() -> None:
+        raise KeyError("the reason")
+
+    def broken(screen: PresetsScreen) -> None:
+        if in_a_worker:
+            screen.run_worker(work)
+        else:
+            raise KeyError("the reason")
+
+    monkeypatch.setattr(unexpected, "log_folder", lambda: tmp_path / "log")
+    monkeypatch.setattr(open_app, "_require_terminal", lambda: None)
+    monkeypatch.setattr(BenchApp, "run", lambda app: App.run(app, headless=True))
+    monkeypatch.setattr(PresetsScreen, "on_mount", broken)
+
+    assert errors.guarded(lambda: open_app.open_app(tmp_path / "runs")) == 1
+    (log,) = (tmp_path / "log").iterdir()
+    said = capsys.readouterr().err
+    assert said == f"error: something unexpected went wrong (KeyError); the traceback is in {log}\n"
+    assert "the reason" in log.read_text(encoding="utf-8")
 
 
 def test_an_errors_text_is_one_line_whatever_it_holds(capsys: pytest.CaptureFixture[str]) -> None:

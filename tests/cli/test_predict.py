@@ -5,10 +5,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
+from mnist_tui.cli import predict
 from mnist_tui.data.reading import read_digits
 from mnist_tui.runs.folder import RunFolder
 from tests.cli.conftest import Command, sentence
@@ -37,6 +39,40 @@ def test_an_image_that_is_not_there_or_none_is_a_wrong_request(cli: Command, run
 
 def test_a_run_that_is_not_there_is_a_wrong_request(cli: Command, run: RunFolder, image: Path):
     assert "there is no run 'other'" in sentence(cli("predict", "other", image))
+
+
+class Answering:
+    """A model of many classes that is surest of the class 7, then of 3."""
+
+    def __init__(self, _folder: RunFolder) -> None:
+        pass
+
+    def wait_ready(self) -> SimpleNamespace:
+        return SimpleNamespace(words="the model", weights="model", epoch=3)
+
+    def ask(self, frames: list[bytes]) -> SimpleNamespace:
+        values = [0.0] * 47
+        values[7], values[3] = 0.75, 0.25
+        return SimpleNamespace(probabilities=[tuple(values)] * len(frames))
+
+    def close(self) -> None:
+        pass
+
+
+def test_of_many_classes_the_most_probable_are_shown_and_colours_are_said_to_turn_grey(
+    cli: Command, run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(predict, "Predictor", Answering)
+    monkeypatch.setattr(predict, "class_names", lambda _: tuple(f"k{at:02}" for at in range(47)))
+    path = tmp_path / "red.png"
+    Image.new("RGB", (20, 14), (200, 30, 30)).save(path)
+    done = cli("predict", run.id, path)
+    assert f"{path} is in colour; the network takes grey images" in done.stderr
+    row = done.stdout.splitlines()[-1]
+    assert row.split()[1:4] == ["k07", "75.00", "%"]
+    assert "k03 25.00 %, k00 0.00 %, k01 0.00 %, k02 0.00 %" in row
+    assert "k05" not in row
+    assert len(json.loads(cli("predict", run.id, path, "--json").stdout)["predictions"][0]["probabilities"]) == 47
 
 
 @pytest.mark.exhaustive

@@ -4,6 +4,8 @@ import json
 import tomllib
 from pathlib import Path
 
+from PIL import Image
+
 from mnist_tui.cli.options import complete_preset
 from mnist_tui.experiment.parameters import PARAMETERS
 from tests.cli.conftest import Command, sentence
@@ -51,7 +53,9 @@ def test_every_parameter_is_an_option_with_its_help(cli: Command) -> None:
 
 
 def test_a_folder_of_data_is_kept_by_its_whole_path(cli: Command, tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "my-data").mkdir()
+    for path in (tmp_path / "my-data" / split / name / "1.png" for split in ("train", "test") for name in "ab"):
+        path.parent.mkdir(parents=True)
+        Image.new("L", (28, 28)).save(path)
     monkeypatch.chdir(tmp_path)
     cli("presets", "save", "own", "--preset", "raw", "--dataset", "my-data")
     shown = json.loads(cli("presets", "show", "own", "--json").stdout)

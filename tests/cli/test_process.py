@@ -179,6 +179,27 @@ def test_a_terminal_that_cannot_draw_is_refused(tmp_path: Path, term: str) -> No
     assert b"mnist-tui train --preset NAME" in ended.stderr
 
 
+@pytest.mark.parametrize(("answer", "replaced"), [("y", True), ("", False)])
+def test_on_a_terminal_existing_files_are_replaced_only_after_a_yes(
+    tmp_path: Path, answer: str, replaced: bool
+) -> None:
+    run = recorded_run(tmp_path / "runs")
+    mine = tmp_path / "history.csv"
+    mine.write_text("mine")
+    master, slave = pty.openpty()
+    line = command("export", run.id, "--history", "csv", "-o", str(tmp_path))
+    os.write(master, f"{answer}\n".encode())
+    ended = subprocess.run(
+        line, env=environment(tmp_path), stdin=slave, stdout=subprocess.PIPE, stderr=slave, check=True
+    )
+    os.close(slave)
+    asked = os.read(master, 10_000).decode()
+    os.close(master)
+    assert "history.csv; replace? [y/N]" in " ".join(asked.split())
+    assert ended.stdout.decode().split() == ([str(mine)] if replaced else [])
+    assert mine.read_text().startswith("epoch," if replaced else "mine")
+
+
 def test_offline_train_says_how_to_bring_data(tmp_path: Path) -> None:
     # a proxy that nobody serves is a network without an end
     nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
@@ -215,7 +236,7 @@ QUICK_LAUNCH = """
 import sys, types
 
 class Bench:
-    return_code = 0
+    return_code, error = 0, None
 
     def __init__(self, options):
         assert "textual" not in sys.modules

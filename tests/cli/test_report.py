@@ -40,6 +40,18 @@ def test_several_formats_of_one_report_and_their_paths(cli: Command, run: RunFol
     assert md.read_text(encoding="utf-8") == text
 
 
+def test_the_full_report_has_the_experiment_and_folders_of_figures_are_named(
+    cli: Command, run: RunFolder, tmp_path: Path
+) -> None:
+    short, full = tmp_path / "short.md", tmp_path / "full.md"
+    said = cli("report", run.id, "-o", short, *WHEN)
+    assert said.stdout == f"{short}\n"
+    assert f"the figures of short.md are in {tmp_path / 'short_files'}/" in said.stderr
+    assert cli("report", run.id, "-o", full, "--full", *WHEN).exit_code == 0
+    assert "batch_size = 4096" in full.read_text(encoding="utf-8")
+    assert "batch_size = 4096" not in short.read_text(encoding="utf-8")
+
+
 def test_files_that_are_there_are_named_with_the_option_that_replaces_them(
     cli: Command, run: RunFolder, tmp_path: Path
 ) -> None:
@@ -78,7 +90,7 @@ def test_a_group_of_seeds_is_all_its_runs(cli: Command, runs_dir: Path, tmp_path
     assert cli("report", "raw", single.id, "-o", by_name, *WHEN).exit_code == 0
     text = by_id.read_text(encoding="utf-8")
     assert text.replace("id_files", "name_files") == by_name.read_text(encoding="utf-8")
-    assert "seed 2" in text
+    assert "seeds 0–2" in text
     assert "hog" in text
 
 

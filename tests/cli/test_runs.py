@@ -4,12 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import Result
 
 from mnist_tui.experiment.presets import find_preset
+from mnist_tui.files import write_json
 from mnist_tui.report import export as exports
 from mnist_tui.runs.folder import Launch, RunFolder, create
+from mnist_tui.runs.origin import Origin, OriginSource
 from mnist_tui.runs.process_folder import this_process
 from tests.cli.conftest import Command, sentence
+from tests.report.furnished import furnished_run
 from tests.report.recorded import CREATED, copying_job, recorded_run
 from tests.runs.commands import taken
 
@@ -74,6 +78,24 @@ def test_show_prints_the_document_of_the_contract(cli: Command, run: RunFolder) 
     text = cli("show", run.id[:12]).stdout
     assert "accuracy 98.00 %" in text
     assert "not finite" in text
+
+
+def test_show_has_the_statistics_of_the_predictions(cli: Command, runs_dir: Path) -> None:
+    run = furnished_run(runs_dir)
+    found = json.loads(cli("show", run.id, "--json").stdout)["statistics"]
+    assert found["accuracy"] == found["right"] / found["images"]
+    assert found["interval"][0] < found["accuracy"] < found["interval"][1]
+    assert sum(each["images"] for each in found["reliability"]) == found["images"] == 10_000
+    assert [each["class"] for each in found["per_class"]] == [*"0123456789"]
+    text = cli("show", run.id).stdout
+    for words in ("Cohen's κ", "ROC-AUC, macro", "Calibration error", "95 % interval", "There is no temperature:"):
+        assert words in text
+    assert "nan" not in text
+
+
+def test_show_without_predictions_has_no_statistics(cli: Command, run: RunFolder) -> None:
+    assert json.loads(cli("show", run.id, "--json").stdout)["statistics"] is None
+    assert "Cohen" not in cli("show", run.id).stdout
 
 
 def test_show_of_a_run_that_still_trains_tells_what_is_known(cli: Command, live: RunFolder) -> None:
@@ -142,8 +164,41 @@ def test_export_prints_the_files_and_refuses_to_replace_them(
     [
         ([], "nothing to export: give --weights keras,h5,npz"),
         (["--weights", "pt"], "--weights has no format 'pt'; keras, h5, npz, safetensors, onnx,"),
-        (["--history", ""], "--history names no format; csv is"),
+        (["--history", ""], "--history names no format; csv, tensorboard are"),
     ],
 )
 def test_export_says_what_there_is_to_export(cli: Command, run: RunFolder, options: list[str], said: str) -> None:
     assert said in sentence(cli("export", "latest", *options))
+
+
+def test_a_preset_is_exported_as_code_without_a_run_into_the_present_folder(
+    cli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli("export", "raw", "--code", "keras,notebook").stdout.splitlines() == ["experiment.py", "experiment.ipynb"]
+    assert "1 file exists already" in sentence(cli("export", "raw", "--code", "keras"))
+    assert cli("export", "hog", "--code", "keras", "--force").exit_code == 0
+    assert "from skimage.feature import hog" in (tmp_path / "experiment.py").read_text(encoding="utf-8")
+    assert "raw is a preset, of which only --code" in sentence(cli("export", "raw", "--code", "keras", "--summary"))
+    unknown = sentence(cli("export", "cn", "--code", "keras"))
+    assert "there is no run 'cn'" in unknown
+    assert "did you mean cnn?" in unknown
+
+
+def test_the_code_of_a_run_lies_among_its_exports(cli: Command, run: RunFolder) -> None:
+    assert cli("export", "latest", "--code", "notebook").stdout == f"{run.exports / 'experiment.ipynb'}\n"
+
+
+@pytest.mark.parametrize("options", [("--code", "keras"), ("--history", "tensorboard")])
+def test_a_run_that_was_not_trained_here_has_no_code_and_no_epochs(
+    cli: Command, run: RunFolder, options: tuple[str, str]
+) -> None:
+    origin = Origin("imported", (OriginSource("net.keras"),), "mnist")
+    write_json(run.origin_file, origin.to_document())
+    assert "it was imported from net.keras" in sentence_after_notes(cli("export", "latest", *options))
+
+
+def sentence_after_notes(result: Result) -> str:
+    """The sentence of a refusal that comes after notes about the work."""
+    assert (result.exit_code, result.stdout) == (2, "")
+    return result.stderr.splitlines()[-1].removeprefix("error: ")

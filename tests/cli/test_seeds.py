@@ -21,6 +21,10 @@ from tests.cli.test_process import command, environment
         (["train", "--preset", "raw", "--seeds", "two"], "--seeds two is not a whole number"),
         (["train", "--seeds", "2"], "--seeds changes a preset: add --preset"),
         (["train", "--preset=raw", "--dataset=digits", "--seeds=2", "--wait", "--detach"], "--wait does not go with"),
+        (["complexity", "--preset", "raw", "--folds", "3"], "--folds 3 does not go with this command"),
+        (["train", "--preset", "raw", "--folds", "1"], "--folds 1 leaves no images to train on; 2 to 100 work"),
+        (["train", "--preset", "raw", "--folds", "5", "--seeds", "2"], "the folds are made with one seed"),
+        (["--preset", "raw", "--folds", "3", "--edit"], "--folds does not go with --edit"),
         (["--preset", "raw", "--seeds", "3", "--edit"], "--seeds does not go with --edit"),
         (["--preset", "raw", "--dataset", "digits", "--seeds", "3"], "the app needs a terminal"),
         (["--preset", "raw", "--seeds", "3", "train"], "belongs after its command: `mnist-tui train "),
@@ -31,6 +35,23 @@ def test_seeds_where_they_do_not_go_are_refused_before_anything_is_made(
 ) -> None:
     assert said in sentence(cli(*line))
     assert not runs_dir.exists()
+
+
+@pytest.mark.exhaustive
+def test_folds_are_trained_as_one_study_that_counts_each_training_image_once(tmp_path: Path) -> None:
+    line = command("train", "--preset", "raw", "--dataset", "digits", "--epochs", "1", "--folds", "3", "--json")
+    printed = subprocess.run(line, env=environment(tmp_path), capture_output=True, text=True, check=True).stdout
+    doc = json.loads(printed)
+    assert (doc["kind"], doc["state"], doc["test"], doc["folds"]) == ("folds", "finished", None, [1, 2, 3])
+    folders = [RunFolder(tmp_path / "runs" / run) for run in doc["runs"]]
+    accuracies = [(folder.results() or {})["test"]["accuracy"] for folder in folders]
+    assert doc["held_out"]["accuracy"]["mean"] == pytest.approx(statistics.fmean(accuracies))
+    assert doc["out_of_fold"]["images"] == sum(map(sum, doc["out_of_fold"]["confusion_matrix"])) == 1437
+    assert doc["out_of_fold"]["accuracy"] == pytest.approx(statistics.fmean(accuracies))
+    shown = command("show", doc["runs"][0])
+    told = subprocess.run(shown, env=environment(tmp_path), capture_output=True, text=True, check=True).stdout
+    assert "held out   accuracy" in told
+    assert "the test set was not used" in told
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mnist_tui.runs.worker_jobs import SelfCheckError
+from mnist_tui.runs.worker_jobs import JobError
 from tests.cli.conftest import Command, sentence
 
 CPU = {
@@ -141,7 +141,7 @@ def test_a_worker_that_refuses_or_fails_is_a_sentence(
 ) -> None:
     def check_device(*_: object) -> Any:
         yield {"progress": "raw: reading the data"}
-        raise SelfCheckError("there is no gpu:7 here", refused=refused)
+        raise JobError("there is no gpu:7 here", refused=refused)
 
     monkeypatch.setattr("mnist_tui.cli.self_check.check_device", check_device)
     result = cli("doctor", "--train", "--device", "gpu:7")

@@ -11,7 +11,8 @@ from mnist_tui.runs.collection.filters import parse
 from mnist_tui.runs.collection.summaries import list_runs
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.studies.events import TrialEnded, TrialPlanned, TrialSubmitted
+from mnist_tui.runs.process_folder import Status
+from mnist_tui.studies.events import StudyEnded, TrialEnded, TrialPlanned, TrialSubmitted
 from mnist_tui.studies.folder import StudyFolder
 from tests.cli.conftest import Command, sentence
 from tests.runs.synthetic import BEGIN, finished_run
@@ -46,10 +47,43 @@ def test_compare_takes_a_study_as_its_runs_that_are_there_in_the_order_of_its_tr
     cli: Command, study: StudyFolder, runs: list[RunFolder]
 ) -> None:
     expected = [runs[2].id, runs[1].id]
-    for name in (study.id, study.id[:-2], study.id.split("-", 2)[-1], study.path):
+    in_id = study.id.split("-", 2)[-1].rpartition("-")[0]
+    for name in (study.id, study.id[:-2], study.id.split("-", 2)[-1], study.path, in_id, study.study().title):
         assert compared(cli, name) == expected, name
     assert compared(cli, study.id, runs[0].id) == [*expected, runs[0].id]
     assert compared(cli, runs[1].id, study.id) == [runs[1].id, runs[2].id], "each run once"
+
+
+def test_a_name_of_several_studies_asks_for_an_id(cli: Command, runs_dir: Path, study: StudyFolder) -> None:
+    other = made.folder(runs_dir, made.study(seeds=3))
+    said = sentence(cli("compare", study.study().title))
+    assert study.id in said
+    assert other.id in said
+
+
+def test_an_ended_study_ends_with_the_commands_that_report_and_compare_it(
+    cli: Command, runs_dir: Path, study: StudyFolder
+) -> None:
+    log = EventLog(study.events_file)
+    log.append(StudyEnded(state="finished"))
+    log.close()
+    study.write_status(Status("finished"))
+    lines = cli("studies", "show", study.id).stdout.splitlines()
+    report, compare = (line.split("mnist-tui ")[1].split() for line in lines[-2:])
+    assert report == ["report", study.id, "-o", "report.pdf"]
+    assert cli(*compare, "--json").exit_code == 0
+    elsewhere = cli("studies", "show", study.id, "--runs-dir", runs_dir, MNIST_TUI_RUNS=str(runs_dir / "other")).stdout
+    assert elsewhere.endswith(f"mnist-tui compare {study.id} --runs-dir {runs_dir}\n")
+
+
+def test_a_stopped_study_ends_with_the_command_that_goes_on_with_it_first(cli: Command, study: StudyFolder) -> None:
+    log = EventLog(study.events_file)
+    log.append(StudyEnded(state="stopped"))
+    log.close()
+    study.write_status(Status("stopped"))
+    lines = cli("studies", "show", study.id).stdout.splitlines()
+    assert [line.split("mnist-tui ")[1].split()[0] for line in lines[-3:]] == ["resume", "report", "compare"]
+    assert lines[-3] == f"next       mnist-tui resume {study.id}"
 
 
 def test_report_takes_a_study_as_its_runs(

@@ -19,7 +19,7 @@ from mnist_tui.cli.follow import StopSignals
 from mnist_tui.cli.follow_study import StudyLines, check_outcome, follow, progress_line, view
 from mnist_tui.cli.output import fitted
 from mnist_tui.cli.study_results import trial_columns
-from mnist_tui.data.catalogue import MissingDataError
+from mnist_tui.data.errors import MissingDataError
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.library import run_folders

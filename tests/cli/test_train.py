@@ -19,6 +19,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import find_run
 from mnist_tui.runs.state import LIVE, EpochRow
 from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
+from tests.cli.conftest import Command, sentence
 from tests.cli.test_process import command, environment
 from tests.report.recorded import recorded_run
 from tests.training.support import end_trainings
@@ -205,3 +206,44 @@ def test_a_worker_that_is_killed_is_told_as_crashed(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert said.splitlines()[-1].startswith("error: run ")
     assert "crashed" in said.splitlines()[-1]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """The folders for TensorBoard with which a training was asked for; none is started."""
+    folders: list[str | None] = []
+
+    def start(*_: object, tensorboard: str | None, **__: object) -> None:
+        folders.append(tensorboard)
+        raise RequestError("not started")
+
+    monkeypatch.setattr("mnist_tui.cli.train.run_start.start", start)
+    return folders
+
+
+def test_tensorboard_takes_a_folder_or_none(
+    cli: Command, asked: list[str | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = ("train", "--preset", "raw", "--dataset", "digits")
+    for options in (
+        [],
+        ["--tensorboard"],
+        ["--tensorboard", "--detach"],
+        ["--tensorboard", "logs"],
+        ["--tensorboard=l"],
+    ):
+        assert "not started" in cli(*line, *options).stderr
+    assert asked == [None, "", "", str(tmp_path / "logs"), str(tmp_path / "l")]
+
+
+def test_what_tensorboard_cannot_do_is_said_before_anything_is_trained(
+    cli: Command, asked: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = ("train", "--preset", "raw", "--dataset", "digits", "--tensorboard")
+    assert "--tensorboard goes with one run" in sentence(cli(*line, "--seeds", "2"))
+    monkeypatch.setattr("mnist_tui.runs.tensorboard.find_spec", lambda _: None)
+    assert sentence(cli(*line)) == (
+        "a TensorBoard log needs tensorboard, not installed here; pip install 'mnist-tui[tensorboard]' adds it"
+    )
+    assert not asked

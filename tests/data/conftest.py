@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS, Part
-from mnist_tui.data.reading import idx_header, idx_sha256
+from mnist_tui.data.idx import idx_header, idx_sha256
+from mnist_tui.data.known import FILE_NAMES, KNOWN, PARTS, Part
 
 Arrays = Mapping[Part, NDArray[np.uint8]]
 WriteIdx = Callable[..., Path]

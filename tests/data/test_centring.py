@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage.transform import resize
 
-from mnist_tui.data.catalogue import KNOWN
-from mnist_tui.data.pictures import BOX, MIDDLE, centred, centres, fitted
-from mnist_tui.data.reading import read_idx
+from mnist_tui.data.idx import read_idx
+from mnist_tui.data.known import KNOWN
+from mnist_tui.data.pictures import BOX, centred, fitted, why_not_centred
 
 Image = NDArray[np.uint8]
 
@@ -71,7 +71,7 @@ def test_ink_fills_twenty_pixels_with_its_centre_of_mass_in_the_middle(
     for places, side in ((rows, got.shape[0]), (columns, got.shape[1])):
         centre = np.average(places, weights=image[rows, columns])
         at_the_edge = places.min() == 0 or places.max() == image.shape[0] - 1
-        assert at_the_edge or abs(centre - MIDDLE) <= 0.5 + 1e-9 or side == 1
+        assert at_the_edge or abs(centre - 14) <= 0.5 + 1e-9 or side == 1
 
 
 def test_nothing_stays_nothing_and_a_dot_becomes_a_square():
@@ -96,6 +96,24 @@ def test_fitting_keeps_28_by_28_and_proportions():
 
 
 def test_only_digits_are_centred():
-    assert centres(KNOWN["mnist"].class_names)
-    assert centres(KNOWN["digits"].class_names)
-    assert not centres(KNOWN["fashion-mnist"].class_names)
+    grey, names = (28, 28, 1), KNOWN["mnist"].class_names
+    assert not why_not_centred(names, grey)
+    assert not why_not_centred(KNOWN["digits"].class_names, grey)
+    assert why_not_centred(KNOWN["fashion-mnist"].class_names, grey) == "its classes are not the ten digits"
+    assert all("28×28" in why_not_centred(names, image) for image in ((32, 32, 1), (28, 28, 3)))
+
+
+def test_images_of_other_sizes_and_colours_are_centred_in_proportion(digits: Image):
+    large = centred(np.kron(digits[0], np.ones((3, 3), np.uint8)), (56, 56))
+    assert max(ink(large).shape) == 2 * BOX
+    oblong = centred(digits[0], (20, 14))
+    assert oblong.shape == (20, 14)
+    assert max(ink(oblong).shape) == 10
+    colours = np.stack([digits[0], digits[0] // 2, 0 * digits[0]], axis=-1)
+    assert np.array_equal(centred(colours)[..., 0], digits[0])
+
+
+def test_colour_pictures_are_fitted_into_any_shape():
+    wide = fitted(np.full((50, 200, 3), (200, 100, 0), np.uint8), (20, 14))
+    assert wide.shape == (20, 14, 3)
+    assert set(map(tuple, wide.reshape(-1, 3).tolist())) == {(0, 0, 0), (200, 100, 0)}

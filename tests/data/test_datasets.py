@@ -13,8 +13,11 @@ import numpy as np
 import pytest
 
 from mnist_tui.data import catalogue, datasets
-from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS, DataError, DataProgress, MissingDataError, find
+from mnist_tui.data.catalogue import find
 from mnist_tui.data.datasets import load
+from mnist_tui.data.errors import DataError, DataProgress, MissingDataError
+from mnist_tui.data.facts import facts_of
+from mnist_tui.data.known import FILE_NAMES, KNOWN, PARTS
 from mnist_tui.data.reading import Dataset
 
 from .conftest import Arrays, WriteIdx
@@ -135,7 +138,7 @@ def test_fashion_files_under_the_name_of_mnist_are_named_for_what_they_are(
         KNOWN["mnist"].__class__(  # type: ignore[arg-type]
             name="fashion-mnist",
             title="Fashion-MNIST",
-            class_names=(),
+            class_names=tuple("0123456789"),
             sha256=KNOWN["mnist"].sha256,
             packed_bytes={},
             mirrors=(),
@@ -146,7 +149,7 @@ def test_fashion_files_under_the_name_of_mnist_are_named_for_what_they_are(
         KNOWN,
         "mnist",
         KNOWN["mnist"].__class__(  # type: ignore[arg-type]
-            name="mnist", title="MNIST", class_names=(), sha256=other, packed_bytes={}, mirrors=()
+            name="mnist", title="MNIST", class_names=tuple("0123456789"), sha256=other, packed_bytes={}, mirrors=()
         ),
     )
     folder = write_idx(tmp_path / "mnist", as_mnist)
@@ -215,7 +218,9 @@ def test_a_data_folder_that_is_none_is_an_error_as_argument_and_an_empty_one_as_
 def test_an_unknown_name_offers_the_nearest() -> None:
     with pytest.raises(DataError, match="did you mean fashion-mnist"):
         load("fashon_mnist")
-    with pytest.raises(DataError, match="mnist, fashion-mnist, digits and folders of IDX files work"):
+    with pytest.raises(
+        DataError, match="`mnist-tui data status` lists the datasets, and a folder of your own images works"
+    ):
         load("")
 
 
@@ -254,12 +259,24 @@ def test_other_images_in_a_folder_called_mnist_are_not_called_mnist(
     assert (dataset.title, dataset.class_names) == ("MNIST (own images)", tuple("0123456789"))
 
 
-@pytest.mark.parametrize("text", ["one\ntwo\n", "a\n" * 10, "a b c d e f g h i j", "", "\n".join("abcdefghijk")])
-def test_class_names_must_be_ten_and_different(tmp_path: Path, arrays: Arrays, write_idx: WriteIdx, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("one\ntwo\n", r"has 2 class names but 10 different labels .* one a line"),
+        ("a\n" * 10, r"classes\.txt has 1 different class names in 10 lines"),
+        ("a b c d e f g h i j", "has 1 class name but 10 different labels"),
+        ("", r"classes\.txt has 0 different class names"),
+        ("\n".join("abcdefghijk"), "has 11 class names but 10 different labels"),
+    ],
+)
+def test_each_class_needs_a_name_of_its_own(
+    tmp_path: Path, arrays: Arrays, write_idx: WriteIdx, text: str, sentence: str
+) -> None:
     folder = write_idx(tmp_path / "letters", arrays)
     (folder / "classes.txt").write_text(text)
-    with pytest.raises(DataError, match=r"classes\.txt has .* it needs ten, one a line"):
-        load(str(folder))
+    for read in (load, facts_of):
+        with pytest.raises(DataError, match=sentence):
+            read(str(folder))
 
 
 def test_an_empty_folder_is_no_dataset(tmp_path: Path) -> None:
@@ -323,7 +340,7 @@ def test_status_tells_verified_damaged_missing_and_bundled(
     tmp_path: Path, as_mnist: Arrays, write_idx: WriteIdx
 ) -> None:
     folder = write_idx(tmp_path / "mnist", as_mnist)
-    mnist, fashion, digits = datasets.status(tmp_path)
+    mnist, fashion, *_, digits = datasets.status(tmp_path)
     assert (mnist.state, mnist.problem) == ("verified", "")
     assert mnist.size == sum(file.stat().st_size for file in folder.iterdir())
     assert (fashion.state, fashion.location) == ("missing", None)
@@ -361,11 +378,11 @@ def test_importing_over_a_damaged_cache_mends_it(tmp_path: Path, as_mnist: Array
     assert_holds(load("mnist", download=False), as_mnist)
 
 
-def test_only_known_datasets_can_be_imported(tmp_path: Path, arrays: Arrays, write_idx: WriteIdx) -> None:
-    with pytest.raises(DataError, match="holds no dataset"):
-        datasets.import_folder(tmp_path)
-    with pytest.raises(DataError, match="neither MNIST nor Fashion-MNIST; use it where it is with --dataset"):
-        datasets.import_folder(write_idx(tmp_path / "letters", arrays))
+def test_a_folder_without_a_known_dataset_gives_nothing_to_copy(
+    tmp_path: Path, arrays: Arrays, write_idx: WriteIdx
+) -> None:
+    assert datasets.import_folder(tmp_path) == ()
+    assert datasets.import_folder(write_idx(tmp_path / "letters", arrays)) == ()
     with pytest.raises(DataError, match="is not a folder"):
         datasets.import_folder(tmp_path / "absent")
     assert find("mnist") is None

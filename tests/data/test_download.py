@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from mnist_tui.data import catalogue, download
-from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS, DataProgress, MissingDataError
 from mnist_tui.data.datasets import load
-from mnist_tui.data.reading import idx_header
+from mnist_tui.data.errors import DataProgress, MissingDataError
+from mnist_tui.data.idx import idx_header
+from mnist_tui.data.known import FILE_NAMES, KNOWN, PARTS
 
 from .conftest import Arrays, WriteIdx
 

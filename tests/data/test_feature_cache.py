@@ -54,6 +54,7 @@ def test_what_is_kept_comes_back_bit_for_bit() -> None:
     [
         {"images": "6" * 64},
         {"count": 49},
+        {"image": "20×14×3"},
         {"orientations": 9},
         {"pixels_per_cell": 7},
         {"cells_per_block": 2},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,8 @@ def noise(seed: int, count: int = 2, side: int = 28) -> Images:
 
 def reference(images: Images, orientations: int, pixels_per_cell: int, cells_per_block: int) -> NDArray[np.float64]:
     cell, block = (pixels_per_cell,) * 2, (cells_per_block,) * 2
-    return np.stack([hog(image, orientations, cell, block, "L2-Hys", feature_vector=True) for image in images])
+    colour = -1 if images.ndim == 4 else None
+    return np.stack([hog(image, orientations, cell, block, "L2-Hys", channel_axis=colour) for image in images])
 
 
 def batch64(images: Images, orientations: int, pixels_per_cell: int, cells_per_block: int) -> NDArray[np.floating]:
@@ -73,6 +75,39 @@ def test_every_gradient_of_bytes_falls_into_the_bin_of_scikit_image() -> None:
         images[quadrant, :, 1, column] = left.ravel()
     some = images.reshape(-1, 3, 3)[::7]
     np.testing.assert_array_equal(batch64(some, 9, 3, 1), reference(some, 9, 3, 1))
+
+
+@st.composite
+def colour_images(draw: st.DrawFn) -> Images:
+    """Colour images of 4 to 64 pixels: noise, or few levels, so that gradients are often equally large."""
+    height, width, levels = draw(st.integers(4, 64)), draw(st.integers(4, 64)), draw(st.sampled_from([2, 4, 256]))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    return (generator.integers(0, levels, (2, height, width, 3)) * (255 // (levels - 1))).astype(np.uint8)
+
+
+@settings(max_examples=80, deadline=None)
+@given(images=colour_images(), data=st.data())
+def test_features_of_colour_images_of_any_size_equal_scikit_image(images: Images, data: st.DataObject) -> None:
+    geometry = data.draw(geometries(side=min(images.shape[1:3])))
+    np.testing.assert_array_equal(batch64(images, *geometry), reference(images, *geometry))
+
+
+def test_of_two_channels_with_the_same_sum_of_squares_the_one_that_scikit_image_takes_counts() -> None:
+    differences = [(down, right) for down in range(256) for right in range(256)]
+    by_energy: dict[int, list[tuple[int, int]]] = {}
+    for down, right in differences:
+        by_energy.setdefault(down * down + right * right, []).append((down, right))
+    pairs = [pair for equal in by_energy.values() for pair in itertools.pairwise(equal)][::23]
+    images = np.zeros((len(pairs), 3, 3, 3), np.uint8)
+    for image, pair in zip(images, pairs, strict=True):
+        for channel, (down, right) in enumerate(pair):
+            image[2, 1, channel], image[1, 2, channel] = down, right
+    np.testing.assert_array_equal(batch64(images, 40, 3, 1), reference(images, 40, 3, 1))
+
+
+def test_a_colour_image_of_three_equal_channels_has_the_features_of_the_grey_one() -> None:
+    images = noise(8)
+    np.testing.assert_array_equal(hog_batch(np.stack([images] * 3, axis=-1)), hog_batch(images))
 
 
 @pytest.mark.parametrize("orientations", [255, 256, 360])
@@ -119,6 +154,7 @@ def test_no_images_give_no_rows_of_the_right_length() -> None:
     [
         (np.zeros((1, 28, 28), np.float32), {}, "uint8 images, not float32"),
         (np.zeros((28, 28), np.uint8), {}, "shape"),
+        (np.zeros((1, 28, 28, 4), np.uint8), {}, "shape"),
         (np.zeros((1, 28, 28), np.uint8), {"pixels_per_cell": 0}, "pixels per cell is 0"),
         (np.zeros((1, 28, 28), np.uint8), {"orientations": 0}, "orientations is 0"),
         (np.zeros((1, 28, 28), np.uint8), {"cells_per_block": 0}, "cells per block is 0"),
@@ -141,6 +177,12 @@ def test_the_picture_is_that_of_scikit_image_at_full_brightness(
     picture = hog_picture(image, orientations=orientations, pixels_per_cell=pixels_per_cell)
     expected = np.rint(drawn * (255 / drawn.max())) if drawn.max() > 0 else drawn
     np.testing.assert_array_equal(picture, expected)
+
+
+def test_the_picture_of_an_oblong_colour_image_is_that_of_scikit_image() -> None:
+    image = np.random.default_rng(9).integers(0, 256, (20, 14, 3), dtype=np.uint8)
+    _, drawn = hog(image, 8, (4, 4), (1, 1), visualize=True, channel_axis=-1)
+    np.testing.assert_array_equal(hog_picture(image), np.rint(drawn * (255 / drawn.max())))
 
 
 def test_a_vertical_edge_is_drawn_as_an_upright_line() -> None:

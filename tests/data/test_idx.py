@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_tui.data.catalogue import DataError
-from mnist_tui.data.reading import Kind, idx_header, idx_sha256, read_idx
+from mnist_tui.data.errors import DataError
+from mnist_tui.data.idx import Kind, idx_header, idx_sha256, read_idx
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 28, 28), dtype=np.uint8)
 LABELS = (np.arange(12) % 10).astype(np.uint8)
@@ -52,6 +52,7 @@ def header(*sizes: int, magic: int = 0x803) -> bytes:
     [
         pytest.param(b"", "images", "is empty", id="empty"),
         pytest.param(b"\0", "images", "not an IDX file", id="one byte"),
+        pytest.param(header(5_000_000, 64, 64), "images", "far more than a file of 16 bytes", id="more than fits"),
         pytest.param(RAW_IMAGES[:10], "images", "cut off within its header", id="half a header"),
         pytest.param(RAW_IMAGES[:-1], "images", "9,408 bytes.*only 9,407 bytes follow", id="one byte short"),
         pytest.param(RAW_IMAGES + b"\0", "images", "goes on after the 12 images", id="one byte more"),
@@ -64,7 +65,9 @@ def header(*sizes: int, magic: int = 0x803) -> bytes:
         pytest.param(RAW_IMAGES, "labels", "holds images.*where labels are needed", id="images for labels"),
         pytest.param(header(12, 784, magic=0x802), "images", "has 2 dimensions", id="two dimensions"),
         pytest.param(header(1, 28, 28, magic=0xD03), "images", "float32 values", id="floats"),
-        pytest.param(header(1, 32, 32) + bytes(1024), "images", "32×32 pixels; 28×28", id="32×32"),
+        pytest.param(header(1, 65, 32), "images", "65×32 pixels; edges of 4 to 64 .* data import", id="65×32"),
+        pytest.param(header(1, 28, 28, 4, magic=0x804), "images", "images of 4 channels", id="four channels"),
+        pytest.param(header(9, 3, magic=0xC02), "labels", "has 3 columns of labels", id="three columns"),
         pytest.param(header(2**32 - 1, 28, 28), "images", "4,294,967,295 images", id="absurd count"),
         pytest.param(header(0, 28, 28), "images", "holds 0 images", id="no images"),
         pytest.param(b"\x89PNG\r\n\x1a\n" + bytes(50), "images", "a PNG picture", id="png"),
@@ -73,7 +76,6 @@ def header(*sizes: int, magic: int = 0x803) -> bytes:
         pytest.param(b"PK\x03\x04" + bytes(50), "images", "a ZIP archive", id="zip"),
         pytest.param(b"\x93NUMPY" + bytes(50), "images", "a NumPy array", id="npy"),
         pytest.param(b"\x80\x04\x95" + bytes(50), "images", "not an IDX file", id="pickle"),
-        pytest.param(header(2, magic=0x801) + b"\x03\x0a", "labels", "label 10 at place 1", id="label 10"),
     ],
 )
 def test_a_broken_file_gets_one_sentence(tmp_path: Path, content: bytes, kind: Kind, sentence: str) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image, ImageDraw
 
-from mnist_tui.data.catalogue import DataError
-from mnist_tui.data.pictures import FORMATS, LARGEST_SIDE, centred, read_picture
+from mnist_tui.data.errors import DataError
+from mnist_tui.data.image_files import FORMATS
+from mnist_tui.data.pictures import LARGEST_SIDE, brightness, centred, read_picture, reading_of
 
 
 def seven(size: tuple[int, int] = (120, 160), mode: str = "L", ink: object = 255, paper: object = 0) -> Image.Image:
@@ -65,6 +66,26 @@ def test_ink_is_found_whatever_the_file(tmp_path: Path, name: str, image: Image.
     assert got.size == image.size
     assert max(got.pixels.shape) <= LARGEST_SIDE
     assert correlation(got.pixels, np.asarray(seven(image.size))) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("name", "levels", "read"),
+    [
+        ("dark.png", np.array([[0, 257], [100, 255]], np.uint16), [[0, 1], [0, 1]]),
+        ("light.png", np.array([[0, 257], [25_700, 65_535]], np.uint16), [[0, 1], [100, 255]]),
+        ("dark.tif", np.array([[0, 0.1], [0.2, 0.4]], np.float32), [[0, 26], [51, 102]]),
+        ("light.tif", np.array([[0, 0.1], [0.2, 1]], np.float32), [[0, 26], [51, 255]]),
+    ],
+)
+def test_the_type_of_the_levels_decides_their_scale(tmp_path: Path, name: str, levels: Any, read: list[list[int]]):
+    assert read_picture(saved(Image.fromarray(levels), tmp_path / name), "grey").pixels.tolist() == read
+
+
+@pytest.mark.parametrize("level", [-0.1, 1.5, 255, float("nan")])
+def test_floating_point_levels_that_are_not_from_0_to_1_are_refused(tmp_path: Path, level: float):
+    path = saved(Image.fromarray(np.array([[0, level]], np.float32)), tmp_path / "levels.tif")
+    with pytest.raises(DataError, match="its levels are floating-point numbers, and not all of them are from 0 to 1"):
+        read_picture(path, "grey")
 
 
 def test_a_photographs_noise_is_no_ink(tmp_path: Path):
@@ -156,6 +177,28 @@ def test_a_damaged_picture_is_told_in_a_sentence_whatever_is_damaged(tmp_path: P
             read_picture(path)
         except DataError as error:
             assert str(path) in str(error)
+
+
+def test_photographs_are_read_as_they_are_in_grey_or_in_colour(tmp_path: Path):
+    colours = np.random.default_rng(4).integers(0, 256, (14, 20, 3), dtype=np.uint8)
+    path = saved(Image.fromarray(colours), tmp_path / "colours.png")
+    assert np.array_equal(read_picture(path, "colour").pixels, colours)
+    grey = np.asarray(Image.fromarray(colours).convert("L"))
+    assert np.array_equal(read_picture(path, "grey").pixels, grey)
+    path = saved(Image.fromarray(grey), tmp_path / "grey.png")
+    assert np.array_equal(read_picture(path, "colour").pixels, np.stack([grey] * 3, axis=-1))
+    assert read_picture(path, "colour").words == "20×14 pixels, colours as they are"
+
+
+def test_strokes_on_any_ground_are_looked_for_only_where_data_are_like_mnist():
+    assert reading_of((28, 28, 1), "mnist") == reading_of((28, 28, 1), "/a/folder") == "strokes"
+    assert reading_of((64, 64, 1), "/a/folder") == "grey"
+    assert reading_of((28, 28, 3), None) == "colour"
+
+
+def test_brightness_is_that_of_pillow():
+    colours = np.random.default_rng(5).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    assert np.array_equal(brightness(colours), np.asarray(Image.fromarray(colours).convert("L")))
 
 
 def test_nothing_on_a_plain_ground_is_no_ink(tmp_path: Path):

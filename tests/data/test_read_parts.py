@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from mnist_tui.data import datasets
-from mnist_tui.data.catalogue import FILE_NAMES, PARTS, DataError, Location, Part, search
+from mnist_tui.data.catalogue import Location, search
+from mnist_tui.data.errors import DataError
+from mnist_tui.data.known import FILE_NAMES, PARTS, Part
 from mnist_tui.data.reading import read_parts
 
 

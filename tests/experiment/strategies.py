@@ -35,10 +35,18 @@ POOL = st.fixed_dictionaries(
     optional={"strides": st.integers(1, 3)},
 )
 
+LOSS = st.fixed_dictionaries(
+    {},
+    optional={
+        "label_smoothing": st.floats(0.01, 0.5),
+        "class_weights": st.one_of(st.just("balanced"), st.dictionaries(st.sampled_from("0179"), st.floats(0.1, 9))),
+    },
+)
+
 
 @st.composite
 def experiments(draw: st.DrawFn) -> Experiment:
-    """Dense or convolutional networks on pixels or HOG features, of any optimizer; small."""
+    """Dense or convolutional networks on pixels or HOG features, of any optimizer, images and classes; small."""
     tail = draw(st.lists(st.one_of(dense(), DROPOUT, NORMALISATION), max_size=5))
     doc: dict[str, Any] = {
         "optimizer": {
@@ -55,10 +63,15 @@ def experiments(draw: st.DrawFn) -> Experiment:
         },
         "dataset": {"name": "mnist", "validation": draw(st.one_of(st.just("test"), st.floats(0.05, 0.5)))},
     }
+    doc["training"] |= draw(LOSS)
+    if draw(st.booleans()):
+        edges = draw(st.integers(4, 64)), draw(st.integers(4, 64))
+        doc["dataset"] |= {"classes": draw(st.integers(2, 100)), "image": [*edges, draw(st.sampled_from([1, 3]))]}
+    smallest = min(doc["dataset"].get("image", [28, 28])[:2])
     if draw(st.booleans()):
         doc["features"] = {
             "kind": "hog",
-            "pixels_per_cell": draw(st.integers(1, 14)),
+            "pixels_per_cell": draw(st.integers(max(1, smallest // 16), smallest // 2)),
             "orientations": draw(st.integers(1, 12)),
             "cells_per_block": draw(st.integers(1, 2)),
         }
@@ -67,7 +80,7 @@ def experiments(draw: st.DrawFn) -> Experiment:
     head = [{"kind": "flatten"}]
     for layer in draw(st.lists(st.one_of(CONV, POOL, NORMALISATION, DROPOUT), max_size=4)):
         try:
-            from_mapping({"layers": [*head[:-1], layer, {"kind": "flatten"}]})
+            from_mapping({"dataset": doc["dataset"], "layers": [*head[:-1], layer, {"kind": "flatten"}]})
         except SpecError:
             continue
         head = [*head[:-1], layer, {"kind": "flatten"}]

@@ -34,7 +34,7 @@ def test_a_frozen_layers_parameters_are_counted_as_not_trained():
     assert (output.trainable, output.non_trainable) == (10_010, 0)
     assert (counts.total, counts.trainable, counts.non_trainable) == (795_010, 10_010, 785_000)
     assert hidden.configuration == "1000 neurons, tanh, frozen"
-    assert "785,000 of them frozen as initialised" in as_table(counts)
+    assert "785,000 of them frozen" in as_table(counts)
     sums = [line.split(",")[8:10] for line in as_csv(counts).splitlines()[-2:]]
     assert sums == [["10010", "785000"]] * 2
 
@@ -42,9 +42,22 @@ def test_a_frozen_layers_parameters_are_counted_as_not_trained():
 def test_the_words_tell_what_is_frozen_and_what_solving_takes():
     said = complexity_in_words(of(ELM), ELM)
     assert "10,010 of them trainable and 785,000 not" in said
-    assert "The hidden layer is frozen as initialised." in said
-    assert "normal equations take 1,001 × 1,001 numbers of 8 bytes, 8,016,008 bytes" in said
+    assert "The hidden layer is frozen: not changed by the training." in said
+    assert "normal equations take 1,001 × 1,001 numbers of 8 bytes, 8.0 MB" in said
     assert "frozen" not in complexity_in_words(of(LINEAR), LINEAR)
+
+
+def test_the_note_on_the_losses_names_class_weights_and_penalties_of_trained_layers():
+    cnn = find_preset("cnn").experiment
+    assert cnn.loss_note == ""
+    all_three = apply_texts(cnn, {"class-weights": "balanced", "label-smoothing": "0.1"}, ["output.l2=0.001"])
+    assert all_three.loss_note == (
+        "label smoothing 0.1 in all losses; class weights and penalties in the training loss only"
+    )
+    dense = {"kind": "dense", "units": 5, "l1": 0.01}
+    adam = {"optimizer": {"name": "adam"}}
+    assert from_mapping(document(dense, **adam)).loss_note == "penalties in the training loss only"
+    assert from_mapping(document({**dense, "trainable": False}, **adam)).loss_note == ""
 
 
 def test_the_form_on_disk_is_the_experiment_again():
@@ -53,15 +66,18 @@ def test_the_form_on_disk_is_the_experiment_again():
 
 
 @pytest.mark.parametrize(
-    ("layer", "cure"),
+    ("layer", "place"),
     [
-        ({"kind": "dense", "units": 5}, r"freeze this layer \(trainable = false\) or remove it"),
-        ({"kind": "batch_normalization"}, "this layer cannot be frozen: remove it"),
+        ({"kind": "dense", "units": 5}, "layers.1"),
+        ({"kind": "batch_normalization"}, "layers.1"),
+        ({"kind": "residual", "trainable": False, "layers": [{"kind": "dense", "units": 5}]}, "layers.1.layers.0"),
     ],
 )
-def test_a_hidden_layer_that_would_have_to_be_trained_is_refused(layer, cure):
-    with pytest.raises(SpecError, match=rf"layers\.1: ridge solves the output layer and trains no other; {cure}"):
+def test_a_hidden_layer_that_would_have_to_be_trained_is_refused(layer, place):
+    with pytest.raises(SpecError) as said:
         from_mapping(document(layer))
+    cure = "freeze this layer (trainable = false) or remove it"
+    assert str(said.value) == f"{place}: ridge solves the output layer and trains no other; {cure}"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +86,7 @@ def test_a_hidden_layer_that_would_have_to_be_trained_is_refused(layer, cure):
         ({"training": {"epochs": 4}}, r"training\.epochs: 4 are too many: .* 1 works"),
         ({"training": {"schedule": {"kind": "cosine"}}}, r"training\.schedule: ridge has no learning rate"),
         ({"training": {"early_stopping": {}}}, r"training\.early_stopping: ridge has nothing to stop early"),
-        ({"training": {"plain_loss": True}}, r"training\.plain_loss: ridge always measures without dropout"),
+        ({"training": {"plain_loss": True}}, r"training\.plain_loss: ridge always measures the plain loss"),
         ({"dataset": {"validation": "test"}}, r"dataset\.validation: the test set may not choose among 8 ridges"),
         ({"optimizer": {"ridges": []}}, r"optimizer\.ridges: 0 ridges are given; 1 to 100 work"),
         ({"optimizer": {"ridges": [1, 0]}}, r"optimizer\.ridges\.1: 0 is too small; it must be greater than 0"),
@@ -90,7 +106,7 @@ def test_one_ridge_needs_no_validation_share():
 def test_dropout_is_said_to_change_nothing():
     frozen = {"kind": "dense", "units": 5, "trainable": False}
     (said,) = cautions(from_mapping(document(frozen, {"kind": "dropout"})))
-    assert said.startswith("dropout changes nothing here")
+    assert said.startswith("dropout and noise change nothing here")
     assert cautions(ELM) == ()
 
 

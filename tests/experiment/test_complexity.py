@@ -2,7 +2,7 @@
 
 import pytest
 
-from mnist_tui.experiment.complexity import of, to_document
+from mnist_tui.experiment.complexity import memory_to_train, of, to_document
 from mnist_tui.experiment.presets import find_preset, list_presets
 from tests.experiment.texts import with_text
 
@@ -30,6 +30,21 @@ def test_the_inputs_number_is_explained():
     assert of(with_text(hog, "cells-per-block", "2")).inputs_formula == (
         "6 × 6 blocks × 2 × 2 cells × 8 orientations = 1152"
     )
+
+
+@pytest.mark.parametrize(
+    ("preset", "optimizer", "values"),
+    [("raw", "sgd", 2), ("raw", "rmsprop", 3), ("raw", "adam", 4), ("cnn", "adamw", 4)],
+)
+def test_training_needs_the_parameters_their_gradients_and_the_optimizers_values(preset, optimizer, values):
+    experiment = with_text(find_preset(preset).experiment, "optimizer", optimizer)
+    counts = of(experiment)
+    assert memory_to_train(experiment, counts) == 4 * values * counts.total
+
+
+def test_the_closed_form_needs_the_matrix_of_its_sums():
+    experiment = with_text(find_preset("efc2-elm").experiment, "hidden", "30000")
+    assert memory_to_train(experiment, of(experiment)) == 4 * of(experiment).total + 8 * 30_001**2
 
 
 def test_published_parameter_counts_are_ours():

@@ -14,7 +14,15 @@ from mnist_tui.experiment.layers import INITIALIZERS
 from mnist_tui.experiment.optimizers import GRADIENT_OPTIMIZERS
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.preset_files import PresetError
-from mnist_tui.experiment.presets import dump_preset, edited, find_preset, list_presets, load_preset
+from mnist_tui.experiment.presets import (
+    dump_preset,
+    edited,
+    find_preset,
+    heading,
+    length_in_words,
+    list_presets,
+    load_preset,
+)
 from mnist_tui.experiment.spec import SpecError, cautions, from_mapping, to_mapping
 from tests.experiment.strategies import experiments
 from tests.present import present
@@ -27,7 +35,9 @@ def test_any_experiment_survives_its_toml_form(experiment):
     doc = tomllib.loads(dump_preset(preset))
     for key in presets.META:
         doc.pop(key, None)
-    assert from_mapping(doc) == experiment
+    again = from_mapping(doc)
+    assert again == experiment
+    assert hash(again) == hash(experiment)
 
 
 @given(st.sampled_from(INITIALIZERS))
@@ -147,6 +157,24 @@ def test_stopping_early_on_the_test_set_is_cautioned():
     assert cautions(held_out) == ()
 
 
+def test_a_cycle_of_hardly_any_steps_is_cautioned():
+    training = {"epochs": 6, "warmup": 5, "schedule": {"kind": "one-cycle"}}
+    cycle = from_mapping({"layers": [{"kind": "flatten"}], "training": training})
+    (said,) = cautions(cycle, steps=16)
+    assert "only 16 steps in 1 epoch after the warm-up" in said and "fewer warm-up epochs" in said
+    assert cautions(cycle, steps=30) == cautions(cycle) == ()
+    cosine = from_mapping({"layers": [{"kind": "flatten"}], "training": {**training, "schedule": {"kind": "cosine"}}})
+    assert cautions(cosine, steps=16) == ()
+
+
+def test_many_hog_features_are_cautioned_with_their_number():
+    features, image = {"kind": "hog", "pixels_per_cell": 4, "cells_per_block": 2}, [64, 64, 3]
+    many = from_mapping({"layers": [], "features": features, "dataset": {"image": image}})
+    (said,) = cautions(many)
+    assert f"{15 * 15 * 2 * 2 * 8:,} HOG features for each image" in said and "2.0 GB" in said
+    assert cautions(find_preset("hog").experiment) == ()
+
+
 @pytest.mark.parametrize("id", ["/", "../../presets/raw", "**", "[", "a\\0b"])
 def test_a_presets_reference_is_a_name_and_never_a_path(tmp_path, monkeypatch, id):
     monkeypatch.setenv("MNIST_TUI_CONFIG", str(tmp_path / "settings.toml"))
@@ -162,19 +190,34 @@ def test_an_edited_networks_title_is_made_of_its_layers() -> None:
     raw = find_preset("raw")
     narrower = edited(raw, apply_texts(raw.experiment, {"hidden": "200"}))
     longer = edited(raw, apply_texts(raw.experiment, {"epochs": "9"}))
-    assert narrower.title == "Raw pixels: 784-200-10, tanh, dropout 0.5"
+    assert narrower.title == "Raw pixels: 784-200-10, tanh"
     assert edited(narrower, apply_texts(narrower.experiment, {"epochs": "9"})).title == narrower.title
-    assert longer.title == f"{raw.title}, edited"
-    assert edited(longer, longer.experiment).title == longer.title
+    assert longer.title == raw.title
+    assert heading(longer) == f"{raw.title} (9 epochs instead of 150)"
+    assert length_in_words(longer, epochs=12) == "12 epochs instead of 150", "three were added later"
+    few = edited(longer, apply_texts(longer.experiment, {"limit": "500"}))
+    assert heading(few) == f"{raw.title} (9 epochs instead of 150 and 500 training images instead of all)"
+    assert heading(raw) == raw.title
+
+
+def test_only_a_training_that_differs_in_more_than_its_length_is_called_edited() -> None:
+    raw = find_preset("raw")
+    faster = edited(raw, apply_texts(raw.experiment, {"lr": "0.01"}))
+    shorter = edited(faster, apply_texts(faster.experiment, {"epochs": "9"}))
+    assert faster.title == shorter.title == f"{raw.title}, edited"
+    assert heading(shorter) == f"{raw.title}, edited (9 epochs instead of 150)"
+    assert edited(shorter, apply_texts(shorter.experiment, {"lr": "0.001"})).title == raw.title
 
 
 @pytest.mark.parametrize(
     ("preset", "texts", "title"),
     [
         ("raw", {"hidden": "200", "dropout": "0.3"}, "Raw pixels: 784-200-10, tanh, dropout 0.3"),
-        ("raw", {"hidden": "200x100", "dropout": "0"}, "Raw pixels: 784-200-100-10, tanh"),
-        ("raw", {"dataset": "fashion-mnist"}, "Raw pixels of fashion-mnist: 784-250-10, tanh, dropout 0.5"),
-        ("hog", {"ppc": "7", "activation": "relu"}, "HOG features: 128-200-10, ReLU, dropout 0.5"),
+        ("raw", {"hidden": "200x100", "dropout": "0"}, "Raw pixels: 784-200-100-10, tanh, no dropout"),
+        ("raw", {"dataset": "fashion-mnist"}, "Raw pixels of fashion-mnist: 784-250-10, tanh"),
+        ("hog", {"ppc": "7"}, "HOG features: 128-200-10, sigmoid"),
+        ("hog", {"ppc": "7", "activation": "relu"}, "HOG features: 128-200-10, ReLU"),
+        ("raw", {"dropout": "0"}, "Raw pixels: 784-250-10, tanh, no dropout"),
         ("cnn", {"filters": "8x8x8"}, "Convolutional network: 8-8-8 filters, 25 neurons, ReLU"),
         ("efc2-elm", {"hidden": "500"}, "Raw pixels: 784-500-10, tanh, least squares"),
     ],
@@ -192,6 +235,9 @@ def test_a_title_of_an_earlier_version_is_made_of_the_layers_anew(tmp_path: Path
     assert load_preset(file).title == run.title
     file.write_text(dump_preset(replace(run, title="My network")))
     assert load_preset(file).title == "My network"
+    shorter = replace(edited(raw, apply_texts(raw.experiment, {"epochs": "9"})), origin="run")
+    file.write_text(dump_preset(replace(shorter, title=f"{raw.title}, edited")))
+    assert load_preset(file).title == raw.title
 
 
 def test_figures_are_published_for_the_sources_experiment_in_any_seed_and_for_no_other() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mnist_tui.data.facts import resolved
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.layers import Dense
 from mnist_tui.experiment.parameters import PARAMETERS, apply_texts, by_name
@@ -19,7 +20,7 @@ def kinds(experiment: Experiment) -> list[str]:
 def test_what_a_parameter_reads_it_also_takes(parameter):
     for preset in list_presets():
         if text := parameter.read(preset.experiment):
-            assert with_text(preset.experiment, parameter.name, text) == preset.experiment
+            assert apply_texts(preset.experiment, {parameter.name: text}, resolve=resolved) == preset.experiment
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,21 @@ def test_what_a_parameter_reads_it_also_takes(parameter):
         ("raw", {"optimizer": "adam", "momentum": "0.9"}, "has no momentum; rmsprop and sgd have"),
         ("hog", {"ppc": "7", "cells-per-block": "5"}, "1 to 4 cells per block work"),
         ("raw", {"schedule": "exp:0.5:1"}, "such as exp:15:0.05"),
-        ("raw", {"validation": "1"}, "test, or a share between 0 and 1, works"),
+        ("raw", {"schedule": "step:3"}, "is not a schedule; give constant, cosine, exp:START:RATE, step:EVERY:FACTOR"),
+        ("raw", {"schedule": "plateau:2"}, "needs factor (number above 0, less than 1), patience"),
+        ("raw", {"schedule": "one-cycle:0.9"}, "needs rise (number above 0, 0.5 at most)"),
+        ("raw", {"warmup": "150"}, "warm-up in 150 of 150 epochs leaves no epoch for the schedule"),
+        ("raw", {"label-smoothing": "1"}, "is out of bounds; 0 or more, less than 1, or none, works"),
+        ("raw", {"rotation": "181"}, "--rotation 181 is out of bounds; 0 to 180 works"),
+        ("raw", {"class-weights": "often"}, "is neither balanced nor none nor a table CLASS:WEIGHT,…"),
+        ("raw", {"class-weights": "8:0"}, "the weight of class 8 must be a number above 0"),
+        ("raw", {"class-weights": "8:2,9"}, "is neither balanced nor none nor a table CLASS:WEIGHT,…"),
+        ("raw", {"class-weights": "8:2,8:3"}, "must give each class one weight"),
+        ("raw", {"clipnorm": "1", "clipvalue": "1"}, "clipvalue and clipnorm cannot be combined"),
+        ("raw", {"clipnorm": "0"}, "is out of bounds; a number above 0, or none works"),
+        ("efc2-elm", {"clipnorm": "1"}, "does not go with ridge, which has no clipnorm"),
+        ("efc2-elm", {"label-smoothing": "0.1"}, "ridge takes the labels as they are"),
+        ("raw", {"validation": "1"}, "test, own, or a share between 0 and 1, works"),
         ("raw", {"patience": "0"}, "none turns early stopping off"),
         ("raw", {"plain-loss": "maybe"}, "--plain-loss maybe is not known; choose from off, on"),
         ("raw", {"batch-size": "0"}, "--batch-size 0 is out of bounds; 1 to 10,000,000 works"),
@@ -148,3 +163,22 @@ def test_any_field_can_be_set_by_its_path():
     assert present(changed.training.early_stopping).patience == 4
     assert (changed.training.program, changed.training.precision) == ("xla", "mixed_float16")
     assert changed.training.plain_loss is True
+
+
+@pytest.mark.parametrize(
+    ("options", "sets", "said"),
+    [
+        ({"epochs": "1", "warmup": "1"}, ["layers.1.units=9"], "training.warmup: warm-up in 1 of 1 epoch leaves"),
+        ({"epochs": "1"}, ["training.warmup=1", "layers.1.units=9"], "--set training.warmup=1: training.warmup: "),
+        ({"warmup": "1"}, ["layers.1.units=9", "training.epochs=1"], "--set training.epochs=1: training.warmup: "),
+    ],
+)
+def test_the_option_that_brought_a_problem_is_the_one_that_is_named(options, sets, said):
+    with pytest.raises(RequestError) as caught:
+        apply_texts(find_preset("raw").experiment, options, sets)
+    assert str(caught.value).startswith(said)
+
+
+def test_a_problem_of_the_options_may_be_solved_by_a_path():
+    options = {"epochs": "1", "warmup": "1"}
+    assert apply_texts(find_preset("raw").experiment, options, ["training.epochs=9"]).training.epochs == 9

@@ -49,7 +49,7 @@ def test_entries_are_those_of_the_files_with_and_without_an_index(mine: Path) ->
     assert list_entries() == in_files()
     assert list_entries() == in_files()
     hog = entry("hog")
-    assert (hog.sizes, hog.parameters, hog.accuracy, hog.is_starter) == ("392-200-10", 80_610, 0.9841, True)
+    assert (hog.sizes, hog.parameters, hog.accuracy) == ("392-200-10", 80_610, 0.9841)
     assert (hog.layers, hog.dataset, hog.features) == (("dense", "dropout"), "mnist", "hog")
     assert [group.title for group in grouped(list_entries())][:1] == ["Starters"]
     assert matches(hog, "HOG dropout") and not matches(hog, "conv2d")

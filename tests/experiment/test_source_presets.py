@@ -52,7 +52,12 @@ SEEDS = builtin_folder().parent.parent / "shared" / "seeds" / "experiments.toml"
 CLOSED_FORM = {"efc-linear", "efc2-elm"}
 UNSTATED_EPOCHS = 100
 
-PRESETS = {preset.name: preset for preset in list_presets() if preset.name not in STARTERS}
+PRESETS = {
+    preset.name: preset
+    for preset in list_presets()
+    if preset.name not in STARTERS and preset.path and preset.path.parent.name != "classics"
+}
+"""The presets of the five source reports."""
 TRAINED = sorted(PRESETS.keys() - CLOSED_FORM)
 
 
@@ -259,7 +264,8 @@ def test_presets_are_grouped_by_source_between_the_starters_and_the_saved_ones()
     groups = grouped(list_entries())
     titles = [group.title for group in groups]
     assert (titles[0], titles[-1]) == ("Starters", "Saved")
-    assert set(titles[1:-1]) == {title for _, title in SOURCES.values()}
+    assert titles[1] == "Classics"
+    assert set(titles[2:-1]) == {title for _, title in SOURCES.values()}
     assert [one.name for one in groups[-1].presets] == ["mine", "torn"]
     neurons = [one.name for group in groups for one in group.presets if one.name.startswith("labo04-cnn-relu")]
     assert neurons == [f"labo04-cnn-relu-{count}" for count in (5, 10, 25, 35)]

@@ -9,6 +9,7 @@ import numpy as np
 
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import Preset, edited, find_preset
+from mnist_tui.experiment.shapes import pixels_shape
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Distribution, Ended, LayerWeights, WeightsSeen
 from mnist_tui.runs.folder import RunFolder
@@ -24,17 +25,19 @@ def changed(name: str, **texts: str) -> Preset:
 def furnished_run(runs_dir: Path, preset: Preset | None = None, **how: Any) -> RunFolder:
     """A recorded run with `predictions.npz` that agrees with its matrix, and weights after two epochs."""
     folder = recorded_run(runs_dir, preset, **how)
-    labels = np.repeat(np.arange(10, dtype=np.uint8), 1000)
-    predicted = np.concatenate([np.repeat(np.arange(10), row) for row in matrix()])
-    probabilities = np.full((len(labels), 10), 0.01, np.float32)
-    probabilities[np.arange(len(labels)), predicted] = 0.91
+    of = folder.preset().experiment
+    classes = np.arange(of.classes)
+    labels = np.repeat(classes.astype(np.uint8), 1000)
+    predicted = np.concatenate([np.repeat(classes, row) for row in matrix(classes=of.classes)])
+    probabilities = np.full((len(labels), of.classes), 0.1 / of.classes, np.float32)
+    probabilities[np.arange(len(labels)), predicted] += 0.9
     wrong = np.flatnonzero(predicted != labels).astype(np.int32)
     np.savez_compressed(
         folder.predictions_file,
         probabilities=probabilities,
         labels=labels,
         misclassified=wrong,
-        misclassified_images=np.full((len(wrong), 28, 28), 100, np.uint8),
+        misclassified_images=np.full((len(wrong), *pixels_shape(of.image_shape)), 100, np.uint8),
     )
     spread = Distribution(low=-1.0, high=1.0, counts=(1, 2, 1), mean=0.0, deviation=0.5)
     log = EventLog(folder.events_file)

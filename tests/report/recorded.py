@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,13 @@ PLATFORM: dict[str, Any] = {
 }
 
 
-def matrix(right: int = 980) -> tuple[tuple[int, ...], ...]:
+def matrix(right: int = 980, classes: int = 10) -> tuple[tuple[int, ...], ...]:
     """The counts of 1,000 images of each class; wrong predictions name the next class."""
-    return tuple(
-        tuple(right if column == row else 1000 - right if column == (row + 1) % 10 else 0 for column in range(10))
-        for row in range(10)
-    )
+
+    def count(row: int, column: int) -> int:
+        return right if column == row else 1000 - right if column == (row + 1) % classes else 0
+
+    return tuple(tuple(count(row, column) for column in range(classes)) for row in range(classes))
 
 
 def recorded_run(
@@ -52,11 +54,15 @@ def recorded_run(
     title: str = "MNIST",
     sample: bool = False,
     created: float = CREATED,
+    start: str = "",
 ) -> RunFolder:
     """A run that ended in `state` after three epochs, with results unless it failed."""
     if preset is None:
         raw = find_preset("raw")
         preset = edited(raw, apply_texts(raw.experiment, {"epochs": str(epochs)}))
+    if len(class_names) != preset.experiment.classes:
+        dataset = preset.experiment.dataset.model_copy(update={"classes": len(class_names)})
+        preset = replace(preset, experiment=preset.experiment.model_copy(update={"dataset": dataset}))
     folder = create(
         runs_dir, preset, Launch(created=created, command=f"mnist-tui train --preset raw --epochs {epochs}")
     )
@@ -97,12 +103,13 @@ def recorded_run(
             steps=118,
             threads=4,
             cpu_features="avx2 fma",
+            start=start,
         )
     )
     for number in range(1, 4):
         loss, accuracy = 1.0 / number if number < 3 else float("nan"), 0.9 + number / 100
         values = {"loss": loss, "accuracy": accuracy, "val_loss": 0.5 / number, "val_accuracy": 0.95}
-        log.append(epoch(number, time=created + 2 + number, **values, confusion=matrix(970)))
+        log.append(epoch(number, time=created + 2 + number, **values, confusion=matrix(970, len(class_names))))
     scored = state != "failed"
     if scored:
         _write_results(folder, data, class_names, state, reason)
@@ -140,7 +147,7 @@ def _write_results(
             ],
         },
         "train": {"loss": 0.02, "accuracy": 0.995},
-        "confusion_matrix": [list(row) for row in matrix()],
+        "confusion_matrix": [list(row) for row in matrix(classes=len(class_names))],
         "timings": {"data": 0.5, "features": 0.1, "build": 0.4, "train": 4.6, "evaluate": 0.3, "total": 7.0},
         "platform": {**PLATFORM, "device": "CPU:0", "device_name": "Test CPU"},
         "epochs_run": 3,

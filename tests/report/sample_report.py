@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mnist_tui.report.figures.drawing import Drawing, FigureData
-from mnist_tui.report.markdown import Report, code_block, escaped
+from mnist_tui.report.markdown import Report, captioned, code_block, escaped, refer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +25,8 @@ MARKDOWN = f"""
 
 # Summary
 
+{captioned("", f"The runs of {TITLE}", "tab-runs").strip()}
+
 | № | Model | Parameters | Test accuracy | Reference |
 | ---: | --- | ---: | ---: | --- |
 | [1](#run-1) | {escaped(TITLE)} | 198,760 | 98.41 % | 98.2 %[^1] |
@@ -33,6 +35,9 @@ MARKDOWN = f"""
 [^1]: A note: {escaped(TITLE)}
 
 {escaped(HARD)}
+
+Both runs are in {refer("tab-runs")}, their curves in {refer("fig-run-1-history")} and {refer("fig-run-2-history")}.
+{refer("tab-classes")} has counts; {refer("run-2")} has every epoch; a source says so [\\[1\\]](#ref-source).
 
 A [link to nowhere](#nowhere), α ≤ β ± 3 · 10⁻⁴, Straße № 4 × 4 → “quoted”, 中文 Ж.
 
@@ -55,9 +60,11 @@ A [link to nowhere](#nowhere), α ≤ β ± 3 · 10⁻⁴, Straße № 4 × 4 �
 
 The loss of [model 1](#model-1) is
 
-$$L = -\\frac{{1}}{{n}}\\sum_{{i=1}}^{{n}} \\log p_{{i, y_i}}$$
+$$\\begin{{aligned}}L &= -\\frac{{1}}{{n}}\\sum_{{i=1}}^{{n}} \\log p_{{i, y_i}}\\end{{aligned}}$$
 
 where $p_{{i,k}}$ is a probability.
+
+Table: {escaped("Counts of *images*, 50 % of them")} {{#tab-classes}}
 
 | true ╲ predicted | {" | ".join(CLASSES)} |
 | --- |{" ---: |" * 10}
@@ -86,6 +93,8 @@ where $p_{{i,k}}$ is a probability.
 ## {escaped(TITLE)} {{#model-1}}
 
 Used by [run 1](#run-1).
+
+[\\[1\\]](anchor:ref-source) A. Author, *A source*.
 
 ## {escaped(TITLE)}
 """

@@ -15,12 +15,7 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.preset_files import STARTERS
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.report.complexity import breakdown, comparison
-from mnist_tui.report.complexity.comparison import (
-    ComparedModel,
-    capacity_points,
-    comparison_sentences,
-    comparison_table,
-)
+from mnist_tui.report.complexity.comparison import ComparedModel, comparison_sentences, comparison_table
 from mnist_tui.report.tabular import SYMBOLS, tex_escaped
 from mnist_tui.runs.collection.seed_groups import summary
 from tests.experiment.texts import with_text
@@ -49,7 +44,7 @@ def test_each_row_has_its_models_numbers() -> None:
 
 def test_depth_is_set_against_parameters() -> None:
     words = " ".join(comparison_sentences([model("raw"), model("cnn"), model("raw", hidden="300x300", name="two")]))
-    assert "two has the most parameters, 328,810, 44 times as many as cnn, which has the fewest, 7,465." in words
+    assert "With 328,810 parameters, two has the most, 44 times as many as cnn, which has the fewest, 7,465." in words
     assert "cnn has the most hidden layers, 4 (3 convolutions, 1 dense), and 7,465 parameters" in words
     assert "fewer than raw (1 hidden layer, 198,760) and two (2 hidden layers, 328,810)" in words
 
@@ -57,23 +52,37 @@ def test_depth_is_set_against_parameters() -> None:
 def test_the_same_parameters_in_one_layer_are_nearly_as_many() -> None:
     deep = model("raw", hidden="200x200x200", name="deep")
     words = " ".join(comparison_sentences([deep, model("raw")]))
-    (neurons,) = (neurons for neurons in range(1, 1000) if f"would have about {neurons} neurons." in words)
+    (neurons,) = (neurons for neurons in range(1, 1000) if f"would have about {neurons} neurons:" in words)
+    assert f"{neurons} neurons: (784 + 1 + 10) × {neurons} + 10 = {795 * neurons + 10:,} parameters." in words
     as_many = [of(with_text(deep.experiment, "hidden", str(neurons + more))).total for more in (-1, 0, 1)]
     assert min(as_many, key=lambda total: abs(total - deep.complexity.total)) == as_many[1]
 
 
 def test_equal_depths_are_called_so() -> None:
-    words = " ".join(comparison_sentences([model("raw"), model("hog")]))
-    assert "All have 1 hidden layer" in words
-    assert "Deep against shallow" not in words
+    words = comparison_sentences([model("raw"), model("hog")])[0]
+    assert words.endswith(
+        "These models cannot answer it: all have 1 hidden layer; they differ in the inputs and the "
+        "sizes of their layers."
+    )
+    sizes = [model("raw", hidden=str(units), name=str(units)) for units in (50, 100)]
+    assert comparison_sentences(sizes)[0].endswith("they differ in the sizes of their layers.")
 
 
-def test_accuracy_for_a_parameter_is_points_above_guessing_a_thousand() -> None:
+def test_the_answer_comes_first_with_its_reason_and_a_counterexample() -> None:
+    words = comparison_sentences(STARTING)[0]
+    assert words.startswith(f"{comparison.QUESTION} No, not in general: cnn has the most hidden layers")
+    assert "the convolutions have only 3,546 weights, and pooling leaves its dense part only 144 inputs." in words
+    assert "But fashion (2 hidden layers) has 2.2 times as many parameters as hog (1 hidden layer)" in words
+    assert "1,764 × 100 = 176,400 weights" in words
+    assert "? No: cnn has" in comparison_sentences([model("raw"), model("cnn")])[0]
+    deep = model("raw", hidden="300x300", name="two")
+    assert "? Here, yes: two has" in comparison_sentences([model("raw"), deep])[0]
+
+
+def test_the_most_accurate_model_is_named() -> None:
     models = [model("raw", 0.9762), model("hog", 0.9841), model("cnn", 0.98)]
-    assert [one.points for one in models] == pytest.approx([87.62 / 198.76, 88.41 / 80.61, 88 / 7.465])
-    words = " ".join(comparison_sentences(models))
-    assert "hog is the most accurate of those tested, 98.41 %; cnn gets the most from a parameter, 11.8 points" in words
-    assert "above guessing (10 %)" in words
+    assert comparison_sentences(models)[-1] == "Of those tested, hog is the most accurate, 98.41 %."
+    assert "most accurate" not in " ".join(comparison_sentences([model("raw", 0.9762), model("cnn")]))
 
 
 def test_accuracies_of_different_data_are_not_ranked() -> None:
@@ -82,11 +91,6 @@ def test_accuracies_of_different_data_are_not_ranked() -> None:
     assert "different datasets (fashion-mnist and mnist) and cannot be compared" in words
     assert "most accurate" not in words
     assert comparison_table(models)[0][1] == "dataset"
-
-
-def test_the_figures_points_are_the_models_whose_accuracy_is_known() -> None:
-    (point,) = capacity_points([model("raw"), model("cnn", 0.98)])
-    assert (point.label, point.parameters, point.accuracy, point.convolutional) == ("cnn", 7465, 0.98, True)
 
 
 @pytest.mark.parametrize("form", comparison.COMPARISON_FORMATS)
@@ -125,7 +129,7 @@ def test_models_beyond_a_pages_width_are_in_further_latex_tables() -> None:
     text = comparison.comparison_in_format([model("raw", 0.9, name=name) for name in names], "tex")
     heads = [line for line in text.splitlines() if line.startswith("model &")]
     assert [head.removesuffix(r" \\").split(" & ")[1:] for head in heads] == [names[:5], names[5:]]
-    assert text.count("Points per 1") == 1
+    assert text.count("Of those tested, ") == 1
 
 
 LETTERS = [chr(code) for span in ((0xA0, 0x180), (0x370, 0x400), (0x2010, 0x2030)) for code in range(*span)]

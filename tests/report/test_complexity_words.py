@@ -12,6 +12,7 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import Experiment, from_mapping
 from mnist_tui.report.complexity.breakdown import complexity_in_words
+from mnist_tui.wording import size
 from tests.experiment.strategies import experiments
 from tests.experiment.texts import with_text
 
@@ -87,7 +88,8 @@ def description(experiment: Experiment) -> str:
             "one bias: 250 + 10 = 260 biases",
         ]),
         ("hog", "200", [
-            "392 inputs, the histograms of oriented gradients of an image (7 × 7 cells × 8 orientations = 392)",
+            "392 inputs, the histograms of oriented gradients of an image (7 × 7 cells × 8 orientations = 392; 28 / 4 "
+            "= 7 cells along each edge)",
             "392 × 200 = 78,400", "together 78,400 + 2,000 = 80,400 weights", "200 + 10 = 210 biases",
         ]),
         ("cnn", "5", [
@@ -110,7 +112,7 @@ def test_the_fourth_reports_question_is_answered_as_there(preset: str, hidden: s
 def test_the_totals_are_the_published_ones(name: str) -> None:
     layers, total, frozen = PUBLISHED[name]
     trained = f"{total - frozen:,} of them trainable and {frozen:,} not" if frozen else "all trainable"
-    assert f"= {total:,} parameters, {trained}." in description(built(layers))
+    assert f" {total:,} parameters, {trained}." in description(built(layers))
 
 
 @given(experiments())
@@ -131,6 +133,15 @@ def test_one_is_singular_and_many_are_plural(experiment: Experiment) -> None:
     assert not re.search(rf"(?<![\d,])(?:[2-9]|\d+\d|\d,\d{{3}}) (?:more |hidden )?(?:{nouns})\b", text)
     assert "  " not in text
     assert all(part.endswith(".") for part in text.split("\n\n"))
+
+
+def test_paddings_and_dropped_rows_are_explained() -> None:
+    text = description(built(PUBLISHED["labo04-cnn"][0]))
+    assert "Padding “same” adds zeros around the image, so that the output has the same height and width." in text
+    dropped = "Pooling by 2 × 2 drops a row and a column of 7 × 7, which fill no window: 7 / 2 is rounded down to 3."
+    assert dropped in text and "“valid”" not in text
+    valid = description(built("conv 8 5x5 valid, pool 2, flatten"))
+    assert "so that one of 5 × 5 makes each edge shorter by 4." in valid and "drops" not in valid
 
 
 def test_a_network_without_hidden_layer_says_so() -> None:
@@ -162,6 +173,6 @@ def test_the_values_that_an_optimizer_keeps_are_counted() -> None:
     layers = "flatten, dense 2, bn"
     assert "keeps 2 more values for each trainable parameter" in description(built(layers, optimizer={"name": "adam"}))
     counted = of(built(layers))
-    with_adam = 4 * (counted.total + 2 * counted.trainable)
-    assert f"{with_adam:,} bytes" in description(built(layers, optimizer={"name": "adam"}))
+    with_adam = size(4 * (counted.total + 2 * counted.trainable))
+    assert f"{with_adam} with them" in description(built(layers, optimizer={"name": "adam"}))
     assert "SGD keeps no more values" in description(built(layers, optimizer={"name": "sgd"}))

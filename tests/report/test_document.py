@@ -80,7 +80,7 @@ def test_names_and_notes_of_a_user_are_shown_unchanged(suffix: str, tmp_path: Pa
     run = recorded_run(tmp_path / "runs", class_names=names)
     write_label(run, Label(TITLE, HARD))
     path = tmp_path / f"report.{suffix}"
-    write_report([run], [path], timestamp=WHEN)
+    write_report([run], [path], timestamp=WHEN, full=True)
     text = READ[f".{suffix}"](path)
     assert text.count(dense(TITLE)) >= 4
     assert all(dense(name) in text for name in names)
@@ -235,3 +235,17 @@ def test_the_default_title_names_the_data(tmp_path: Path) -> None:
     runs = [recorded_run(tmp_path, title=title) for title in ("MNIST", "a", "b", "MNIST")]
     write_report(runs, [tmp_path / "report.md"])
     assert (tmp_path / "report.md").read_text(encoding="utf-8").startswith("# MNIST, a and b training\n")
+
+
+@pytest.mark.parametrize(("presets", "most"), [(["raw"], 5), (["raw", "hog", "cnn", "fashion"], 12)])
+def test_a_short_report_has_few_pages(presets: list[str], most: int, tmp_path: Path) -> None:
+    runs = [furnished_run(tmp_path / "runs", changed(name, epochs="3")) for name in presets]
+    write_report(runs, [tmp_path / "report.pdf"], timestamp=WHEN)
+    assert 3 < len(pypdf.PdfReader(tmp_path / "report.pdf").pages) <= most
+
+
+def test_five_seeds_and_a_sweep_of_three_have_few_pages(tmp_path: Path) -> None:
+    sweep = [furnished_run(tmp_path / "runs", changed("hog", epochs="3", hidden=size)) for size in ("50", "100", "150")]
+    for name, runs, most in (("seeds", seed_runs(tmp_path / "runs", range(5)), 6), ("sweep", sweep, 8)):
+        write_report(runs, [tmp_path / f"{name}.pdf"], timestamp=WHEN)
+        assert 3 < len(pypdf.PdfReader(tmp_path / f"{name}.pdf").pages) <= most

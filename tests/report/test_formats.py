@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-import textwrap
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,18 @@ import docx
 import html5lib
 import pypdf
 import pytest
+from docx.oxml.ns import qn
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mnist_tui.report.document import REPORT_FORMATS, figure_folder, report_format
 from mnist_tui.report.export import ExportError
 from mnist_tui.report.figures.drawing import save
-from mnist_tui.report.formats.tree import PAGE, breakable, lines_of, slugs
-from mnist_tui.report.formats.writers import PreparedReport, clean_report, latex_of, prepare_report
-from mnist_tui.report.markdown import Report, escaped
+from mnist_tui.report.formats.latex import latex_of
+from mnist_tui.report.formats.pdf import PAGE_TOP_MM, Place, ReportPart, with_text_before_figures
+from mnist_tui.report.formats.tree import GAP, PAGE, breakable, slugs, table_layout, text_of, with_whole_formulas
+from mnist_tui.report.formats.writers import PreparedReport, clean_report, prepare_report, read_markdown
+from mnist_tui.report.markdown import Report, escaped, table
 from tests.report.reading import READ, READER, compile_latex, dense, pdf_text, too_wide
 from tests.report.sample_report import CLASSES, HARD, SHA, TITLE, TOML, sample
 
@@ -101,6 +103,35 @@ def test_any_text_is_shown_unchanged(texts: list[str]) -> None:
             assert expected in read(path), suffix
 
 
+@pytest.mark.parametrize("suffix", READ)
+def test_tables_and_figures_have_numbers_and_captions_and_the_text_refers_to_them(
+    written: Written, suffix: str
+) -> None:
+    text = READ[suffix](written.path(suffix))
+    assert dense(f"Table 1: The runs of {TITLE}") in text
+    assert dense("Table 2: Counts of *images*, 50 % of them") in text
+    assert dense(f"Figure 2: {TITLE}") in text
+    assert dense("Both runs are in Table 1, their curves in Figure 1 and Figure 2. Table 2 has counts;") in text
+    section = "Run 2" if suffix == ".md" else "Section 2.2"
+    assert dense(f"{section} has every epoch; a source says so [1].") in text
+    assert text.count(dense("[1] A. Author, A source.")) == 1
+    assert "{#ref" not in text
+    assert "Table:" not in text
+
+
+def test_latex_counts_tables_and_figures_itself(written: Written) -> None:
+    text = written.text(".tex")
+    assert re.findall(r"\\label\{((?:tab|fig)-[\w-]+)\}", text) == [
+        "tab-runs", "fig-run-1-history", "tab-classes", "fig-run-2-history",
+    ]  # fmt: skip
+    assert text.count(r"\caption{") == 4
+    assert (
+        r"\hyperref[tab-classes]{Table~\ref*{tab-classes}} has counts; \hyperref[run-2]{Section~\ref*{run-2}}" in text
+    )
+    assert text.count(r"\begin{longtable}") == 2  # the table with a footnote, and the one longer than a page
+    assert text.count(r"\begin{table}") == 1
+
+
 @pytest.mark.parametrize("suffix", [".md", ".html", ".docx"])
 def test_code_keeps_its_lines(written: Written, suffix: str) -> None:
     assert dense(TOML) in READ[suffix](written.path(suffix))
@@ -111,7 +142,9 @@ def test_latex_compiles_and_shows_the_same_text(compiled: Path) -> None:
     assert text.count(dense(TITLE)) >= 6
     assert dense(HARD) in text
     assert "U+4E2D" in text
-    assert too_wide((compiled.parent / "compiled.log").read_text(encoding="latin-1")) < 4
+    log = (compiled.parent / "compiled.log").read_text(encoding="latin-1")
+    assert too_wide(log) < 1
+    assert "undefined" not in log
 
 
 def test_titles_and_authors_are_in_the_documents_properties(written: Written, page: ElementTree.Element) -> None:
@@ -158,7 +191,8 @@ def test_links_inside_markdown_have_targets_on_github(written: Written) -> None:
         str(child.attrs["href"]) for token in tokens for child in token.children or [] if child.type == "link_open"
     ]
     assert len(links) >= 8
-    assert {link.removeprefix("#") for link in links} <= set(anchors)
+    own = re.findall(r'<a id="([\w-]+)"></a>', written.text(".md"))
+    assert {link.removeprefix("#") for link in links} <= {*anchors, *own}
     assert "run-2" in anchors
 
 
@@ -186,6 +220,37 @@ def test_figures_in_docx_have_alt_texts_and_the_width_they_were_drawn_with(writt
     assert [round(shape.width.mm) for shape in document.inline_shapes] == [160, 160]
     told = [one.get("descr") for one in document.element.body.iter() if one.tag.endswith("}docPr")]
     assert told == [f'It "rises", {TITLE}'] * 2
+
+
+def test_numbers_references_and_contents_of_docx_are_fields_with_values(written: Written) -> None:
+    body = docx.Document(str(written.path(".docx"))).element.body
+    formulas = "".join(body.xpath("//*[local-name()='oMath']//*[local-name()='t']/text()"))
+    assert "=" in formulas and "&" not in formulas, "LibreOffice would show a sign where Word aligns"
+    codes = [" ".join((one.text or "").split()) for one in body.iter() if one.tag.endswith("}instrText")]
+    bookmarks = {one.get(qn("w:name")) for one in body.iter(qn("w:bookmarkStart"))}
+    assert [code for code in codes if code.startswith("SEQ")] == [
+        *(rf"SEQ {kind} \* ARABIC" for kind in ("Table", "Figure", "Table", "Figure"))
+    ]
+    references = [code.split()[1] for code in codes if code.startswith(("REF", "PAGEREF"))]
+    assert len(references) == 4 + 7
+    assert set(references) <= bookmarks
+    assert codes[0] == r'TOC \o "1-2" \h \z \u'
+    entries = [
+        paragraph for paragraph in body.iter(qn("w:p")) if (paragraph.pPr is not None and "TOC1" in paragraph.xml)
+    ]
+    assert [dense("".join(one.text or "" for one in entry.iter(qn("w:t")))) for entry in entries] == [
+        "1Summary1", "2Trainingreports1", "3Modelarchitectures4"
+    ]  # fmt: skip
+    assert "w:dirty" not in body.xml  # Word would ask the reader about it
+
+
+def test_rows_of_tables_in_docx_are_not_broken_and_short_tables_stay_on_one_page(written: Written) -> None:
+    *_, classes, _, epochs = docx.Document(str(written.path(".docx"))).tables
+    for grid in (classes, epochs):
+        assert len(list(grid._tbl.iter(qn("w:cantSplit")))) == len(grid.rows)
+    short, long = ([row.cells[0].paragraphs[0].style for row in grid.rows] for grid in (classes, epochs))
+    assert [style.name for style in short if style] == [*["Table 7 Kept"] * 10, "Table 7"]
+    assert [style.name for style in long if style] == ["Table 9 Kept", *["Table 9"] * 90]
 
 
 @pytest.mark.parametrize("suffix", REPORT_FORMATS)
@@ -263,10 +328,13 @@ def test_documents_of_different_names_have_different_folders_for_figures(names: 
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+_files", folder) for folder in folders)
 
 
-@given(st.lists(st.text("ab", min_size=1, max_size=9), min_size=1, max_size=12), st.integers(9, 40))
-def test_lines_are_counted_as_text_wraps(words: list[str], width: int) -> None:
-    text = " ".join(words)
-    assert lines_of(text, width) == len(textwrap.wrap(text, width, break_on_hyphens=False))
+@given(st.lists(st.lists(st.text("ab ", max_size=40), min_size=3, max_size=3), min_size=1, max_size=6))
+def test_columns_of_a_table_fit_the_page_and_hold_their_longest_words(rows: list[list[str]]) -> None:
+    layout = table_layout(read_markdown(table(["a", "b", "c"], rows))["blocks"][0], (40, 60))
+    assert sum(layout.widths) + 2 * GAP <= (40, 60)[layout.size] or layout.size == 1
+    words = [max(map(len, " ".join(column).split()), default=0) for column in zip(*rows, strict=True)]
+    if not layout.size:
+        assert all(width > word for width, word in zip(layout.widths, words, strict=True))
 
 
 @given(st.text("ab/-. ", max_size=80), st.integers(1, 30))
@@ -296,3 +364,36 @@ def test_pages_take_more_of_smaller_letters() -> None:
 )
 def test_letters_that_tex_has_no_font_for_are_formulas_or_code_points(char: str, latex: str) -> None:
     assert latex_of(char) == latex
+
+
+def texts_around_figures(kinds: str) -> list[ReportPart]:
+    """A letter a part: H is a heading, F a figure, and T a text; the name is the number of the part."""
+    names = {"H": "heading", "F": "figure", "T": "text"}
+    return [ReportPart(names[kind], str(at) if kind == "F" else "", str(at)) for at, kind in enumerate(kinds)]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "begins", "order"),
+    [
+        ("TFTT", 1, "0213"),  # the text fills the page before the figure
+        ("TFFT", 1, "0312"),  # figures stay in their order
+        ("TFHT", 1, None),  # no text of the next section
+        ("HFT", 1, None),  # a figure stays with the heading above it
+        ("TFT", 9, None),  # no figure begins a page
+    ],
+)
+def test_only_text_of_its_section_is_moved_before_a_figure_that_begins_a_page(
+    kinds: str, begins: int, order: str | None
+) -> None:
+    places = [
+        Place("figure", str(at), 2 if at >= begins else 1, PAGE_TOP_MM if at == begins else 90.0)
+        for at, kind in enumerate(kinds)
+        if kind == "F"
+    ]
+    moved = with_text_before_figures(texts_around_figures(kinds), places)
+    assert (None if moved is None else "".join(part.source for part in moved)) == order
+
+
+def test_formulas_have_no_space_that_may_end_a_line() -> None:
+    (words,) = with_whole_formulas(read_markdown("together 784 × 250 = 196,000 weights, 98.5 % of 2 `a × b`")["blocks"])
+    assert text_of(words).replace("\u00a0", "_") == "together 784_×_250_=_196,000 weights, 98.5_% of 2 a × b"

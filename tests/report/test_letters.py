@@ -84,7 +84,7 @@ def test_a_report_warns_of_boxes_in_it_and_in_its_figures(tmp_path: Path) -> Non
     names = ("中", *"123456789")
     run = recorded_run(tmp_path / "runs", class_names=names)
     warnings: list[str] = []
-    write_report([run], [tmp_path / "r.tex"], warn=warnings.append)
+    write_report([run], [tmp_path / "r.tex"], warn=warnings.append, full=True)
     assert [text.partition(" shows boxes instead of 中")[0] for text in warnings] == ["the LaTeX document", "a figure"]
 
 

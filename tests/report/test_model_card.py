@@ -1,6 +1,7 @@
 """The card beside exported weights, without TensorFlow."""
 
 import ast
+import re
 import resource
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -10,14 +11,19 @@ from typing import Any
 
 import pytest
 
-from mnist_tui.experiment.presets import Preset, find_preset
-from mnist_tui.experiment.spec import from_mapping
+from mnist_tui.data.catalogue import KNOWN
+from mnist_tui.experiment.optimizers import SCHEDULE_KINDS
+from mnist_tui.experiment.parameters import apply_texts
+from mnist_tui.experiment.presets import Preset, find_preset, load_preset
+from mnist_tui.experiment.spec import from_mapping, with_part
 from mnist_tui.report import export as exports
 from mnist_tui.report.export import ExistsError, ExportError, export
+from mnist_tui.report.keras_program import RATES, training_program
 from mnist_tui.report.model_card import card, example_program
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS
 from tests.report.recorded import copying_job, recorded_run
+from tests.training.support import digits
 
 ODD = r"50% \alpha & <b>x</b> $1 #_{}~^ | `c`"
 
@@ -67,6 +73,30 @@ def test_the_card_has_the_facts_that_a_stranger_needs(run: RunFolder, tmp_path: 
     assert "> **" not in text
 
 
+def test_the_card_says_how_the_network_was_trained_and_how_to_train_it_again(run: RunFolder, tmp_path: Path) -> None:
+    export(run, ["keras"], tmp_path / "out")
+    text = (tmp_path / "out" / CARD).read_text(encoding="utf-8")
+    for said in (
+        "| Optimizer | rmsprop: learning_rate 0.001, rho 0.9, momentum 0, epsilon 1e-07, centered no |",
+        "| Epochs | 3, weights of epoch 3 |",
+        "| Batch size | 4,096 images |",
+        "| Seed | 0 |",
+        "tensorflow 2.21.0, keras 3.12.0",
+        f"| Data, train images | SHA-256 {KNOWN['mnist'].sha256['train_images']} |",
+        "mnist-tui train --preset experiment.toml",
+    ):
+        assert said in text, said
+    toml = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[0]
+    (tmp_path / "experiment.toml").write_text(toml, encoding="utf-8")
+    assert load_preset(tmp_path / "experiment.toml").experiment == run.preset().experiment
+
+
+def test_the_names_of_layers_inside_keras_files_stand_beside_ours(run: RunFolder, tmp_path: Path) -> None:
+    text = written(run, tmp_path / "out", ["npz", "h5"])
+    assert "| dense_1/kernel | (784, 250) | layers/dense/vars/0 |" in text
+    assert "| output/bias | (10,) | layers/dense_1/vars/1 |" in text
+
+
 def test_hog_is_named_by_scikit_images_own_call(tmp_path: Path) -> None:
     folder = recorded_run(tmp_path / "runs", find_preset("hog"))
     text = written(folder, tmp_path / "out", ["npz", "onnx"])
@@ -98,7 +128,7 @@ def test_text_of_the_user_is_text(tmp_path: Path) -> None:
     preset = replace(find_preset("raw"), title=ODD)
     folder = recorded_run(tmp_path / "runs", preset, class_names=(ODD, *"123456789"))
     text = written(folder, tmp_path / "out", ["npz"])
-    assert "<b>" not in text.replace("\\<b", "")
+    assert "<b>" not in re.sub(r"```.*?```", "", text, flags=re.DOTALL).replace("\\<b", "")
     assert "\\| \\`c\\`" in text
 
 
@@ -145,6 +175,50 @@ def test_a_full_disk_leaves_nothing_half_written(run: RunFolder, tmp_path: Path)
     assert (out / "model.keras").read_bytes() == run.model_file.read_bytes()
 
 
+def test_the_program_with_keras_alone_has_the_settings_of_the_training() -> None:
+    experiment = apply_texts(find_preset("hog").experiment, {"schedule": "cosine", "patience": "3", "limit": "500"})
+    code = training_program(experiment)
+    ast.parse(code)
+    for said in (
+        "keras.datasets.mnist",
+        "epochs=100",
+        "batch_size=512",
+        "rho=0.9",
+        "patience=3",
+        "[:500]",
+        "hog(image",
+    ):
+        assert said in code, said
+    assert "rate * 0.5 * (1 + math.cos(math.pi * epoch / 100))" in code
+    assert max(map(len, code.splitlines())) <= 140
+    assert training_program(find_preset("efc2-elm").experiment) == ""
+    assert set(RATES) == set(SCHEDULE_KINDS)
+    own = with_part(experiment, "dataset", name="x\nimport os")
+    assert "import os" not in training_program(own)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("texts", "rate"),
+    [
+        ({"schedule": "plateau:0.5:1:100", "warmup": "1"}, 0.5),
+        ({"schedule": "one-cycle", "warmup": "1", "label-smoothing": "0.1", "class-weights": "balanced"}, 0.0001),
+        ({"schedule": "step:1:0.5", "clipnorm": "1", "class-weights": "8:2"}, 0.25),
+        ({"schedule": "cosine", "warmup": "2", "label-smoothing": "0.1"}, 1.0),
+    ],
+)
+def test_the_program_with_keras_alone_ends_with_the_learning_rate_of_the_training(
+    texts: dict[str, str], rate: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment = apply_texts(find_preset("raw").experiment, {**texts, "epochs": "3", "batch-size": "50", "hidden": "9"})
+    data = digits()
+    images = (data.train_images[:100], data.train_labels[:100]), (data.test_images[:50], data.test_labels[:50])
+    values: dict[str, Any] = {"digits": images}
+    exec(training_program(experiment).replace("keras.datasets.mnist.load_data()", "digits"), values)
+    assert capsys.readouterr().out
+    assert float(values["optimizer"].learning_rate) == pytest.approx(rate * 0.001, rel=1e-4)
+
+
 @pytest.mark.parametrize("name", list(WEIGHT_FORMATS))
 def test_every_program_is_python_for_any_network(name: str) -> None:
     for layers in ([], [{"kind": "flatten"}, {"kind": "dense", "units": 7, "activation": "gelu"}]):
@@ -154,3 +228,9 @@ def test_every_program_is_python_for_any_network(name: str) -> None:
         stored = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
         assert {"images", "probabilities"} <= stored
         assert max(map(len, code.splitlines())) <= 120
+
+
+def test_class_weights_in_the_program_are_those_of_the_named_classes() -> None:
+    weighted = from_mapping({"layers": [{"kind": "flatten"}], "training": {"class_weights": {"bee": 2.0, "ant": 3.0}}})
+    names = ["ant", "bee", *"cdefghij"]
+    assert "class_weight = {0: 3.0, 1: 2.0}" in training_program(weighted, names)

@@ -59,7 +59,8 @@ def test_one_seed_allows_no_interval_and_no_test() -> None:
         "allows no interval and no test."
     )
     assert (
-        comparison_sentence("hog", "raw", None) == "hog and raw share no seed, so they are not compared seed by seed."
+        comparison_sentence("hog", "raw", None)
+        == "hog and raw share no seed or fold, so they are not compared one by one."
     )
 
 

@@ -19,7 +19,7 @@ from mnist_tui.runs.folder import RunFolder
 from tests.experiment.texts import with_text
 from tests.report.furnished import changed, furnished_run, scored, seed_runs
 from tests.report.recorded import recorded_run
-from tests.report.test_report_contents import column, tables
+from tests.report.test_report_contents import captioned, column, tables
 
 REFERENCE = (0.9807, 0.9790, 0.9793, 0.9794, 0.9811, 0.9784, 0.9785, 0.9803, 0.9798, 0.9774)
 
@@ -35,24 +35,39 @@ def test_two_groups_of_seeds_are_paired_in_a_table_and_in_words(tmp_path: Path) 
     for run, accuracy in zip((*worse, *better), (0.96, 0.96, 0.97, 0.98, 0.97, 0.99, 0.99), strict=True):
         scored(run, accuracy)
     text = told(*worse, *better)
-    (pairs,) = [table for table in tables(text) if table[0][:2] == ["№", "Against"]]
+    (pairs,) = [table for table in tables(text) if table[0][:2] == ["Runs", "Against"]]
     assert pairs[1][:6] == ["4–7", "1–3", "2", "+1.00", "−11.71 to 13.71", "1"]
     assert "was better than hog (3 epochs) by 1.00 points of test accuracy" in text
     assert "Seed 0, which only hog (3 epochs) has, is left out." in text
-    (groups,) = [table for table in tables(text) if table[0][2:3] == ["Seeds counted"]]
-    assert column(groups, "Lowest and highest test accuracy (%)") == ["96.00, 97.00", "97.00, 99.00"]
-    assert column(groups, "95 % interval of the test accuracy (%)")[0] == "94.90 to 97.77"
+    groups = captioned(text, "tab-runs")
+    assert column(groups, "Seeds counted") == ["3", "4"]
+    assert column(groups, "95 % interval (%)")[0] == "94.90 to 97.77"
+    seeds = captioned(text, "tab-run-1-seeds")
+    assert column(seeds, "Test accuracy (%)")[-2:] == ["96.00", "97.00"]
+    assert "State" not in seeds[0]  # all runs count
+    assert "on other test images, its accuracy could lie 0.38 points higher or lower" in text
 
 
-def test_networks_side_by_side_have_the_intervals_of_their_means(tmp_path: Path) -> None:
+def test_the_accuracy_of_a_group_stands_against_parameters_with_the_interval_of_its_mean(tmp_path: Path) -> None:
     few = seed_runs(tmp_path, range(3))
     for run, accuracy in zip(few, (0.96, 0.98, 0.97), strict=True):
         scored(run, accuracy)
-    text = told(*few, furnished_run(tmp_path, changed("raw", epochs="3")))
-    (compared,) = [table for table in tables(text) if table[0][0] == "model"]
-    of = {row[0]: row[1:] for row in compared}
-    assert of["95 % interval of the mean"] == ["94.52 % to 99.48 %", "–"]
-    assert of["test accuracy"][0] == "97.00 %"
+    evidences = [read_evidence(run) for run in (*few, furnished_run(tmp_path, changed("raw", epochs="3")))]
+    report = build_report(evidences, title="T", author="", timestamp=datetime(2026, 1, 1, tzinfo=UTC))
+    (drawing,) = (drawing for drawing in report.drawings if drawing.name == "capacity-1")
+    assert drawing.data.rows[0][1:5] == (
+        80_610,
+        pytest.approx(0.97),
+        pytest.approx(0.9452, abs=1e-4),
+        pytest.approx(0.9948, abs=1e-4),
+    )
+    assert drawing.data.rows[1][3:5] == pytest.approx((0.97707, 0.98257), abs=1e-5)
+
+
+def test_a_group_of_seeds_and_a_run_do_not_differ_in_their_seed(tmp_path: Path) -> None:
+    text = told(*seed_runs(tmp_path, range(1, 3)), furnished_run(tmp_path, changed("hog", epochs="3", lr="0.01")))
+    assert "Runs 1–3 differ only in learning rate" in text
+    assert column(captioned(text, "tab-differences-1"), "Run 3 (hog, lr 0.01)")[0] == "0"
 
 
 def test_the_source_s_seeds_stand_beside_ours(tmp_path: Path) -> None:
@@ -66,7 +81,7 @@ def test_the_source_s_seeds_stand_beside_ours(tmp_path: Path) -> None:
         runs.append(furnished_run(tmp_path, replace(preset, experiment=experiment, reference=reference)))
         scored(runs[-1], accuracy)
     text = told(*runs)
-    (found,) = [table for table in tables(text) if table[0][:2] == ["№", "Seed"]]
+    (found,) = [table for table in tables(text) if table[0][:2] == ["Run", "Seed"]]
     assert column(found, "Published accuracy (%)") == [
         "98.07",
         "97.90",

@@ -16,6 +16,7 @@ from mnist_tui.experiment.presets import edited, find_preset
 from mnist_tui.runs.event_log import encode
 from mnist_tui.runs.events import Ended, EpochEnded, Event, Phase, RunStarted
 from mnist_tui.runs.folder import Launch, RunFolder, create
+from mnist_tui.runs.origin import Origin
 from mnist_tui.runs.process_folder import Status
 from tests.runs.sample_events import data_ready, epoch, progress
 
@@ -49,12 +50,15 @@ def finished_run(
     test_accuracy: float = 0.97,
     state: str = "finished",
     sample: bool = False,
+    origin: Origin | None = None,
 ) -> RunFolder:
-    """A run that ended, its files old enough to be settled."""
+    """A run that ended, its files old enough to be settled; one with an origin was not trained, it has no epochs."""
     found = find_preset(preset)
     experiment = apply_texts(found.experiment, {"epochs": str(epochs), **(texts or {})})
     preset_run = replace(edited(found, experiment), origin="run")
-    folder = create(runs_dir, preset_run, Launch(created=created, command=f"mnist-tui train --preset {preset}"))
+    launch = Launch(created=created, command=f"mnist-tui train --preset {preset}")
+    folder = create(runs_dir, preset_run, launch, origin=origin)
+    epochs = 0 if origin is not None else epochs
     total, seed = of(experiment).total, experiment.training.seed
     events: list[Event] = [
         RunStarted(time=created, run=folder.id, epochs=epochs, total=total, trainable=total),

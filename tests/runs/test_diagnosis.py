@@ -83,6 +83,14 @@ def test_a_run_that_has_converged_is_left_in_peace(seed: int, epochs: int, share
     assert kinds(run)[0] == "converged"
 
 
+@pytest.mark.parametrize(("epochs", "headline"), [(15, "Levelled off after 15 epochs"), (40, "Converged: more epochs")])
+def test_few_epochs_are_not_called_converged(epochs: int, headline: str) -> None:
+    level = noisy([0.1] * epochs, 3, 0.01)
+    (found,) = (each for each in diagnose(run_of(level, level), RAW) if each.kind == "converged")
+    assert found.headline.startswith(headline)
+    assert any(isinstance(action, Extend) for action in found.actions) == (epochs < 20)
+
+
 @steady
 @given(seeds, st.integers(5, 12), st.integers(12, 40), st.floats(0.0, 0.01))
 def test_overfitting_is_found_with_the_epoch_of_the_lowest_validation_loss(
@@ -115,8 +123,11 @@ def test_early_stopping_that_is_on_is_not_advised() -> None:
         on: [action.label for f in diagnose(run, experiment) if f.kind == "overfitting" for action in f.actions]
         for on, experiment in ((False, RAW), (True, stopping))
     }
-    assert labels[False] == ["Edit with patience 5 and validation 0.2", "Edit with dropout 0.7"]
-    assert labels[True] == ["Edit with dropout 0.7"]
+    assert labels[False] == [
+        "Train again with early stopping after 5 epochs without improvement, and validation images held out",
+        "Train again with dropout 0.7",
+    ]
+    assert labels[True] == ["Train again with dropout 0.7"]
 
 
 @steady
@@ -139,7 +150,7 @@ def test_a_schedule_that_has_ended_is_not_asked_to_go_on() -> None:
     rates = [0.0005 * (1 + math.cos(math.pi * epoch / 30)) for epoch in range(30)]
     (found,) = diagnose(run_of(curve, curve, rate=rates), RAW)
     assert found.headline == "Still improving when its schedule ended"
-    assert [action.label for action in found.actions] == ["Edit with epochs 60"]
+    assert [action.label for action in found.actions] == ["Train again with epochs 60"]
 
 
 def test_no_new_minimum_for_some_epochs_is_not_called_improving() -> None:
@@ -149,29 +160,69 @@ def test_no_new_minimum_for_some_epochs_is_not_called_improving() -> None:
 
 def test_a_bad_last_epoch_among_good_ones_is_not_called_well() -> None:
     curve: list[float | None] = [*falling(60, end=0.03, pace=4)]
-    run = run_of(curve, [*curve[:-1], 0.065], [*([0.99] * 59), 0.985])
+    run = run_of(curve, [*curve[:-1], 0.065], [*([0.99] * 59), 0.989])
     (found,) = [finding for finding in diagnose(run, PLAIN) if finding.severity != "note"]
     assert found.kind == "last-epoch"
     assert "0.0650" in found.evidence
     assert run.best is not None
     assert f"{run.best.val_loss:.4f}, after epoch 59" in found.evidence
-    assert "99.00 % then, 98.50 % now" in found.evidence
+    assert "was 99.00 % after that epoch and is 98.90 % now." in found.evidence
     kept = EarlyStopping(patience=80, restore_best_weights=True)
     keeping = PLAIN.model_copy(update={"training": PLAIN.training.model_copy(update={"early_stopping": kept})})
     assert "last-epoch" not in kinds(run, keeping)
     assert [action.label for action in found.actions] == [
-        "Edit with patience 10 and validation 0.2",
-        "Edit with schedule cosine",
+        "Train again with early stopping after 10 epochs without improvement, and validation images held out",
+        "Train again with schedule cosine",
     ]
     left = kept.model_copy(update={"restore_best_weights": False})
     leaving = PLAIN.model_copy(update={"training": PLAIN.training.model_copy(update={"early_stopping": left})})
     (found,) = [finding for finding in diagnose(run, leaving) if finding.severity != "note"]
     restoring = found.actions[0]
     assert isinstance(restoring, Edit)
-    assert restoring.label == "Edit with the best epoch's weights kept"
+    assert restoring.label == "Train again with the best epoch's weights kept"
     assert restoring.applied(leaving) == keeping
     assert restoring.command("r", "e.toml").endswith("--set training.early_stopping.restore_best_weights=true")
     assert "last-epoch" not in kinds(run_of(curve, [*curve[:-1], 0.065], ended=""), PLAIN)
+
+
+@pytest.mark.parametrize(("last", "outlier"), [(0.985, False), (0.975, True)])
+def test_a_last_epoch_far_below_the_ten_before_it_is_an_outlier(last: float, outlier: bool) -> None:
+    curve: list[float | None] = [*falling(30, pace=4)]
+    usual = [0.99, 0.988, 0.991, 0.987, 0.99, 0.989, 0.992, 0.988, 0.99, 0.989]  # median 0.9895, deviation 0.0015
+    run = run_of(curve, curve, [*([0.98] * 19), *usual, last])
+    assert ("last-outlier" in kinds(run, PLAIN)) == outlier
+    if outlier:
+        found = diagnose(run, PLAIN)[0]
+        assert "After the last epoch, 30, the validation accuracy is 97.50 %" in found.evidence
+        assert (
+            "median of the 10 epochs before it is 98.95 %, with a standard deviation of 0.15 points" in found.evidence
+        )
+        kept = with_part(PLAIN, "training", early_stopping=EarlyStopping(patience=80, restore_best_weights=True))
+        assert "last-outlier" not in kinds(run, kept)
+        assert "last-outlier" not in kinds(replace(run, state="running", ended=None), PLAIN)
+
+
+def test_an_outlier_at_the_end_hides_neither_jumps_nor_overfitting() -> None:
+    rng = random.Random(4)
+    values = [0.3 * 0.8**epoch + 0.03 + 0.0004 * epoch + rng.gauss(0, 0.002) for epoch in range(50)]
+    accuracies = [0.99 + rng.gauss(0, 0.0005) for _ in range(50)]
+    run = run_of([0.3 * 0.9**epoch for epoch in range(50)], [*values[:-1], 0.09], [*accuracies[:-1], 0.98])
+    assert kinds(run, PLAIN) == ["last-outlier", "overfitting"]
+    alike = tuple(replace(row, val_accuracy=0.99 + 1e-4 * row.epoch) for row in run.history[:-1])
+    figures = diagnose(replace(run, history=(*alike, run.history[-1])), PLAIN)[1].evidence
+    assert "its median over the 10 epochs before the last one is" in figures and "0.0900" not in figures
+    assert figures.endswith("disagree: the number of mistakes has not grown, but the mean loss has.")
+
+
+def test_overfitting_that_only_an_outlying_last_epoch_shows_is_said_to_depend_on_it() -> None:
+    rng = random.Random(1)
+    values = [0.3 * 0.8**epoch + 0.03 + 0.0002 * epoch + abs(rng.gauss(0, 0.008)) for epoch in range(50)]
+    accuracies = [0.99 + 0.0005 * (epoch % 2) for epoch in range(50)]
+    falling = [0.3 * 0.9**epoch for epoch in range(50)]
+    assert "overfitting" not in kinds(run_of([*falling[:-1]], [*values[:-1]], [*accuracies[:-1]]), PLAIN)
+    run = run_of([*falling], [*values[:-1], 0.15], [*accuracies[:-1], 0.98])
+    found = next(finding for finding in diagnose(run, PLAIN) if finding.kind == "overfitting")
+    assert found.evidence.endswith("Without the last epoch, no overfitting would be found.")
 
 
 def test_a_loss_that_is_not_finite_has_diverged_and_the_rate_is_named() -> None:
@@ -179,7 +230,7 @@ def test_a_loss_that_is_not_finite_has_diverged_and_the_rate_is_named() -> None:
     assert [finding.kind for finding in found] == ["diverged"]
     assert found[0].since == 3
     (action,) = found[0].actions
-    assert action.label == "Edit with learning rate 0.05"
+    assert action.label == "Train again with learning rate 0.05"
     assert action.command("r", "my run/e.toml") == "mnist-tui train --preset 'my run/e.toml' --lr 0.05"
     assert "0.4000" in found[0].evidence
 
@@ -212,11 +263,11 @@ def test_equal_weights_are_named_as_the_cause_where_the_run_began_with_them() ->
     experiment = RAW.model_copy(update={"layers": (Flatten(), Dense(units=9, kernel_initializer=zeros))})
     stuck = run_of([2.302] * 5, [2.302] * 5, [0.1] * 5)
     assert [action.label for action in diagnose(stuck, experiment)[0].actions] == [
-        "Edit with initialiser glorot_uniform"
+        "Train again with initializer glorot_uniform"
     ]
     assert [action.label for action in diagnose(stuck, RAW)[0].actions] == [
-        "Edit with learning rate 0.0001",
-        "Edit with learning rate 0.01",
+        "Train again with learning rate 0.0001",
+        "Train again with learning rate 0.01",
     ]
 
 
@@ -234,6 +285,33 @@ def test_a_usual_beginning_is_not_called_too_slow(seed: int, epochs: int, pace: 
     assert "rate-too-low" not in kinds(run_of(curve, curve, [0.85] * epochs))
 
 
+def test_a_training_loss_above_guessing_is_not_the_rates_fault_if_it_contains_penalties() -> None:
+    penalised = PLAIN.model_copy(update={"layers": (Flatten(), Dense(units=250, l2=0.1))})
+    run = run_of([9.0, 8.9, 8.8, 8.7], [0.5, 0.45, 0.4, 0.38])
+    assert "rate-too-high" in kinds(run, PLAIN)
+    assert "rate-too-high" not in kinds(run, penalised)
+    (gap,) = [finding for finding in diagnose(run, penalised) if finding.kind == "loss-gap"]
+    assert "penalties of the weights" in gap.evidence
+
+
+def test_class_weights_make_the_training_loss_no_measure_of_guessing_or_of_a_gap() -> None:
+    weighted = with_part(PLAIN, "training", class_weights={"0": 9.0})
+    learning = run_of([4.0, 3.6, 3.2, 2.9], [2.1, 1.8, 1.5, 1.2], [0.3, 0.4, 0.5, 0.6])
+    assert "rate-too-high" in kinds(learning, PLAIN)
+    assert "rate-too-high" not in kinds(learning, weighted)
+    (gap,) = [finding for finding in diagnose(learning, weighted) if finding.kind == "loss-gap"]
+    assert "counts each image by the weight of its class" in gap.evidence
+    stuck = run_of([0.4] * 5, [2.303] * 5, [0.1] * 5)
+    assert kinds(stuck, weighted) == ["stuck"]
+    assert "the validation loss 2.3030, where guessing gives" in diagnose(stuck, weighted)[0].evidence
+
+
+def test_guessing_between_two_classes_is_not_called_learnt() -> None:
+    two = with_part(PLAIN, "dataset", classes=2)
+    run = run_of([0.9, 0.9, 0.9, 0.9], [0.7, 0.7, 0.7, 0.7], [0.52] * 4)
+    assert "every mistake is made with certainty" not in " ".join(each.evidence for each in diagnose(run, two))
+
+
 def test_a_training_loss_that_jumps_or_lies_above_guessing_is_a_rate_that_is_too_high() -> None:
     jumpy: list[float | None] = [1.0, 0.7, 1.1, 0.6, 0.9, 0.5, 0.8, 0.6]
     assert kinds(run_of(jumpy, jumpy, [0.7] * 8)) == ["rate-too-high"]
@@ -242,8 +320,8 @@ def test_a_training_loss_that_jumps_or_lies_above_guessing_is_a_rate_that_is_too
     assert found[0].kind == "rate-too-high"
     assert "80.00 %" in found[0].evidence
     assert [action.label for action in found[0].actions] == [
-        "Edit with learning rate 0.33",
-        "Edit with learning rate 0.1",
+        "Train again with learning rate 0.33",
+        "Train again with learning rate 0.1",
     ]
 
 
@@ -260,10 +338,10 @@ def test_training_above_validation_loss_is_explained_by_dropout_and_proven_where
     lower: list[float | None] = [0.3, 0.2, 0.19, 0.19, 0.19, 0.19]
     unproven = _gap(run_of(losses, lower), RAW)
     assert "dropout (rate 0.5) on" in unproven
-    assert "Edit with the plain training loss measured" in unproven
+    assert "Train again with the plain loss, too" in unproven
     below = _gap(run_of(losses, lower, plain=0.15), RAW)
     assert "0.1500: below the validation loss" in below
-    assert "Edit with" not in below
+    assert "Train again with" not in below
     assert "about the validation loss" in _gap(run_of(losses, lower, plain=0.195), RAW)
     assert "explains only a part" in _gap(run_of(losses, lower, plain=0.22), RAW)
 

@@ -275,6 +275,8 @@ def test_runs_are_found_by_id_beginning_ending_folder_and_latest(tmp_path):
         library.find_run(tmp_path, "zzz")
     with pytest.raises(RunError, match="there are no runs in"):
         library.find_run(tmp_path / "empty", "latest")
+    with pytest.raises(RunError, match="there is no run 'zzz': there are no runs in"):
+        library.find_run(tmp_path / "empty", "zzz")
 
 
 def test_a_list_of_runs_passes_over_what_is_no_run_and_tells_what_is_damaged(tmp_path):

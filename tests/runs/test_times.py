@@ -10,7 +10,7 @@ import pytest
 from mnist_tui.cli.runs import as_text, figure_columns
 from mnist_tui.report.contents.one_run import run_contents
 from mnist_tui.report.evidence import read_evidence
-from mnist_tui.runs.collection.summaries import summary_of
+from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.results import run_document
@@ -52,16 +52,24 @@ def test_header_results_list_command_and_report_show_the_same_times(tmp_path: Pa
     assert (times.training, times.total) == (pytest.approx(4.5), 4.0)  # the recording's clock is not that of its speed
     shown = {
         "header": " ".join(text for _, text in progress_parts(state, "finished", 0.0, 3)),
-        "results": "\n".join(timing_lines(document)),
-        "show": as_text(document, []),
+        "results": "\n".join(line.plain for line in timing_lines(document, "braille")),
+        "show": as_text(document, None, []),
         "report": " ".join(f"{name} {value}" for name, value in run_contents(read_evidence(folder))["training"]),
     }
     for where, text in shown.items():
         for figure in ("4.50 s", "40,000", "4.00 s"):
             assert figure in text, f"{where}: {figure} is not in {text}"
-        assert "evaluation left out" in text or where == "header", "the line of progress has no room for that"
+        assert "without evaluation" in text or where == "header", "the line of progress has no room for that"
     summary = summary_of(folder)
     assert figure_columns([summary])["training"](summary) == "4.50 s"
-    assert "training 4.50 s, evaluation left out" in run_lines(summary)[1]
+    assert "training 4.50 s, without evaluation" in run_lines(summary)[1]
     assert document["times"] == {"training": 4.5, "total": 4.0, "images_per_second": 40_000.0}
     assert present(summary.training_seconds) == 4.5
+
+
+def test_the_details_of_a_run_begin_with_its_preset_or_with_what_it_is() -> None:
+    trained = RunSummary("20260101-000000-raw-0001", "", "finished", preset="raw", dataset="mnist")
+    assert run_lines(trained)[0].startswith("raw, unchanged · mnist")
+    assert run_lines(replace(trained, differs="15 epochs"))[0].startswith("raw, 15 epochs · mnist")
+    ensemble = replace(trained, differs="ensemble of 3", origin="ensemble of 3")
+    assert run_lines(ensemble)[0].startswith("ensemble of 3 · mnist")

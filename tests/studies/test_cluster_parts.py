@@ -6,6 +6,7 @@ import socket
 import stat
 import sys
 import zipfile
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
@@ -217,6 +218,23 @@ def test_data_are_kept_under_what_they_hold(tmp_path):
     with pytest.raises(ValueError, match="letters arrived damaged"):
         transport.store_dataset(found, ((files[0][0], b"other"), *files[1:]), tmp_path / "elsewhere")
     assert transport.find_dataset_bundle("digits", None) is None
+
+
+def test_a_folder_of_images_is_sent_with_its_class_folders_and_never_outside(tmp_path):
+    own = tmp_path / "pets"
+    for name in ("ant", "bee"):
+        (own / name).mkdir(parents=True)
+        for place in range(3):
+            (own / name / f"{place}.png").write_bytes(f"{name} {place}".encode())
+    found = present(transport.find_dataset_bundle(str(own), None))
+    files = found.read()
+    assert [name for name, _ in files] == [f"{name}/{place}.png" for name in ("ant", "bee") for place in range(3)]
+    transport.store_dataset(found, files, tmp_path / "cache")
+    assert (tmp_path / "cache" / found.sha256 / "pets" / "bee" / "2.png").read_bytes() == b"bee 2"
+    outside = (("../outside.png", b"never written"),)
+    with pytest.raises(ValueError, match="arrived damaged"):
+        transport.store_dataset(replace(found, sha256=transport.digest(outside)), outside, tmp_path / "elsewhere")
+    assert not list(tmp_path.rglob("outside.png"))
 
 
 def test_a_data_folder_has_the_same_data_whatever_its_place(tmp_path, monkeypatch):

@@ -41,6 +41,18 @@ def runs_of(made: StudyFolder) -> Counter[str]:
     return Counter(run.status().state for run in run_folders(made.runs_dir))
 
 
+def test_the_best_of_cross_validated_values_has_the_best_mean_over_its_folds(tmp_path: Path) -> None:
+    asked = study("hidden=5,6", bases=({"preset": "raw", "first_seed": 3, "folds": 3},))
+    made, executor = folder(tmp_path, asked), FakeExecutor(curve=lambda hidden, epoch: {"5": 0.8, "6": 0.9}[hidden])
+    assert coordinated(made, executor) == ("finished", "6 of 6 trials finished")
+    found = seen(made)
+    assert [(row.fold, row.repetition) for row in found.rows] == [(1, "fold 1"), (2, "fold 2"), (3, "fold 3")] * 2
+    assert found.best == 4
+    (note,) = found.notes
+    assert "the test set is not used" in note
+    assert "their scores are not independent" in note
+
+
 class Stopper:
     """Tells a study to stop once so many trials have ended."""
 

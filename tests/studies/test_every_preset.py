@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.data.catalogue import FILE_NAMES, PARTS
-from mnist_tui.data.reading import idx_header, read_idx
+from mnist_tui.data.idx import idx_header, read_idx
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import Preset, edited, list_presets
@@ -53,7 +53,8 @@ def briefly(preset: Preset, data: dict[str, Path]) -> Preset:
 def test_every_experiment_of_the_sources_trains_and_is_reported(
     tmp_path: Path, beginnings: dict[str, Path], step: int
 ) -> None:
-    sources = [preset for preset in list_presets() if preset.reference and preset.name == preset.reference.id]
+    own = [preset for preset in list_presets() if preset.reference and preset.name == preset.reference.id]
+    sources = [preset for preset in own if preset.path and preset.path.parent.name != "classics"]
     assert len(sources) == 60
     sources = sources[::step]
     study = checked(

@@ -37,6 +37,9 @@ def table(runs_dir: Path, *words: str, seeds: int | None = None) -> Reproduction
     return build_table(choose(words, EVERY), find_runs(runs_dir, WANTED), among=EVERY, seeds=seeds)
 
 
+(CLASSICS,) = (source for source in EVERY if source.name == "classics")
+
+
 def row(runs_dir: Path, name: str) -> ReproductionRow:
     (found,) = table(runs_dir, name).rows
     return found
@@ -49,9 +52,17 @@ def reproduction(rows: tuple[ReproductionRow, ...], **more: str) -> Study:
 
 
 def test_every_experiment_of_the_five_sources_is_there_once() -> None:
-    assert [source.name for source in EVERY] == ["cnn-architectures", "efc2", "labo04", "mnist-training", "various-mlp"]
-    assert len(SUBJECTS) == 60
-    assert sum(len(source.experiments) for source in EVERY) == 58
+    reports = [source for source in EVERY if source.name != "classics"]
+    assert [source.name for source in reports] == [
+        *("cnn-architectures", "efc2", "labo04", "mnist-training", "various-mlp")
+    ]
+    assert sum(len(part.ids) for source in reports for part in source.experiments) == 60
+    assert sum(len(source.experiments) for source in reports) == 58
+
+
+def test_well_known_networks_of_several_publications_stand_under_one_title() -> None:
+    assert CLASSICS.title == "Classics"
+    assert len({reference.source for each in CLASSICS.experiments for reference in each.references}) > 1
 
 
 def test_a_training_that_its_source_lists_twice_is_one_with_the_mean_of_its_figures() -> None:
@@ -73,7 +84,15 @@ def test_a_mean_over_seeds_is_not_pooled_with_a_single_training_of_the_same(tmp_
 
 
 @pytest.mark.parametrize(
-    ("word", "count"), [("efc2", 21), ("MNIST Training", 3), ("all", 58), ("EFC-Linear", 1), ("report-mlp2layers-b", 1)]
+    ("word", "count"),
+    [
+        ("efc2", 21),
+        ("MNIST Training", 3),
+        ("classics", len(CLASSICS.experiments)),
+        ("all", len(CLASSICS.experiments) + 58),
+        ("EFC-Linear", 1),
+        ("report-mlp2layers-b", 1),
+    ],
 )
 def test_a_source_an_id_or_all_is_choose(word: str, count: int) -> None:
     assert sum(len(source.experiments) for source in choose([word], EVERY)) == count

@@ -92,6 +92,8 @@ def test_an_axis_without_sense_is_refused_in_a_sentence(text: str, says: str) ->
         ((), {"search": {"kind": "tpe"}}, "needs at least one axis"),
         (("hidden=50", "hidden=100"), {}, "hidden is given twice"),
         (("hidden=50",), {"kind": "seeds"}, "has no axes"),
+        ((), {"bases": ({"preset": "raw", "seeds": 2, "folds": 5},)}, "folds are made with one seed"),
+        (("validation=0.1,0.2",), {"bases": ({"preset": "raw", "folds": 5},)}, "is not a parameter to vary with folds"),
     ],
 )
 def test_a_study_without_sense_is_refused_in_a_sentence(

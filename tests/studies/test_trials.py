@@ -119,6 +119,31 @@ def test_a_sampled_point_is_trained_with_each_seed() -> None:
     assert {trial.preset.experiment.optimizer.model_dump()["learning_rate"] for trial in trials} == {0.25}
 
 
+def test_each_combination_is_trained_once_for_each_fold() -> None:
+    asked = study("hidden=7,9", bases=({"preset": "raw", "first_seed": 3, "folds": 3},))
+    trials = plan_trials(asked, RAW)
+    assert count_trials(asked) == len(trials) == 6
+    assert [(trial.values["hidden"], trial.fold, trial.seed) for trial in trials] == [
+        (hidden, fold, 3) for hidden in ("7", "9") for fold in (1, 2, 3)
+    ]
+    assert [trial.preset.experiment.dataset.validation for trial in trials[:3]] == ["fold:1/3", "fold:2/3", "fold:3/3"]
+
+
+def test_the_command_of_a_fold_trains_the_same_fold(tmp_path: Path) -> None:
+    raw = find_preset("raw")
+    asked = study(kind="folds", bases=({"preset": "raw", "folds": 5},))
+    words = shlex.split(command_of(plan_trials(asked, {"raw": raw})[1], raw, asked, None, tmp_path / "run.toml"))
+    assert words == ["mnist-tui", "train", "--preset", "raw", "--validation", "fold:2/5"]
+
+
+def test_an_experiment_that_would_choose_on_the_fold_is_refused() -> None:
+    closed = find_preset("efc-linear")
+    ridge = closed.experiment.optimizer.model_copy(update={"ridges": (0.1, 1.0)})
+    chooses = edited(closed, closed.experiment.model_copy(update={"optimizer": ridge}))
+    with pytest.raises(RequestError, match="the held-out fold may not choose among 2 ridges"):
+        plan_trials(study(kind="folds", bases=({"preset": "raw", "folds": 5},)), {"raw": chooses})
+
+
 def test_the_command_of_a_trial_of_a_known_preset_names_its_values(tmp_path: Path) -> None:
     raw = find_preset("raw")
     asked = study("hidden=7,9", "optimizer.rho=0.5", device="cpu", data_dir="/some where")

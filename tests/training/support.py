@@ -48,6 +48,7 @@ def training(of: Experiment) -> Any:
     from mnist_tui.training.device import Resident
     from mnist_tui.training.engine import Training
     from mnist_tui.training.evaluation import Scorer
+    from mnist_tui.training.losses import class_weights
     from mnist_tui.training.programs import LoopProgram, kind_for
 
     data = digits()
@@ -56,9 +57,11 @@ def training(of: Experiment) -> Any:
     validation = Resident(data.test_images, data.test_labels)
     model, optimizer = models.build(of), models.optimizer(of)
     kind = kind_for(of, on_gpu=False)
-    batch_size, seed = of.training.batch_size, of.training.seed
-    program = LoopProgram(kind, model, optimizer, train, batch_size=batch_size, seed=seed)
-    scorer = Scorer(model, validation, 784)
+    batch_size, seed, smoothing = of.training.batch_size, of.training.seed, of.training.label_smoothing
+    more: Any = {"augmentation": of.augmentation, "smoothing": smoothing}
+    more["weights"] = class_weights(of, data.train_labels[:limit], data.class_names)
+    program = LoopProgram(kind, model, optimizer, train, batch_size=batch_size, seed=seed, **more)
+    scorer = Scorer(model, validation, 784, smoothing)
     return Training(of, model, optimizer, scorer, validation, time.perf_counter, program, train.count)
 
 

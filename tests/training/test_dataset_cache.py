@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from mnist_tui.data.catalogue import FILE_NAMES
-from mnist_tui.data.reading import idx_header
+from mnist_tui.data.idx import idx_header
 from mnist_tui.experiment.spec import DatasetSpec, Experiment, HogFeatures, RawFeatures
 from mnist_tui.runs.folder import Launch
 from mnist_tui.training.inputs import DatasetCache, prepare

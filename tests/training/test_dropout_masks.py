@@ -18,8 +18,9 @@ Z = 4.5
 def mask(*, seed=3, layer=2, epoch=0, step=0, shape=SHAPE, rate=0.5):
     import tensorflow as tf
 
+    from mnist_tui.data.random_words import layer_keys
+    from mnist_tui.training.forward import dropout_mask
     from mnist_tui.training.models import NOISE
-    from mnist_tui.training.programs import dropout_mask, layer_keys
 
     moment = tf.constant(epoch, tf.uint32), tf.constant(step, tf.uint32)
     return dropout_mask(layer_keys(seed, layer, NOISE), *moment, shape, rate).numpy()
@@ -43,8 +44,8 @@ def correlation(one, other):
 
 
 def test_each_unit_follows_from_its_counter_by_the_stated_formula():
+    from mnist_tui.data.random_words import layer_keys
     from mnist_tui.training.models import NOISE
-    from mnist_tui.training.programs import layer_keys
 
     epoch, step, rate = 70_000, 468, 0.3
     first, second = (triple32((triple32((key + epoch) % 2**32) + step) % 2**32) for key in layer_keys(3, 2, NOISE))
@@ -55,7 +56,7 @@ def test_each_unit_follows_from_its_counter_by_the_stated_formula():
 def test_graph_and_xla_draw_the_same_inside_a_program():
     import tensorflow as tf
 
-    from mnist_tui.training.programs import dropout_mask
+    from mnist_tui.training.forward import dropout_mask
 
     def draw(step):
         return dropout_mask((11, 12), tf.constant(1, tf.uint32), step, SHAPE, 0.5)

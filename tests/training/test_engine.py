@@ -139,6 +139,14 @@ def test_saturated_units_diverge_without_ever_reaching_nan():
     assert present(epoch.loss) > 100 * math.log(10)
 
 
+def test_a_large_penalty_alone_is_not_called_diverged():
+    layers = [FLATTEN, {"kind": "dense", "units": 20, "l1": 1.0}]
+    run = training(experiment(layers=layers, optimizer={"learning_rate": 1e-6}, training={"epochs": 1}))
+    (epoch,) = epochs_of(run.run())
+    assert present(epoch.loss) > 100 * math.log(10)
+    assert run.outcome.state == "finished"
+
+
 @pytest.mark.parametrize("monitor", ["val_loss", "val_accuracy"])
 def test_early_stopping_waits_its_patience_and_restores_the_best_weights(monitor):
     stopping = {"patience": 2, "min_delta": 1000.0, "monitor": monitor}

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from mnist_tui.data import feature_cache
 from mnist_tui.data.datasets import load
+from mnist_tui.data.errors import DataError
 from mnist_tui.data.hog import hog_batch
 from mnist_tui.experiment.spec import DatasetSpec, Experiment, HogFeatures
 from mnist_tui.runs.event_log import EventTail
@@ -18,6 +20,7 @@ from mnist_tui.runs.events import Phase
 from mnist_tui.runs.folder import Launch, RunFolder
 from mnist_tui.training.inputs import prepare
 from mnist_tui.training.reporter import Reporter
+from tests.own_data import write_folder
 from tests.present import present
 
 
@@ -63,3 +66,20 @@ def test_a_damaged_file_changes_nothing_for_a_run(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again_train, train)
     np.testing.assert_array_equal(again_test, test)
     assert phases[-1].text == ""
+
+
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [
+        (None, r"fruit has 3 classes \(.*\), but this experiment is for 10 classes; start a new run"),
+        (3, "has images of 6×5×3 .*, but this experiment is for images of 28×28×1"),
+    ],
+)
+def test_a_network_for_other_classes_or_images_than_the_data_have_is_not_trained(
+    tmp_path: Path, classes: int | None, said: str
+) -> None:
+    fruit = write_folder(tmp_path / "fruit", (6, 5, 3), ["apple", "kiwi", "plum"])
+    experiment = Experiment(dataset=DatasetSpec(name=str(fruit), classes=classes))
+    (tmp_path / "run").mkdir()
+    with pytest.raises(DataError, match=said):
+        prepare(experiment, Launch(time.time(), "mnist-tui train"), Reporter(RunFolder(tmp_path / "run")))

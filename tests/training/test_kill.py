@@ -87,6 +87,7 @@ def test_a_worker_killed_in_training_and_inside_a_checkpoint_ends_as_one_left_al
     of = experiment(
         layers=[FLATTEN, {"kind": "dense", "units": 50}, {"kind": "dropout"}],
         training={"epochs": 12, "batch_size": 4, "early_stopping": {"patience": 12}, "plain_loss": True},
+        augmentation={"shift": 2, "rotation": 10},
     )
     alone = undisturbed(tmp_path, of)
     folder = new_run(tmp_path, of)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.errors import RequestError
-from mnist_tui.training.closed_form import COLDEST, HOTTEST, NormalEquations, temperature, with_ones
+from mnist_tui.runs.statistics import COLDEST, HOTTEST, best_temperature
+from mnist_tui.training.closed_form import NormalEquations, with_ones
 from tests.training.support import digits
 
 CLASSES = 10
@@ -19,7 +20,7 @@ def rows():
 
 
 def equations_of(features, labels, block):
-    equations = NormalEquations(features.shape[1])
+    equations = NormalEquations(features.shape[1], 10)
     for first in range(0, len(labels), block):
         equations.add(features[first : first + block], labels[first : first + block])
     return equations
@@ -61,7 +62,7 @@ def cross_entropy(scores, labels, degrees):
 def test_no_other_temperature_has_less_cross_entropy(rows):
     features, labels = rows
     scores = with_ones(features[700:]) @ equations_of(features[:700], labels[:700], 100).solution(1.0)
-    found = temperature(scores, labels[700:])
+    found = best_temperature(scores, labels[700:])
     least = cross_entropy(scores, labels[700:], found)
     for factor in (0.5, 0.9, 0.99, 1.01, 1.1, 2.0):
         assert cross_entropy(scores, labels[700:], found * factor) > least
@@ -72,7 +73,7 @@ def test_the_temperature_is_within_bounds_and_no_better_one_is_near(seed, signal
     random = np.random.default_rng(seed)
     labels = random.integers(0, CLASSES, 60)
     scores = random.normal(size=(60, CLASSES)) + signal * np.eye(CLASSES)[labels]
-    found = temperature(scores, labels)
+    found = best_temperature(scores, labels)
     assert COLDEST <= found <= HOTTEST
     here = cross_entropy(scores, labels, found)
     for other in (max(COLDEST, found * 0.9), min(HOTTEST, found * 1.1)):
@@ -81,5 +82,5 @@ def test_the_temperature_is_within_bounds_and_no_better_one_is_near(seed, signal
 
 def test_scores_that_never_err_get_the_coldest_and_those_that_always_do_the_hottest():
     labels = np.arange(CLASSES)
-    assert temperature(np.eye(CLASSES), labels) == COLDEST
-    assert temperature(-np.eye(CLASSES), labels) == HOTTEST
+    assert best_temperature(np.eye(CLASSES), labels) == COLDEST
+    assert best_temperature(-np.eye(CLASSES), labels) == HOTTEST

@@ -8,17 +8,17 @@ pytestmark = pytest.mark.slow
 IMAGES = 6
 
 
-def layers_of(**convolution):
+def layers_of(image=(28, 28, 1), **convolution):
     import keras
 
-    made = [keras.Input((28, 28, 1)), keras.layers.Conv2D(**convolution), keras.layers.MaxPooling2D()]
+    made = [keras.Input(image), keras.layers.Conv2D(**convolution), keras.layers.MaxPooling2D()]
     return keras.Sequential(made).layers
 
 
-def pixels(seed=0, values=256):
-    """Images of which half the pixels are 0, uint8 ``(6, 784)``, the others multiples of 255 / (values - 1)."""
+def pixels(seed=0, values=256, count=784):
+    """Images of which half the pixels are 0, uint8 ``(6, count)``, the others multiples of 255 / (values - 1)."""
     random = np.random.default_rng(seed)
-    levels = random.integers(0, values, (IMAGES, 784)) * (255 // (values - 1))
+    levels = random.integers(0, values, (IMAGES, count)) * (255 // (values - 1))
     return (levels * random.integers(0, 2, levels.shape)).astype(np.uint8)
 
 
@@ -26,10 +26,11 @@ def both(layers, rows):
     """Output, and gradients of kernel and bias, of ours and of Keras' layers."""
     import tensorflow as tf
 
-    from mnist_tui.training.device import Resident
+    from mnist_tui.training.device import network_inputs
     from mnist_tui.training.pooled_convolution import PooledConvolution
 
     convolution, pooling = layers
+    image = convolution.input.shape[1:]
     weights = [weight.value for weight in convolution.trainable_weights]
     upstream = tf.random.stateless_normal((IMAGES, *pooling.output.shape[1:]), seed=(1, 2))
 
@@ -41,7 +42,10 @@ def both(layers, rows):
 
         return [each.numpy() for each in tf.function(step, autograph=False)()]
 
-    return figures(PooledConvolution(convolution)), figures(lambda given: pooling(convolution(Resident.inputs(given))))
+    def by_keras(given):
+        return pooling(convolution(network_inputs(given, image)))
+
+    return figures(PooledConvolution(convolution, image)), figures(by_keras)
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
@@ -51,6 +55,14 @@ def test_values_and_gradients_are_kerass(padding, kernel, activation):
         filters=5, kernel_size=kernel, padding=padding, activation=activation, bias_initializer="random_normal"
     )
     for ours, theirs in zip(*both(layers, pixels()), strict=True):
+        assert np.linalg.norm(ours - theirs) <= 1e-5 * np.linalg.norm(theirs)
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("image", [(20, 13, 1), (7, 64, 1)])
+def test_images_of_other_sizes_give_kerass_values_too(padding, image):
+    layers = layers_of(image, filters=4, kernel_size=3, padding=padding, activation="relu")
+    for ours, theirs in zip(*both(layers, pixels(count=image[0] * image[1])), strict=True):
         assert np.linalg.norm(ours - theirs) <= 1e-5 * np.linalg.norm(theirs)
 
 
@@ -72,6 +84,9 @@ def test_of_equal_values_in_a_window_the_first_gets_the_gradient():
         ({"strides": 2}, False),
         ({"dtype": "mixed_float16"}, False),
         ({"activation": "gelu"}, False),
+        ({"image": (20, 30, 1)}, True),
+        ({"image": (20, 30, 3)}, False),
+        ({"kernel_size": (3, 5)}, False),
     ],
 )
 def test_it_covers_few_filters_small_kernels_and_activations_that_never_fall(layers, expected):
@@ -85,7 +100,7 @@ def test_it_covers_no_network_that_begins_otherwise():
 
     from mnist_tui.training.pooled_convolution import covers
 
-    convolution, pooling = keras.layers.Conv2D(4, 3), keras.layers.MaxPooling2D()
+    convolution, pooling = layers_of(filters=4, kernel_size=3)
     assert covers([convolution, pooling])
     assert not covers([convolution])
     assert not covers([convolution, convolution, pooling])

@@ -7,13 +7,15 @@ import os
 
 import pytest
 
-from mnist_tui.data.catalogue import MissingDataError
+from mnist_tui.data.errors import MissingDataError
+from mnist_tui.data.facts import resolved
 from mnist_tui.experiment.spec import from_mapping, to_mapping
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.events import Ended, EpochEnded, ModelBuilt, Phase, Progress, Resumed, Warned
 from mnist_tui.runs.results import run_document
 from mnist_tui.training import checkpoint
 from mnist_tui.training.session import Session
+from tests.own_data import write_folder
 from tests.present import present
 from tests.runs.epochs_of import epochs_of
 from tests.training.sameness import events, figures, same_run, same_snapshot
@@ -41,8 +43,13 @@ STOPPING = experiment(
 ADAM = from_mapping({**to_mapping(STOPPING), "optimizer": {"name": "adam", "learning_rate": 0.01}})
 
 
+AUGMENTED = from_mapping({**to_mapping(STOPPING), "augmentation": {"shift": 2, "noise": 0.1}})
+
+
 @pytest.mark.parametrize(
-    ("of", "epoch"), [(STOPPING, 1), pytest.param(ADAM, 4, marks=pytest.mark.exhaustive)], ids=["rmsprop", "adam"]
+    ("of", "epoch"),
+    [(STOPPING, 1), pytest.param(ADAM, 4, marks=pytest.mark.exhaustive), (AUGMENTED, 2)],
+    ids=["rmsprop", "adam", "augmented"],
 )
 def test_a_training_restored_in_mid_epoch_ends_as_one_left_alone(tmp_path, monkeypatch, of, epoch):
     straight = training(of)
@@ -230,3 +237,24 @@ def test_a_run_on_the_sample_in_mnists_place_goes_on_with_the_sample(tmp_path, m
     assert ran(folder) == 0
     assert asked == ["mnist", "digits", "digits"]
     assert present(folder.results())["dataset"]["sample"] is True
+
+
+def test_a_crashed_run_on_colour_images_of_four_classes_goes_on_to_the_bit(tmp_path):
+    fruit = write_folder(tmp_path / "fruit", (20, 14, 3), ["apple", "kiwi", "lemon", "plum"])
+    of = resolved(
+        experiment(
+            dataset={"name": str(fruit)},
+            layers=[{"kind": "conv2d", "filters": 4}, {"kind": "max_pooling2d"}, FLATTEN, {"kind": "dropout"}],
+            training={"epochs": 2, "batch_size": 7},
+        )
+    )
+    assert (of.classes, of.image_shape) == (4, (20, 14, 3))
+    straight, killed = (new_run(tmp_path / name, of) for name in ("straight", "killed"))
+    assert ran(straight) == 0
+    assert ran(killed, die_at(Phase, name="evaluating")) is None
+    assert ran(killed) == 0
+    assert events(killed, Resumed)[-1].from_epoch == 2
+    assert same_run(killed, straight)
+    document = run_document(killed)
+    assert [len(row) for row in document["confusion_matrix"]] == [4] * 4
+    assert [row["class"] for row in document["test"]["per_class"]] == ["apple", "kiwi", "lemon", "plum"]

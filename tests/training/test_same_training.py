@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mnist_tui.data.augmentation import augmented
 from mnist_tui.training.inputs import order
 from tests.training.support import FLATTEN, digits, experiment
 
@@ -37,8 +38,11 @@ OPTIMIZERS = {
 }
 
 
-def of(layers, optimizer="rmsprop"):
-    doc = {"layers": layers, "training": {"batch_size": BATCH, "seed": 5}}
+AUGMENTATION = {"shift": 2, "rotation": 10, "zoom": 0.1, "elastic": 20, "noise": 0.05, "erasing": 0.3}
+
+
+def of(layers, optimizer="rmsprop", **parts):
+    doc = {"layers": layers, "training": {"batch_size": BATCH, "seed": 5}, **parts}
     return experiment(**doc).model_copy(update={"optimizer": experiment(optimizer=OPTIMIZERS[optimizer]).optimizer})
 
 
@@ -50,7 +54,8 @@ def program(spec, kind, optimizer=None):
 
     model, optimizer = models.build(spec), optimizer or models.optimizer(spec)
     examples = Resident(digits().train_images, digits().train_labels)
-    made = LoopProgram(kind, model, optimizer, examples, batch_size=BATCH, seed=spec.training.seed)
+    seed, augmentation = spec.training.seed, spec.augmentation
+    made = LoopProgram(kind, model, optimizer, examples, batch_size=BATCH, seed=seed, augmentation=augmentation)
     made.begin_epoch(0, places(), float(optimizer.learning_rate))
     return made, model, optimizer
 
@@ -67,16 +72,19 @@ class BareKeras:
 
         self.model, self.optimizer = models.build(spec), models.optimizer(spec)
         self.optimizer.build(self.model.trainable_variables)
-        self.images = digits().train_images[..., None].astype("float32") / 255
+        self.images, self.augmentation = digits().train_images, spec.augmentation
 
     def gradients(self, step):
-        """Loss and gradients of one step, dropout by the mask that the program draws."""
+        """Loss and gradients of one step, dropout by the mask that the program draws, images augmented by NumPy."""
         import keras
         import tensorflow as tf
 
         chosen = places()[step * BATCH : (step + 1) * BATCH]
+        images = self.images[chosen]
+        if self.augmentation is not None:
+            images = augmented(images, self.augmentation, seed=5, epoch=0, step=step)
         with tf.GradientTape() as tape:
-            values = self.images[chosen]
+            values = images[..., None].astype("float32") / 255
             for position, layer in enumerate(self.model.layers):
                 if isinstance(layer, keras.layers.Dropout):
                     values = values * self.mask(position, layer.rate, step, values.shape)
@@ -95,8 +103,9 @@ class BareKeras:
     def mask(position, rate, step, shape):
         import tensorflow as tf
 
+        from mnist_tui.data.random_words import layer_keys
+        from mnist_tui.training.forward import dropout_mask
         from mnist_tui.training.models import NOISE
-        from mnist_tui.training.programs import dropout_mask, layer_keys
 
         moment = tf.constant(0, tf.uint32), tf.constant(step, tf.uint32)
         kept = dropout_mask(layer_keys(5, position, NOISE), *moment, tuple(shape), rate)
@@ -110,9 +119,17 @@ def kind(request):
 
 @pytest.mark.parametrize("layers", [DENSE, CONVOLUTIONS], ids=["dense", "convolutions"])
 def test_every_steps_loss_over_an_epoch_is_kerass(layers, kind):
+    check_losses(of(layers), kind)
+
+
+@pytest.mark.parametrize(("layers", "kind"), [(DENSE, "xla"), (CONVOLUTIONS, "graph")], ids=["dense", "convolutions"])
+def test_every_steps_loss_over_an_epoch_of_augmented_images_is_that_of_keras_fed_with_the_same_images(layers, kind):
+    check_losses(of(layers, augmentation=AUGMENTATION), kind)
+
+
+def check_losses(spec, kind):
     from mnist_tui.training.programs import Sums
 
-    spec = of(layers)
     ours, _, _ = program(spec, kind)
     theirs = BareKeras(spec)
     for step in range(15):
@@ -146,7 +163,8 @@ def test_a_first_convolution_computed_for_a_cpu_trains_as_kerass_in_any_chunks()
     from mnist_tui.training.pooled_convolution import covers
     from mnist_tui.training.programs import Sums
 
-    spec = of([{"kind": "conv2d", "filters": 9, "kernel_size": 5, "padding": "same"}, *CONVOLUTIONS[1:]])
+    layers = [{"kind": "conv2d", "filters": 9, "kernel_size": 5, "padding": "same"}, *CONVOLUTIONS[1:]]
+    spec = of(layers, augmentation=AUGMENTATION)
     ours, model, _ = program(spec, "graph")
     assert covers(model.layers)
     theirs = BareKeras(spec)

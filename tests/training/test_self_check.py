@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mnist_tui.data.catalogue import DataError
+from mnist_tui.data.errors import DataError
 from mnist_tui.errors import RunError
 from tests.invoked import invoke
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
-from mnist_tui.data.catalogue import MissingDataError
+from mnist_tui.data.errors import MissingDataError
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import (
     CheckpointSaved,
@@ -24,6 +24,7 @@ from mnist_tui.runs.events import (
     Warned,
 )
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.predictions import read_predictions
 from mnist_tui.runs.state import RunState, reduce
 from mnist_tui.training.session import Session
 from tests.present import present
@@ -146,6 +147,12 @@ def test_a_share_of_the_first_images_validates(with_validation):
     dataset = with_validation.results()["dataset"]
     assert (dataset["train"], dataset["validation"], dataset["test"]) == (400, 100, 360)
     assert "features" in [event.name for event in events(with_validation, Phase)]
+    predictions = read_predictions(with_validation.predictions_file)
+    assert predictions is not None
+    assert predictions.validation is not None
+    probabilities, labels = predictions.validation
+    *_, last = epochs_of(with_validation.events_file)
+    assert (probabilities.argmax(axis=1) == labels).mean() == pytest.approx(last.val_accuracy)
 
 
 def test_a_diverged_run_ends_with_results_and_null_for_what_is_no_number(tmp_path):

@@ -21,6 +21,8 @@ from textual.widgets._toast import Toast
 
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.experiment.presets import find_preset
+from mnist_tui.experiment.shapes import ImageShape
+from mnist_tui.experiment.spec import with_part
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import (
     DataReady,
@@ -96,7 +98,7 @@ class Recording:
             log.append(replace(event, time=event.time or self.clock))
         log.close()
 
-    def begin(self, dataset: str = "mnist", gpu: bool = False) -> Recording:
+    def begin(self, dataset: str = "mnist", gpu: bool = False, class_names: tuple[str, ...] | None = None) -> Recording:
         known = KNOWN[dataset]
         train, test = (1437, 360) if known.sample else (60_000, 10_000)
         self.write(
@@ -106,7 +108,7 @@ class Recording:
             DataReady(
                 name=known.name,
                 title=known.title,
-                class_names=known.class_names,
+                class_names=class_names or known.class_names,
                 sha256={},
                 source="a folder",
                 sample=known.sample,
@@ -196,15 +198,15 @@ class Recording:
         return self.status(state)
 
     def results(self, epoch: int, names: tuple[str, ...]) -> Recording:
-        """The results document that goes with `confusion(epoch)`."""
-        matrix = confusion(epoch)
-        columns = [sum(row[index] for row in matrix) for index in range(10)]
+        """The results document that goes with `confusion(epoch)`; with other than ten classes of 400 images each."""
+        matrix = confusion(epoch, TEST_COUNTS if len(names) == 10 else (400,) * len(names))
+        columns = [sum(row[index] for row in matrix) for index in range(len(names))]
         per_class = [
             {
                 "class": name,
                 "precision": matrix[i][i] / columns[i],
                 "recall": matrix[i][i] / sum(matrix[i]),
-                "f1": 0.97,
+                "f1": 2 * matrix[i][i] / (columns[i] + sum(matrix[i])),
                 "support": sum(matrix[i]),
             }
             for i, name in enumerate(names)
@@ -255,11 +257,18 @@ def no_worker(monkeypatch: pytest.MonkeyPatch) -> list[RunFolder]:
 def record(tmp_path: Path) -> Record:
     """Makes the folder of a run that lives; the test writes its events."""
 
-    def make(preset: str = "raw", epochs: int = 20) -> Recording:
+    def make(
+        preset: str = "raw", epochs: int = 20, image: ImageShape | None = None, classes: int | None = None
+    ) -> Recording:
         found = find_preset(preset)
-        training = found.experiment.training.model_copy(update={"epochs": epochs})
-        shortened = replace(found, experiment=found.experiment.model_copy(update={"training": training}), origin="run")
-        folder = create(tmp_path / "runs", shortened, Launch(created=time.time(), command="mnist-tui train"))
+        shortened = with_part(
+            with_part(found.experiment, "training", epochs=epochs), "dataset", image=image, classes=classes
+        )
+        folder = create(
+            tmp_path / "runs",
+            replace(found, experiment=shortened, origin="run"),
+            Launch(created=time.time(), command="mnist-tui train"),
+        )
         return Recording(folder, epochs).status("running")
 
     return make

@@ -96,6 +96,7 @@ class RecordedStudy:
                     seed=trial.seed,
                     epochs=self.epochs,
                     parameters=100 * trial.number,
+                    fold=trial.fold,
                 )
                 for trial in self.trials
             ),

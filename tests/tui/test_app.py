@@ -23,6 +23,7 @@ from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.help.screens import keys_of
 from mnist_tui.tui.leaving import LeaveQuestion
 from tests.tui.conftest import screen_text
+from tests.tui.sizes import at_sizes
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ async def test_leaving_a_training_asks_and_enter_detaches(key: str, live: Any, a
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "running")
         await pilot.press(key)
-        await shows(pilot, live.folder.id, "Detach", "Stop and save", "Cancel")
+        await shows(pilot, live.folder.id, "Close d", "Stop and save s", "Cancel Esc")
         assert app.focused is not None
         assert app.focused.id == "detach"
         await pilot.press("enter")
@@ -89,6 +90,27 @@ async def test_quitting_twice_detaches(live: Any, app_on: Any, shows: Any, until
         await pilot.press("ctrl+q")
         await until(pilot, lambda: not app.is_running or app._exit)
     assert commands(live) == []
+
+
+async def test_q_closes_the_program_on_main_screens_only_and_goes_back_elsewhere(
+    live: Any, app_on: Any, until: Any
+) -> None:
+    live.finish("finished", test_accuracy=0.9)
+    app = app_on(live.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: kind(app) == "TrainingScreen")
+        for keys, left in (("m", "TrainingScreen"), ("r", "TrainingScreen"), (("f2", "e", "f7"), "PresetsScreen")):
+            for key in keys:
+                await pilot.press(key)
+            await until(pilot, lambda left=left: kind(app) != left)
+            await pilot.press("q")
+            await until(pilot, lambda left=left: kind(app) == left)
+        await pilot.press("f3", "q")
+        await until(pilot, lambda: app._exit)
+
+
+def kind(app: BenchApp) -> str:
+    return type(app.screen).__name__
 
 
 async def test_leaving_asks_nothing_where_nothing_trains(live: Any, app_on: Any, shows: Any, until: Any) -> None:
@@ -166,11 +188,13 @@ async def test_the_palette_and_the_key_sheet_hold_every_key_of_the_footer(live: 
         shown = {a.binding.description for a in app.screen.active_bindings.values() if a.binding.show and a.enabled}
         titles = {command.title for command in app.get_system_commands(app.screen)}
         assert shown - {"palette", "Command palette", ""} <= titles
-        assert {"Pause", "Stop, save", "Checkpoint", "Detach", "Quit", "Help", "Theme"} <= titles
+        assert {"Pause", "Stop, save", "Checkpoint", "Presets", "Quit", "Help", "Theme"} <= titles
         sheet = dict(keys_of(app.screen))
         assert sheet["p, Space"] == "Pause the training"
+        assert not {"Focus Next", "Page Left", "Ctrl+PgDn"} & {*sheet, *sheet.values()}, "keys of Textual"
+        assert sheet["m"].startswith("Matrix: ")
         await pilot.press("f1")
-        await shows(pilot, "Training. The network trains", "Save a checkpoint now", "Esc closes")
+        await shows(pilot, "Training. The network trains", "Stop, save: end the training now", "Esc closes")
         await pilot.press("escape")
         await shows(pilot, "p Pause")
 
@@ -186,11 +210,12 @@ async def test_a_palette_command_does_what_its_key_does(live: Any, app_on: Any, 
         await until(pilot, lambda: commands(live) == ["checkpoint"])
 
 
+@at_sizes((80, 24), (100, 30))
 async def test_the_palette_has_the_keys_at_the_right_and_the_commands_used_most_often_first(
-    tmp_path: Path, shows: Any, until: Any
+    size: tuple[int, int], tmp_path: Path, shows: Any, until: Any
 ) -> None:
     app = BenchApp(AppOptions(runs_dir=tmp_path))
-    async with app.run_test(size=(100, 30)) as pilot:
+    async with app.run_test(size=size) as pilot:
         await pilot.press("ctrl+p")
         await until(pilot, lambda: chosen_command(app) == "Train")
         text = await shows(pilot, "Open the chosen preset in the editor")
@@ -297,6 +322,7 @@ async def test_a_worker_on_standby_ends_when_nobody_uses_the_presets_and_comes_b
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: len(standby.made) == 1)
         await until(pilot, lambda: not standby.made[0].waiting)
+        monkeypatch.setattr("mnist_tui.tui.app.STANDBY_SECONDS", 300.0)  # however slow the machine, the next one stays
         app.action_go("settings")
         await pilot.press("down")
         assert len(standby.made) == 1, "a key on another screen starts no worker"

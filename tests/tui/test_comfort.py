@@ -29,6 +29,7 @@ from mnist_tui.tui.terminal.keymap import entries, shown
 from mnist_tui.tui.terminal.window import KEPT_SECONDS, SLOW_ANSWER_SECONDS, WAITING_CHECKS, Pace, title_of
 from mnist_tui.tui.widgets.controls import KeyFooter
 from tests.terminal import COMMAND, CTRL_Q, Terminal
+from tests.tui.conftest import notices_text
 from tests.tui.sizes import at_sizes
 
 QUESTION, YES = b"\x1b[?2026$p", "\x1b[?2026;2$y"
@@ -142,13 +143,13 @@ async def test_the_key_sheet_has_the_user_s_own_keys_and_those_of_all_screens(
     save_settings(keys={"presets.edit": "z"})
     app = BenchApp(bench.options)
     async with app.run_test(size=(100, 500)) as pilot:
-        await until(pilot, lambda: ("z", "Open the chosen preset in the editor") in keys_of(app.screen))
+        await until(pilot, lambda: ("z", "Edit: open the chosen preset in the editor") in keys_of(app.screen))
         await pilot.press("f1")
-        await shows(pilot, "z  Open the chosen preset in the editor", "a All keys")
+        await shows(pilot, "z  Edit: open the chosen preset in the editor", "a All keys")
         await pilot.press("a")
         text = await shows(pilot, "Training", "Pause the training")
-        assert "z  Open the chosen preset in the editor" in text
-        assert "All runs: sort, filter, compare" in text
+        assert "z  Edit: open the chosen preset in the editor" in text
+        assert "Runs: sort, filter and compare all runs" in text
         await pilot.press("a")
         await until(pilot, lambda: "Pause the training" not in str(app.screen.query_one("#key-sheet").render()))
         await pilot.press("escape")
@@ -229,6 +230,43 @@ async def test_the_end_of_a_run_is_told_on_any_screen_once(record: Any, app_on: 
         )
 
 
+async def test_the_run_s_own_screen_says_that_it_ended_without_a_notice(record: Any, app_on: Any, shows: Any) -> None:
+    run = record().begin().epoch(1)
+    app = app_on(run.folder)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await shows(pilot, "running")
+        run.epoch(2).finish("finished", "all 2 epochs done", test_accuracy=0.9764)
+        await shows(pilot, "Finished: test accuracy 97.64 %")
+        assert not app._notifications
+
+
+@at_sizes((60, 20), (80, 24), (140, 45))
+async def test_a_notice_shows_a_long_path_whole_and_leaves_the_buttons_of_a_dialog_free(
+    size: tuple[int, int], record: Any, app_on: Any, shows: Any, until: Any
+) -> None:
+    app = app_on(record().begin().epoch(1).folder)
+    path = f"/home/{'student/' * 8}report-of-the-run.html"
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await shows(pilot, "running")
+        app.notify(f"It is saved as\n{path}", title="Report", timeout=60)
+        await until(pilot, lambda: path in "".join(notices_text(app)).replace(" ", ""))
+        await pilot.press("x")
+        await shows(pilot, "Keep it", "Stop and save", "Report")
+
+
+async def test_a_notice_that_was_read_ends_on_the_next_screen(
+    record: Any, app_on: Any, shows: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnist_tui.tui.bench.READ_SECONDS", 0.0)
+    app = app_on(record().begin().epoch(1).folder)
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await shows(pilot, "running")
+        app.notify("It is saved")
+        app.notify("It is not saved", severity="error")
+        await pilot.press("m")
+        await until(pilot, lambda: [notice.message for notice in app._notifications] == ["It is not saved"])
+
+
 async def test_a_run_that_had_ended_before_is_not_told_of(record: Any, app_on: Any, shows: Any) -> None:
     app = app_on(record().begin().epoch(1).finish("finished", test_accuracy=0.9764).folder)
     async with app.run_test(size=(100, 30)) as pilot:
@@ -292,7 +330,7 @@ def test_the_window_s_title_follows_the_run_the_bell_rings_and_the_old_title_com
         terminal.wait_for(lambda _: "mnist-tui · raw · epoch 7 of 20 · 97.6 %" in terminal.titles)
         assert not terminal.bells
         run.finish("finished", test_accuracy=0.9764)
-        terminal.wait_for("Training ended")
+        terminal.wait_for("Finished: test accuracy 97.64 %")
         terminal.wait_for(lambda _: terminal.bells == 1)
         assert terminal.titles[-1] == "mnist-tui · raw · finished · epoch 7 of 20 · 97.6 %"
         terminal.press("q")
@@ -308,7 +346,7 @@ def test_the_bell_can_be_silenced(record: Any) -> None:
     with attach(run.folder) as terminal:
         terminal.wait_for("running")
         run.finish("finished", test_accuracy=0.9764)
-        terminal.wait_for("Training ended")
+        terminal.wait_for("Finished: test accuracy 97.64 %")
         terminal.press(CTRL_Q)
         terminal.wait_for_exit()
     assert not terminal.bells

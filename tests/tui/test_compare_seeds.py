@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mnist_tui.runs.collection.summaries import list_runs
+from mnist_tui.runs.model_tests import Answers, compare_models
 from mnist_tui.tui.app import AppOptions, BenchApp
-from mnist_tui.tui.compare.screen import CompareScreen
+from mnist_tui.tui.compare.screen import CompareScreen, answer, series_of, table
 from mnist_tui.tui.widgets.plots.compared import SeedScores, by_seed
 from mnist_tui.tui.widgets.plots.raster import MARKS, paint
 from tests.runs.synthetic import BEGIN, finished_run
@@ -67,7 +69,7 @@ async def test_groups_have_statistics_a_plot_by_seed_and_the_comparison_in_words
             await pilot.press("v")
         await shows(pilot, "Test accuracy by seed", "n = 10", "n = 5", "was better than")
         await pilot.press("v")
-        await shows(pilot, "Test accuracy by parameters")
+        await shows(pilot, "Test accuracy by number of parameters")
         await pilot.press("g")
         await until(pilot, lambda: not screen.by_seed.display)
 
@@ -125,5 +127,71 @@ async def test_long_labels_of_groups_are_cut_in_their_middle_at_80_columns(tmp_p
     async with BenchApp(AppOptions(runs_dir=tmp_path / "runs")).run_test(size=(80, 24)) as pilot:
         pilot.app.push_screen(CompareScreen(list_runs(tmp_path / "runs")))
         text = await shows(pilot, "n=2", "…")
-        assert "raw hidden 200x100x50…0005, batch-size 128, n=2" in text
-        assert "raw activation relu, batch-size 64, n=2" in text
+        assert "raw hidden 200x100x50…0005, batch size 128, n=2" in text
+        assert "raw activation relu, batch size 64, n=2" in text
+
+
+async def test_the_answer_is_the_first_line_and_the_table_has_the_differences_to_the_best(
+    tmp_path: Path, shows: Any
+) -> None:
+    for number, (preset, accuracy) in enumerate((("raw", 0.93), ("hog", 0.97), ("cnn", 0.95))):
+        finished_run(tmp_path / "runs", preset, test_accuracy=accuracy, created=BEGIN + number)
+    runs = list_runs(tmp_path / "runs")
+    async with BenchApp(AppOptions(runs_dir=tmp_path / "runs")).run_test(size=(140, 45)) as pilot:
+        pilot.app.push_screen(CompareScreen(runs[1:]))
+        text = await shows(pilot, "4.00 points above ▲ raw, with ", "fewer parameters.", "−4.00 points")
+        assert "● hog has the higher test accuracy, 4.00 points above ▲ raw" in text
+        pilot.app.screen.dismiss()
+        pilot.app.push_screen(CompareScreen(runs))
+        await shows(pilot, "▲ hog has the highest test accuracy, 2.00 points above ● cnn")
+        await pilot.resize_terminal(80, 24)
+        await shows(pilot, "▲ is the best: +2.00 points on ●")
+
+
+@pytest.mark.parametrize(("wrong", "words"), [(8, "this may be chance"), (60, "this is hardly chance")])
+def test_the_answer_says_whether_the_difference_of_the_best_two_may_be_chance(
+    tmp_path: Path, wrong: int, words: str
+) -> None:
+    for number, preset in enumerate(("raw", "hog")):
+        finished_run(tmp_path, preset, test_accuracy=0.9 + number / 100, created=BEGIN + number)
+    hog, raw = list_runs(tmp_path)
+    assert (raw.preset, hog.preset) == ("raw", "hog")
+    labels, right = np.zeros(100, np.uint8), np.arange(100) >= 4
+    models = [
+        Answers(hog.run, "MNIST", "mnist", labels, right),
+        Answers(raw.run, "MNIST", "mnist", labels, right & (np.arange(100) >= wrong)),
+    ]
+    said = answer(series_of([hog, raw], together=False), MARKS["braille"], compare_models(models))
+    assert words in said
+
+
+def test_accuracies_on_different_datasets_are_not_compared(tmp_path: Path) -> None:
+    for number, preset in enumerate(("raw", "fashion")):
+        finished_run(tmp_path, preset, test_accuracy=0.9 + number / 100, created=BEGIN + number)
+    runs = list_runs(tmp_path)
+    marks = MARKS["braille"]
+    assert "cannot be compared" in answer(series_of(runs, together=False), marks)
+    columns, rows = table(series_of(runs, together=False), marks)
+    at = [column.key for column in columns].index("difference")
+    assert [row.cells[at] for row in rows] == ["", ""]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (140, 45)])
+async def test_all_settings_that_differ_have_a_row_with_the_value_of_each_run(
+    size: tuple[int, int], tmp_path: Path, shows: Any
+) -> None:
+    changes = ({}, {"hidden": "200", "activation": "relu", "batch-size": "64", "lr": "0.002"})
+    for number, texts in enumerate(changes):
+        finished_run(tmp_path / "runs", texts=texts, test_accuracy=0.93 + number / 100, created=BEGIN + number)
+    async with BenchApp(AppOptions(runs_dir=tmp_path / "runs")).run_test(size=size) as pilot:
+        pilot.app.push_screen(CompareScreen(list_runs(tmp_path / "runs")))
+        await shows(pilot, "points")
+        await pilot.press("2")
+        text = await shows(pilot, "They differ in 4 settings:", "what differs", "159,010")
+        rows = {tuple(line.split()[-3:]) for line in text.replace("│", " ").splitlines()}
+        assert {("activation", "relu", "tanh"), ("size", "64", "4096")} <= {row[-3:] for row in rows}, text
+        if size[0] > 80:
+            await pilot.press("m")
+            await shows(pilot, "Worst confusions")
+            await pilot.press("escape")
+            await shows(pilot, "what differs", "159,010")

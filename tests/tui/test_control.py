@@ -78,7 +78,7 @@ async def test_one_epoch_is_asked_for_while_it_trains_and_while_it_is_paused(
         await pilot.press("n")
         assert commands(run) == [control.Command("step")]
         run.finish("stopped", "stopped after 2 of 20 epochs, and saved")
-        await shows(pilot, "Stopped: stopped after 2 of 20")
+        await shows(pilot, "Stopped after 2 of 20")
         await pilot.press("n")
         assert commands(run) == []
 
@@ -91,9 +91,9 @@ class TestExtension:
         run = training(record(), 2)
         async with app_on(run.folder).run_test(size=size) as pilot:
             await shows(pilot, "epoch 3 of 20")
-            await opened(pilot, "e", ExtendScreen, until)
+            await opened(pilot, "a", ExtendScreen, until)
             text = await shows(
-                pilot, "Running after epoch 2 of 20", "Train to epoch:", "23 more epochs", "Cancel (esc)"
+                pilot, "Running after epoch 2 of 20", "Train to epoch:", "23 more epochs", "Train Enter", "Cancel Esc"
             )
             assert all(len(line) <= size[0] for line in text.splitlines())
             await pilot.press("up", "up", "down")
@@ -108,10 +108,11 @@ class TestExtension:
         run = training(record(), 2)
         async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
             await shows(pilot, "epoch 3 of 20")
-            await opened(pilot, "e", ExtendScreen, until)
+            await opened(pilot, "a", ExtendScreen, until)
             for typed in ("", "0", "20", "-3", "9999999", "+"):
                 await pilot.press("end", "ctrl+u", *typed)
-                await shows(pilot, "A whole number from 21 to 1,000,000 is needed.")
+                text = await shows(pilot, "A whole number from 21 to 1,000,000 is needed")
+                assert ("planned for 20 epochs" in text and "train it again (e)" in text) == (typed in {"0", "20"})
                 await pilot.press("enter")
                 assert on(pilot, ExtendScreen), typed
                 pilot.app.screen.query_one(Input).value = "27"
@@ -126,7 +127,7 @@ class TestExtension:
         run = finished(record(epochs=3))
         async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
             await shows(pilot, "Finished")
-            await pilot.press("e")
+            await pilot.press("a")
             await shows(pilot, "Finished after epoch 3 of 3", "10 more epochs")
             await pilot.press(*"11", "enter")
             await until(pilot, lambda: bool(no_worker))
@@ -140,8 +141,8 @@ class TestExtension:
             run.epoch(epoch, steps=False)
         run.finish("stopped", "stopped after 12 of 50 epochs, and saved")
         async with app_on(run.folder).run_test(size=(60, 20)) as pilot:
-            await shows(pilot, "stopped after 12 of 50")
-            await opened(pilot, "e", ExtendScreen, until)
+            await shows(pilot, "Stopped after 12 of 50")
+            await opened(pilot, "a", ExtendScreen, until)
             await shows(pilot, "Stopped after epoch 12 of 50", "Train to epoch:", "50", "38 more epochs")
             await pilot.press("down")
             await shows(pilot, "38 more epochs")
@@ -156,7 +157,7 @@ class TestExtension:
         lock = Lock(run.folder)
         async with app_on(run.folder).run_test(size=(80, 24), notifications=True) as pilot:
             await shows(pilot, "Finished")
-            await opened(pilot, "e", ExtendScreen, until)
+            await opened(pilot, "a", ExtendScreen, until)
             await pilot.press("enter")
             await shows(pilot, "The run cannot be extended", "being written by")
         lock.release()
@@ -182,11 +183,11 @@ class TestExtension:
             await shows(pilot, "epoch 3 of 20")
             run.write(Phase(name="evaluating", done=1, total=2))
             await shows(pilot, "final evaluation: 1 of 2")
-            await pilot.press("e", "n")
+            await pilot.press("a", "n")
             assert not on(pilot, ExtendScreen)
             run.finish("diverged", "the loss became infinite")
             await shows(pilot, "Diverged")
-            await pilot.press("e")
+            await pilot.press("a")
             assert not on(pilot, ExtendScreen)
             assert commands(run) == []
 
@@ -201,15 +202,28 @@ class TestDiscard:
             await shows(pilot, "Finished")
             for keep in ("escape", "enter", "k"):
                 await opened(pilot, "x", DiscardQuestion, until)
-                text = await shows(pilot, "finished, 3 of 3 epochs done", "Keep it", "Discard (x)")
+                text = await shows(pilot, "finished, 3 of 3 epochs done", "Keep it", "Discard")
+                assert "Stop and save" not in text
                 assert all(len(line) <= size[0] for line in text.splitlines())
                 await pilot.press(keep)
                 await until(pilot, lambda: not on(pilot, DiscardQuestion))
                 assert run.folder.path.exists()
-            await pilot.press("x", "x")
+            await pilot.press("x", "x")  # a second x, of somebody in a hurry, is no answer
+            assert on(pilot, DiscardQuestion)
+            await pilot.press("d")
             await until(pilot, lambda: not run.folder.path.exists())
             await shows(pilot, "Discarded")
             assert "crashed" not in screen_text(pilot.app)
+
+    async def test_a_run_that_is_trained_longer_says_what_it_had_finished_and_can_be_stopped_instead(
+        self, record: Any, app_on: Any, shows: Any, until: Any
+    ) -> None:
+        run = finished(record(epochs=3)).begin().epoch(4).status("running")
+        async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+            await opened(pilot, "x", DiscardQuestion, until)
+            await shows(pilot, "It had finished after 3 epochs with test accuracy 97.00 %", "Stop and save keeps")
+            await pilot.press("s")
+            assert await asked(pilot, run, until) == [control.Command("stop")]
 
     async def test_by_mouse_and_with_a_live_worker_that_obeys(
         self, record: Any, app_on: Any, shows: Any, until: Any
@@ -308,7 +322,7 @@ async def test_a_command_to_somebody_elses_run_is_refused_in_a_toast(
     async with app_on(run.folder).run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: "epoch 3 of 20" in screen_text(pilot.app))
         monkeypatch.setattr("mnist_tui.files.tempfile.mkstemp", forbidden)
-        monkeypatch.setattr(pilot.app.screen, "notify", lambda message, **_: said.append(message))
+        monkeypatch.setattr(pilot.app, "notify", lambda message, **_: said.append(message))
         await pilot.press(key)
         await until(pilot, lambda: bool(said))
     assert "did not get the command" in said[0]

@@ -149,11 +149,11 @@ async def test_wheel_and_double_click_do_what_the_keys_do(trained: Any, app_on: 
 async def test_other_curves_and_a_logarithmic_axis(trained: Any, app_on: Any, shows: Any, until: Any) -> None:
     app = app_on(trained.folder)
     async with app.run_test(size=(140, 45)) as pilot:
-        await shows(pilot, "Loss (log)", "0.1┤", "l linear axis", "Accuracy")
-        await pilot.press("l")
-        text = await shows(pilot, "Loss  epoch 30", "l log axis", "Accuracy")
+        text = await shows(pilot, "Loss  epoch 30", "l log scale: off", "Accuracy")
         assert "(log)" not in text
-        await pilot.press("l", "u")
+        await pilot.press("l")
+        await shows(pilot, "Loss (log)", "0.1┤", "l log scale: on", "Accuracy")
+        await pilot.press("u")
         text = await shows(pilot, "Learning rate (log)", "Images/s", "61,234")
         assert "Accuracy  epoch" not in text
         await pilot.press("l", "u")
@@ -161,16 +161,14 @@ async def test_other_curves_and_a_logarithmic_axis(trained: Any, app_on: Any, sh
 
 
 @at_sizes((80, 24), (60, 20), (140, 45), (200, 50))
-async def test_training_without_dropout_is_a_third_series(
-    size: tuple[int, int], record: Any, app_on: Any, shows: Any
-) -> None:
+async def test_plain_training_is_a_third_series(size: tuple[int, int], record: Any, app_on: Any, shows: Any) -> None:
     run = record().begin()
     for epoch in range(1, 8):
         run.epoch(epoch, steps=False, plain_loss=0.5 / epoch, plain_accuracy=0.99)
     async with app_on(run.folder).run_test(size=size) as pilot:
         text = await shows(pilot, "○", "epoch 10")
         if size[0] > 60:
-            assert "dropout" in text or size[0] == 80
+            assert "plain" in text or size[0] == 80
         assert all(len(line) <= size[0] for line in text.splitlines())
 
 
@@ -201,6 +199,17 @@ async def test_a_gap_is_left_where_the_loss_was_not_finite(record: Any, app_on: 
         assert all(line[column] == " " for line in lines[1 : 1 + curve.plane.rows] for column in gap)
         await pilot.press(*["left"] * 15)
         await shows(pilot, "│ epoch 15", "training not finite")
+
+
+async def test_the_best_epoch_is_named_once_however_often_a_curve_is_drawn(
+    trained: Any, app_on: Any, shows: Any
+) -> None:
+    async with app_on(trained.folder).run_test(size=(60, 20)) as pilot:
+        await shows(pilot, "★ best epoch")
+        curve = pilot.app.screen.query_one(CurvePlots).curves[0]
+        curve.draw()
+        curve.draw()
+        assert "\n".join(drawn_lines(curve)).count("best epoch") == 1
 
 
 class Bare(App[None]):
@@ -313,9 +322,9 @@ async def test_overlaid_runs_zoom_and_name_each_run_with_its_value() -> None:
         assert plot.plane.x[1] - plot.plane.x[0] < 20
         await pilot.press("0", "l")
         assert plot.plane.x == (0.0, 40.0)
-        assert "(log)" not in text()
-        await pilot.press("l")
         assert "(log)" in text()
+        await pilot.press("l")
+        assert "(log)" not in text()
         plot.show(series, cursor=10)
         assert "● raw 0.200" in text()
         plot.show([])

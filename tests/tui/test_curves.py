@@ -230,9 +230,15 @@ def test_the_heading_tells_every_series_at_the_epoch_looked_at() -> None:
     assert "epoch 10" in text_of(words(run).heading(100))
     text = text_of(words(run, cursor=4).heading(120))
     assert "│ epoch 4" in text
-    for part in ("training 0.5000", "validation 0.7500, +0.4500 to best", "training without dropout 0.2500"):
+    for part in ("training 0.5000", "validation 0.7500, +0.4500 to best", "plain training 0.2500"):
         assert part in text
-    assert "dropout" not in text_of(words(history([1.0])).heading(100)), "it is not told where it is not measured"
+    assert "plain" not in text_of(words(history([1.0])).heading(100)), "it is not told where it is not measured"
+
+
+def test_a_narrow_heading_keeps_the_names_of_both_curves() -> None:
+    rows = tuple(replace(row(n, 2.0 / n, 3.0 / n), plain_loss=1.0 / n) for n in range(1, 11))
+    legend = replace(words(RunState(history=rows, epochs=10)), log=True)
+    assert text_of(legend.heading(36)) == "Loss log ⠤ train 0.200 ◆ val 0.300"
 
 
 @given(st.integers(10, 160), st.sampled_from([None, 3]))
@@ -254,6 +260,9 @@ def test_the_caption_tells_best_epoch_early_end_and_smallest_and_largest() -> No
     assert "■ early stopping after epoch 6" in text
     assert "train min 0.167 max 1.000" in text
     assert "val min 0.500 max 3.500" in text
+    short = text_of(words(RunState(history=rows, epochs=20)).caption(44))
+    assert "val min 0.500 max 3.500" in short
+    assert "train" not in short
     assert "early" not in text_of(words(RunState(history=rows, epochs=20)).caption(150))
 
 
@@ -325,22 +334,6 @@ def test_without_colours_the_line_of_training_is_told_from_that_of_validation(gl
     drawn = {tone: {text for line in lines for one, text in line if one == tone} for tone in ("training", "validation")}
     shapes = {tone: "".join(texts) for tone, texts in drawn.items()}
     assert set(shapes["training"]) - set(shapes["validation"]) - {" "} or "  " in shapes["training"]
-
-
-@pytest.mark.parametrize(
-    ("losses", "starts"),
-    [
-        ([2.0 * 0.7**n for n in range(12)], True),
-        ([2.0 * 0.7**n for n in range(9)], False),
-        ([1.0 - n / 20 for n in range(12)], False),
-        ([2.0 * 0.7**n for n in range(12)] + [0.0], False),
-        ([None] * 12, False),
-    ],
-)
-def test_the_axis_of_a_long_run_over_more_than_a_decade_starts_logarithmic(
-    losses: list[float | None], starts: bool
-) -> None:
-    assert series.spans_decades([series.track_of(enumerate(losses, 1)), series.track_of([])]) is starts
 
 
 @given(st.lists(st.sampled_from("ab "), max_size=30), st.lists(st.sampled_from("ab "), max_size=30))

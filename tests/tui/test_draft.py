@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment import complexity
-from mnist_tui.experiment.layers import LAYER_KINDS, Dense
-from mnist_tui.experiment.optimizers import GRADIENT_OPTIMIZERS
+from mnist_tui.experiment.layers import LAYER_KINDS, Dense, Residual, walk
+from mnist_tui.experiment.optimizers import CLIPPING, GRADIENT_OPTIMIZERS
 from mnist_tui.experiment.parameters import PARAMETERS, ParameterError
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import Experiment
@@ -28,8 +31,9 @@ from mnist_tui.tui.editor.draft import (
 from mnist_tui.tui.experiment_words import layer_rows
 from mnist_tui.tui.presets.screen import data_note
 from tests.experiment.texts import with_text
+from tests.own_data import write_folder
 
-TAKES_IMAGES = ("conv2d", "max_pooling2d")
+TAKES_IMAGES = [name for name, kind in LAYER_KINDS.items() if kind.TAKES_IMAGES]
 STARTERS = ("raw", "hog", "cnn", "fashion")
 FIELDS = {field.key: field for field in parameter_fields()}
 
@@ -56,7 +60,7 @@ def all_fields(experiment: Experiment) -> list[Field]:
 
 
 def test_there_is_a_field_for_every_parameter_and_every_field_has_help_and_values() -> None:
-    assert [field.key for field in parameter_fields()] == [parameter.name for parameter in PARAMETERS]
+    assert {field.key for field in parameter_fields()} == {parameter.name for parameter in PARAMETERS}
     for name in STARTERS:
         for field in all_fields(find_preset(name).experiment):
             assert field.help, field.key
@@ -75,7 +79,7 @@ def test_a_fields_own_text_changes_nothing(name: str) -> None:
 def test_every_optimizers_further_arguments_have_fields(name: str) -> None:
     experiment = with_text(find_preset("raw").experiment, "optimizer", name)
     shown = {field.key.partition(".")[2] for field in optimizer_fields(experiment)}
-    assert shown == set(GRADIENT_OPTIMIZERS[name].model_fields) - {"name", "learning_rate", "momentum"}
+    assert shown == set(GRADIENT_OPTIMIZERS[name].model_fields) - {"name", "learning_rate", "momentum", *CLIPPING}
 
 
 @pytest.mark.parametrize(
@@ -112,6 +116,25 @@ def test_no_message_names_an_option_or_a_path(name: str, key: str, text: str) ->
     )
 
 
+def test_a_dataset_that_is_not_there_is_a_wrong_text_of_its_field() -> None:
+    draft = draft_of("raw")
+    draft.enter(FIELDS["dataset"], "nosuch")
+    assert "neither a dataset nor a folder" in draft.problems[0]
+    assert draft.experiment == draft.preset.experiment
+    draft.enter(FIELDS["dataset"], "fashion-mnist")
+    assert draft.ready
+
+
+@pytest.mark.parametrize("key", ["patience", "clipnorm", "class-weights"])
+def test_what_the_form_calls_off_is_called_so_in_its_hints_and_messages(key: str) -> None:
+    draft = draft_of("raw")
+    field = FIELDS[key]
+    draft.enter(field, "often")
+    said = " ".join([field.hint, field.help, *draft.problems])
+    assert " off" in draft.problems[0]
+    assert "none" not in said
+
+
 def test_fields_that_mean_nothing_do_not_apply() -> None:
     raw, cnn = find_preset("raw").experiment, find_preset("cnn").experiment
     adam = with_text(raw, "optimizer", "adam")
@@ -125,12 +148,12 @@ def test_fields_that_mean_nothing_do_not_apply() -> None:
     ("key", "hint"),
     [
         ("epochs", "whole number, 1 or more"),
-        ("ppc", "whole number, 1 to 28"),
+        ("ppc", "whole number, 1 to the edge of the image"),
         ("dropout", "0 or more, less than 1"),
         ("lr", "number above 0"),
-        ("limit", "whole number, 1 or more, or none"),
+        ("limit", "whole number, 1 or more, or all"),
         ("features", "raw or hog"),
-        ("hidden", "1 to 65,536; 200x100 for two"),
+        ("hidden", "1 to 65,536; 200x100: two layers"),
     ],
 )
 def test_hints_are_words(key: str, hint: str) -> None:
@@ -180,6 +203,19 @@ def test_a_wrong_text_that_becomes_right_counts() -> None:
     enter(draft, ppc="2")
     assert draft.ready
     assert draft.experiment.features.model_dump()["cells_per_block"] == 9
+
+
+def test_a_folder_of_images_brings_its_classes_and_the_bounds_of_its_images(tmp_path: Path) -> None:
+    fruit = write_folder(tmp_path / "fruit", (20, 14, 3), ["apple", "kiwi", "lemon", "plum"], train=2, test=1)
+    draft = draft_of("hog")
+    enter(draft, dataset=str(fruit))
+    assert complexity.of(draft.experiment).outputs == 4
+    assert draft.experiment.input_shape == (5 * 3 * 8,)
+    enter(draft, ppc="15")
+    assert "larger than the 20×14-pixel image; 1 to 14 work" in draft.problems[0]
+    enter(draft, dataset="mnist")
+    assert draft.ready
+    assert (draft.experiment.classes, draft.experiment.input_shape) == (10, (8,))
 
 
 def test_a_wrong_text_is_forgotten_where_its_field_no_longer_applies() -> None:
@@ -258,8 +294,8 @@ def test_what_is_saved_after_an_edit_has_a_true_title_and_text() -> None:
     draft = draft_of("hog")
     enter(draft, ppc="7", hidden="100x50")
     saved = to_save(draft)
-    assert (saved.name, saved.title) == ("hog-mine", "HOG features: 128-100-50-10, sigmoid, dropout 0.5")
-    assert saved.about == "Edited from hog: Pixels per cell: 4 → 7, Hidden neurons: 200 → 100x50"
+    assert (saved.name, saved.title) == ("hog-mine", "HOG features: 128-100-50-10, sigmoid")
+    assert saved.about == "Edited from hog: Hidden neurons: 200 → 100x50, Pixels per cell: 4 → 7"
     assert differences(draft.preset.experiment, draft.preset.experiment) == ()
 
 
@@ -275,7 +311,32 @@ def test_a_new_layer_leaves_the_stack_valid_wherever_it_is_asked_for(name: str, 
         draft = draft_of(name)
         place = draft.add_layer(kind, after)
         assert draft.ready, draft.problems
-        assert draft.experiment.layers[place].kind == kind
+        assert list(walk(draft.experiment.layers))[place].kind == kind
+
+
+def test_the_layers_of_a_residual_block_are_rows_that_are_edited_added_moved_and_removed() -> None:
+    draft = draft_of("cnn")
+    block = draft.add_layer("residual", 0)
+    assert (block, kinds(draft)[:2]) == (1, ["conv2d", "residual"])
+    rows = [name for name, *_ in layer_rows(draft.experiment)]
+    assert rows[:5] == ["conv2d_1", "residual_1", "  conv2d_2", "  conv2d_3", "max_pooling2d_1"]
+    filters = next(field for field in layer_fields(draft.experiment, 2) if field.key == "layers.1.layers.0.filters")
+    draft.enter(filters, "12")
+    added = draft.add_layer("batch_normalization", 2)
+    assert added == 3
+    inner = draft.experiment.layers[1]
+    assert isinstance(inner, Residual)
+    assert [layer.kind for layer in inner.layers] == ["conv2d", "batch_normalization", "conv2d"]
+    assert inner.layers[0].configuration.startswith("12 filters")
+    draft.enter(filters, "none")
+    assert draft.move_layer(2, 1) == 3
+    assert list(draft.state.wrong) == ["layers.1.layers.1.filters"]
+    assert draft.move_layer(2, -1) == 2, "a layer stays in its block"
+    draft.remove_layer(3)
+    assert draft.ready
+    draft.remove_layer(2)
+    draft.remove_layer(2)
+    assert "residual" not in kinds(draft), "a block goes with its last layer"
 
 
 def test_a_convolution_on_vectors_stays_and_says_what_it_needs() -> None:
@@ -335,7 +396,7 @@ STEPS = st.lists(
 def test_whatever_is_done_can_be_counted_drawn_and_undone(name: str, steps: list[tuple[object, ...]]) -> None:
     draft = draft_of(name)
     for step in steps:
-        place = len(draft.experiment.layers)
+        place = len(draft.rows)
         match step:
             case ("add", str(kind), int(after)):
                 draft.add_layer(kind, min(after, place))
@@ -348,7 +409,7 @@ def test_whatever_is_done_can_be_counted_drawn_and_undone(name: str, steps: list
             case _:
                 continue
         assert complexity.of(draft.state.whole).total > 0
-        assert len(layer_rows(draft.experiment)) == len(draft.experiment.layers) + 1
+        assert len(layer_rows(draft.experiment)) == len(draft.rows) + 1
         assert draft.ready == (not draft.problems)
         if draft.ready:
             assert draft.state.whole == draft.experiment
@@ -360,3 +421,19 @@ def test_whatever_is_done_can_be_counted_drawn_and_undone(name: str, steps: list
 def test_a_folder_that_is_no_dataset_is_said() -> None:
     assert "neither a dataset nor a folder" in data_note("nowhere", None)
     assert data_note("digits", None) == ""
+
+
+def test_what_is_done_with_a_folder_of_ones_own_is_said(tmp_path: Path) -> None:
+    labels = np.arange(20) % 2 + 1
+    np.savez(tmp_path / "own.npz", X=np.zeros((20, 8, 8), np.uint8), y=labels)
+    note = data_note(str(tmp_path), None)
+    assert note.startswith("The labels 1 to 2 are 2 classes. There is no test set")
+
+
+def test_class_weights_take_the_names_of_the_classes_of_the_chosen_dataset() -> None:
+    draft = Draft(find_preset("raw"))
+    draft.enter(FIELDS["dataset"], "fashion-mnist")
+    draft.enter(FIELDS["class-weights"], "Ankle boot:2")
+    assert draft.ready and draft.state.text_of(FIELDS["class-weights"]) == "Ankle boot:2"
+    draft.enter(FIELDS["class-weights"], "ant:2")
+    assert "there is no class ant; the data have the classes T-shirt/top" in " ".join(draft.problems)

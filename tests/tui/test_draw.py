@@ -17,8 +17,9 @@ from textual.binding import Binding
 from textual.widgets import Input, OptionList
 
 from mnist_tui.data.hog import hog_picture
+from mnist_tui.data.idx import idx_sha256
 from mnist_tui.data.pictures import centred
-from mnist_tui.data.reading import idx_sha256, read_digits
+from mnist_tui.data.reading import read_digits
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.app import AppOptions, BenchApp
@@ -39,13 +40,13 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
     """Models answer in real processes, but without TensorFlow; those that were started."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(folder: RunFolder, errors: Any) -> subprocess.Popen[bytes]:
+    def start(_job: str, folder: RunFolder, errors: Any) -> subprocess.Popen[bytes]:
         how = "refuses" if folder.model_file.read_bytes() == b"broken" else "answers"
         command = [sys.executable, str(ANSWERING), how]
         started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors))
         return started[-1]
 
-    monkeypatch.setattr("mnist_tui.runs.worker_jobs.start_predictor", start)
+    monkeypatch.setattr("mnist_tui.runs.worker_jobs.start_model_process", start)
     return started
 
 
@@ -86,6 +87,21 @@ def test_a_stroke_is_soft_three_pixels_wide_and_erasable():
     assert between[13:17].tolist() == [128, 255, 255, 128]
     assert not erased(line, (5, 14), (20, 14)).any()
     assert np.array_equal(drawn(line, (5, 14), (20, 14)), line)
+
+
+async def test_the_process_ends_some_time_after_the_screen_is_left_and_starts_again(
+    app, a_run, until, processes, monkeypatch
+):
+    monkeypatch.setattr("mnist_tui.tui.draw.screen.UNSEEN_SECONDS", 0.05)
+    a_run()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, until)
+        await until(pilot, lambda: len(processes) == 1)
+        await pilot.press("f3")
+        await until(pilot, lambda: processes[0].poll() is not None)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen and len(processes) == 2)
+        assert processes[1].poll() is None
 
 
 async def test_keys_draw_erase_undo_and_clear(app, a_run, until):
@@ -140,12 +156,12 @@ async def test_the_model_answers_what_it_sees_and_the_winner_is_named(app, a_run
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await opened(pilot, until)
         text = await shows(pilot, "its checkpoint of", "Draw with")
-        assert folder.id in str(screen.heading.content)
+        assert folder.id.split("-", 2)[-1] in screen.status.run_id.text
         assert text.count("–") == 10
         await pilot.press("space", "shift+right", "shift+down", "shift+down")
         seen = centred(screen.canvas.pixels)
         label = int((seen > 0).sum()) % 10
-        text = await shows(pilot, f"{label} with 91.0 %", f">{label}", "answered", " ms")
+        text = await shows(pilot, f"{label} with 91.0 %", f">{label}", "its checkpoint of")
         assert np.array_equal(screen.seen.picture.pixels, seen)
         assert text.count("1.0 %") == 11
         await pilot.press("c")
@@ -177,10 +193,10 @@ async def test_clothes_are_not_centred_unless_asked(app, a_run, until, shows):
         screen = await opened(pilot, until)
         await pilot.press("space", "shift+down")
         await shows(pilot, "Ankle boot", "T-shirt/top", "91.0 %")
-        await told(pilot, until, screen, "its classes are no digits")
+        await told(pilot, until, screen, "its classes are not the ten digits")
         assert np.array_equal(screen.seen.picture.pixels, screen.canvas.pixels)
         await pilot.press("c")
-        await told(pilot, until, screen, "centred like MNIST")
+        await until(pilot, lambda: screen.seen.border_subtitle == "centred like MNIST")
 
 
 async def test_a_killed_process_is_told_and_started_again_by_a_key(app, a_run, until, shows, processes):
@@ -218,7 +234,7 @@ async def test_a_model_that_cannot_be_loaded_is_told(app, a_run, until, shows):
 async def test_without_a_run_one_can_draw_and_is_told_what_is_missing(app, until, shows):
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await opened(pilot, until)
-        await shows(pilot, "No model", "train one first")
+        await shows(pilot, "no model", "Train a network", "train one, then")
         await pilot.press("space", "right", "c", "g", "r", "l", "v", "o")
         await shows(pilot, "No answer yet")
         assert screen.canvas.pixels.any()
@@ -229,7 +245,7 @@ async def test_another_run_is_chosen_from_those_that_have_a_model(app, a_run, re
     without = record("cnn").begin().finish().folder
     async with app.run_test(size=(120, 30)) as pilot:
         await opened(pilot, until, first)
-        await shows(pilot, "MNIST · finished", first.id, "checkpoint")
+        await shows(pilot, "finished", "(MNIST)", first.id, "checkpoint")
         await pilot.press("o")
         text = await shows(pilot, "Whose model reads", second.id)
         assert without.id not in text
@@ -294,9 +310,12 @@ async def test_a_random_test_image_comes_with_its_true_class(app, record, until,
         await shows(pilot, "bundled digits sample", "checkpoint")
         await pilot.press("r")
         await told(pilot, until, screen, "true class", "91.0 %")
+        await shows(pilot, "% true")
         (index,) = np.flatnonzero((parts["test_images"] == screen.canvas.pixels).all(axis=(1, 2)))
         words = f"true class {parts['test_labels'][index]}: number {index + 1} of the digits sample test images"
         assert words in str(screen.facts.content)
+        await pilot.press("delete")
+        await until(pilot, lambda: "true class" not in str(screen.facts.content))
 
 
 async def test_data_that_are_gone_are_told(app, a_run, until, shows):
@@ -352,3 +371,21 @@ async def test_every_key_has_words_and_is_offered(app, a_run, until):
         ids = {binding.id for binding in bindings if isinstance(binding, Binding)}
         assert len(own) == len(ids)
         assert all(one and one.startswith("draw.") for one in ids)
+
+
+@pytest.mark.parametrize(("image", "size"), [((64, 64, 1), (80, 24)), ((20, 14, 3), (60, 20)), ((4, 64, 1), (140, 45))])
+async def test_a_canvas_has_the_runs_size_and_the_pen_is_always_in_sight(app, record, until, image, size):
+    recording = record("raw", image=image).begin("mnist").finish()
+    recording.folder.model_file.write_bytes(b"model")
+    async with app.run_test(size=size) as pilot:
+        screen = await opened(pilot, until)
+        canvas = screen.canvas
+        await until(pilot, lambda: canvas.pixels.shape == image[: 3 if image[2] > 1 else 2])
+        assert canvas.at == (image[0] // 2, image[1] // 2)
+        for corner in (("up", "left"), ("down", "right")):
+            await pilot.press("space", *[f"shift+{way}" for way in corner for _ in range(16)], "space")
+            seen = canvas.pen_cell.translate(canvas.region.offset)
+            await until(pilot, lambda seen=seen: screen.canvas_box.content_region.contains_region(seen))
+        assert canvas.at == (image[0] - 1, image[1] - 1)
+        assert canvas.pixels[-1, -1].min() == 255
+        await until(pilot, lambda: np.array_equal(screen.seen.picture.pixels, canvas.pixels))

@@ -9,15 +9,21 @@ from typing import Any
 
 import pytest
 from textual import events
-from textual.widgets import Select
+from textual.widgets import Input, OptionList, Select
 
+from mnist_tui.data.augmentation import augmented
 from mnist_tui.data.catalogue import FILE_NAMES
+from mnist_tui.experiment.augmentation import Augmentation
+from mnist_tui.experiment.layers import Dense
 from mnist_tui.experiment.presets import Preset, find_preset
 from mnist_tui.tui import run_commands
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.editor import screen as editor_screen
 from mnist_tui.tui.editor.panes import FieldRow
 from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
+from tests.present import present
+from tests.tui.conftest import screen_text
 from tests.tui.sizes import at_sizes
 
 HIDDEN_0 = "0 is out of bounds; 1 to 65,536 in each layer works"
@@ -61,8 +67,8 @@ def editor(app: BenchApp) -> EditorScreen:
 
 
 def hog_lines(size: tuple[int, int]) -> str:
-    """A part of a HOG picture: half blocks, or a stroke for each cell where the window is small."""
-    return "▀▀" if size[0] > 80 else "─── ───"
+    """A part of a HOG picture: half blocks, or a stroke for each cell where it has the size of the image."""
+    return "─── ───" if size[0] == 80 else "▀▀"
 
 
 def row(app: BenchApp, key: str) -> FieldRow:
@@ -82,9 +88,9 @@ async def test_the_number_of_inputs_follows_the_pixels_per_cell_as_one_types(
     size: tuple[int, int], editing: Any, shows: Any
 ) -> None:
     async with editing("hog").run_test(size=size) as pilot:
-        await shows(pilot, "392 inputs · 80,610 parameters", "Pixels per cell", "whole number, 1 to 28")
+        await shows(pilot, "392 inputs · 80,610 parameters")
         await type_into(pilot, "ppc", "7")
-        await shows(pilot, "hog · edited", "128 inputs · 27,810 parameters")
+        await shows(pilot, "hog · edited", "128 inputs · 27,810 parameters", "Pixels per cell", "4 → 7")
         await pilot.press("f8")
         await shows(pilot, "128 = 4 × 4 cells × 8 orientations", "27,600 weights + 210 biases", "128 × 200 = 25,600")
 
@@ -146,7 +152,7 @@ async def test_another_optimizer_brings_its_own_arguments_and_what_does_not_appl
 async def test_early_stopping_shows_its_own_fields_once_it_is_on(editing: Any, shows: Any, until: Any) -> None:
     app = editing("raw")
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "Dataset")
+        await shows(pilot, "Epochs")
         await type_into(pilot, "patience", "5")
         await until(
             pilot, lambda: any(row.entry.key.endswith("restore_best_weights") for row in app.screen.query(FieldRow))
@@ -162,7 +168,7 @@ async def test_layers_are_added_where_they_fit_moved_edited_and_removed(editing:
         await pilot.press("f7")
         await shows(pilot, "max_pooling2d_3", "Layer 1: a two-dimensional convolution", "Kernel size")
         await pilot.press("a")
-        await shows(pilot, "Add a layer", "dropout")
+        await shows(pilot, "Add a layer", "separable convolution 2-D")
         await pilot.press("enter")
         await shows(pilot, "dense_2", "100 neurons, relu")
         assert editor(app).draft.ready, "a dense layer goes after the flatten"
@@ -177,6 +183,62 @@ async def test_layers_are_added_where_they_fit_moved_edited_and_removed(editing:
         await until(pilot, lambda: row(app, "hidden").control.value == "25")
         await pilot.press("ctrl+z")
         await until(pilot, lambda: row(app, "hidden").control.value == "25x64")
+
+
+async def test_esc_in_a_layers_field_goes_to_the_list_then_asks_and_names_the_layer(
+    editing: Any, shows: Any, until: Any
+) -> None:
+    app = editing("cnn")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "Hidden neurons")
+        await pilot.press("f7", "enter", "ctrl+u", "a")
+        await shows(pilot, "not valid yet")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.focused is editor(app).stack.listing)
+        assert isinstance(app.screen, EditorScreen)
+        await pilot.press("escape")
+        await shows(pilot, "Leave the editor?", "Layer 1, Filters: a (")
+
+
+@at_sizes((80, 24), (140, 45))
+async def test_a_layer_to_add_is_found_by_typing_and_described_in_full(
+    size: tuple[int, int], editing: Any, shows: Any, until: Any
+) -> None:
+    app = editing("cnn")
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("f7", "a")
+        text = await shows(pilot, "Add a layer", "type to search", "A two-dimensional convolution")
+        assert not any("…" in line for line in text.splitlines() if "│   " in line and "sa…" not in line)
+        await pilot.press(*"srivas")
+        await until(pilot, lambda: app.screen.query_one(OptionList).option_count == 1)
+        await pilot.press("enter")
+        await until(pilot, lambda: [layer.kind for layer in editor(app).draft.experiment.layers][1] == "dropout")
+
+
+async def test_the_layers_have_room_while_they_are_edited_and_all_columns(editing: Any, shows: Any, until: Any) -> None:
+    app = editing("cnn")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "Image F9", "Layers F7")
+        await pilot.press("f7")
+        await until(pilot, lambda: not editor(app).image.display or editor(app).image.size.area == 0)
+        text = await shows(pilot, "Enter edits the chosen layer's fields", "1 to 64 or 3x5", "28×28×9", "Parameters")
+        assert {"Filters", "Kernel size", "Strides", "Padding", "Use bias"} <= {
+            each.entry.label for each in editor(app).stack.section.rows if app.screen.can_view_entire(each)
+        }
+        assert "Output" in next(line for line in text.splitlines() if "Configuration" in line)
+        await pilot.press("f9")
+        await shows(pilot, "Image F9", "MNIST, test image 1: 7")
+
+
+async def test_without_hidden_layers_there_are_no_hidden_neurons(editing: Any, shows: Any, until: Any) -> None:
+    app = editing("raw")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "Hidden neurons")
+        await pilot.press("f7", *["x"] * 3)
+        await until(pilot, lambda: not editor(app).draft.rows)
+        await shows(pilot, "250 → none")
+        await type_into(pilot, "hidden", "50")
+        await until(pilot, lambda: editor(app).draft.experiment.layers_of(Dense)[0].units == 50)
 
 
 async def test_layers_that_do_not_fit_stay_and_say_why_until_they_do(
@@ -208,12 +270,27 @@ async def test_undo_takes_back_a_whole_text_and_reset_goes_back_to_the_preset(
         await pilot.press("f7", "ctrl+z")
         await until(pilot, lambda: row(app, "epochs").control.value == "100")
         await shows(pilot, "Undone: Epochs 3 → 100")
-        assert app.focused is row(app, "epochs").control
+        control = row(app, "epochs").control
+        assert app.focused is control and isinstance(control, Input)
+        assert control.selected_text == "100", "typing replaces it"
         assert row(app, "hidden").control.value == "300x20"
         await pilot.press("ctrl+z")
         await until(pilot, lambda: row(app, "hidden").control.value == "200")
         await pilot.press("ctrl+y", "ctrl+r")
         await until(pilot, lambda: not editor(app).draft.is_edited)
+
+
+async def test_what_was_done_is_said_for_a_while(
+    editing: Any, shows: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(editor_screen, "DONE_SECONDS", 0.3)
+    app = editing("hog")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "80,610")
+        await type_into(pilot, "epochs", "3")
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: "Undone:" not in screen_text(app))
+        assert not editor(app).hint.has_class("-done")
 
 
 @at_sizes((80, 24), (140, 45))
@@ -224,7 +301,7 @@ async def test_a_digit_stands_beside_its_hog_picture_and_follows_the_cells(
     async with app.run_test(size=size) as pilot:
         await pilot.press("f9")
         await shows(pilot, "MNIST, test image 1: 7", "HOG: 7×7 cells of 4×4 pixels, 8 orientations", hog_lines(size))
-        image, hog = editor(app).digit.views or pytest.fail("there are no pictures")
+        image, hog = editor(app).image.views or pytest.fail("there are no pictures")
         assert image.pixels[14][14] == 255
         assert len(hog.pixels) == 28
         before = hog.pixels
@@ -239,8 +316,8 @@ async def test_a_digit_stands_beside_its_hog_picture_and_follows_the_cells(
 async def test_the_digit_is_drawn_for_raw_pixels_and_gets_its_picture_with_hog(editing: Any, shows: Any) -> None:
     app = editing("raw")
     async with app.run_test(size=(140, 45)) as pilot:
-        await shows(pilot, "Digit F9", "MNIST, test image 1: 7", "Raw: 28×28 = 784 pixels")
-        _, hog = editor(app).digit.views or pytest.fail("there are no pictures")
+        await shows(pilot, "Image F9", "MNIST, test image 1: 7", "Raw: 28×28 = 784 pixels")
+        _, hog = editor(app).image.views or pytest.fail("there are no pictures")
         assert not hog.display
         select = row(app, "features").control
         assert isinstance(select, Select)
@@ -252,17 +329,59 @@ async def test_the_digit_is_drawn_for_raw_pixels_and_gets_its_picture_with_hog(e
 async def test_a_changed_value_is_marked_with_the_presets_value_and_the_cost(editing: Any, shows: Any) -> None:
     app = editing("raw")
     async with app.run_test(size=(140, 45)) as pilot:
-        await shows(pilot, "1 to 65,536; 200x100 for two")
+        await shows(pilot, "1 to 65,536; 200x100: two layers")
         await type_into(pilot, "hidden", "200")
         await shows(pilot, "250 → 200, −39,750 parameters", "159,010 parameters (−39,750)")
         await type_into(pilot, "hidden", "250")
-        await shows(pilot, "1 to 65,536; 200x100 for two", "784 inputs · 198,760 parameters ")
+        await shows(pilot, "1 to 65,536; 200x100: two layers", "784 inputs · 198,760 parameters ")
+
+
+@at_sizes((110, 32), (80, 24))
+async def test_epochs_come_first_and_hints_are_never_cut(size: tuple[int, int], editing: Any, shows: Any) -> None:
+    app = editing("raw")
+    async with app.run_test(size=size) as pilot:
+        text = await shows(pilot, "Epochs", "Train 150 epochs", "1 or more", "0 or more, less than 1", "Hidden neurons")
+        assert app.focused is row(app, "epochs").control
+        assert not any("…" in line[: size[0] // 2] for line in text.splitlines())
+        await pilot.press("5")
+        await shows(pilot, "Train 5 epochs", "150 → 5")
+        await pilot.press("pagedown")
+        assert app.focused is row(app, "hidden").control
+        await pilot.press("pageup", "pageup")
+        assert app.focused is row(app, "epochs").control
+        await pilot.press(*["pagedown"] * 9)
+        assert app.focused is row(app, "flip").control
+        await shows(pilot, "Training images", "all")
+
+
+async def test_all_images_and_no_early_stopping_are_words_of_the_form(editing: Any, shows: Any, until: Any) -> None:
+    app = editing("raw")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "whole number, 1 or more, or all", "whole number, 1 or more, or off")
+        for text, limit in (("500", 500), ("all", None), ("none", None)):
+            await type_into(pilot, "limit", text)
+            await until(pilot, lambda limit=limit: editor(app).draft.experiment.dataset.limit == limit)
+        await type_into(pilot, "patience", "5")
+        await until(pilot, lambda: editor(app).draft.experiment.training.early_stopping is not None)
+        await shows(pilot, "off → 5")
+        await type_into(pilot, "patience", "off")
+        await until(pilot, lambda: editor(app).draft.experiment.training.early_stopping is None)
+
+
+async def test_the_value_is_selected_again_where_one_comes_back(editing: Any, shows: Any, until: Any) -> None:
+    app = editing("raw")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "Epochs")
+        await pilot.press("end", "f3", "escape")
+        await until(pilot, lambda: isinstance(app.screen, EditorScreen))
+        await pilot.press("7")
+        assert row(app, "epochs").control.value == "7"
 
 
 async def test_up_and_down_stay_in_the_pane_at_its_ends(editing: Any, shows: Any) -> None:
     app = editing("raw")
     async with app.run_test(size=(140, 45)) as pilot:
-        await shows(pilot, "Dataset")
+        await shows(pilot, "Epochs")
         rows = [each for each in editor(app).parameters.query(FieldRow) if each.display]
         rows[0].control.focus()
         await pilot.press("up")
@@ -278,12 +397,12 @@ async def test_up_and_down_stay_in_the_pane_at_its_ends(editing: Any, shows: Any
 async def test_typing_replaces_the_text_of_a_field_that_gets_the_focus(way: str, editing: Any, shows: Any) -> None:
     app = editing("raw")
     async with app.run_test(size=(140, 45)) as pilot:
-        await shows(pilot, "Dataset")
+        await shows(pilot, "Epochs")
         field = row(app, "hidden").control
         if way == "click":
             await pilot.click(field, offset=(2, 0))
         else:
-            row(app, "features").control.focus()
+            row(app, "plain-loss").control.focus()
             await pilot.press("down")
         await pilot.press(*"50")
         assert field.value == "50"
@@ -307,7 +426,7 @@ async def test_an_edited_experiment_is_saved_under_a_name_and_replacing_one_is_a
 ) -> None:
     app = editing("hog")
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "Dataset")
+        await shows(pilot, "Epochs")
         await type_into(pilot, "ppc", "7")
         await pilot.press("ctrl+s")
         await shows(pilot, "Save as a preset", "hog-mine", "HOG features: 128-200-10")
@@ -332,11 +451,11 @@ async def test_an_edited_experiment_is_saved_under_a_name_and_replacing_one_is_a
 async def test_leaving_with_edits_asks_and_without_them_does_not(editing: Any, shows: Any, until: Any) -> None:
     app = editing("hog")
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "Dataset")
+        await shows(pilot, "Epochs")
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, PresetsScreen))
         await pilot.press("e")
-        await shows(pilot, "Dataset")
+        await shows(pilot, "Epochs")
         await type_into(pilot, "ppc", "7")
         await pilot.press("escape")
         await shows(pilot, "Leave the editor?", "Pixels per cell: 4 → 7")
@@ -348,25 +467,43 @@ async def test_leaving_with_edits_asks_and_without_them_does_not(editing: Any, s
         await shows(pilot, "392 inputs")
 
 
+async def test_the_question_names_only_what_came_after_the_last_training(editing: Any, shows: Any) -> None:
+    app = editing("hog")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "Epochs")
+        await type_into(pilot, "ppc", "7")
+        app.screen.draft.hold()
+        await type_into(pilot, "epochs", "1x")
+        await pilot.press("escape")
+        text = await shows(pilot, "Leave the editor?", "Epochs: 1x (")
+        assert "Pixels per cell: 4" not in text and "nothing was trained" not in text
+        await pilot.press("escape")
+        await type_into(pilot, "epochs", "9")
+        await pilot.press("escape")
+        text = await shows(pilot, "Epochs: 100 → 9")
+        assert "Pixels per cell: 4" not in text
+
+
 async def test_keys_that_arrive_at_once_go_to_the_fields_they_were_meant_for(editing: Any, shows: Any) -> None:
     app = editing("hog")
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "Dataset")
+        await shows(pilot, "Epochs")
+        row(app, "features").control.focus()
         await pilot.pause()
-        keys = ("down", "down", "down", "down", "7", "tab", "9", "up", "up", "up", "5")
+        keys = ("down", "7", "tab", "9", "up", "up", "up", "up", "up", "5")
         for key in keys:
             app.post_message(events.Key(key, key if len(key) == 1 else None))
         await shows(pilot, "144 inputs")
         assert row(app, "ppc").control.value == "7"
-        assert row(app, "limit").control.value == "5"
+        assert row(app, "dropout").control.value == "0.5"
 
 
 async def test_help_names_the_focused_field_and_its_bounds(editing: Any, shows: Any) -> None:
     app = editing("hog")
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "Dataset")
+        await shows(pilot, "Epochs")
         row(app, "dropout").control.focus()
-        await shows(pilot, "Dropout: dropout after each dense hidden layer; 0 removes it (0 or more, less than 1)")
+        await shows(pilot, "Dropout after each dense hidden layer; 0 removes it (0 or more, less than 1)")
         await pilot.press("f1")
         await shows(pilot, "Dropout after each dense hidden layer", "Values: 0 or more, less than 1")
 
@@ -374,12 +511,12 @@ async def test_help_names_the_focused_field_and_its_bounds(editing: Any, shows: 
 @at_sizes((60, 20), (120, 30), (200, 50))
 async def test_every_pane_can_be_reached_at_every_size(size: tuple[int, int], editing: Any, shows: Any) -> None:
     async with editing("hog").run_test(size=size) as pilot:
-        await shows(pilot, "Dataset", "392 inputs")
+        await shows(pilot, "Epochs", "392 inputs")
         for key, expected in (
             ("f7", "200 neurons, sigm"),
             ("f8", "392 × 200 = 78,400"),
             ("f9", hog_lines(size)),
-            ("f6", "Validation"),
+            ("f6", "Batch size"),
         ):
             await pilot.press(key)
             text = await shows(pilot, expected)
@@ -391,7 +528,7 @@ async def test_edits_left_by_the_keys_of_the_apps_places_are_there_again_and_ask
 ) -> None:
     app = editing("hog")
     async with app.run_test(size=(120, 30)) as pilot:
-        await shows(pilot, "Dataset", "392 inputs")
+        await shows(pilot, "Epochs", "392 inputs")
         await type_into(pilot, "ppc", "7")
         await shows(pilot, "hog · edited")
         await pilot.press("f4")
@@ -405,7 +542,7 @@ async def test_edits_left_by_the_keys_of_the_apps_places_are_there_again_and_ask
         await pilot.press("f3")
         await shows(pilot, "there are no runs")
         await pilot.press("ctrl+q")
-        await shows(pilot, "Leave the editor?", "Pixels per cell: 4 → 7")
+        await shows(pilot, "Close the program?", "Pixels per cell: 4 → 7")
         await pilot.press("d")
         await until(pilot, lambda: app._exit)
 
@@ -416,21 +553,21 @@ async def test_leaving_the_app_asks_where_edits_would_be_lost(
 ) -> None:
     app = editing("hog")
     async with app.run_test(size=(120, 30)) as pilot:
-        await shows(pilot, "Dataset", "392 inputs")
+        await shows(pilot, "Epochs", "392 inputs")
         await type_into(pilot, "ppc", "7")
         await shows(pilot, "hog · edited")
         if over:
             await pilot.press(over)
             await shows(pilot, "Canvas")
         await pilot.press("ctrl+q")
-        await shows(pilot, "Leave the editor?", "Pixels per cell: 4 → 7")
+        await shows(pilot, "Close the program?", "Pixels per cell: 4 → 7")
         await pilot.press("ctrl+q")
-        await shows(pilot, "Leave the editor?")
+        await shows(pilot, "Close the program?")
         assert not app._exit
         await pilot.press("escape")
         await shows(pilot, "Canvas" if over else "hog · edited")
         await pilot.press("ctrl+q")
-        await shows(pilot, "Leave the editor?")
+        await shows(pilot, "Close the program?")
         await pilot.press("d")
         await until(pilot, lambda: app._exit)
 
@@ -438,6 +575,76 @@ async def test_leaving_the_app_asks_where_edits_would_be_lost(
 async def test_leaving_the_app_asks_nothing_of_an_editor_without_edits(editing: Any, shows: Any, until: Any) -> None:
     app = editing("hog")
     async with app.run_test(size=(120, 30)) as pilot:
-        await shows(pilot, "Dataset", "392 inputs")
+        await shows(pilot, "Epochs", "392 inputs")
         await pilot.press("ctrl+q")
         await until(pilot, lambda: app._exit)
+
+
+@at_sizes((140, 45), (60, 20))
+async def test_variants_of_the_image_are_those_that_training_makes(
+    size: tuple[int, int], editing: Any, shows: Any, until: Any
+) -> None:
+    from mnist_tui.tui.editor.variants import VARIANTS, VariantsScreen
+
+    app = editing("cnn")
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: app.screen.query(FieldRow) and editor(app).image.shown is not None)
+        image = present(editor(app).image.shown)
+        await pilot.press("ctrl+o")
+        await shows(pilot, "No augmentation is set")
+        await type_into(pilot, "rotation", "20")
+        await pilot.press("ctrl+o")
+        await shows(pilot, "rotation up to 20°", "epoch 3")
+        screen = app.screen
+        assert isinstance(screen, VariantsScreen)
+        assert (len(screen.variants) == VARIANTS) == (size == (140, 45))
+        made = augmented(image[None], Augmentation(rotation=20), seed=0, epoch=2, step=0)
+        assert (screen.variants[2] == made[0]).all()
+        await pilot.press("full_stop")
+        await shows(pilot, f"epoch {len(screen.variants) + 1}")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, EditorScreen))
+
+
+async def test_arguments_of_a_change_appear_with_it_and_hog_has_no_changes(editing: Any, shows: Any) -> None:
+    app = editing("raw")
+    async with app.run_test(size=(140, 60)) as pilot:
+        text = await shows(pilot, "Augmentation", "Elastic")
+        assert "Elastic sigma" not in text
+        await type_into(pilot, "elastic", "34")
+        await shows(pilot, "Arguments of the augmentation", "Elastic sigma")
+        select = row(app, "features").control
+        assert isinstance(select, Select)
+        select.value = "hog"
+        await shows(pilot, "not valid yet", "choose raw pixels, or set")
+        await type_into(pilot, "elastic", "0")
+        text = await shows(pilot, "392 inputs")
+        assert "Augmentation" not in text
+
+
+async def test_an_editor_below_another_screen_has_the_titles_of_the_window_that_it_comes_back_to(
+    editing: Any, shows: Any, until: Any
+) -> None:
+    app = editing("raw")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "Parameters", "Layers")
+        panes = app.screen.query("#panes .pane")
+        await pilot.press("f3")
+        await pilot.resize_terminal(80, 24)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, EditorScreen))
+        await until(pilot, lambda: not any(pane.border_title for pane in panes))
+
+
+async def test_the_border_marks_the_pane_with_the_focus_and_follows_it(editing: Any, shows: Any, until: Any) -> None:
+    app = editing("raw")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "Parameters", "Layers")
+        parameters, layers = (app.screen.query_one(f"#{name}").styles for name in ("parameters", "layers"))
+        marked = parameters.border_top
+        await pilot.press("down", "down")
+        assert (parameters.border_top, layers.border_top == marked) == (marked, False)
+        await pilot.press("f7")
+        await until(pilot, lambda: layers.border_top == marked != parameters.border_top)
+        await pilot.press("f6")
+        await until(pilot, lambda: parameters.border_top == marked != layers.border_top)

@@ -15,11 +15,12 @@ from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.widget import Widget
 
+from mnist_tui.report.parts import PARTS
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
 from mnist_tui.settings import load_settings
 from mnist_tui.tui.app import AppOptions, BenchApp
-from mnist_tui.tui.export.request import REPORTS, ExportRequest, sections, write_export
+from mnist_tui.tui.export.request import PART_LABELS, REPORTS, ExportRequest, sections, write_export
 from mnist_tui.tui.export.screen import ExportScreen, ExportSections
 from mnist_tui.tui.terminal.desktop import show
 from mnist_tui.tui.terminal.keymap import commands_of
@@ -57,7 +58,9 @@ async def dialog(pilot: Pilot[Any], *runs: RunFolder, choose: tuple[str, ...] = 
 
 
 def wish(*runs: RunFolder, out: Path, items: tuple[str, ...] = (), reports: tuple[str, ...] = ()) -> ExportRequest:
-    return ExportRequest(runs=runs, items=items, reports=reports, figures=False, title="", author="", out=out)
+    return ExportRequest(
+        runs=runs, items=items, reports=reports, figures=False, full=False, without=(), title="", author="", out=out
+    )
 
 
 def in_view(screen: ExportScreen, widget: Widget) -> bool:
@@ -68,12 +71,13 @@ def in_view(screen: ExportScreen, widget: Widget) -> bool:
 
 def noticed(pilot: Pilot[Any], text: str) -> bool:
     """Whether a notice says that."""
-    return any(text in f"{note.title} {note.message}" for note in pilot.app._notifications)  # pyright: ignore[reportPrivateUsage]
+    return any(text in f"{note.title} {note.message}".replace("/\n", "/") for note in pilot.app._notifications)  # pyright: ignore[reportPrivateUsage]
 
 
 def says(screen: ExportScreen, *texts: str) -> bool:
-    """Whether the dialog's message has all that."""
-    return all(text in str(screen.message.content) for text in texts)
+    """Whether the dialog's message has all that; a line may end after a slash of a path."""
+    said = str(screen.message.content).replace("/\n", "/")
+    return all(text in said for text in texts)
 
 
 def quiet(what: str, done: int, total: int) -> None:
@@ -88,7 +92,7 @@ async def test_every_choice_and_field_is_reached_by_the_arrow_keys_and_is_in_vie
         screen = await dialog(pilot, run)
         wanted = {offer.key for offers in sections().values() for offer in offers if not offer.lacks}
         reached: set[str] = set()
-        for _ in range(len(wanted) + 4):
+        for _ in range(len(wanted) + 5):
             focused = screen.focused
             assert focused is not None
             reached.add(focused.key if isinstance(focused, KeyedCheckbox) else str(focused.id))
@@ -103,10 +107,37 @@ async def test_the_page_keys_go_from_section_to_section_and_a_section_says_how_m
     async with bench(run.path.parent).run_test(size=(80, 24)) as pilot:
         await dialog(pilot, run)
         await shows(pilot, "Report · 0 of 6", "nothing is chosen")
-        await pilot.press("space", "pagedown", "pagedown", "space")
-        await shows(pilot, "Complexity · 1 of", "will write report.pdf, complexity.md")
-        await pilot.press("pageup", "pageup", "pageup", "space")
+        await pilot.press("space", *["pagedown"] * 4, "space")
+        await shows(pilot, "Complexity · 1 of", "will write report.pdf (about 5 pages), complexity.md")
+        await pilot.press(*["pageup"] * 5, "space")
         await shows(pilot, "Report · 0 of 6", "will write complexity.md")
+
+
+async def test_a_part_of_the_report_that_is_not_chosen_is_left_out(run: RunFolder, shows: Shows) -> None:
+    async with bench(run.path.parent).run_test(size=(140, 45)) as pilot:
+        screen = ExportScreen([run])
+        await pilot.app.push_screen(screen)
+        text = await shows(pilot, f"Parts of the report · {len(PARTS)} of {len(PARTS)}")
+        assert all(PART_LABELS[name] in text for name in PARTS), "a part's label is whole"
+        next(choice for choice in screen.query(KeyedCheckbox) if choice.key == "pairs").focus()
+        await shows(pilot, PARTS["pairs"].capitalize())
+        assert screen.request.without == ()
+        next(choice for choice in screen.query(KeyedCheckbox) if choice.key == "pairs").value = False
+        await shows(pilot, f"Parts of the report · {len(PARTS) - 1} of {len(PARTS)}")
+        assert screen.request.without == ("pairs",)
+
+
+async def test_a_report_is_chosen_at_first_alone_and_its_length_is_told(run: RunFolder, shows: Shows) -> None:
+    async with bench(run.path.parent).run_test(size=(140, 45)) as pilot:
+        screen = ExportScreen([run])
+        await pilot.app.push_screen(screen)
+        await shows(
+            pilot, "Appendix", "details of each run (8 pages instead of 5)", "will write report.pdf (about 5 pages)"
+        )
+        assert (screen.request.reports, screen.request.items, screen.request.full) == (("pdf",), (), False)
+        screen.details.value = True
+        await shows(pilot, "will write report.pdf (about 8 pages)")
+        assert screen.request.full
 
 
 async def test_every_key_says_what_it_is_for_and_is_there(run: RunFolder) -> None:
@@ -130,25 +161,24 @@ async def test_a_format_without_its_extra_cannot_be_chosen_and_says_why(
         assert len(lines) == 1
 
 
-async def test_what_is_chosen_is_written_named_and_its_path_copied(run: RunFolder, until: Any) -> None:
+async def test_what_is_chosen_is_written_and_named_and_nothing_is_copied(run: RunFolder, until: Any) -> None:
     async with bench(run.path.parent).run_test(size=(140, 45)) as pilot:
         screen = await dialog(pilot, run, choose=("complexity.csv",))
         await pilot.press("ctrl+s")
         written = run.exports / "complexity.csv"
-        await until(pilot, lambda: says(screen, f"written: {written}", "the path is copied"))
+        await until(pilot, lambda: says(screen, f"written: complexity.csv\nin {run.exports}"))
         assert written.read_text().startswith("name,kind")
-        assert pilot.app.clipboard == str(written)
+        assert pilot.app.clipboard == ""
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(pilot.app.screen, ExportScreen))
 
 
-async def test_of_several_files_the_folder_is_copied(run: RunFolder, tmp_path: Path, until: Any) -> None:
+async def test_of_several_files_the_folder_is_named(run: RunFolder, tmp_path: Path, until: Any) -> None:
     async with bench(run.path.parent).run_test(size=(140, 45)) as pilot:
         screen = await dialog(pilot, run, choose=("complexity.csv", "history.csv"))
         screen.target.value = str(tmp_path / "home")
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: says(screen, f"written: complexity.csv, history.csv in {tmp_path / 'home'}"))
-        assert pilot.app.clipboard == str(tmp_path / "home")
+        await until(pilot, lambda: says(screen, f"written: complexity.csv, history.csv\nin {tmp_path / 'home'}"))
 
 
 async def test_files_that_are_there_are_named_and_replaced_only_when_told_so(
@@ -192,7 +222,15 @@ async def test_what_is_chosen_anew_while_it_writes_is_not_overwritten_unasked(ru
         assert {path.read_text() for path in run.exports.iterdir()} == {"mine"}
 
 
-async def test_enter_writes_in_the_folder_s_line_alone(run: RunFolder, until: Any) -> None:
+async def test_enter_on_a_choice_exports_what_is_chosen(run: RunFolder, until: Any) -> None:
+    async with bench(run.path.parent).run_test(size=(80, 24)) as pilot:
+        screen = await dialog(pilot, run, choose=("history.csv",))
+        screen.query(KeyedCheckbox).first().focus()
+        await pilot.press("enter")
+        await until(pilot, (run.exports / "history.csv").is_file)
+
+
+async def test_enter_writes_in_no_other_line_than_the_folder_s(run: RunFolder, until: Any) -> None:
     async with bench(run.path.parent).run_test(size=(80, 24)) as pilot:
         screen = await dialog(pilot, run, choose=("history.csv",))
         for field in ("#export-title", "#export-author"):
@@ -279,9 +317,9 @@ async def test_marked_runs_are_exported_each_into_its_folder(
     runs_dir: Path, tmp_path: Path, shows: Shows, until: Any
 ) -> None:
     runs = [recorded_run(runs_dir, created=CREATED + number) for number in range(3)]
-    async with bench(runs_dir).run_test(size=(100, 30)) as pilot:
+    async with bench(runs_dir).run_test(size=(140, 45)) as pilot:
         await browse(pilot, until, 3)
-        await pilot.press("space", "space", "E")
+        await pilot.press("space", "down", "space", "E")
         await shows(pilot, "Export of 2 runs", "Report over 2 runs", "Weights of each run")
         screen = pilot.app.screen
         assert isinstance(screen, ExportScreen)
@@ -366,7 +404,7 @@ async def test_what_is_being_written_is_told_and_a_closed_dialog_lets_it_go_on_a
         await until(pilot, lambda: not isinstance(pilot.app.screen, ExportScreen))
         back.let_go()
         await until(pilot, (tmp_path / "out" / "history.csv").is_file)
-        await until(pilot, lambda: noticed(pilot, f"Export written: complexity.md, history.csv in {tmp_path / 'out'}"))
+        await until(pilot, lambda: noticed(pilot, f"Export written: complexity.md, history.csv\nin {tmp_path / 'out'}"))
         assert pilot.app.clipboard == "", "nothing is copied behind one's back"
 
 
@@ -468,6 +506,23 @@ def desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return opened
 
 
+async def test_a_written_report_is_offered_to_be_opened_only_where_there_is_a_desktop(
+    run: RunFolder, desktop: Path, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench(run.path.parent).run_test(size=(80, 24)) as pilot:
+        screen = await dialog(pilot, run, choose=("md",))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: says(screen, "written: "))
+        assert screen.query_one("#export-open").display
+        monkeypatch.delenv("DISPLAY")
+        monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+        screen.action_write(False)
+        await until(pilot, lambda: says(screen, "already there: "))
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: says(screen, f"written: report.md\nin {run.exports}"))
+        assert not screen.query_one("#export-open").display
+
+
 async def test_the_report_of_a_run_is_opened_from_the_list_and_named_where_there_is_no_desktop(
     run: RunFolder, desktop: Path, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -484,7 +539,7 @@ async def test_the_report_of_a_run_is_opened_from_the_list_and_named_where_there
         monkeypatch.delenv("DISPLAY")
         monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
         await pilot.press("O")
-        await until(pilot, lambda: noticed(pilot, f"it is {run.exports / 'report.pdf'}"))
+        await until(pilot, lambda: noticed(pilot, f"It is saved as\n{run.exports / 'report.pdf'}"))
 
 
 async def test_the_report_over_several_marked_runs_is_looked_for_where_those_are_exported(

@@ -141,7 +141,7 @@ def test_the_plots_of_a_study_take_any_values(values: list[float | None], metric
     assert all(height is None or 0 <= height <= 1 for strand in strands for height in strand.heights)
     layout = layout_of(axes, (WIDTH, HEIGHT), marks)
     fit(parallel_rows(axes, strands, layout, line_cells(strands, layout), chosen="1", best="1"))
-    axis, scores = plots.by_parameter(trials, shape)
+    axis, scores = plots.by_parameter(trials, shape, "lr")
     if axis is not None:
         _, picture = score_picture(axis, scores, (WIDTH, HEIGHT), marks, chosen="1", best="1")
         fit(paint(picture, marks))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 from textual.color import Color
 
 from mnist_tui.data import datasets
-from mnist_tui.data.catalogue import DataError
-from mnist_tui.data.datasets import validation_split
+from mnist_tui.data.datasets import load, validation_split
+from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs import epoch_predictions
 from mnist_tui.runs.events import DataReady, Resumed, RunStarted
@@ -31,7 +32,16 @@ from mnist_tui.tui.gallery.predictions import (
 )
 from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.matrix.screen import MatrixScreen
-from mnist_tui.tui.widgets.pixels import HogPicture, Ink, PixelView, hog_picture_of, layout_for, shrunk
+from mnist_tui.tui.widgets.pixels import (
+    HogPicture,
+    Ink,
+    PixelView,
+    hog_picture_of,
+    layout_for,
+    picture_sizes,
+    scaled,
+    size_in,
+)
 from tests.present import present
 from tests.tui.recorded_answers import counted, probabilities
 from tests.tui.sizes import at_sizes
@@ -176,6 +186,23 @@ def test_a_held_out_share_is_the_one_that_training_held_out(record: Any, digits:
         validation_images(run.folder, data_ready(digits, validation=100))
 
 
+def test_the_images_of_a_datasets_own_validation_split_are_shown(record: Any, digits: Any, tmp_path: Path) -> None:
+    arrays = {"train": digits.train_images[:60], "val": digits.train_images[60:90], "test": digits.test_images[:30]}
+    labels = {"train": digits.train_labels[:60], "val": digits.train_labels[60:90], "test": digits.test_labels[:30]}
+    named = {f"{split}_images": each for split, each in arrays.items()}
+    np.savez(tmp_path / "own.npz", **named, **{f"{split}_labels": each for split, each in labels.items()})
+    own: Any = load(str(tmp_path / "own.npz"))
+    run = record("raw")
+    text = run.folder.experiment_file.read_text().replace('validation = "test"', 'validation = "own"')
+    run.folder.experiment_file.write_text(text.replace('name = "mnist"', f'name = "{tmp_path / "own.npz"}"'))
+    assert run.folder.preset().experiment.dataset.validation == "own"
+    facts = replace(data_ready(own, dict(own.sha256), validation=30), name=own.name, sample=False)
+    images = validation_images(run.folder, facts)
+    assert np.array_equal(images.pixels, arrays["val"])
+    assert np.array_equal(images.labels, own.validation_labels)
+    assert images.what == "own validation images"
+
+
 def test_images_with_another_checksum_are_not_taken(record: Any, digits: Any) -> None:
     run = recorded(record, digits)
     other = data_ready(digits, dict.fromkeys(digits.sha256, "0" * 64))
@@ -290,7 +317,11 @@ async def test_the_final_evaluation_has_all_ten_probabilities(record: Any, digit
         await until(pilot, lambda: screen.predictions is not None and screen.predictions.epoch is None)
         index = screen.indices[0]
         best = 100 * values[index].max()
-        await shows(pilot, "final evaluation", "probability of each class", f"probability {best:.1f} %")
+        await shows(pilot, "final evaluation", ": probabilities", f"probability {best:.1f} %", "u Epochs")
+        body, plan = screen.query_one("#body").content_region, screen.grid.plan
+        free = body.width - plan.columns_wide
+        assert screen.side.region.right == body.right, "the pictures leave no empty column"
+        assert screen.side.size.width <= free < screen.side.size.width + plan.width
         assert len(screen.indices) == int((values.argmax(axis=1) != digits.test_labels).sum())
         await pilot.press("comma")
         await shows(pilot, "after epoch 2")
@@ -315,6 +346,12 @@ async def test_an_image_is_shown_large_with_all_probabilities_and_the_arrows_go_
         assert f"read as {read} with {100 * values[index].max():.1f} %" in text
         shown = pilot.app.screen.query_one(PixelView).pixels
         assert np.array_equal(shown, digits.test_images[index])
+        bars, frame = pilot.app.screen.query_one("#image-bars"), pilot.app.screen.query_one("#image")
+        assert bars.region in frame.region, "no class is cut off"
+        before, after = screen.indices[0], screen.indices[2]
+        neighbours = [f"{digits.test_labels[at]} read as {values[at].argmax()}" for at in (before, after)]
+        if size == (140, 45):
+            await shows(pilot, "← ✗ " + neighbours[0], "→ ✗ " + neighbours[1])
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen and screen.grid.selected == 1)
 
@@ -362,9 +399,9 @@ async def test_while_training_the_gallery_follows_the_newest_epoch(
         epoch_predictions.append(run.folder.predicted_file, 4, values)
         wrong = int((values.argmax(axis=1) != digits.test_labels).sum())
         text = await shows(pilot, f"{wrong}: wrong images, after epoch 4")
-        assert "Final" not in text, "there is no final evaluation yet"
+        assert "After training" not in text, "there is no final evaluation yet"
         finish(run, digits)
-        await shows(pilot, "u Final")
+        await shows(pilot, "u After training")
 
 
 async def test_a_run_that_begins_anew_shows_no_picture_of_before(
@@ -374,10 +411,10 @@ async def test_a_run_that_begins_anew_shows_no_picture_of_before(
     async with bench(run).run_test(size=(80, 24)) as pilot:
         screen = await open_gallery(pilot, run, until)
         run.write(Resumed(from_epoch=0, step=0))
-        await shows(pilot, "no epoch has ended yet")
+        await shows(pilot, "no epoch has ended")
         assert screen.grid.count == 0
         await pilot.press("right", "down", "pagedown", "end", "home", "z", "h", "e", "o")
-        await shows(pilot, "no epoch has ended yet")
+        await shows(pilot, "no epoch has ended")
 
 
 async def test_an_epoch_of_which_nothing_was_kept_is_not_passed_off_for_another(
@@ -391,9 +428,14 @@ async def test_an_epoch_of_which_nothing_was_kept_is_not_passed_off_for_another(
         await shows(pilot, "after epoch 3 (nothing was kept of epoch 5)")
 
 
-@given(st.integers(20, 300), st.integers(8, 100), st.integers(1, 2))
-def test_a_plan_fits_its_room_and_has_at_least_one_tile(width: int, height: int, pictures: int) -> None:
-    plan = layout_for(width, height, pictures, "automatic")
+SHAPES = st.tuples(st.integers(4, 64), st.integers(4, 64))
+
+
+@given(st.integers(20, 300), st.integers(8, 100), st.integers(1, 2), SHAPES)
+def test_a_plan_fits_its_room_and_has_at_least_one_tile(
+    width: int, height: int, pictures: int, shape: tuple[int, int]
+) -> None:
+    plan = layout_for(width, height, pictures, "automatic", shape)
     assert plan.page >= 1
     if width >= plan.width and height >= plan.height:
         assert plan.columns * (plan.width + 2) - 2 <= width
@@ -414,9 +456,46 @@ def test_a_plan_fits_its_room_and_has_at_least_one_tile(width: int, height: int,
 def test_a_page_has_the_largest_pictures_of_which_there_are_plenty(
     size: tuple[int, int], pictures: int, edge: int, page: int
 ) -> None:
-    plan = layout_for(*size, pictures, "automatic")
-    assert (plan.edge, plan.page) == (edge, page)
-    assert [layout_for(*size, pictures, wanted).edge for wanted in ("medium", "small")] == [20, 14]
+    shape = (28, 28)
+    plan = layout_for(*size, pictures, "automatic", shape)
+    assert (plan.picture, plan.page) == ((edge, edge), page)
+    sizes = [layout_for(*size, pictures, wanted, shape).picture for wanted in ("medium", "small")]
+    assert sizes == [(20, 20), (14, 14)]
+
+
+@given(SHAPES)
+def test_the_sizes_of_a_picture_keep_its_proportions_and_small_ones_are_enlarged_in_whole_steps(
+    shape: tuple[int, int],
+) -> None:
+    sizes = picture_sizes(shape)
+    assert list(sizes) == sorted(sizes, reverse=True)
+    assert 19 <= max(sizes[0]) <= 64
+    assert sizes[0][0] * shape[1] == sizes[0][1] * shape[0]
+    assert all(abs(height * shape[1] - width * shape[0]) <= max(shape) for height, width in sizes)
+
+
+@given(SHAPES, st.integers(1, 200), st.integers(1, 60))
+def test_a_picture_fills_its_room_in_whole_steps_or_is_made_smaller(
+    shape: tuple[int, int], columns: int, lines: int
+) -> None:
+    height, width = size_in(shape, columns, lines)
+    assert width <= columns and height <= 2 * lines
+    if width < shape[1]:
+        assert columns < shape[1] or 2 * lines < shape[0]
+    else:
+        assert (height % shape[0], width % shape[1]) == (0, 0)
+
+
+def test_colours_are_drawn_as_they_are_an_odd_row_stands_over_paper_and_shades_are_their_brightness() -> None:
+    picture = np.zeros((3, 4, 3), np.uint8)
+    picture[..., 0], picture[2] = 255, (0, 0, 255)
+    paper = Color(1, 2, 3)
+    first, last = Ink(paper, Color(255, 255, 255)).lines(picture)
+    assert [segment.text for segment in (*first, *last)] == ["    ", "▀▀▀▀"]
+    styles: list[Any] = [line[0].style for line in (first, last)]
+    assert tuple(styles[0].bgcolor.triplet) == (255, 0, 0)
+    assert (tuple(styles[1].color.triplet), tuple(styles[1].bgcolor.triplet)) == ((0, 0, 255), paper.rgb)
+    assert ["".join(segment.text for segment in line) for line in Ink().lines(picture)] == ["░░░░", "    "]
 
 
 def test_half_blocks_hold_two_pixels_each_and_shades_need_no_colour() -> None:
@@ -436,9 +515,9 @@ def test_half_blocks_hold_two_pixels_each_and_shades_need_no_colour() -> None:
 
 @pytest.mark.parametrize("edge", [14, 20, 27])
 def test_shrinking_is_the_mean_of_the_area_as_bright_as_before(edge: int) -> None:
-    assert (shrunk(np.full((28, 28), 90, np.uint8), edge) == 90).all()
+    assert (scaled(np.full((28, 28), 90, np.uint8), (edge, edge)) == 90).all()
     picture = np.random.default_rng(edge).integers(0, 100, (28, 28)).astype(np.uint8)
-    small = shrunk(picture, edge)
+    small = scaled(picture, (edge, edge))
     assert small.shape == (edge, edge)
     assert small.max() == picture.max()
     rows = np.add.reduceat(np.repeat(np.repeat(picture.astype(float), edge, 0), edge, 1), range(0, 28 * edge, 28), 0)
@@ -449,7 +528,7 @@ def test_shrinking_is_the_mean_of_the_area_as_bright_as_before(edge: int) -> Non
 def test_halving_averages_and_keeps_the_brightest_point() -> None:
     picture = np.zeros((28, 28), np.uint8)
     picture[0:2, 0:2], picture[2, 2] = 200, 200
-    small = shrunk(picture, 14)
+    small = scaled(picture, (14, 14))
     assert small.shape == (14, 14)
     assert (small[0, 0], small[1, 1], small[5, 5]) == (200, 50, 0)
 
@@ -459,11 +538,21 @@ def test_a_stroke_of_a_hog_picture_runs_along_the_edge(right: int, down: int, st
     rows, columns = np.mgrid[0:28, 0:28] - 13.5
     image = np.where(right * columns + down * rows > 0, 255, 0).astype(np.uint8)
     picture = hog_picture_of(image, HogFeatures(kind="hog", pixels_per_cell=7, orientations=8))
-    lines = ["".join(segment.text for segment in line) for line in picture.lines(Ink(), 28)]
+    lines = ["".join(segment.text for segment in line) for line in picture.lines(Ink(), (28, 28))]
     assert [len(line) for line in lines] == [28] * 14
     assert set("".join(lines)) == {" ", stroke}
-    plain = ["".join(segment.text for segment in line) for line in picture.lines(Ink(glyphs="ascii"), 28)]
+    plain = ["".join(segment.text for segment in line) for line in picture.lines(Ink(glyphs="ascii"), (28, 28))]
     assert "".join(plain).isascii()
+
+
+def test_grey_photographs_are_drawn_from_black_to_white_and_strokes_in_the_themes_colours(record: Any) -> None:
+    pixels = np.full((1, 64, 64), 255, np.uint8)
+    one = np.ones(1, np.int64)
+    light = Ink(Color(255, 255, 255), Color(0, 0, 0))
+    for photographs, red in ((True, 255), (False, 0)):
+        images = Images("images", pixels, one.astype(np.uint8), one, photographs=photographs)
+        style: Any = light.lines(present(images.shown(0)))[0][0].style
+        assert style.bgcolor.triplet.red == red
 
 
 def test_captions_fit_and_name_both_classes(record: Any, digits: Any) -> None:
@@ -477,7 +566,7 @@ def test_captions_fit_and_name_both_classes(record: Any, digits: Any) -> None:
                 first, second = predictions.caption(index, names, width, "block")
                 assert len(first) <= width
                 assert len(second) <= width
-                assert second.endswith(f" % #{index + 1}")
+                assert second.endswith(f" % sure, image {index + 1}" if width > 14 else f" % #{index + 1}")
 
 
 def test_a_missing_data_folder_is_said_and_not_fallen_over(record: Any, digits: Any, tmp_path: Path) -> None:

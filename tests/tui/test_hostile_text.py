@@ -113,7 +113,7 @@ def test_blanks_after_a_text_give_way_to_what_is_shown_in_it() -> None:
 
 TAKES_MARKUP = {"Static", "Label", "Checkbox", "RadioButton", "Option", "Tab", "TabPane", "Button", "Collapsible"}
 """Widgets of Textual that read markup in their first argument."""
-PLAIN = {"Content", "labelled", "pane_keys", "pane_title", "underlined", "_canvas_keys", "_prompt", "_table"}
+PLAIN = {"Content", "labelled", "pane_keys", "pane_title", "_canvas_keys", "_prompt", "_table"}
 """What makes text, or tables of it, of a string."""
 
 

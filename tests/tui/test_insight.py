@@ -18,6 +18,7 @@ from mnist_tui.experiment.presets import find_preset
 from mnist_tui.files import replacing, write_json
 from mnist_tui.runs import start as run_start
 from mnist_tui.runs.events import CheckpointSaved, Distribution, LayerWeights, WeightsSeen
+from mnist_tui.runs.explanations import sign_of
 from mnist_tui.runs.first_weights import first_weights
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.editor.screen import EditorScreen
@@ -35,7 +36,7 @@ from mnist_tui.tui.weights.distributions import (
     shares,
     value_axis,
 )
-from mnist_tui.tui.weights.screen import WeightPictures, WeightsScreen, resampled, sign_of, sizes_of
+from mnist_tui.tui.weights.screen import WeightPictures, WeightsScreen, resampled, sizes_of
 from tests.tui.conftest import screen_text
 from tests.tui.sizes import at_sizes
 
@@ -121,14 +122,14 @@ async def test_a_diagnosis_stands_with_its_evidence_and_its_actions(
             pilot,
             "WARNING Overfitting since epoch 3",
             "Advice:",
-            "[Enter] Edit with patience 5 and validation 0.2",
-            "[Enter] Edit with dropout 0.7",
-            "[Enter] Look at epoch 3 in the curves",
+            "Train again with early stopping after 5 epochs without improvement",
+            "Train again with dropout 0.7  2",
+            "Show epoch 3, where it begins, in the curves  3",
         )
         assert "epoch 3 (0.2000)" in " ".join(text.split())
-        await pilot.press("x", "e", "p", "s", "up", "down", "pagedown", "pageup")
+        await pilot.press("x", "p", "s", "up", "down", "pagedown", "pageup")
         assert app.screen is screen
-        await pilot.press("enter")
+        await pilot.press("2")
         await until(pilot, lambda: isinstance(app.screen, EditorScreen))
         draft = app.screen.draft
         assert (draft.experiment.layers[-1].rate, draft.preset.experiment.layers[-1].rate) == (0.7, 0.5)
@@ -160,6 +161,14 @@ async def test_a_wide_window_has_the_curves_beside_the_diagnosis(
         await until(pilot, lambda: screen.feed.cursor == 3)
         await shows(pilot, "cursor at 3", "val 0.2000")
         assert app.screen is screen
+        feed = screen.feed
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
+        assert feed.cursor is None, "other screens show the epoch that they showed before"
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(app.screen, DiagnosisScreen))
+        screen = app.screen
+        assert isinstance(screen, DiagnosisScreen)
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: not screen.plots.display)
 
@@ -167,7 +176,7 @@ async def test_a_wide_window_has_the_curves_beside_the_diagnosis(
 async def test_a_key_of_the_diagnosis_trains_on_and_shows_the_training(
     record: Any, app_on: Any, shows: Any, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
-    words = {"finished": "[e] Train 10 more epochs", "stopped": "[p] Resume: train the remaining 5 epochs"}[state]
+    words = {"finished": "Train 10 more epochs  a", "stopped": "Resume: train the remaining 5 epochs  p"}[state]
     done: list[tuple[str, int | None]] = []
     monkeypatch.setattr(run_start, "extend", lambda folder, more: done.append((folder.id, more)) or True)
     monkeypatch.setattr(run_start, "resume", lambda folder: done.append((folder.id, None)))
@@ -178,8 +187,11 @@ async def test_a_key_of_the_diagnosis_trains_on_and_shows_the_training(
     app = app_on(folder)
     async with app.run_test(size=(60, 20)) as pilot:
         await on_screen(app, pilot, DiagnosisScreen)
-        await shows(pilot, "WARNING", "till improving", words)
-        await pilot.press(words[1])
+        await shows(pilot, "NOTE", "till improving", words)
+        await pilot.press(words[-1])
+        if state == "finished":
+            await shows(pilot, "Train to epoch:", "10 more epochs")
+            await pilot.press("enter")
         await shows(pilot, "Loss", "epoch 10 of")
         await app.workers.wait_for_complete()
         assert isinstance(app.screen, TrainingScreen)
@@ -221,6 +233,7 @@ async def test_weights_follow_the_cursor_the_layer_and_the_kind(
         screen = await on_screen(app, pilot, WeightsScreen)
         text = await shows(pilot, "Weights of dense_1", "after epoch 6", "52 of 250, 20.8 %")
         assert f"{screen.view.selected.spread.deviation:.4f}" in text
+        assert ("Half of the values: " in text) == (size != (60, 20))
         await pilot.press("down", "b", "home")
         await shows(pilot, "Biases of output", "after epoch 1", "> ")
         assert screen.view.selected.spread.counts == screen._recorded[1].layers[1].biases.counts
@@ -289,6 +302,38 @@ def test_first_weights_of_an_ended_run_are_its_models(record: Any) -> None:
     assert np.array_equal(found.pictures[4], kernel[:, :, 0, 4])
 
 
+def test_first_weights_of_colour_images_have_three_channels(record: Any) -> None:
+    folder: RunFolder = record("cnn", image=(20, 14, 3)).folder
+    kernel = RNG.normal(size=(5, 5, 3, 9)).astype(np.float32)
+    checkpoint(folder, kernel, "conv2d_1", 8)
+    found = first_weights(folder, folder.preset().experiment)
+    assert np.array_equal(found.pictures[4], kernel[..., 4])
+    flat = RNG.normal(size=(20 * 14 * 3, 250)).astype(np.float32)
+    dense: RunFolder = record("raw", image=(20, 14, 3)).folder
+    checkpoint(dense, flat, "dense_1", 8)
+    assert np.array_equal(first_weights(dense, dense.preset().experiment).pictures[7], flat[:, 7].reshape(20, 14, 3))
+
+
+async def test_weights_of_colours_are_one_picture_in_colour_and_three_of_signs(
+    record: Any, app_on: Any, shows: Any
+) -> None:
+    recording = record("cnn", image=(20, 14, 3)).begin()
+    recording.epoch(1, steps=False)
+    kernel = np.zeros((5, 5, 3, 9), np.float32)
+    kernel[:, :, 0] = 1
+    checkpoint(recording.finish().folder, kernel, "conv2d_1", 1)
+    app = app_on(recording.folder)
+    async with app.run_test(size=(140, 45)) as pilot:
+        screen = await on_screen(app, pilot, WeightsScreen)
+        await pilot.press("p")
+        await shows(pilot, "filters 1 to 8 of 9", "lighter positive, darker negative")
+        styles = [segment.style for segment in screen.query_one(WeightPictures).render_line(0)]
+        red, green, _ = next(style.bgcolor.triplet for style in styles if style and style.bgcolor)
+        assert red > 240 and 120 < green < 136
+        await pilot.press("s")
+        await shows(pilot, "1 red", "1 green", "###")
+
+
 def test_what_cannot_be_had_is_a_sentence(record: Any) -> None:
     folder: RunFolder = record().folder
     raw = find_preset("raw").experiment
@@ -342,8 +387,12 @@ def test_pictures_are_means_when_made_smaller_and_repeated_when_larger() -> None
     half = picture.reshape(14, 2, 14, 2).mean(axis=(1, 3))
     assert np.allclose(resampled(picture, 14, 14), half)
     assert np.allclose(resampled(picture, 56, 56), picture.repeat(2, 0).repeat(2, 1))
-    assert sizes_of(28) == [(56, 28), (28, 14), (14, 7)]
-    assert sizes_of(3)[-1] == (6, 3)
+    colours = RNG.normal(size=(28, 28, 3))
+    assert np.allclose(resampled(colours, 14, 14)[..., 1], resampled(colours[..., 1], 14, 14))
+    assert sizes_of(28, 28) == [(56, 28), (28, 14), (14, 7)]
+    assert sizes_of(20, 14)[1] == (14, 10)
+    assert sizes_of(64, 64)[-1] == (16, 8)
+    assert sizes_of(3, 1)[-1] == (2, 3)
 
 
 def test_signs_tell_weak_from_strong_and_what_is_no_number() -> None:
@@ -367,7 +416,7 @@ async def test_without_colour_pictures_are_signs(
         assert "▀" not in "".join(segment.text for segment in drawn)
 
 
-FIRST = {MatrixScreen: "accuracy 79.10 %", DiagnosisScreen: "Diagnosis after epoch 3", WeightsScreen: "finished"}
+FIRST = {MatrixScreen: "8 read as 9: 117 of 974", DiagnosisScreen: "Diagnosis after epoch 3", WeightsScreen: "finished"}
 
 
 @pytest.mark.parametrize("kind", FIRST)

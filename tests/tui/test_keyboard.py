@@ -91,7 +91,7 @@ async def test_a_question_is_not_answered_by_a_key_that_came_before_it_was_drawn
         screen = await browse(pilot, until, 4)
         send(app, ["x", "y", "y", "d"])
         await until(pilot, lambda: isinstance(app.screen, DeleteRunsQuestion))
-        assert "It cannot be" in screen_text(app)
+        assert "This cannot be undone" in screen_text(app)
         assert len(list(app.options.runs_dir.glob("*-raw-*"))) == 4
         await pilot.press("y")
         await until(pilot, lambda: app.screen is screen and len(screen.table.keys) == 3)

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.data.catalogue import KNOWN
+from mnist_tui.runs.collection.summaries import short_id
 from mnist_tui.runs.scores import in_words, worst_confusions
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.matrix.screen import MatrixScreen
-from mnist_tui.tui.widgets.confusion import VIEWS, bracketed, cells_of, padded, sizes_for
+from mnist_tui.tui.widgets.confusion_cells import VIEWS, Room, bracketed, cells_of, layout_for, padded
 from mnist_tui.wording import signed
 from tests.tui.conftest import confusion
 from tests.tui.sizes import at_sizes
@@ -38,6 +39,7 @@ async def on_matrix(pilot: Any, run: Any, shows: Any) -> MatrixScreen:
     screen = MatrixScreen(RunFeed(run.folder))
     pilot.app.push_screen(screen)
     await shows(pilot, "images evaluated after epoch")
+    screen.matrix.look_at((0, 0))
     return screen
 
 
@@ -47,7 +49,7 @@ def test_every_view_says_what_the_counts_say(matrix: list[list[int]]) -> None:
     shown, percent, errors = (cells_of(frozen, view, 8) for view in VIEWS)
     for true, row in enumerate(matrix):
         for column, count in enumerate(row):
-            assert shown[true][column].text == (str(count) if count else "·")
+            assert shown[true][column].text == (f"{count:,}" if count else "·")
             share = percent[true][column].text
             if not count:
                 assert share == "·"
@@ -72,7 +74,7 @@ def test_a_difference_has_a_sign_and_is_toned_by_whether_it_is_better(a: list[li
     for true, row in enumerate(cells_of(new, "counts", 8, old)):
         for column, cell in enumerate(row):
             change = new[true][column] - old[true][column]
-            assert cell.text == (f"{change:+d}".replace("-", "−") if change else "·")
+            assert cell.text == (f"{change:+,d}".replace("-", "−") if change else "·")
             if change:
                 assert (cell.tone == "right") == ((change > 0) == (true == column))
 
@@ -91,14 +93,14 @@ def test_signs_are_written_for_people() -> None:
 @pytest.mark.parametrize("names", [KNOWN["mnist"].class_names, KNOWN["fashion-mnist"].class_names])
 def test_every_cell_is_found_where_it_is_drawn(width: int, names: tuple[str, ...]) -> None:
     for height in (12, 24, 40):
-        sizes = sizes_for(width, height, names)
+        layout = layout_for(Room(width, height), names)
         for row in range(10):
             for column in range(10):
-                x, y = sizes.head + column * sizes.cell, 1 + row * sizes.lines + (sizes.lines - 1) // 2
-                assert sizes.cell_at(x, y) == (row, column)
-                assert sizes.cell_at(x + sizes.cell - 1, y) == (row, column)
-        assert sizes.cell_at(0, 3) is None
-        assert sizes.cell_at(sizes.head, 0) is None
+                x, y = layout.head + column * layout.cell, 1 + row * layout.lines + (layout.lines - 1) // 2
+                assert layout.cells_at(x, y) == [(row, column)]
+                assert layout.cells_at(x + layout.cell - 1, y) == [(row, column)]
+        assert not layout.cells_at(0, 3)
+        assert not layout.cells_at(layout.head, 0)
 
 
 def test_the_cursor_is_seen_without_colour() -> None:
@@ -161,6 +163,15 @@ async def test_the_arrow_keys_move_the_cell_and_not_the_epoch(record: Any, shows
         assert screen.matrix.cell == (9, 9), "it goes on at the other end"
 
 
+async def test_the_cursor_begins_on_the_worst_confusion(record: Any, shows: Any) -> None:
+    run = recorded(record)
+    async with bench(run).run_test(size=(140, 45)) as pilot:
+        screen = MatrixScreen(RunFeed(run.folder))
+        pilot.app.push_screen(screen)
+        await shows(pilot, "after epoch 4: ", " right")
+        assert screen.matrix.cell == (worst(4).true, worst(4).predicted)
+
+
 async def test_views_go_round(record: Any, shows: Any) -> None:
     run = recorded(record)
     async with bench(run).run_test(size=(80, 24)) as pilot:
@@ -168,10 +179,10 @@ async def test_views_go_round(record: Any, shows: Any) -> None:
         await pilot.press("v")
         await shows(pilot, "% of the true class", f"{100 * confusion(4)[9][9] / 1009:.1f}")
         await pilot.press("v")
-        text = await shows(pilot, "wrong images only")
+        text = await shows(pilot, "wrong only")
         assert f" {confusion(4)[9][9]} " not in text
         await pilot.press("v")
-        await shows(pilot, "Confusion  true ↓", "shows images", f" {confusion(4)[9][9]} ")
+        await shows(pilot, "Confusion  true ↓", "view (v): counts", f" {confusion(4)[9][9]} ")
 
 
 async def test_an_epoch_is_compared_with_another(record: Any, shows: Any) -> None:
@@ -179,14 +190,14 @@ async def test_an_epoch_is_compared_with_another(record: Any, shows: Any) -> Non
     async with bench(run).run_test(size=(80, 24)) as pilot:
         await on_matrix(pilot, run, shows)
         await pilot.press("b")
-        await shows(pilot, "epoch 4, which is shown now", "epoch 1, the first", "another run …")
-        await pilot.press("enter")
-        text = await shows(pilot, "epoch 4 against epoch 4", "change of images", "compared with epoch 4")
-        assert "0.0 pp" in text
+        await shows(pilot, "epoch 4, shown now", "epoch 1, the first", "another run …")
+        await pilot.press("end", "up", "enter")
+        text = await shows(pilot, " in epoch 4", "change of counts", "compared with epoch 4", "better   worse")
+        assert "change in points" in text
         await pilot.press("comma", "comma")
         new, old = confusion(2), confusion(4)
-        text = await shows(pilot, "of epoch 2 against epoch 4", signed(new[0][0] - old[0][0], 0))
-        assert f"before {old[0][0]:,}" in text
+        change = signed(new[0][0] - old[0][0], 0)
+        await shows(pilot, "of epoch 2: ", "in epoch 4", f"epoch 4: {old[0][0]:,}, so the change is {change}")
         await pilot.press("x")
         await shows(pilot, "evaluated after epoch 2")
 
@@ -203,7 +214,9 @@ async def test_a_run_is_compared_with_another_run_on_the_same_data(record: Any, 
         assert text.count(" epochs, ") == 1, "neither itself nor a run on other data"
         await pilot.press("enter")
         await until(pilot, lambda: screen.base is not None)
-        await shows(pilot, f"{other.folder.id}, final evaluation", signed(confusion(4)[1][1] - confusion(2)[1][1], 0))
+        await shows(
+            pilot, f"{short_id(other.folder.id)}, final evaluation", signed(confusion(4)[1][1] - confusion(2)[1][1], 0)
+        )
         await pilot.press("o")
         await shows(pilot, "Compare with")
         await pilot.press("escape")
@@ -235,9 +248,9 @@ async def test_the_final_evaluation_is_shown_and_left_by_the_epoch_keys(record: 
     run.finish(test_loss=0.1, test_accuracy=0.9764, macro_f1=0.97)
     async with bench(run).run_test(size=(80, 24)) as pilot:
         await on_matrix(pilot, run, shows)
-        await shows(pilot, "u Final")
+        await shows(pilot, "u After training")
         await pilot.press("u")
-        await shows(pilot, "10,000 images of the test set", in_words(worst(2)))
+        await shows(pilot, "10,000 images of the test set", in_words(worst(2)), "u Epochs", "epochs (u)")
         await pilot.press("comma")
         await shows(pilot, "evaluated after epoch 3")
 
@@ -251,10 +264,10 @@ async def test_the_arrows_around_the_epoch_and_the_words_can_be_clicked(record: 
         await shows(pilot, "◀ epoch 3 of", "evaluated after epoch 3")
         await pilot.click("PartsLine", offset=(17, 0))
         await until(pilot, lambda: screen.feed.epoch == 4)
-        text = await shows(pilot, "v shows images")
-        line = next(line for line in text.splitlines() if "v shows images" in line)
-        await pilot.click("PartsLine", offset=(line.index("shows"), 0))
-        await shows(pilot, "shows % of the true class")
+        text = await shows(pilot, "view (v): counts")
+        line = next(line for line in text.splitlines() if "view (v): counts" in line)
+        await pilot.click("PartsLine", offset=(line.index("view"), 0))
+        await shows(pilot, "view (v): % of the true class")
 
 
 async def test_first_best_last_and_final_can_be_compared_with(record: Any, shows: Any, until: Any) -> None:
@@ -262,13 +275,13 @@ async def test_first_best_last_and_final_can_be_compared_with(record: Any, shows
     run.finish(test_loss=0.1, test_accuracy=0.9764, macro_f1=0.97)
     async with bench(run).run_test(size=(80, 24)) as pilot:
         screen = await on_matrix(pilot, run, shows)
-        await shows(pilot, "u final evaluation")
+        await shows(pilot, "after training (u)")
         await pilot.press("comma", "b")
-        await shows(pilot, "epoch 3, which is shown now", "epoch 4, the ", "the final evaluation")
-        await pilot.press("down", "enter")
+        await shows(pilot, "epoch 3, shown now", "epoch 4, the ", "the final evaluation")
+        await pilot.press("enter")
         await until(pilot, lambda: screen.base is not None)
         assert screen.base is not None and screen.base.words == "epoch 1"
-        await shows(pilot, "of epoch 3 against epoch 1", "x end")
+        await shows(pilot, "of epoch 3: ", "in epoch 1", "end (x)")
 
 
 async def test_enter_or_a_click_opens_the_gallery_of_the_cell(record: Any, shows: Any, until: Any) -> None:
@@ -281,8 +294,8 @@ async def test_enter_or_a_click_opens_the_gallery_of_the_cell(record: Any, shows
         assert pilot.app.screen.chosen.words(DIGITS) == "0 read as 1"
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
-        sizes = sizes_for(80, screen.matrix.size.height, DIGITS, 4)
-        await pilot.click(screen.matrix, offset=(sizes.head + 3 * sizes.cell + 2, 1 + 1 + 7))
+        layout = screen.matrix.layout_now
+        await pilot.click(screen.matrix, offset=(layout.head + 3 * layout.cell + 2, 1 + 1 + 7))
         await until(pilot, lambda: isinstance(pilot.app.screen, GalleryScreen))
         assert isinstance(pilot.app.screen, GalleryScreen)
         assert pilot.app.screen.chosen.words(DIGITS) == "7 read as 3"
@@ -292,6 +305,11 @@ async def test_before_the_first_epoch_no_key_does_harm(record: Any, shows: Any) 
     run = record().begin()
     async with bench(run).run_test(size=(80, 24)) as pilot:
         pilot.app.push_screen(MatrixScreen(RunFeed(run.folder)))
-        await shows(pilot, "no epoch has ended yet")
+        await shows(pilot, "no epoch has ended")
         await pilot.press("v", "b", "x", "n", "enter", "comma", "full_stop", "down", "7", "u", "f")
-        await shows(pilot, "no epoch has ended yet")
+        await shows(pilot, "no epoch has ended")
+
+
+@pytest.mark.parametrize(("width", "text"), [(5, "1109"), (6, "1,109")])
+def test_counts_have_separators_where_all_cells_have_room(width: int, text: str) -> None:
+    assert cells_of(((1109, 2), (3, 1000)), "counts", width)[0][0].text == text

@@ -10,20 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Button
 
 from mnist_tui.experiment.presets import find_preset, list_presets, save_preset
 from mnist_tui.runs.process_folder import this_process
 from mnist_tui.tui import experiment_words, run_commands
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
+from mnist_tui.tui.presets import screen as preset_screen
 from mnist_tui.tui.presets.network import boxes_of, drawn
 from mnist_tui.tui.presets.screen import PresetsScreen
 from mnist_tui.tui.results.screen import ResultsScreen
 from mnist_tui.tui.run_commands import quick_preset
 from tests.runs.synthetic import BEGIN, finished_run
+from tests.tui.conftest import screen_text
 from tests.tui.sizes import at_sizes
 
 EVERY = len(list(list_presets()))
+CLASSICS = [preset.name for preset in list_presets() if preset.path and preset.path.parent.name == "classics"]
+OPEN = ["raw", "hog", "cnn", "fashion", *CLASSICS]
+"""The presets in the groups that are open at first."""
 SOURCES = [
     "Different architectures for CNN on MNIST dataset",
     "EFC2: MNIST MLP and CNN Classifier",
@@ -113,8 +119,9 @@ async def test_the_starters_come_first_and_no_line_is_wider_than_the_window(
 ) -> None:
     app = bench()
     async with app.run_test(size=size) as pilot:
-        text = await shows(pilot, "Raw pixels: 784-250-10, tanh", "198,760", "97.62 %", "Train t", "Quick run f")
-        assert listed(app) == ["raw", "hog", "cnn", "fashion"]
+        text = await shows(pilot, "Raw pixels: 784-250-10, tanh", "97.62 %", "Train 150 epochs t", "Quick run f")
+        assert ("198,760" in text) == (size[0] > 60), "the column with the parameters is the first to go"
+        assert listed(app)[:4] == ["raw", "hog", "cnn", "fashion"]
         assert all(len(line) <= size[0] for line in text.splitlines())
 
 
@@ -133,7 +140,7 @@ async def test_the_search_finds_by_name_title_description_and_kinds_and_escape_s
             app.screen.search.value = query
             await until(pilot, lambda names=names: listed(app) == names)
         await pilot.press("escape")
-        await until(pilot, lambda: listed(app) == ["raw", "hog", "cnn", "fashion"])
+        await until(pilot, lambda: listed(app) == OPEN)
         await pilot.press("slash", *"conv2d cloth")
         await until(pilot, lambda: listed(app) == ["fashion", "labo04-fashion-model1"])
         await pilot.press("slash", "z", "z")
@@ -147,8 +154,8 @@ async def test_presets_stand_under_their_sources_and_a_group_without_a_match_is_
     app = bench()
     async with app.run_test(size=(140, 45)) as pilot:
         await shows(pilot, f"Presets  {EVERY + 1}", "▸ Different architectures for CNN on MNIST dataset")
-        assert headings(app) == ["Starters", *SOURCES, "Saved"]
-        assert listed(app) == ["raw", "hog", "cnn", "fashion", "mine"]
+        assert headings(app) == ["Starters", "Classics", *SOURCES, "Saved"]
+        assert listed(app) == [*OPEN, "mine"]
         app.screen.search.value = "efc2 step5"
         await until(pilot, lambda: listed(app) == ["efc2-cnn-step5", "efc2-mlp-step5"])
         assert headings(app) == ["EFC2: MNIST MLP and CNN Classifier"]
@@ -159,20 +166,20 @@ async def test_presets_stand_under_their_sources_and_a_group_without_a_match_is_
 async def test_a_group_is_opened_and_closed_by_key_and_by_click(bench: Any, asked: Any, shows: Any, until: Any) -> None:
     app = bench()
     async with app.run_test(size=(140, 45)) as pilot:
-        await until(pilot, lambda: listed(app) == ["raw", "hog", "cnn", "fashion"])
-        await pilot.press("down", "down", "down", "down")
+        await until(pilot, lambda: listed(app) == OPEN)
+        await pilot.press(*["down"] * (len(OPEN) + 1))
         await shows(
             pilot, "Enter opens this group", "167,478 to 1,199,882", "98.90 % to 99.44 %", "cnn-model3, 99.44 %"
         )
         await pilot.press("enter")
         await shows(pilot, "▾ Different architectures", "Enter closes this group")
-        assert listed(app)[4:] == ["cnn-model1", "cnn-model2", "cnn-model3", "cnn-model4"]
+        assert listed(app)[len(OPEN) :] == ["cnn-model1", "cnn-model2", "cnn-model3", "cnn-model4"]
         await pilot.press("right")
         await until(pilot, lambda: app.screen.chosen.name == "cnn-model1")
         await pilot.press("left", "left")
-        await until(pilot, lambda: len(listed(app)) == 4)
+        await until(pilot, lambda: len(listed(app)) == len(OPEN))
         await pilot.click("#presets", offset=(5, 1))
-        await until(pilot, lambda: listed(app) == [])
+        await until(pilot, lambda: listed(app) == CLASSICS)
         await shows(pilot, "▸ Starters")
         await pilot.press("t", "e", "f", "r")
         assert asked == []
@@ -188,7 +195,7 @@ async def test_a_search_opens_groups_and_the_end_of_it_closes_them_again(bench: 
         await pilot.press("enter")
         await until(pilot, lambda: len(listed(app)) == 2)
         await pilot.press("escape")
-        await until(pilot, lambda: listed(app) == ["raw", "hog", "cnn", "fashion"])
+        await until(pilot, lambda: listed(app) == OPEN)
 
 
 async def test_the_group_of_the_preset_that_was_used_last_is_open(bench: Any, shows: Any, until: Any) -> None:
@@ -196,7 +203,7 @@ async def test_the_group_of_the_preset_that_was_used_last_is_open(bench: Any, sh
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "Model 1: two convolutions")
         await pilot.press("up", "up")
-        await until(pilot, lambda: app.screen.chosen.name == "fashion")
+        await until(pilot, lambda: app.screen.chosen.name == CLASSICS[-1])
         chosen = app.screen.chosen
         await pilot.press("f3", "f2")
         await until(pilot, lambda: isinstance(app.screen, PresetsScreen) and app.screen.chosen == chosen)
@@ -222,6 +229,33 @@ async def test_the_last_run_of_a_preset_is_shown_and_opened(
         assert app.screen.shown_run.path == newest.path
 
 
+async def test_the_last_run_is_followed_while_it_trains(
+    record: Any, bench: Any, shows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preset_screen, "READ_SECONDS", 0.2)
+    run = record("raw", epochs=20).begin().epoch(1)
+    async with bench().run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "running, 1 of 20 epochs")
+        run.epoch(2)
+        await shows(pilot, "running, 2 of 20 epochs")
+
+
+@at_sizes((80, 24), (110, 35), (140, 45))
+async def test_buttons_are_whole_and_enter_is_named_only_where_it_trains(
+    size: tuple[int, int], tmp_path: Path, bench: Any, shows: Any, until: Any
+) -> None:
+    finished_run(tmp_path / "runs", "raw", epochs=2, created=BEGIN)
+    async with bench().run_test(size=size) as pilot:
+        await shows(pilot, "Train 150 epochs t", "Quick run f", "Enter Train 150 epochs")
+        screen = pilot.app.screen
+        row = screen.query_one("#buttons")
+        await until(pilot, lambda: screen._runs is not None)
+        assert all(button.region in row.region for button in row.query(Button) if button.display)
+        screen.query_one("CollapsibleTitle").focus()
+        await until(pilot, lambda: "t Train 150 epochs" in screen_text(pilot.app).splitlines()[-1])
+        assert "Enter" not in screen_text(pilot.app).splitlines()[-1]
+
+
 async def test_a_quick_run_trains_a_tenth_of_the_epochs_and_says_how_long_that_takes_only_if_it_was_measured(
     tmp_path: Path, bench: Any, shows: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,9 +267,9 @@ async def test_a_quick_run_trains_a_tenth_of_the_epochs_and_says_how_long_that_t
     here.write_status(this_process("finished"))
     finished_run(tmp_path / "runs", "hog", epochs=2, created=BEGIN + 60)  # on another machine
     async with bench().run_test(size=(140, 45)) as pilot:
-        await shows(pilot, "15 epochs instead of 150, about 30 s", "Quick run f")
+        await shows(pilot, "15 epochs, a tenth of 150, about 30 s", "Quick run f")
         await pilot.press("f", "down")
-        text = await shows(pilot, "10 epochs instead of 100")
+        text = await shows(pilot, "10 epochs, a tenth of 100")
         assert "about" not in text.partition("Quick run")[2].splitlines()[0]
         await pilot.press("f")
         await pilot.click("#quick")
@@ -248,6 +282,7 @@ def test_every_preset_has_a_quick_run_that_is_shorter_and_valid() -> None:
         planned = preset.experiment.training.epochs
         assert (quick is None) == (planned <= 3), preset.name
         assert quick is None or 3 <= quick.experiment.training.epochs < planned
+        assert quick is None or quick.title == preset.title, "a shorter training is no other network"
 
 
 # ── the drawing of a network ──
@@ -258,7 +293,7 @@ def test_the_drawing_of_every_preset_fits_its_width(width: int) -> None:
     for preset in list_presets():
         lines = drawn(boxes_of(preset.experiment), width, "→", 0)
         assert max(map(len, lines)) <= width, preset.name
-        assert "10 softmax" in "".join(map(str, lines))
+        assert f"{preset.experiment.classes} softmax" in "".join(map(str, lines)), preset.name
 
 
 def test_a_network_is_drawn_from_the_image_to_the_output() -> None:
@@ -331,7 +366,7 @@ async def test_saved_presets_are_marked_and_a_broken_file_says_what_is_wrong(
 
 async def test_a_dataset_that_is_not_here_is_said_with_what_will_happen(bench: Any, shows: Any) -> None:
     async with bench().run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "MNIST is not on this machine: training downloads it (12 MB).", "bundled digits sample")
+        await shows(pilot, "MNIST is not on this machine: training downloads it (11.6 MB).", "bundled digits sample")
         await pilot.press("down", "down", "down")
         await shows(pilot, "Fashion-MNIST is not on this machine", "t10k-images-idx3-ubyte", "--data-dir")
 

@@ -57,7 +57,7 @@ async def test_the_browser_tells_it_of_the_chosen_run(size: tuple[int, int], tmp
 async def test_results_hold_figures_against_those_that_were_measured_alike(
     preset: str, said: tuple[str, ...], record: Any, app_on: Any, shows: Any
 ) -> None:
-    async with app_on(finished(record, preset).folder).run_test(size=(100, 60)) as pilot:
+    async with app_on(finished(record, preset).folder).run_test(size=(100, 90)) as pilot:
         await shows(pilot, "r Results")
         await pilot.press("r")
         text = await shows(pilot, *said)

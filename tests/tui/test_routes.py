@@ -29,13 +29,14 @@ MAP: dict[str, dict[str, str]] = {
     "Editor": {"ctrl+g": "Sweep"},
     "Sweep": {},
     "Runs": {"enter": "Results", "w": "Training", "o": "Compare", "e": "Editor", "t": "Studies"},
-    "Results": {**OF_RUN, "c": "Training", "e": "Editor"},
-    "Training": {**OF_RUN, "r": "Results"},
+    "Results": {**OF_RUN, "c": "Training", "e": "Editor", "r": "Robustness"},
+    "Training": {**OF_RUN, "r": "Results", "e": "Editor"},
     "Matrix": {"g": "Gallery", "w": "Weights", "i": "Diagnosis"},
     "Gallery": {"m": "Matrix", "w": "Weights", "i": "Diagnosis"},
     "Weights": {"m": "Matrix", "g": "Gallery", "i": "Diagnosis"},
-    "Diagnosis": {"m": "Matrix", "g": "Gallery", "w": "Weights"},
-    "Compare": {"enter": "Results"},
+    "Diagnosis": {"m": "Matrix", "g": "Gallery", "w": "Weights", "e": "Editor"},
+    "Compare": {"enter": "Results", "r": "Robustness"},
+    "Robustness": {},
     "Studies": {"enter": "Study"},
     "Study": {"enter": "Results", "e": "Editor"},
     "Draw": {},
@@ -46,16 +47,28 @@ SIZE = (120, 40)
 
 
 class Trail:
-    """The rule in short: a screen that is opened comes to the top, once; Escape takes the top away."""
+    """The rule in short: a screen that is opened comes to the top, once; Escape puts it back, or takes it away."""
 
     def __init__(self) -> None:
         self.kinds = ["Presets"]
+        self.below: dict[str, list[str]] = {}
 
-    def open(self, kind: str) -> None:
+    def open(self, kind: str, *, replaced: bool = False) -> None:
+        if kind == self.kinds[-1]:
+            return
+        self.below.pop(kind, None)
+        if kind in self.kinds and not replaced:
+            self.below[kind] = self.kinds[: self.kinds.index(kind)]
         self.kinds = [*(each for each in self.kinds if each != kind), kind]
 
     def back(self) -> None:
-        self.kinds = self.kinds[:-1] or ["Presets"]
+        *rest, top = self.kinds
+        below = self.below.pop(top, None)
+        at = max((at for at, kind in enumerate(rest, 1) if kind in (below or [])), default=0)
+        if below is not None and at < len(rest):
+            self.kinds = [*rest[:at], top, *rest[at:]]
+        else:
+            self.kinds = rest or ["Presets"]
 
 
 def kind_of(screen: Screen[Any]) -> str:
@@ -98,9 +111,11 @@ def app(place: Path) -> BenchApp:
 async def step(pilot: Pilot[Any], until: Any, trail: Trail, key: str, kind: str) -> None:
     """Press a key that opens a screen, and compare all open screens with the rule."""
     app: Any = pilot.app
-    trail.open(kind)
+    known = next((screen for screen in app.trail if kind_of(screen) == kind), None)
     await pilot.press(key)
-    await until(pilot, lambda: kinds(app) == trail.kinds)
+    await until(pilot, lambda: kind_of(app.screen) == kind)
+    trail.open(kind, replaced=app.screen is not known)
+    assert kinds(app) == trail.kinds
     if isinstance(app.screen, RunsScreen):
         await until(pilot, lambda: len(app.screen.table.keys) == 3)
 
@@ -137,7 +152,8 @@ async def test_each_key_leads_where_the_map_says_and_escape_leads_back_to_the_sa
                 assert kinds(app) == trail.kinds, key
                 assert cursors(here) == before, key
                 assert focused in (here.focused, None), key
-            for key in ("f1", "ctrl+p"):
+            over = ("f1", "ctrl+p")
+            for key in over if exhaustive else over[len(trail.kinds) % 2 :][:1]:
                 await pilot.press(key, "escape")
                 assert app.screen is here, key
         while kinds(app) != ["Presets"]:
@@ -152,7 +168,7 @@ async def test_a_long_random_walk_keeps_to_the_rule_and_never_piles_up(app: Benc
     trail, chance = Trail(), random.Random(17)
     async with app.run_test(size=SIZE) as pilot:
         await until(pilot, lambda: kinds(app) == ["Presets"])
-        for _ in range(40):
+        for _ in range(28):
             here = trail.kinds[-1]
             ways = {**MAP[here], **{key: kind for key, kind in MAIN.items() if kind != here}}
             key = chance.choice([*ways, "escape", "escape"])
@@ -163,6 +179,23 @@ async def test_a_long_random_walk_keeps_to_the_rule_and_never_piles_up(app: Benc
             else:
                 await step(pilot, until, trail, key, ways[key])
             assert len(app.screen_stack) <= len(MAP) + 1
+
+
+async def test_escape_leads_from_a_run_of_the_list_over_the_list_to_the_training_that_was_left(
+    app: BenchApp, until: Any
+) -> None:
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press("f2", "e")
+        await until(pilot, lambda: kinds(app) == ["Presets", "Editor"])
+        run = next(app.options.runs_dir.glob("*-raw-*"))
+        app.show(Route("training", run=RunFolder(run)))
+        await pilot.press("f3")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen) and len(app.screen.table.keys) == 3)
+        app.show(Route("training", run=RunFolder(run)))
+        for kind in ("Training", "Runs", "Training", "Editor", "Presets"):
+            await until(pilot, lambda kind=kind: kinds(app)[-1] == kind)
+            await pilot.press("escape")
+        assert kinds(app) == ["Presets"]
 
 
 async def test_clicks_on_the_first_line_and_on_the_footer_lead_as_the_keys_do(app: BenchApp, until: Any) -> None:

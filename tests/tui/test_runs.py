@@ -11,21 +11,26 @@ import pytest
 from textual import events
 from textual.widgets import Input
 
+from mnist_tui.runs.collection.summaries import RunSummary, list_runs
 from mnist_tui.runs.folder import Label, RunFolder, read_label
 from mnist_tui.runs.process_folder import this_process
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
+from mnist_tui.tui.compare.matrices import ComparedMatrices
 from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.editor.screen import EditorScreen
+from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
 from mnist_tui.tui.results.screen import ResultsScreen
-from mnist_tui.tui.runs.run_rows import COLUMNS, sorted_runs
+from mnist_tui.tui.runs.run_rows import COLUMNS, changes_of, sorted_runs, sparklines
 from mnist_tui.tui.runs.screen import DeleteRunsQuestion, RunsScreen
 from mnist_tui.tui.training.screen import TrainingScreen
+from mnist_tui.tui.widgets.confusion import AXES
 from mnist_tui.tui.widgets.plots.compared import OverlaidCurves, Scatter
 from mnist_tui.tui.widgets.row_table import RowOrder, RowTable
+from mnist_tui.wording import signed
 from tests.runs.synthetic import BEGIN, epoch_ended, finished_run, many_runs, write_events
-from tests.tui.conftest import browse
+from tests.tui.conftest import browse, screen_text
 from tests.tui.sizes import at_sizes
 
 ACCURACIES = (0.95, 0.96, 0.98)
@@ -70,7 +75,7 @@ async def test_every_size_shows_state_name_and_accuracy_and_overflows_nowhere(
         text = await shows(pilot, "finished", "fashion", "85.00 %", "98.00 %", "Runs  4", "hidden 60")
         assert all(len(line) <= size[0] for line in text.splitlines())
         if size[0] >= 140:
-            await shows(pilot, "macro F1", "parameters", "started", "5/5")
+            await shows(pilot, "Macro F1", "Started", "5/5")
 
 
 async def test_rows_are_sorted_by_any_column_by_key_and_by_a_click_on_its_head(
@@ -82,20 +87,19 @@ async def test_rows_are_sorted_by_any_column_by_key_and_by_a_click_on_its_head(
         assert screen.table.keys == newest_first
         await pilot.press("S")
         assert screen.table.keys == newest_first[::-1]
-        head = await shows(pilot, "test acc.")
-        line = next(line for line in head.splitlines() if "test acc." in line)
-        await pilot.click(RowTable, offset=(line.index("test acc."), 0))
+        head = await shows(pilot, "Test acc.")
+        line = next(line for line in head.splitlines() if "Test acc." in line)
+        await pilot.click(RowTable, offset=(line.index("Test acc."), 0))
         by_accuracy = [runs[2].id, runs[1].id, runs[0].id, runs[3].id]
         await until(pilot, lambda: screen.table.keys == by_accuracy)
-        await shows(pilot, "test acc. ▼")
-        await pilot.click(RowTable, offset=(line.index("test acc."), 0))
+        await shows(pilot, "Test acc. ▼")
+        await pilot.click(RowTable, offset=(line.index("Test acc."), 0))
         await until(pilot, lambda: screen.table.keys == by_accuracy[::-1])
         await pilot.press("s")
-        await shows(pilot, "macro F1 ▼")
+        await shows(pilot, "Macro F1 ▼")
 
 
 async def test_every_column_sorts_both_ways_with_what_is_missing_last(runs_dir: Path) -> None:
-    from mnist_tui.runs.collection.summaries import list_runs
 
     found = list_runs(runs_dir)
     found[1] = dataclasses.replace(found[1], test_accuracy=None, macro_f1=None, parameters=None, training_seconds=None)
@@ -105,6 +109,29 @@ async def test_every_column_sorts_both_ways_with_what_is_missing_last(runs_dir: 
             assert sorted(run.run for run in order) == sorted(run.run for run in found)
             if column.key in {"accuracy", "f1", "parameters", "time"}:
                 assert order[-1] == found[1]
+
+
+def test_what_few_runs_of_a_preset_share_comes_first_in_their_changes() -> None:
+    changes = ("limit 8000, hidden 50", "limit 8000, hidden 50, seed 1", "limit 8000, (1, 2)")
+    runs = [RunSummary(f"{at}", "", "finished", preset="hog", differs=text) for at, text in enumerate(changes)]
+    assert list(changes_of(runs).values()) == [
+        "hidden 50, limit 8000",
+        "seed 1, hidden 50, limit 8000",
+        "(1, 2), limit 8000",
+    ]
+
+
+def test_the_small_curve_of_each_run_has_its_own_scale() -> None:
+    assert sparklines([(0.2, 0.55, 0.9), (None, 0.9), (0.9, 0.95), ()]) == ["▁▅█", " ▁", "▁█", ""]
+
+
+async def test_a_short_list_leaves_the_room_to_the_chosen_run(runs_dir: Path, shows: Any, until: Any) -> None:
+    async with bench(runs_dir).run_test(size=(110, 32)) as pilot:
+        screen = await browse(pilot, until, 4)
+        await shows(pilot, "images evaluated after epoch")
+        assert screen.table.size.height < screen.preview.size.height
+        await pilot.resize_terminal(110, 24)
+        await until(pilot, lambda: not screen.preview.display)
 
 
 async def test_a_filter_narrows_the_list_and_a_wrong_one_is_explained_and_loses_nothing(
@@ -137,8 +164,12 @@ async def test_marked_runs_are_compared_with_curves_table_and_points(
 ) -> None:
     async with bench(runs_dir).run_test(size=(140, 45)) as pilot:
         screen = await browse(pilot, until, 4)
-        await pilot.press("space", "space")
-        await shows(pilot, "2 marked", " *finished")
+        await pilot.press("space", "down", "space")
+        await shows(pilot, "2 marked", " * finished")
+        await pilot.press("space")
+        await shows(pilot, "1 marked")
+        await pilot.press("space")
+        await shows(pilot, "2 marked")
         await pilot.press("o")
         await until(pilot, lambda: isinstance(pilot.app.screen, CompareScreen))
         await shows(
@@ -146,7 +177,7 @@ async def test_marked_runs_are_compared_with_curves_table_and_points(
             "2 runs",
             "Validation accuracy",
             "Validation loss",
-            "Test accuracy by parameters",
+            "Test accuracy by number of parameters",
             "dataset",
             "fashion-mnist",
             "85.00 %",
@@ -159,11 +190,19 @@ async def test_marked_runs_are_compared_with_curves_table_and_points(
         await shows(pilot, "Validation accuracy  │ epoch 3")
         await pilot.press("f", "plus")
         await until(pilot, lambda: compare.accuracy.window == compare.loss.window != OverlaidCurves().window)
+        await pilot.press("plus", "plus", "left")
+        start, end = compare.accuracy.window.limits(compare.accuracy.axis)
+        await until(
+            pilot, lambda: any(start <= n <= end and f"│ epoch {n}" in screen_text(pilot.app) for n in range(6))
+        )
         await pilot.press("0", "l")
-        await shows(pilot, "Validation loss (log)")
+        await shows(pilot, "log scale: on")
         await pilot.press("m")
-        await shows(pilot, "1,040 images evaluated after epoch 4", "1,040 images evaluated after epoch 5")
-        await pilot.press("m", "escape")
+        text = await shows(pilot, "1,040 images after epoch 4: 91.35 % right", "after epoch 5", AXES, "m Curves")
+        assert "Zoom in" not in text, "there is no curve to zoom in"
+        await pilot.press("plus", "escape")
+        await shows(pilot, "Validation accuracy", "m Matrices")
+        await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
         await shows(pilot, "2 marked")
 
@@ -180,10 +219,10 @@ async def test_seeds_are_one_row_and_one_curve_with_mean_deviation_and_count(
         await shows(pilot, "3 runs, 1 curve", "mean, n = 3", "96.33 ± 1.53 %", "n=3")
         compare = pilot.app.screen
         assert isinstance(compare, CompareScreen)
-        (point,) = compare.query_one(Scatter)._points
+        point = next(iter(compare.query_one(Scatter)._points or ()))
         assert point.y == pytest.approx(sum(ACCURACIES) / 3)
         await pilot.press("g")
-        await until(pilot, lambda: len(compare.query_one(Scatter)._points) == 3)
+        await until(pilot, lambda: len(compare.query_one(Scatter)._points or ()) == 3)
 
 
 @at_sizes((80, 24), (60, 20))
@@ -193,16 +232,68 @@ async def test_a_small_window_shows_one_view_of_a_comparison_at_a_time(
     async with bench(runs_dir).run_test(size=size) as pilot:
         await browse(pilot, until, 4)
         await pilot.press("a", "o")
-        await shows(pilot, "Validation accuracy", "Validation loss", "v View")
-        await pilot.press("v")
+        await shows(pilot, "1 Curves   2 Table   3 By seed   4 By size   m Matrices", "Validation loss", "v View")
+        curve = pilot.app.screen.query_one("#accuracy", OverlaidCurves)
+        assert curve.plane is not None, "the curves have room"
+        await pilot.press("4")
+        await shows(pilot, "Test accuracy by number of parameters", "198,760 parameters")
+        await pilot.press("m", "2")
         await shows(pilot, "test acc.", "mean, n = 3")
         await pilot.press("v")
         await shows(pilot, "Test accuracy by seed", "Over the three seeds 0 to 2")
         await pilot.press("v")
-        text = await shows(pilot, "Test accuracy by parameters")
+        text = await shows(pilot, "Test accuracy by number of parameters")
         assert all(len(line) <= size[0] for line in text.splitlines())
         await pilot.press("v")
         await shows(pilot, "Validation loss")
+
+
+async def test_a_small_window_shows_one_compared_matrix_at_a_time_and_then_the_difference(
+    runs_dir: Path, shows: Any, until: Any
+) -> None:
+    async with bench(runs_dir).run_test(size=(80, 24)) as pilot:
+        await browse(pilot, until, 4)
+        await pilot.press("a", "o", "m")
+        await shows(pilot, "true read as predicted", "Enter Images")
+        matrices = pilot.app.screen.query_one(ComparedMatrices)
+        await until(pilot, lambda: len(matrices.matrices) == 1)
+        view = matrices.matrices[0]
+        titles: list[str] = []
+        for _ in range(4):
+            titles.append(f"{view.border_title}".strip())
+            await pilot.press("v")
+            await until(pilot, lambda: f"{view.border_title}".strip() != titles[-1])
+        first, second, difference, again = titles
+        assert "● " in first and "▲ " in second and "▲ − ●" in difference
+        assert again == first, "the first one again"
+        await pilot.press("v")
+        await shows(pilot, "change of counts", "better", "worse")
+
+
+async def test_compared_matrices_have_one_cursor_and_its_images_are_those_of_the_matrix_with_the_focus(
+    runs_dir: Path, shows: Any, until: Any
+) -> None:
+    async with bench(runs_dir).run_test(size=(140, 45)) as pilot:
+        await browse(pilot, until, 4)
+        await pilot.press("a", "o", "m")
+        matrices = pilot.app.screen.query_one(ComparedMatrices)
+        await until(pilot, lambda: len(matrices.matrices) == 3)
+        first, second, difference = matrices.matrices
+        await pilot.press("home", "right", "down")
+        row, column = first.cell
+        await until(pilot, lambda: second.cell == difference.cell == (row, column) and column == 1)
+        counts = [view.shown.matrix[row][column] for view in (first, second) if view.shown.matrix]
+        names = first.shown.names
+        await shows(pilot, f"{names[row]} read as {names[column]}", signed(counts[1] - counts[0], 0))
+        await pilot.press("n")
+        await until(pilot, lambda: first.cell == second.cell != (row, column))
+        title = str(second.border_title)
+        await pilot.press("tab", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, GalleryScreen))
+        gallery = pilot.app.screen
+        assert isinstance(gallery, GalleryScreen)
+        assert gallery.shown_run.preset().name in title, "the images of the second run"
+        assert (gallery.chosen.true, gallery.chosen.predicted) == second.cell
 
 
 async def test_o_without_marks_compares_the_seeds_and_says_where_there_are_none(
@@ -337,9 +428,9 @@ async def test_hundreds_of_runs_scroll_under_a_cursor_that_stays_in_view(
         screen = await browse(pilot, until, 120)
         await pilot.press("end")
         await until(pilot, lambda: screen.table.chosen == screen.table.keys[-1])
-        await shows(pilot, f"{screen.table.chosen} ·", "> finished")
+        await shows(pilot, f"· {screen.table.chosen}", "> finished")
         await pilot.press("pageup", "home")
-        await shows(pilot, f"{screen.table.keys[0]} ·", "> finished")
+        await shows(pilot, f"· {screen.table.keys[0]}", "> finished")
 
 
 async def test_a_live_run_that_is_compared_is_followed(runs_dir: Path, record: Any, shows: Any, until: Any) -> None:
@@ -392,3 +483,23 @@ async def test_a_note_that_is_too_long_says_so_and_is_kept_once_it_fits(runs_dir
         await pilot.press("enter")
         await until(pilot, lambda: pilot.app.screen is screen)
         assert read_label(folder).note == "a" * 500
+
+
+async def test_all_lines_of_a_pasted_note_are_kept(runs_dir: Path, shows: Any, until: Any) -> None:
+    async with bench(runs_dir).run_test(size=(100, 30)) as pilot:
+        screen = await browse(pilot, until, 4)
+        await pilot.press("n")
+        await until(pilot, lambda: pilot.app.screen is not screen)
+        pilot.app.post_message(events.Paste("\r\nwider than before\r\n  and longer\n"))
+        await shows(pilot, "wider than before and longer")
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert read_label(RunFolder(Path(screen.chosen[0].folder))).note == "wider than before and longer"
+
+
+@at_sizes((80, 24), (140, 45))
+async def test_the_examples_of_filters_are_whole(size: tuple[int, int], runs_dir: Path, shows: Any, until: Any) -> None:
+    async with bench(runs_dir).run_test(size=size) as pilot:
+        screen = await browse(pilot, until, 4)
+        await shows(pilot, "state=finished" if size == (80, 24) else "dataset=fashion-mnist")
+        assert not screen.terms.placeholder.endswith(",")

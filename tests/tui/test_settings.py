@@ -46,6 +46,7 @@ def test_every_setting_is_read_from_the_file_and_written_to_it() -> None:
     wanted = Settings(
         theme="nord",
         glyphs="ascii",
+        pictures="sixel",
         refresh="slow",
         confirm=False,
         bell=False,
@@ -58,13 +59,14 @@ def test_every_setting_is_read_from_the_file_and_written_to_it() -> None:
     assert load_settings() == (wanted, ())
     save_settings(runs_dir=None, keys={})
     assert load_settings()[0].runs_dir is None
-    assert set(of_file()) == {"theme", "glyphs", "refresh", "confirm", "bell", "toured"}
+    assert set(of_file()) == {"theme", "glyphs", "pictures", "refresh", "confirm", "bell", "toured"}
 
 
 @pytest.mark.parametrize(
     ("line", "name", "wanted"),
     [
         ('glyphs = "hires"', "glyphs", "braille, block, ascii"),
+        ('pictures = "always"', "pictures", "auto, kitty, sixel, blocks"),
         ('refresh = "never"', "refresh", "auto, normal, slow"),
         ("confirm = 1", "confirm", "true or false"),
         ('bell = "yes"', "bell", "true or false"),
@@ -82,6 +84,12 @@ def test_what_cannot_be_used_is_told_by_file_and_key_and_the_default_counts(line
     assert str(settings_file()) in problem
     assert name in problem
     assert wanted in problem
+
+
+def test_a_key_that_was_set_under_the_earlier_name_of_its_action_counts() -> None:
+    write('[keys]\neditor.digit = "f10"\n"editor.next-digit" = "ctrl+k"\n')
+    settings, problems = load_settings()
+    assert (settings.keys, problems) == ({"editor.image": "f10", "editor.next-image": "ctrl+k"}, ())
 
 
 def test_a_file_that_is_no_toml_is_told_and_never_written_over() -> None:
@@ -218,7 +226,7 @@ async def test_by_keyboard_alone(bench: BenchApp, until: Any) -> None:
         await until(pilot, lambda: isinstance(bench.screen, SettingsScreen))
         await pilot.press("down", "enter", "down", "enter")
         await until(pilot, lambda: bench.settings.glyphs == "block")
-        await pilot.press("down", "down", "space", "down", "space")
+        await pilot.press("down", "down", "down", "space", "down", "space")
         assert (bench.settings.confirm, bench.settings.bell) == (False, False)
 
 

@@ -161,7 +161,7 @@ def distribution(values: Any) -> Distribution:
 def at_home(place: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Works in `place`; settings, runs and data are there, the time is UTC, models answer without TensorFlow."""
 
-    def start(folder: RunFolder, errors: Any) -> subprocess.Popen[bytes]:
+    def start(_job: str, folder: RunFolder, errors: Any) -> subprocess.Popen[bytes]:
         command = [sys.executable, str(ANSWERING), "answers"]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
 
@@ -173,7 +173,7 @@ def at_home(place: Path, request: pytest.FixtureRequest, monkeypatch: pytest.Mon
         monkeypatch.delenv(name, raising=False)
     if "no-colour" in request.node.name:
         monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setattr("mnist_tui.runs.worker_jobs.start_predictor", start)
+    monkeypatch.setattr("mnist_tui.runs.worker_jobs.start_model_process", start)
     monkeypatch.setattr("mnist_tui.tui.draw.model_reader.time", SimpleNamespace(perf_counter=lambda: 0.0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", "UTC")
@@ -218,7 +218,7 @@ async def draw(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> None:
     await pilot.press("f4")
     await shows(pilot, "checkpoint")
     await pilot.press("space", *["shift+right"] * 2, *["shift+down"] * 2)
-    await shows(pilot, "91.0 %", "answered")
+    await shows(pilot, "91.0 %", "its checkpoint of")
 
 
 async def settings(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> None:
@@ -229,6 +229,7 @@ async def settings(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> N
 
 async def tour(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> None:
     await presets(pilot, shows)
+    await shows(pilot, "15 epochs, a tenth")
     pilot.app.show(Route("tour"))  # pyright: ignore[reportAttributeAccessIssue]
     await shows(pilot, "Welcome to mnist-tui")
 

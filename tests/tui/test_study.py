@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.folder import Launch
@@ -25,7 +27,7 @@ from mnist_tui.tui.results.screen import ResultsScreen
 from mnist_tui.tui.studies import study_view
 from mnist_tui.tui.studies.list_screen import StudiesScreen
 from mnist_tui.tui.studies.screen import StudyScreen
-from mnist_tui.tui.studies.study_commands import DeleteStudyQuestion, StopStudyQuestion
+from mnist_tui.tui.studies.study_commands import CsvScreen, DeleteStudyQuestion, StopStudyQuestion
 from mnist_tui.tui.studies.study_view import sorted_trials
 from mnist_tui.tui.terminal.keymap import commands_of
 from mnist_tui.tui.training.screen import TrainingScreen
@@ -81,7 +83,8 @@ async def test_the_screen_follows_the_study_and_tells_its_end(under_way: Recorde
         under_way.write(under_way.epoch(5, 9))
         await shows(pilot, "9/12")
         under_way.end(5).run(6, 12).end(6, "failed", "no memory").finish()
-        await shows(pilot, "6 of 6 ended", "1 failed", "Study ended")
+        await shows(pilot, "6 of 6 ended", "1 failed")
+        assert not pilot.app._notifications, "the screen says it itself"
         await pilot.press("end")
         await shows(pilot, "no memory")
 
@@ -124,7 +127,7 @@ async def test_the_plots_show_the_chosen_trial_and_the_arrow_keys_choose_there_t
         await pilot.press("down")
         second = screen.table.keys[1]
         await until(pilot, lambda: screen.plots.parallel.chosen == second)
-        await pilot.press("p")
+        await pilot.press("P")
         await shows(pilot, f">#{second}", "Validation accuracy", "epochs 1 to 12, all alike")
         assert isinstance(screen.focused, MultiplesPlot)
         first = screen.plots.multiples.region
@@ -198,7 +201,7 @@ async def test_marked_trials_are_compared_and_marks_stay(place: Path, shows: Any
         screen = await shown(pilot, until, 6)
         await pilot.press("o")
         await shows(pilot, "Nothing to compare with")
-        await pilot.press("space", "space", "o")
+        await pilot.press("space", "down", "space", "o")
         await until(pilot, lambda: isinstance(pilot.app.screen, CompareScreen))
         await pilot.press("escape")
         await shown(pilot, until, 6)
@@ -348,6 +351,64 @@ async def test_the_list_of_studies_opens_and_deletes_with_or_without_runs(
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, StudiesScreen))
     assert other.folder.id not in {folder.id for folder in study_folders(place)}
+
+
+async def test_the_list_shows_the_plot_of_the_chosen_study_and_the_mean_of_its_folds(
+    place: Path, shows: Any, until: Any
+) -> None:
+    sweep = RecordedStudy(place, ({"name": "hidden", "values": ["50", "100", "200"]},)).begin()
+    folds = RecordedStudy(place, (), kind="folds", bases=({"preset": "raw", "folds": 3},), title="raw, 3 folds").begin()
+    for number in (1, 2, 3):
+        sweep.run(number, 12).end(number)
+        folds.run(number, 12).end(number)
+    app = BenchApp(AppOptions(action="browse", runs_dir=place))
+    async with app.run_test(size=(140, 45)) as pilot:
+        app.action_go("studies")
+        await until(pilot, lambda: isinstance(app.screen, StudiesScreen) and app.screen.is_mounted)
+        screen = app.screen
+        assert isinstance(screen, StudiesScreen)
+        await until(pilot, lambda: len(screen.table.keys) == 2)
+        screen.table.choose(sweep.folder.id)
+        await shows(pilot, "Validation accuracy by hidden (log axis)", "best #")
+        screen.table.choose(folds.folder.id)
+        await shows(pilot, "mean accuracy on the images held out", "over 3 folds", "fold 3")
+
+
+async def test_c_writes_the_table_of_trials_and_asks_before_it_replaces_a_file(
+    place: Path, tmp_path: Path, shows: Any, until: Any
+) -> None:
+    study = RecordedStudy(place, ({"name": "hidden", "values": ["50", "100"]},)).begin()
+    for number in (1, 2):
+        study.run(number, 12).end(number)
+    target = tmp_path / "trials.csv"
+    target.write_text("kept\n")
+    async with bench(study.finish().folder).run_test(size=(140, 45), notifications=True) as pilot:
+        await shown(pilot, until, 2)
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(pilot.app.screen, CsvScreen))
+        pilot.app.screen.query_one(Input).value = str(target)
+        await pilot.press("enter")
+        await shows(pilot, "Enter once more replaces it")
+        assert target.read_text() == "kept\n"
+        await pilot.press("enter")
+        await until(pilot, lambda: target.read_text() != "kept\n")
+    rows = list(csv.DictReader(target.read_text().splitlines()))
+    assert [(row["trial"], row["hidden"], row["state"]) for row in rows] == [
+        ("1", "50", "finished"),
+        ("2", "100", "finished"),
+    ]
+    assert float(rows[0]["score"]) == pytest.approx(study.epoch(1, 12).val_accuracy)
+
+
+async def test_importances_that_cannot_be_computed_say_why(place: Path, shows: Any, until: Any) -> None:
+    study = RecordedStudy(place).begin()
+    for number in (1, 2, 3):
+        study.run(number, 12).end(number)
+    async with bench(study.finish().folder).run_test(size=(140, 45)) as pilot:
+        await shown(pilot, until, 6)
+        await pilot.press("P", "P")  # from parallel coordinates back to the plot before the last
+        await shows(pilot, "Importance of the parameters")
+        await shows(pilot, "importances need 4 combinations of values with a score")
 
 
 async def test_a_run_of_a_study_jumps_to_its_trial(place: Path, shows: Any, until: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mnist_tui.runs.collection.learning_curve import curve_in_words
 from mnist_tui.studies import trial_table
 from mnist_tui.studies.state import StudyState, TrialRow
 from mnist_tui.studies.watch import StudyWatch
@@ -119,8 +120,8 @@ def test_the_scores_of_one_parameter_stand_at_its_values_on_an_axis_that_suits_t
     place: Path, name: str, values: list[str], places: dict[str, float]
 ) -> None:
     study, shape = one_parameter(place, name, values, seeds=2)
-    assert plot_of(study, "") == "scores"
-    axes, scores = plots.by_parameter(study.rows, shape)
+    assert plot_of(study, "") == f"scores:{name}"
+    axes, scores = plots.by_parameter(study.rows, shape, name)
     assert axes is not None
     assert {text: x for x, text in axes.ticks} == pytest.approx(places)
     assert axes.numbers == (name != "activation")
@@ -136,7 +137,7 @@ def test_the_scores_of_one_parameter_stand_at_its_values_on_an_axis_that_suits_t
 def test_the_line_of_one_parameter_goes_through_the_means_of_the_seeds(place: Path, glyphs: Any) -> None:
     marks = MARKS[glyphs]
     study, shape = one_parameter(place, "hidden", ["50", "150", "250"], seeds=3)
-    axes, scores = plots.by_parameter(study.rows, shape)
+    axes, scores = plots.by_parameter(study.rows, shape, "hidden")
     assert axes is not None
     plane, picture = score_picture(axes, scores, (60, 16), marks, chosen="1", best="9")
     means, trials, best, chosen = picture.strokes
@@ -155,6 +156,75 @@ def test_a_study_of_several_parameters_or_of_seeds_has_no_plot_of_one_parameter(
     assert plot_of(study, "") == "parallel"
     seeds = RecordedStudy(place, (), seeds=3).begin()
     assert plot_of((StudyWatch(seeds.folder).new_snapshot() or pytest.fail("nothing to see")).study, "") == "curves"
+
+
+def of_two_parameters(place: Path) -> tuple[StudyState, trial_table.TableShape]:
+    """A finished study over hidden and lr, in which the score of trial n is n per cent."""
+    axes = ({"name": "hidden", "values": ["50", "100"]}, {"name": "lr", "values": ["0.1", "0.01", "0.001"]})
+    study = RecordedStudy(place, axes).begin()
+    for number in range(1, 7):
+        study.run(number, 2).end(number)
+    state = (StudyWatch(study.folder).new_snapshot() or pytest.fail("nothing to see")).study
+    state = replace(state, rows=tuple(replace(row, score=row.number / 100) for row in state.rows))
+    return state, trial_table.table_shape(state)
+
+
+def test_several_parameters_have_a_map_their_scores_and_their_importances(place: Path) -> None:
+    study, shape = of_two_parameters(place)
+    assert plots.plots_of(study) == ("parallel", "map", "scores:hidden", "scores:lr", "importances", "multiples")
+    assert plot_of(study, "map", after=-1) == "parallel"
+    found = plots.score_map(study.rows, shape, ("hidden", "lr"))
+    assert found is not None
+    assert (found.columns, found.rows) == (("50", "100"), ("0.001", "0.01", "0.1"))
+    assert found.scores[0, 2] == pytest.approx(0.01)  # hidden 50 and lr 0.1 is the first trial
+    assert found.scores[1, 0] == pytest.approx(0.06)
+    assert found.cell_of["6"] == (1, 0)
+    assert (found.shade((0, 2)), found.shade((1, 0))) == (0, 4)
+    axes, scores = plots.by_parameter(study.rows, shape, "lr", alone=False)
+    assert axes is not None
+    assert not axes.means
+    assert len(scores) == 6
+    content = plots.PlotContent((("lr", 0.7), ("hidden", 0.3)))
+    assert plots.map_axes(study.rows, shape, content) == ("lr", "hidden")
+
+
+def test_many_sampled_values_are_put_together_into_ranges(place: Path) -> None:
+    study, shape = of_two_parameters(place)
+    numbers = [f"{10 ** (-4 + at / 10):.6g}" for at in range(21)]
+    rows = tuple(
+        replace(study.rows[0], number=at, values=(("hidden", "50"), ("lr", text)), score=at / 100)
+        for at, text in enumerate(numbers, 1)
+    )
+    found = plots.score_map(rows, shape, ("lr", "hidden"))
+    assert found is not None
+    assert len(found.columns) == plots.MOST_CELLS
+    assert found.columns[0] == "~1.6e-4"
+    assert found.scores[plots.MOST_CELLS - 1, 0] == pytest.approx(sum((18, 19, 20, 21)) / 400)
+    ticks = plots.parameter_axis(numbers).ticks
+    assert (-4.0, "0.0001") in ticks
+    assert len(ticks) <= plots.LISTED
+
+
+def test_training_set_sizes_have_a_learning_curve(place: Path) -> None:
+    study = RecordedStudy(place, ({"name": "limit", "values": ["1000", "4000", "none"]},), seeds=2).begin()
+    for number in range(1, 7):
+        study.run(number, 2).end(number)
+    state = (StudyWatch(study.folder).new_snapshot() or pytest.fail("nothing to see")).study
+    images, scores = {"1000": 1000, "4000": 4000, "none": 16000}, {"1000": 0.9, "4000": 0.95, "none": 0.975}
+    rows = tuple(
+        replace(row, train_images=images[text], test_accuracy=scores[text] + row.seed / 1000, train_accuracy=0.999)
+        for row in state.rows
+        for text in [row.values[0][1]]
+    )
+    state = replace(state, rows=rows)
+    assert plot_of(state, "") == "learning"
+    points = trial_table.study_learning_curve(state)
+    assert [(point.images, point.train) for point in points] == [(1000, 0.999), (4000, 0.999), (16000, 0.999)]
+    assert [point.score for point in points] == pytest.approx([0.9005, 0.9505, 0.9755])
+    words = " ".join(curve_in_words(points))
+    assert "From 1,000 to 16,000 training images the test accuracy went from 90.05 % to 97.55 %." in words
+    assert "the errors fell by 30 % for each doubling of the images: more images would probably help" in words
+    assert "2.35 points more than of the others" in words
 
 
 def test_small_multiples_of_several_presets_are_told_apart_by_what_their_names_do_not_share(place: Path) -> None:

@@ -27,6 +27,7 @@ from mnist_tui.tui.sweep.request import (
     SweepRequestError,
     command_of,
     example_of,
+    first_axis,
     plan_of,
     start_sweep,
     study_of,
@@ -61,6 +62,8 @@ def wish(*axes: tuple[str, str], **texts: str) -> SweepRequest:
         (wish(HIDDEN), 3, "3 values = 3 trials"),
         (wish(HIDDEN, ("activation", "tanh,sigmoid"), seeds="3"), 18, "3 × 2 values × 3 seeds = 18 trials"),
         (wish(seeds="10"), 10, "10 seeds, 0 to 9 = 10 trials"),
+        (wish(folds="5"), 5, "5 folds = 5 trials"),
+        (wish(HIDDEN, folds="5"), 15, "3 values × 5 folds = 15 trials"),
         (wish(("lr", "0.0001..0.01:log"), search="random", trials="12"), 12, "12 points by random search = 12 trials"),
         (wish(("hidden", "50..52"), search="tpe", seeds="2"), 6, "3 points by tpe search × 2 seeds = 6 trials"),
     ],
@@ -68,7 +71,7 @@ def wish(*axes: tuple[str, str], **texts: str) -> SweepRequest:
 def test_trials_are_counted_in_a_sentence(asked: SweepRequest, trials: int, sentence: str) -> None:
     plan = plan_of(asked)
     assert (plan.trials, plan.sentence) == (trials, sentence)
-    assert plan.request.study.kind == ("sweep" if asked.axes else "seeds")
+    assert plan.request.study.kind == ("sweep" if asked.axes else "folds" if asked.text("folds") else "seeds")
 
 
 def test_the_networks_sizes_are_those_of_the_smallest_and_the_largest() -> None:
@@ -86,6 +89,9 @@ def test_the_networks_sizes_are_those_of_the_smallest_and_the_largest() -> None:
         (wish(("hidden", "150"), ("hidden", "250,")), "axis-1", "a value is missing"),
         (wish(HIDDEN, seeds="none"), "seeds", "none is not a whole number; 1 to 1,000 works"),
         (wish(HIDDEN, search="random", trials="0"), "trials", "0 is out of bounds"),
+        (wish(HIDDEN, folds="1"), "folds", "1 leaves no images to train on; 2 to 100 work"),
+        (wish(HIDDEN, folds="5", seeds="2"), "folds", "folds are made with one seed"),
+        (wish(("validation", "0.1,0.2"), folds="5"), "", "is not a parameter to vary with folds"),
         (wish(HIDDEN, workers="2", scheduler="tcp://a:1"), "workers", "leave Workers or Scheduler empty"),
         (wish(HIDDEN, scheduler="somewhere"), "scheduler", "tcp://HOST:PORT"),
         (wish(("lr", "0.1..1")), "", "Search random or tpe"),
@@ -105,6 +111,26 @@ def test_what_is_wrong_is_told_at_its_field(asked: SweepRequest, field: str, par
 def test_the_example_beside_an_axis_is_valid_for_it(name: str) -> None:
     preset = find_preset({"filters": "cnn", "conv-activation": "cnn", "cells-per-block": "hog"}.get(name, "raw"))
     assert plan_of(replace(wish((name, example_of(name))), preset=preset)).trials > 1
+
+
+def test_the_first_parameter_has_values_around_the_present_one() -> None:
+    assert first_axis(RAW) == ("hidden", "125,250,500")
+    assert first_axis(find_preset("cnn"))[0] in {"hidden", "lr"}
+    for name in ("raw", "hog", "cnn", "fashion"):
+        preset = find_preset(name)
+        assert plan_of(replace(wish(first_axis(preset)), preset=preset)).trials == 3
+    assert first_axis(find_preset("efc-linear")) == ("", "")
+
+
+def test_the_trials_of_a_grid_are_listed_and_those_of_a_search_are_not() -> None:
+    assert plan_of(wish(HIDDEN)).listed[1] == "#2 Hidden neurons 250"
+    assert plan_of(wish(folds="3")).listed == ("#1 fold 1 of 3", "#2 fold 2 of 3", "#3 fold 3 of 3")
+    assert plan_of(wish(HIDDEN, search="tpe")).listed == ()
+
+
+def test_cross_validation_says_that_the_test_set_is_not_used() -> None:
+    (note,) = plan_of(wish(HIDDEN, folds="5")).notes
+    assert "the test set is not used" in note
 
 
 def test_comparing_on_the_test_set_is_said_and_a_held_out_share_is_not() -> None:
@@ -175,6 +201,10 @@ async def test_a_sweep_is_typed_counted_and_started(
 ) -> None:
     async with bench(tmp_path).run_test(size=size) as pilot:
         screen = await open_form(pilot, until)
+        await shows(pilot, "3 values = 3 trials", "99,385 to 397,510 parameters each")
+        assert isinstance(screen.focused, Input)
+        assert screen.focused.value == "125,250,500"
+        await pilot.press("ctrl+r")
         await shows(pilot, "One seed is one training")
         await pilot.press("ctrl+n")
         await until(pilot, lambda: bool(pilot.app.screen.query(OptionList)))
@@ -198,14 +228,13 @@ async def test_a_wrong_value_is_explained_below_its_field_and_nothing_starts(
 ) -> None:
     async with bench(tmp_path).run_test(size=(140, 45), notifications=True) as pilot:
         screen = await open_form(pilot, until)
-        await screen.add_axis("hidden")
         await pilot.press("end", *",zero")
         await shows(pilot, "✗ zero is not", "Correct the marked value first.")
         await pilot.press("ctrl+t")
         await shows(pilot, "The study cannot start")
         await pilot.press("ctrl+r")
         await until(pilot, lambda: not screen.request.axes)
-        await shows(pilot, "None yet; Ctrl+N adds one.")
+        await shows(pilot, "None; Ctrl+N adds one. Each of its values is trained.")
     assert not started
     assert not study_folders(tmp_path)
 
@@ -219,7 +248,7 @@ async def test_without_the_extra_a_sentence_names_the_command_and_nothing_is_mad
     monkeypatch.setattr("mnist_tui.studies.start.require_extra", missing)
     async with bench(tmp_path).run_test(size=(140, 45), notifications=True) as pilot:
         screen = await open_form(pilot, until)
-        await pilot.press("5")
+        await pilot.press("ctrl+r", "5")
         await shows(pilot, "15 seeds, 0 to 14" if screen.request.text("seeds") == "15" else "5 seeds, 0 to 4")
         await pilot.press("ctrl+t")
         await shows(pilot, "pip install")
@@ -243,6 +272,7 @@ async def test_more_than_a_thousand_trials_are_asked_for(
 ) -> None:
     async with bench(tmp_path).run_test(size=(80, 24), notifications=True) as pilot:
         screen = await open_form(pilot, until)
+        await pilot.press("ctrl+r")
         await screen.add_axis("lr")
         screen.query(Input).first().value = ",".join(f"0.{n}" for n in range(10, 81))
         screen.query_one("#sweep-seeds", SweepRow).query_one(Input).value = "15"
@@ -304,11 +334,10 @@ def test_the_form_looks_as_before(size: tuple[int, int], until: Any, shows: Any,
 
     async def go(pilot: Pilot[Any]) -> None:
         screen = await open_form(pilot, until)
-        await screen.add_axis("hidden")
         await pilot.press("end", *",50,200x100")
         await screen.add_axis("activation")
         await pilot.press("end", *",sigmoid")
-        await shows(pilot, "3 × 2 values = 6 trials")
+        await shows(pilot, "5 × 2 values = 10 trials")
         for field in app.screen.query(Input):
             field.cursor_blink = False
         await app.workers.wait_for_complete()

@@ -8,6 +8,8 @@ import pytest
 
 from mnist_tui.runs.events import CheckpointSaved, Paused, Phase, Resumed, RunStarted, Warned
 from mnist_tui.runs.process_folder import Lock
+from mnist_tui.tui.widgets.run_status import StatusLine
+from tests.tui.conftest import screen_text
 from tests.tui.sizes import at_sizes
 
 
@@ -51,7 +53,7 @@ async def test_curves_matrix_progress_and_device_are_all_on_one_screen(
             "87 %",
             "Worker",
             "Pause",
-            "Detach",
+            "Stop, save",
         )
         assert "0 892" in text.replace("  ", " "), "the matrix's first cell"
         assert any(0x2800 < ord(character) <= 0x28FF for character in text), "a line is drawn"
@@ -98,10 +100,10 @@ async def test_before_the_first_epoch_ends_the_running_means_are_on_the_curve(
 ) -> None:
     run = record().begin()
     async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "waits for the first steps", "no epoch has ended yet")
+        await shows(pilot, "no step has been trained", "no epoch has ended")
         run.write(run.progress(1, 12, 2.2))
         text = await shows(pilot, "running mean", "2.200", "epoch 1 of 20")
-        assert "no epoch has ended yet" in text
+        assert "no epoch has ended" in text
         assert "·" in "".join(line[:34] for line in text.splitlines()[5:12]), "the point itself"
 
 
@@ -109,7 +111,7 @@ async def test_a_run_that_was_read_and_tells_nothing_yet_is_not_read_any_more(
     record: Any, app_on: Any, shows: Any
 ) -> None:
     async with app_on(record().folder).run_test(size=(80, 24)) as pilot:
-        text = await shows(pilot, "waits for the first steps")
+        text = await shows(pilot, "no step has been trained")
         assert "reading …" not in text
 
 
@@ -119,7 +121,7 @@ async def test_phases_before_training_are_told(record: Any, app_on: Any, shows: 
     async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
         await shows(pilot, "starting", "importing TensorFlow")
         run.write(Phase(name="features", done=1000, total=70_000, unit="images"))
-        await shows(pilot, "extracting features", "1,000 of 70,000 images")
+        await shows(pilot, "now: extracting features", "1,000 of 70,000 images", "no step has been trained")
 
 
 async def test_a_run_that_diverged_keeps_its_curves_and_says_why(record: Any, app_on: Any, shows: Any) -> None:
@@ -174,7 +176,7 @@ async def test_pause_resume_checkpoint_and_stop_go_through_the_folder(
         await until(pilot, lambda: commands(run)[-1] == "stop")
         run.finish("stopped", "stopped as asked, after 2 epochs", test_loss=0.5, test_accuracy=0.9, macro_f1=0.89)
         await shows(
-            pilot, "stopped as asked, after 2 epochs", "test accuracy 90.00 %, test loss 0.5000, macro F1 89.00 %"
+            pilot, "Stopped as asked, after 2 epochs", "test accuracy 90.00 %, test loss 0.5000, macro F1 89.00 %"
         )
 
 
@@ -276,7 +278,7 @@ async def test_detaching_goes_back_to_the_presets_and_asks_nothing_of_the_worker
     run = training(record(), 1)
     app = app_on(run.folder)
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "d Detach")
+        await shows(pilot, "p Pause")
         await pilot.press("d")
         await until(pilot, lambda: type(app.screen).__name__ == "PresetsScreen")
         assert commands(run) == []
@@ -288,7 +290,7 @@ async def test_an_ended_run_leads_to_its_results_and_back(record: Any, app_on: A
     async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
         await shows(pilot, "Finished: test accuracy 97.00 %", "r Results", "Esc Back")
         await pilot.press("r")
-        await shows(pilot, "Confusions", "e Train again")
+        await shows(pilot, "Confusions", "E Export")
         await pilot.press("escape")
         await shows(pilot, "Finished: test accuracy 97.00 %")
 
@@ -314,3 +316,38 @@ async def test_without_colour_numbers_and_marks_remain(
     async with app.run_test(size=(80, 24)) as pilot:
         text = await shows(pilot, "10,000 images evaluated after epoch 2", "◆ val", "train")
         assert " running " in text
+
+
+async def test_the_first_line_leaves_out_what_has_no_room_the_note_before_the_id(
+    record: Any, app_on: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnist_tui.tui.training.screen.TrainingScreen.draw", lambda _: None)
+    run, note = record().begin().epoch(1), "5 epochs instead of 150"
+    app = app_on(run.folder)
+    short_id = run.folder.id.split("-", 2)[-1]
+    async with app.run_test(size=(80, 24)) as pilot:
+        line = app.screen.query_one(StatusLine)
+        for name, texts in (
+            ("Raw", (f"Raw ({note})", run.folder.id)),
+            (30 * "n", (30 * "n", run.folder.id)),
+            (50 * "n", (50 * "n", f" {short_id}")),
+        ):
+            line.show("running", name, note)
+            await pilot.pause()
+            shown = screen_text(app).splitlines()[1]
+            assert all(text in shown for text in texts), shown
+
+
+async def test_the_star_of_the_best_epoch_is_explained_also_where_plots_have_no_lower_border(
+    record: Any, app_on: Any, shows: Any
+) -> None:
+    async with app_on(training(record()).folder).run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "★ best epoch")
+
+
+async def test_a_run_that_was_asked_to_stop_has_no_time_left(record: Any, app_on: Any, shows: Any) -> None:
+    app = app_on(training(record()).folder)
+    async with app.run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "ETA")
+        await pilot.press("s")
+        assert "ETA" not in await shows(pilot, "· stopping ·")

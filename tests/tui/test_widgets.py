@@ -20,7 +20,7 @@ from mnist_tui.runs.state import RunState, reduce
 from mnist_tui.settings import Settings
 from mnist_tui.tui.training.device import DeviceLoads, history_text, readings
 from mnist_tui.tui.widgets import run_status
-from mnist_tui.tui.widgets.confusion import heads, padded, sizes_for
+from mnist_tui.tui.widgets.confusion_cells import Room, heads, layout_for, padded
 from mnist_tui.tui.widgets.text import Line, changed_regions
 from tests.tui.conftest import screen_text
 
@@ -46,8 +46,8 @@ def test_class_names_are_cut_at_words_and_stay_distinct() -> None:
 @pytest.mark.parametrize("names", [KNOWN["mnist"].class_names, KNOWN["fashion-mnist"].class_names])
 @pytest.mark.parametrize("width", range(44, 130))
 def test_a_matrix_never_is_wider_than_its_room(names: tuple[str, ...], width: int) -> None:
-    sizes = sizes_for(width, 30, names)
-    assert sizes.head + 10 * sizes.cell + (9 if sizes.margins else 0) <= width
+    layout = layout_for(Room(width, 30), names)
+    assert layout.head + 10 * layout.cell + layout.margin <= width
 
 
 def test_the_line_of_progress_names_every_number_and_leaves_out_what_does_not_fit(record: Any) -> None:

@@ -9,13 +9,28 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from mnist_tui.experiment.complexity import Complexity, LayerComplexity, of, to_document
-from mnist_tui.experiment.layers import LAYER_KINDS, Conv2D, Dense, MaxPooling2D
+from mnist_tui.experiment.layers import (
+    LAYER_KINDS,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    MaxPooling2D,
+    Residual,
+    SeparableConv2D,
+    ZeroPadding2D,
+    in_words,
+    pair,
+)
 from mnist_tui.experiment.optimizers import Ridge
-from mnist_tui.experiment.shapes import IMAGE_EDGE, Shape, written
+from mnist_tui.experiment.shapes import Shape, hog_cells, written
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.report import markdown
 from mnist_tui.report.tabular import aligned, csv_text, latex
-from mnist_tui.wording import counted, grouped, listed, noun, size
+from mnist_tui.runs.origin import ForeignLayer, Origin, complexity_of
+from mnist_tui.wording import DASH, count, counted, grouped, listed, noun, size
 
 HEADINGS = {
     "name": "layer",
@@ -58,6 +73,33 @@ def as_table(complexity: Complexity, title: str = "") -> str:
     right = [place for place, column in enumerate(columns) if column in NUMBERS]
     lines = [title, ""] if title else []
     return "\n".join([*lines, *aligned(blocks, right), "", *_notes(complexity)]) + "\n"
+
+
+FOREIGN_HEADINGS = ("layer", "kind", "output", "parameters", "trained")
+
+
+def foreign_rows(network: Sequence[ForeignLayer]) -> list[tuple[str, ...]]:
+    """Return a row of FOREIGN_HEADINGS for each layer of a network from elsewhere, and one with the sums."""
+    rows = [
+        (layer.name, layer.kind, written(layer.output_shape) or DASH, count(layer.parameters), count(layer.trainable))
+        for layer in network
+    ]
+    total, trainable = (sum(getattr(layer, each) for layer in network) for each in ("parameters", "trainable"))
+    return [*rows, ("sum", "", "", count(total), count(trainable))]
+
+
+def network_lines(experiment: Experiment, origin: Origin | None) -> list[str]:
+    """Return the lines of a table of the layers of a run's network; one line if there are only its predictions.
+
+    Args:
+        origin: where the run comes from; None if it was trained here.
+    """
+    if (complexity := complexity_of(experiment, origin)) is not None:
+        return as_table(complexity).rstrip().splitlines()
+    if origin is None or origin.network is None:
+        return ["There are only predictions: the network is not known."]
+    rows = foreign_rows(origin.network)
+    return aligned([[FOREIGN_HEADINGS], rows[:-1], rows[-1:]], (3, 4))
 
 
 def as_markdown(complexity: Complexity, title: str = "") -> str:
@@ -148,15 +190,17 @@ def _sum_rows(complexity: Complexity) -> list[Row]:
 def _notes(complexity: Complexity) -> list[str]:
     c = complexity
     dense = f"{counted(c.dense_weights, 'weight')} and {counted(c.dense_biases, 'bias')}"
-    halves = "of batch normalisation (scale and offset trained, mean and variance not)"
+    halves = "of normalisation (scales and offsets; batch normalisation also means and variances, not trained)"
+    if all(layer.kind == "batch_normalization" for layer in c.layers if layer.other):
+        halves = "of batch normalisation (scale and offset trained, mean and variance not)"
     other = f" + {c.other:,} {halves}" if c.other else ""
-    fixed = sum(layer.non_trainable for layer in c.dense)
-    frozen = f"; {fixed:,} of them frozen as initialised" if fixed else ""
+    fixed = sum(layer.total for layer in c.layers if layer.total == layer.non_trainable)
+    frozen = f"; {fixed:,} of them frozen" if fixed else ""
     return [
         f"inputs: {c.inputs_formula}; outputs: {c.outputs}",
         f"fully connected part: {dense} behind {counted(c.dense_inputs, 'input')}",
         f"parameters: {c.total:,} = {counted(c.weights, 'weight')} + {counted(c.biases, 'bias')}{other}{frozen}",
-        f"memory of the parameters: {counted(c.bytes, 'byte')} in float32",
+        f"memory of the parameters: {_bytes(c.bytes)} in float32",
         f"multiply-accumulates (MACs): {c.macs:,} an image",
     ]
 
@@ -165,60 +209,136 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "
             "twelfth")  # fmt: skip
 
 
-def complexity_in_words(complexity: Complexity, experiment: Experiment) -> str:
-    """Return a description for a lab report: plain text, with an empty line between paragraphs."""
-    pairs = zip(experiment.layers, complexity.layers, strict=False)
-    steps = [(part, layer) for part, layer in pairs if isinstance(part, Conv2D | MaxPooling2D)]
+def complexity_in_words(complexity: Complexity, experiment: Experiment, *, cost: bool = True) -> str:
+    """Return a description for a lab report: plain text, with an empty line between paragraphs.
+
+    Args:
+        cost: whether to say what one image costs to compute, and how much memory the parameters take.
+    """
+    steps = [layer for layer in complexity.layers if isinstance(layer.layer, Convolution | IMAGE_STEPS)]
     inputs = _inputs(complexity, experiment)
     parts = [
         _image_sentences(complexity, inputs, steps) if steps else [],
-        _dense_sentences(complexity, experiment, inputs, steps[-1][1] if steps else None),
+        _dense_sentences(complexity, experiment, inputs, steps[-1] if steps else None),
         _total_sentences(complexity),
-        _cost_sentences(complexity, experiment),
+        _cost_sentences(complexity, experiment) if cost else [],
     ]
     return "\n\n".join(" ".join(sentences) for sentences in parts if sentences)
+
+
+Convolution = Conv2D | DepthwiseConv2D | SeparableConv2D
+IMAGE_STEPS = MaxPooling2D | AveragePooling2D | GlobalAveragePooling2D | GlobalMaxPooling2D | ZeroPadding2D
+"""The layers without weights that change an image's edges."""
 
 
 def _layer_in_words(complexity: Complexity, name: str) -> str:
     """Return the name of a layer with weights in a sentence: ``the second convolution``."""
     if name == "output":
         return "the output layer"
-    kind = next(layer.kind for layer in complexity.layers if layer.name == name)
-    alike = [layer.name for layer in complexity.layers if layer.kind == kind and layer.name != "output"]
-    return f"the {_ordinal(alike.index(name), len(alike))}{'hidden layer' if kind == 'dense' else 'convolution'}"
+    layer = next(layer for layer in complexity.layers if layer.name == name)
+    for kind, word in ((Dense, "hidden layer"), (Convolution, "convolution")):
+        if isinstance(layer.layer, kind):
+            alike = [each.name for each in complexity.layers[:-1] if isinstance(each.layer, kind)]
+            return f"the {_ordinal(alike.index(name), len(alike))}{word}"
+    return f"the layer {name}"
 
 
-def _image_sentences(
-    complexity: Complexity, inputs: str, steps: Sequence[tuple[Conv2D | MaxPooling2D, LayerComplexity]]
-) -> list[str]:
+def _image_sentences(complexity: Complexity, inputs: str, steps: Sequence[LayerComplexity]) -> list[str]:
     """Return sentences about the convolutions and poolings, one or more; `inputs` are the model's inputs in words."""
     sentences = [f"The model takes {inputs}, and has {complexity.outputs} outputs, one for each class."]
-    convolutions = [at for at, (part, _) in enumerate(steps) if isinstance(part, Conv2D)]
-    if not convolutions:
-        return [*sentences, f"Max pooling turns the image into {_values(steps[-1][1].output_shape)}."]
-    if convolutions[0]:
-        shape = steps[convolutions[0] - 1][1].output_shape
-        sentences.append(f"Max pooling first turns the image into {_values(shape)}.")
-    channels = 1
+    convolutions = [at for at, layer in enumerate(steps) if isinstance(layer.layer, Convolution)]
+    before = steps[: convolutions[0]] if convolutions else steps
+    if before:
+        first = " first" if convolutions else ""
+        verb = "turns" if len(_names(before)) == 1 else "turn"
+        what = _capitalised(listed(_names(before)))
+        sentences.append(f"{what}{first} {verb} the image into {_values(before[-1].output_shape)}.")
     for number, (at, following) in enumerate(pairwise([*convolutions, len(steps)])):
-        conv, layer = steps[at]
-        assert isinstance(conv, Conv2D)
-        edge = conv.kernel_size
-        strides = f" in steps of {conv.strides}" if conv.strides > 1 else ""
-        over = f"{counted(conv.filters, 'filter')} of {edge} × {edge} over {counted(channels, 'channel')}{strides}"
-        weights = f"{edge} × {edge} × {channels:,} × {conv.filters:,} = {counted(layer.weights, 'weight')}"
-        pooled = f", {_product(steps[following - 1][1].output_shape)} after pooling" if following > at + 1 else ""
-        name = f"{_ordinal(number, len(convolutions))}convolution"
-        sentences.append(f"The {name} has {over}, {weights}, and gives {_values(layer.output_shape)}{pooled}.")
-        channels = conv.filters
-    layers = [steps[at][1] for at in convolutions]
-    biases = [layer.biases for layer in layers]
+        layer, after = steps[at], steps[at + 1 : following]
+        weights = f"{grouped(layer.formula.rpartition(' = ')[0])} = {counted(layer.weights, 'weight')}"
+        short = [*dict.fromkeys(each.layer.SPOKEN for each in after)]
+        pooled = f", {_product(after[-1].output_shape)} after {listed(short)}" if after else ""
+        beside = "" if layer.name.startswith(layer.kind) else f" ({layer.name})"
+        name = f"{_ordinal(number, len(convolutions))}convolution{beside}"
+        over, gives = _filters_in_words(layer), _values(layer.output_shape)
+        sentences.append(f"The {name} has {over}, {weights}, and gives {gives}{pooled}.")
+    sentences += _edges_in_words(steps)
+    layers = [steps[at] for at in convolutions]
+    biases = [layer.biases for layer in layers if layer.biases]
     if len(layers) > 1:
-        weights = [layer.weights for layer in layers]
-        together = f"The convolutions together have {_sum_in_words(weights)} weights."
-        return [*sentences, together, f"Each filter has one bias: {_sum_in_words(biases)} biases."]
+        sentences.append(f"The convolutions together have {_sum_in_words([one.weights for one in layers])} weights.")
+    if not layers:
+        return sentences
+    if not biases:
+        return [*sentences, "The filters have no biases."]
+    if len(layers) > 1:
+        which = "Each filter has" if len(biases) == len(layers) else "Each filter of a convolution with biases has"
+        return [*sentences, f"{which} one bias: {_sum_in_words(biases)} biases."]
     alone = "The filter has one bias." if biases == [1] else f"Each filter has one bias: {counted(biases[0], 'bias')}."
     return [*sentences, alone]
+
+
+def _names(steps: Sequence[LayerComplexity]) -> list[str]:
+    return [*dict.fromkeys(layer.layer.TITLE.removesuffix(" 2-D") for layer in steps)]
+
+
+def _filters_in_words(layer: LayerComplexity) -> str:
+    part, channels = layer.layer, counted(layer.input_shape[2], "channel")
+    assert isinstance(part, Convolution)
+    window = _product(pair(part.kernel_size))
+    strides = f" in steps of {in_words(part.strides)}" if part.strides != 1 else ""
+    if part.dilation_rate != 1:
+        strides += f" with a dilation of {in_words(part.dilation_rate)}"
+    if isinstance(part, Conv2D):
+        return f"{counted(part.filters, 'filter')} of {window} over {channels}{strides}"
+    each = f"{counted(part.depth_multiplier, 'filter')} of {window} for each of {channels}{strides}"
+    return each if isinstance(part, DepthwiseConv2D) else f"{each} and {counted(part.filters, 'filter')} of 1 × 1"
+
+
+def _edges_in_words(steps: Sequence[LayerComplexity]) -> list[str]:
+    """Say why the convolutions and poolings keep, shorten or drop the edges of their inputs."""
+    parts = [layer.layer for layer in steps]
+    convolutions = [part for part in parts if isinstance(part, Convolution) and part.kernel_size != 1]
+    unstepped = [part for part in convolutions if part.strides == 1]
+    sentences: list[str] = []
+    if any(part.padding == "same" for part in unstepped):
+        sentences.append(
+            "Padding “same” adds zeros around the image, so that the output has the same height and width."
+        )
+    valid = next((part for part in unstepped if part.padding == "valid" and part.dilation_rate == 1), None)
+    if valid is not None:
+        height, width = pair(valid.kernel_size)
+        shorter = f"each edge shorter by {height - 1}"
+        if height != width:
+            shorter = f"the height smaller by {height - 1} and the width by {width - 1}"
+        sentences.append(
+            f"With padding “valid” a filter stays inside the image, so that one of {height} × {width} makes {shorter}."
+        )
+    for layer in steps:
+        part = layer.layer
+        if isinstance(part, MaxPooling2D | AveragePooling2D) and part.strides in (None, part.pool_size):
+            sentences += _dropped_by_pooling(part, layer.input_shape, layer.output_shape)
+    return sentences
+
+
+def _dropped_by_pooling(part: MaxPooling2D | AveragePooling2D, inputs: Shape, output: Shape) -> list[str]:
+    """Say which rows and columns fill no window of a pooling whose windows stand beside each other."""
+    window = pair(part.pool_size)
+    left = [edge % side if part.padding == "valid" else 0 for edge, side in zip(inputs[:2], window, strict=True)]
+    if not any(left):
+        return []
+    dropped = [
+        f"a {what}" if number == 1 else f"{number} {what}s"
+        for number, what in zip(left, ("row", "column"), strict=True)
+        if number
+    ]
+    divided = zip(inputs[:2], window, output[:2], strict=True)
+    rounded = [f"{edge} / {side} is rounded down to {count}" for edge, side, count in divided if edge % side]
+    verb = "fills" if sum(left) == 1 else "fill"
+    return [
+        f"Pooling by {_product(window)} drops {listed(dropped)} of {_product(inputs[:2])}, which {verb} no window: "
+        f"{listed(list(dict.fromkeys(rounded)))}."
+    ]
 
 
 def _dense_sentences(
@@ -226,18 +346,27 @@ def _dense_sentences(
 ) -> list[str]:
     """Return sentences about the dense layers; `before` is the last convolution or pooling, if the model has one."""
     dense, what = complexity.dense, f"model has {inputs}"
-    hidden = _hidden_layers([part for part in experiment.layers if isinstance(part, Dense)])
+    hidden = _hidden_layers(experiment.layers_of(Dense))
     if before is not None:
-        after = "pooling" if before.kind == "max_pooling2d" else "the convolution"
-        product = f"{_product(before.output_shape)} = {counted(complexity.dense_inputs, 'input')}"
+        after = before.layer.SPOKEN or "the convolution"
+        product = counted(complexity.dense_inputs, "input")
+        if len(before.output_shape) > 1:
+            product = f"{_product(before.output_shape)} = {product}"
         what = f"fully connected part has {product} after {after}"
     neuron = "neuron" if len(dense) > 1 else "output neuron"
-    biases = [layer.biases for layer in dense]
+    biases = [layer.biases for layer in dense if layer.biases]
+    each = f"Each {neuron}" if len(biases) == len(dense) else "Each neuron of a layer with biases"
     return [
         f"The {what}, {hidden} and {complexity.outputs} outputs, one for each class (softmax).",
-        _weights_between(dense),
-        f"Each {neuron} has one bias: {_sum_in_words(biases)} biases.",
+        _weights_of_each(dense) if experiment.layers_of(Residual) else _weights_between(dense),
+        f"{each} has one bias: {_sum_in_words(biases)} biases.",
     ]
+
+
+def _weights_of_each(dense: Sequence[LayerComplexity]) -> str:
+    """Return a sentence with each layer's weights, for layers that do not all follow each other."""
+    items = [f"{layer.name}: {grouped(layer.formula)}" for layer in dense]
+    return f"The weights of each layer are {listed(items)}."
 
 
 def _weights_between(dense: Sequence[LayerComplexity]) -> str:
@@ -275,28 +404,40 @@ def _total_sentences(complexity: Complexity) -> list[str]:
     c, sentences = complexity, list[str]()
     normalised = [layer for layer in c.layers if layer.kind == "batch_normalization"]
     if normalised:
+        total = sum(layer.other for layer in normalised)
         sizes = [layer.output_shape[-1] for layer in normalised]
         ranks = {len(layer.output_shape) for layer in normalised}
         each = "channel or feature" if len(ranks) > 1 else "channel" if ranks == {3} else "feature"
         product = f"4 × ({' + '.join(f'{size:,}' for size in sizes)})" if len(sizes) > 1 else f"4 × {sizes[0]:,}"
         sentences.append(
             f"Batch normalisation has four parameters for each {each}: a scale and an offset, which are trained, and a "
-            f"moving mean and a moving variance, which are not: {product} = {c.other:,}."
+            f"moving mean and a moving variance, which are not: {product} = {total:,}."
         )
+    of_images = [layer for layer in c.layers if layer.kind == "layer_normalization"]
+    if of_images:
+        sizes, total = [layer.output_shape[-1] for layer in of_images], sum(layer.other for layer in of_images)
+        product = f"2 × ({' + '.join(f'{size:,}' for size in sizes)})" if len(sizes) > 1 else f"2 × {sizes[0]:,}"
+        sentences.append(
+            f"Layer normalisation has two parameters for each channel or feature, a scale and an offset: "
+            f"{product} = {total:,}."
+        )
+    normalisations = {"batch normalisation": normalised, "layer normalisation": of_images}
+    of_what = listed([name for name, layers in normalisations.items() if layers])
     trained = f"{c.trainable:,} of them trainable and {c.non_trainable:,} not" if c.non_trainable else "all trainable"
     whole = "In all the model has"
-    if any(layer.kind == "conv2d" for layer in c.layers):
+    if any(isinstance(layer.layer, Convolution) for layer in c.layers):
         weights = f"{c.weights - c.dense_weights:,} + {c.dense_weights:,} = {counted(c.weights, 'weight')}"
         biases = f"{c.biases - c.dense_biases:,} + {c.dense_biases:,} = {counted(c.biases, 'bias')}"
-        sentences.append(f"{whole} {weights} and {biases}.")
-        whole = "That makes"
-    other = f" + {c.other:,} of batch normalisation" if c.other else ""
-    summed = f"{counted(c.weights, 'weight')} + {counted(c.biases, 'bias')}{other}"
-    sentences.append(f"{whole} {summed} = {counted(c.total, 'parameter')}, {trained}.")
-    frozen = [layer.name for layer in c.dense if layer.non_trainable]
+        parts = [weights, biases, *([f"{c.other:,} parameters of {of_what}"] if c.other else [])]
+        sentences.append(f"{whole} {listed(parts)}, together {counted(c.total, 'parameter')}, {trained}.")
+    else:
+        other = f" + {c.other:,} of {of_what}" if c.other else ""
+        summed = f"{counted(c.weights, 'weight')} + {counted(c.biases, 'bias')}{other}"
+        sentences.append(f"{whole} {summed} = {counted(c.total, 'parameter')}, {trained}.")
+    frozen = [layer.name for layer in c.layers if layer.total and layer.total == layer.non_trainable]
     if frozen:
         names = _capitalised(listed([_layer_in_words(c, name) for name in frozen]))
-        sentences.append(f"{names} {noun(frozen, 'is', 'are')} frozen as initialised.")
+        sentences.append(f"{names} {noun(frozen, 'is', 'are')} frozen: not changed by the training.")
     used = {layer.kind for layer in c.layers}
     bare = [kind.SPOKEN for name, kind in LAYER_KINDS.items() if kind.SPOKEN and name in used]
     if bare:
@@ -337,8 +478,23 @@ def _inputs(complexity: Complexity, experiment: Experiment) -> str:
     number = counted(complexity.inputs, "input")
     if isinstance(experiment.features, HogFeatures):
         formula = grouped(complexity.inputs_formula)
-        return f"{number}, the histograms of oriented gradients of an image ({formula})"
-    return f"{number}, the pixels of an image ({IMAGE_EDGE} × {IMAGE_EDGE} = {complexity.inputs:,})"
+        cells = _hog_cells(experiment.image_shape, experiment.features.pixels_per_cell)
+        return f"{number}, the histograms of oriented gradients of an image ({formula}; {cells})"
+    height, width, channels = experiment.image_shape
+    what, factor = ("pixels", "") if channels == 1 else ("colour values", f" × {channels}")
+    return f"{number}, the {what} of an image ({height} × {width}{factor} = {complexity.inputs:,})"
+
+
+def _hog_cells(image: Shape, side: int) -> str:
+    """Return the number of HOG cells along the edges of an image as a calculation."""
+
+    def along(edge: int, count: int) -> str:
+        return f"{edge} / {side}{'' if edge % side == 0 else ', rounded down'} = {counted(count, 'cell')}"
+
+    (height, width), (down, across) = image[:2], hog_cells(image, side)
+    if height == width:
+        return f"{along(height, down)} along each edge"
+    return f"{along(height, down)} down, {along(width, across)} across"
 
 
 def _hidden_layers(dense: Sequence[Dense]) -> str:
@@ -388,4 +544,4 @@ def _values(shape: Shape) -> str:
 
 
 def _bytes(value: int) -> str:
-    return counted(value, "byte") + (f" ({size(value)})" if value >= 1000 else "")
+    return size(value) if value >= 1000 else counted(value, "byte")

@@ -11,11 +11,9 @@ from typing import Any
 
 from mnist_tui.experiment.complexity import Complexity, of
 from mnist_tui.experiment.presets import Preset
-from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.report import markdown
 from mnist_tui.report.complexity.breakdown import with_repetitions
-from mnist_tui.report.figures.accuracies import CapacityPoint
 from mnist_tui.report.tabular import aligned, csv_text, latex
 from mnist_tui.runs.collection.seed_groups import SeedStatistics, grouped, summary
 from mnist_tui.runs.collection.summaries import RunSummary
@@ -60,13 +58,6 @@ class ComparedModel:
     def depth(self) -> int:
         """The number of hidden layers with weights."""
         return len(self.filters) + len(self.units)
-
-    @property
-    def points(self) -> float | None:
-        """Percentage points of accuracy above guessing for each 1,000 parameters; negative if worse than guessing."""
-        if self.scores is None:
-            return None
-        return 100 * (self.scores.mean - 1 / CLASSES) / (self.complexity.total / 1000)
 
 
 def name_with_marks(name: str, *marks: str, state: str = FINISHED) -> str:
@@ -183,13 +174,6 @@ PROPERTIES = (
         "95 % interval of the mean", "interval", lambda m: m.scores and m.scores.interval, _interval, _several_runs
     ),
     ModelProperty("runs", "runs", lambda m: m.scores.n if m.scores else 0, lambda n: count(n or None), _several_runs),
-    ModelProperty(
-        "points per 1,000 parameters",
-        "points_per_1000_parameters",
-        lambda model: None if model.points is None else round(model.points, 6),
-        lambda points: DASH if points is None else f"{points:.3g}",
-        _any("scores"),
-    ),
 )
 
 
@@ -214,20 +198,11 @@ def side_by_side(models: Models, most: int = MODELS_PER_TABLE) -> list[list[tupl
     return [list(zip(headings, *rows[start : start + most], strict=True)) for start in range(0, len(rows), most)]
 
 
-def capacity_points(models: Models) -> list[CapacityPoint]:
-    """Return the models whose accuracy is known, for the figure of accuracy against parameters."""
-    return [
-        CapacityPoint(model.name, model.complexity.total, model.scores.mean, model.scores.std, bool(model.filters))
-        for model in models
-        if model.scores is not None
-    ]
-
-
 def comparison_sentences(models: Models) -> tuple[str, ...]:
-    """Return one to six sentences that compare the models; none for fewer than two."""
+    """Compare the models in sentences, first whether deep ones have more parameters; none for fewer than two."""
     if len(models) < 2:
         return ()
-    sentences = (_size(models), _depth(models), _as_shallow(models), _computation(models), *_accuracy(models))
+    sentences = (_depth(models), _size(models), _as_shallow(models), _computation(models), *_accuracy(models))
     return tuple(filter(None, sentences))
 
 
@@ -238,33 +213,84 @@ def _size(models: Models) -> str:
         return f"All have {counted(total, 'parameter')}."
     times = f"{total / least:,.0f}" if total >= 100 * least else f"{total / least:.3g}"
     return (
-        f"{most.name} has the most parameters, {total:,}, {times} times as many as {fewest.name}, which has the "
-        f"fewest, {least:,}."
+        f"With {counted(total, 'parameter')}, {most.name} has the most, {times} times as many as "
+        f"{fewest.name}, which has the fewest, {least:,}."
     )
 
 
+QUESTION = "Do the deep networks have more capacity, that is more parameters, than the shallow ones?"
+
+
 def _depth(models: Models) -> str:
-    """Say whether the deepest model has more parameters than each shallower one."""
-    deepest, shallowest = _most_and_least(models, "depth")
-    if deepest.depth == shallowest.depth:
-        layers = _hidden_layers(deepest)
-        return f"All have {layers}: they differ in the inputs and in the layers' kinds and sizes, not in depth."
-    own, filters = deepest.complexity.total, deepest.filters
+    """Answer whether the deeper models have more parameters than the shallower ones, with the reason."""
+    pairs = [(deep, shallow) for deep in models for shallow in models if deep.depth > shallow.depth]
+    if not pairs:
+        layers, differ = _hidden_layers(models[0]), listed(_differences(models))
+        but = f"; they differ in {differ}" if differ else ""
+        return f"{QUESTION} These models cannot answer it: all have {layers}{but}."
+    more = [pair for pair in pairs if _ratio(*pair) > 1]
+    answer = "Here, yes" if len(more) == len(pairs) else "No, not in general" if more else "No"
+    deepest, own = max(models, key=attrgetter("depth")), max(models, key=attrgetter("depth")).complexity.total
     against: dict[str, list[str]] = {"fewer than": [], "more than": [], "as many as": []}
     for model in models:
         if model.depth < deepest.depth:
             total = model.complexity.total
             word = "fewer than" if own < total else "more than" if own > total else "as many as"
             against[word].append(f"{model.name} ({_hidden_layers(model)}, {total:,})")
-    kinds = ", all convolutions" if filters else ", all dense"
-    if filters and deepest.units:
-        kinds = f" ({counted(filters, 'convolution')}, {len(deepest.units)} dense)"
+    kinds = ", all convolutions" if deepest.filters else ", all dense"
+    if deepest.filters and deepest.units:
+        kinds = f" ({counted(deepest.filters, 'convolution')}, {len(deepest.units)} dense)"
     layers = f"{deepest.depth}{kinds if deepest.depth > 1 else ''}"
     others = listed([f"{word} {listed(names)}" for word, names in against.items() if names])
-    conclusion = " Depth alone does not make capacity." if against["fewer than"] else ""
+    sentences = [
+        f"{QUESTION} {answer}: {deepest.name} has the most hidden layers, {layers}, and {counted(own, 'parameter')}, "
+        f"{others}.",
+        _why_few(deepest) if against["fewer than"] else "",
+        _counterexample([pair for pair in more if pair[0] is not deepest]) if against["fewer than"] else "",
+    ]
+    return " ".join(filter(None, sentences))
+
+
+def _differences(models: Models) -> list[str]:
+    """Name what differs between models of one depth."""
+    sizes = {(model.filters, model.units) for model in models}
+    kinds = {(len(model.filters), len(model.units)) for model in models}
+    return [
+        *(["the inputs"] if len({(model.complexity.inputs_formula) for model in models}) > 1 else []),
+        *(["the kinds of their layers"] if len(kinds) > 1 else []),
+        *(["the sizes of their layers"] if len(sizes) > 1 else []),
+    ]
+
+
+def _ratio(model: ComparedModel, other: ComparedModel) -> float:
+    return model.complexity.total / other.complexity.total
+
+
+def _why_few(model: ComparedModel) -> str:
+    """Say why a model with convolutions has few parameters; empty for a model without."""
+    c, filters = model.complexity, sum(layer.weights for layer in model.complexity.layers if layer.kind == "conv2d")
+    if not filters:
+        return ""
+    pooled = any(layer.kind == "max_pooling2d" for layer in c.layers)
+    dense = f"pooling leaves its dense part only {counted(c.dense_inputs, 'input')}"
+    part = dense if pooled else f"its dense part has {counted(c.dense_inputs, 'input')}"
     return (
-        f"Deep against shallow: {deepest.name} has the most hidden layers, {layers}, and {counted(own, 'parameter')}, "
-        f"{others}.{conclusion}"
+        "The reason: the weights of a filter are the same at all positions of the image, so that the convolutions have "
+        f"only {counted(filters, 'weight')}, and {part}."
+    )
+
+
+def _counterexample(pairs: Sequence[tuple[ComparedModel, ComparedModel]]) -> str:
+    """Name the deeper model that has the most parameters beside a shallower one, and its largest layer."""
+    if not pairs:
+        return ""
+    deep, shallow = max(pairs, key=lambda pair: _ratio(*pair))
+    largest = max(deep.complexity.dense, key=attrgetter("weights"))
+    units = largest.output_shape[0]
+    return (
+        f"But {deep.name} ({_hidden_layers(deep)}) has {_ratio(deep, shallow):.2g} times as many parameters "
+        f"as {shallow.name} ({_hidden_layers(shallow)}): its dense part has {largest.inputs:,} × {units:,} = "
+        f"{counted(largest.weights, 'weight')} in one layer."
     )
 
 
@@ -275,13 +301,28 @@ def _hidden_layers(model: ComparedModel) -> str:
 def _as_shallow(models: Models) -> str:
     """Say how many neurons one dense hidden layer would have with the deepest model's parameters."""
     deepest, _ = _most_and_least(models, "depth")
-    c = deepest.complexity
-    neurons = round((c.total - CLASSES) / (c.inputs + 1 + CLASSES))
-    if deepest.depth < 2 or not neurons:
+    return as_shallow(deepest, f" of {deepest.name}")
+
+
+def as_shallow(model: ComparedModel, whose: str = "") -> str:
+    """Say how many neurons one dense hidden layer would have with as many parameters as a deep model has.
+
+    Args:
+        whose: what follows the number of parameters in the sentence.
+
+    Returns:
+        The sentence with its calculation; empty for a model with one hidden layer or none.
+    """
+    c = model.complexity
+    each = c.inputs + 1 + c.outputs
+    neurons = round((c.total - c.outputs) / each)
+    if model.depth < 2 or not neurons:
         return ""
+    total = f"({c.inputs:,} + 1 + {c.outputs}) × {neurons:,} + {c.outputs} = "
+    total += counted(each * neurons + c.outputs, "parameter")
     return (
-        f"With the {counted(c.total, 'parameter')} of {deepest.name}, one dense hidden layer on the same "
-        f"{counted(c.inputs, 'input')} would have about {counted(neurons, 'neuron')}."
+        f"With the {counted(c.total, 'parameter')}{whose}, one dense hidden layer on the same "
+        f"{counted(c.inputs, 'input')} would have about {counted(neurons, 'neuron')}: {total}."
     )
 
 
@@ -290,11 +331,15 @@ def _computation(models: Models) -> str:
     c, least = most.complexity, fewest.complexity.macs
     if c.macs == least:
         return ""
-    each = f"{c.macs / c.total:,.3g}" if c.macs < 1000 * c.total else f"{c.macs / c.total:,.0f}"
-    why = f", {each} for each parameter, as a filter is used at every position of the image" if most.filters else ""
+    each = f"{c.macs / c.weights:,.3g}" if c.macs < 1000 * c.weights else f"{c.macs / c.weights:,.0f}"
+    why = (
+        f": a filter is used at every position of the image, so that a weight is used {each} times on average"
+        if most.filters
+        else ""
+    )
     return (
-        f"{most.name} computes the most, {c.macs:,} multiply-accumulates an image{why}; {fewest.name} the least, "
-        f"{least:,}."
+        f"For one image, {most.name} computes the most, {c.macs:,} multiply-accumulates (MACs){why}; "
+        f"{fewest.name} computes the least, {least:,}."
     )
 
 
@@ -302,24 +347,17 @@ def _accuracy(models: Models) -> list[str]:
     scored = [model for model in models if model.scores is not None]
     if not scored:
         return []
-    meaning = (
-        f"Points per 1,000 parameters are percentage points of test accuracy above guessing ({100 / CLASSES:.0f} %), "
-        f"divided by the thousands of parameters."
-    )
     datasets = sorted({model.data for model in scored})
     if len(datasets) > 1:
-        return [meaning, f"The accuracies are of different datasets ({listed(datasets)}) and cannot be compared."]
+        return [f"The accuracies are of different datasets ({listed(datasets)}) and cannot be compared."]
     if len(scored) < 2:
-        return [meaning]
+        return []
     best, _ = _most_and_least(scored, "scores.mean")
-    frugal, _ = _most_and_least(scored, "points")
     mean, scores = "", best.scores
     assert scores is not None
     if scores.interval is not None:
         mean = f" (the mean of {counted(scores.n, 'seed')}, 95 % interval {_interval(scores.interval)})"
-    gets = f"gets the most from a parameter, {frugal.points:.3g} points per 1,000 parameters"
-    accurate = f"{best.name} is the most accurate of those tested, {percent(scores.mean)}{mean}"
-    return [f"{accurate}, and {gets}." if best is frugal else f"{accurate}; {frugal.name} {gets}.", meaning]
+    return [f"Of those tested, {best.name} is the most accurate, {percent(scores.mean)}{mean}."]
 
 
 def _most_and_least(models: Models, path: str) -> tuple[ComparedModel, ComparedModel]:

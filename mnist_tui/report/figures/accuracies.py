@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Bbox
 
 
-CAPACITY_LEFT, CAPACITY_TOP, CAPACITY_WIDTH, CAPACITY_HEIGHT, CAPACITY_FOOT = 15.0, 9.0, 138.0, 66.0, 11.0
+CAPACITY_LEFT, CAPACITY_TOP, CAPACITY_WIDTH, CAPACITY_HEIGHT, CAPACITY_FOOT = 15.0, 9.0, 138.0, 26.0, 11.0
 MARKER = 1.8
 """Millimetres around a point that no label may enter."""
 KINDS = {False: ("fully connected", "o", draw.BLUE), True: ("convolutional", "^", draw.VERMILION)}
@@ -33,18 +33,23 @@ class CapacityPoint:
         label: the model's name.
         parameters: the number of all parameters, 1 or more.
         accuracy: the accuracy on the test images, 0 to 1; of several seeds the mean.
-        deviation: the standard deviation over the seeds; None for one run.
+        interval: the 95 % interval of the accuracy; None for none.
     """
 
     label: str
     parameters: int
     accuracy: float
-    deviation: float | None = None
+    interval: tuple[float, float] | None = None
     convolutional: bool = False
 
     @property
     def text(self) -> str:
         return draw.one_line(self.label, 32)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The ends of the interval; the accuracy itself if there is no interval."""
+        return self.interval or (self.accuracy, self.accuracy)
 
     @property
     def text_width(self) -> float:
@@ -54,15 +59,14 @@ class CapacityPoint:
 
 def capacity_figure(name: str, points: Sequence[CapacityPoint]) -> Drawing:
     """Draw models by their number of parameters (logarithmic) and their test accuracy."""
-    rows = tuple((p.label, p.parameters, p.accuracy, p.deviation, KINDS[p.convolutional][0]) for p in points)
-    headings = ("model", "parameters", "test accuracy (1 = all)", "standard deviation over seeds", "kind")
+    rows = tuple((p.label, p.parameters, p.accuracy, *p.ends, KINDS[p.convolutional][0]) for p in points)
+    headings = ("model", "parameters", "test accuracy (1 = all)", "95 % interval from", "to", "kind")
     data = FigureData(headings, rows)
     if not points:
         why = "No model's test accuracy is known, so there is nothing to compare."
         return draw.without_data(name, "Accuracy and capacity.", why, data)
-    several = any(point.deviation is not None for point in points)
-    bars = " Bars are one standard deviation over the seeds." if several else ""
-    caption = f"Test accuracy against the number of parameters, which is on a logarithmic axis.{bars}"
+    bars = " Bars are 95 % intervals." if any(point.interval for point in points) else ""
+    caption = f"Test accuracy against the number of parameters (logarithmic axis).{bars}"
     listed = "; ".join(f"{p.label}: {counted(p.parameters, 'parameter')}, {percent(p.accuracy)}" for p in points)
     alt = f"Points of {counted(points, 'model')}. {listed}."
     size = (draw.PAGE, CAPACITY_TOP + CAPACITY_HEIGHT + CAPACITY_FOOT)
@@ -113,9 +117,10 @@ def _paint_capacity(points: tuple[CapacityPoint, ...], figure: Figure) -> None:
         if group:
             draw.draw_markers(axes, group, marker, color=colour, markersize=5, label=label, zorder=3)
     for p in points:
-        if p.deviation is not None:
-            bar: dict[str, Any] = {"ecolor": draw.BLACK, "elinewidth": 0.6, "capthick": 0.6}
-            axes.errorbar(p.parameters, p.accuracy, p.deviation, fmt="none", zorder=4, **bar)
+        if p.interval is not None:
+            bar: dict[str, Any] = {"ecolor": draw.BLACK, "elinewidth": 0.6, "capthick": 0.6, "capsize": 1.5}
+            beyond = [[max(p.accuracy - p.ends[0], 0)], [max(p.ends[1] - p.accuracy, 0)]]
+            axes.errorbar(p.parameters, p.accuracy, beyond, fmt="none", zorder=4, **bar)
     draw.legend(figure, CAPACITY_LEFT / draw.PAGE, ncols=2, handletextpad=0.4)
     _write_labels(axes, points)
 
@@ -128,8 +133,7 @@ def _capacity_axes(axes: Axes, points: Sequence[CapacityPoint]) -> None:
     widest = max(point.text_width for point in points) + 2 * MARKER
     before = math.log10(most / fewest) + math.log10(2)
     axes.set_xlim(fewest / 2, most * 10 ** (max(before, 1.0) * widest / (CAPACITY_WIDTH - widest)))
-    lowest = min(p.accuracy - (p.deviation or 0) for p in points)
-    highest = max(p.accuracy + (p.deviation or 0) for p in points)
+    lowest, highest = min(p.ends[0] for p in points), max(p.ends[1] for p in points)
     margin = max((highest - lowest) * 0.12, 0.001)
     axes.set_ylim(lowest - margin, highest + margin)
     decades = most / fewest > 100
@@ -191,41 +195,48 @@ def seed_figure(
     others: Sequence[str] = (),
     *,
     published: Sequence[float] = (),
+    what: str = "seed",
 ) -> Drawing:
-    """Draw the test accuracy of each seed as a point, the mean as a line, and the standard deviation as a band.
+    """Draw the accuracy of each seed or fold as a point, the mean as a line, and the standard deviation as a band.
 
     Args:
         values: for each seed its number, its test accuracy (0 to 1; None is not drawn) and any number of other
             scores, which are only in the data beside the figure.
         others: the headings of the other scores.
         published: the source's test accuracies of the seeds 0, 1, …
+        what: ``seed`` or ``fold``.
     """
+    of = "held-out" if what == "fold" else "test"
     rows = [(int(value[0] or 0), *value[1:]) for value in sorted(values, key=lambda value: value[0] or 0)]
     ours = tuple((row[0], accuracy) for row in rows if (accuracy := row[1]) is not None)
     theirs = tuple(enumerate(published))
-    data = _seed_data(rows, others, theirs)
+    data = _seed_data(rows, others, theirs, (what, of))
     mean = summary(accuracy for _, accuracy in ours)
     if mean is None:
-        why = "No seed has a test accuracy, so there is none to draw."
-        return draw.without_data(name, "Test accuracy by seed.", why, data)
+        why = f"No {what} has an accuracy, so there is none to draw."
+        return draw.without_data(name, f"{of.capitalize()} accuracy by {what}.", why, data)
     published_scores = summary(published)
     low, high = min(ours, key=lambda pair: pair[1]), max(ours, key=lambda pair: pair[1])
-    what = f"Test accuracy of {counted(mean.n, 'seed')}: {mean_in_words(mean)}"
+    said = f"{of.capitalize()} accuracy of {counted(mean.n, what)}: {mean_in_words(mean)}"
     band = ", the band one standard deviation to either side" if mean.std is not None else ""
-    caption = f"{what}; the line is the mean{band}"
-    alt = f"{what}. Lowest {percent(low[1])} (seed {low[0]}), highest {percent(high[1])} (seed {high[0]})."
+    caption = f"{said}; the line is the mean{band}"
+    alt = f"{said}. Lowest {percent(low[1])} ({what} {low[0]}), highest {percent(high[1])} ({what} {high[0]})."
     if published_scores is not None:
         published_mean = mean_in_words(published_scores)
         caption += f"; diamonds and the dashed line: published, {published_mean}"
         alt += f" Published: {published_mean}."
     size = (draw.PAGE, SEED_TOP + SEED_HEIGHT + SEED_FOOT)
-    return Drawing(name, f"{caption}.", alt, data, size, partial(_paint_seeds, ours, theirs, mean, published_scores))
+    paint = partial(_paint_seeds, ours, theirs, (mean, published_scores), (what, of))
+    return Drawing(name, f"{caption}.", alt, data, size, paint)
 
 
 def _seed_data(
-    rows: Sequence[tuple[float | None, ...]], others: Sequence[str], theirs: Sequence[tuple[int, float]]
+    rows: Sequence[tuple[float | None, ...]],
+    others: Sequence[str],
+    theirs: Sequence[tuple[int, float]],
+    words: tuple[str, str],
 ) -> FigureData:
-    headings = ("seed", "test accuracy (1 = all)", *others)
+    headings = (words[0], f"{words[1]} accuracy (1 = all)", *others)
     if not theirs:
         return FigureData(headings, tuple(rows))
     of_seed, ours = dict(theirs), {row[0] for row in rows}
@@ -243,8 +254,13 @@ def mean_in_words(accuracy: SeedStatistics) -> str:
 
 
 def _paint_seeds(
-    ours: Accuracies, theirs: Accuracies, scores: SeedStatistics, published: SeedStatistics | None, figure: Figure
+    ours: Accuracies,
+    theirs: Accuracies,
+    both_scores: tuple[SeedStatistics, SeedStatistics | None],
+    words_of: tuple[str, str],
+    figure: Figure,
 ) -> None:
+    scores, published = both_scores
     axes = draw.panel(figure, SEED_LEFT, SEED_TOP, draw.PAGE - SEED_LEFT - SEED_RIGHT, SEED_HEIGHT)
     mean, deviation, both = scores.mean, scores.std or 0.0, (*ours, *theirs)
     place = {seed: at for at, seed in enumerate(sorted({seed for seed, _ in both}))}
@@ -273,8 +289,8 @@ def _paint_seeds(
     every = -(-len(place) // 20)
     axes.set_xticks(list(place.values())[::every], [str(seed) for seed in place][::every])
     axes.tick_params(axis="x", length=0)
-    axes.set_xlabel("seed")
-    axes.set_ylabel("test accuracy (%)")
+    axes.set_xlabel(words_of[0])
+    axes.set_ylabel(f"{words_of[1]} accuracy (%)")
     draw.percentages(axes.yaxis)
 
 

@@ -1,4 +1,4 @@
-"""Draw a network's architecture from the image to the ten outputs, from left to right, in as many rows as necessary.
+"""Draw a network's architecture from the image to the outputs, from left to right, in as many rows as necessary.
 
 Layers differ by the forms of their glyphs, not by colours. All coordinates are millimetres, y downwards.
 """
@@ -6,13 +6,14 @@ Layers differ by the forms of their glyphs, not by colours. All coordinates are 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from mnist_tui.experiment.complexity import Complexity, LayerComplexity
-from mnist_tui.experiment.shapes import IMAGE_EDGE, Shape, hog_cells, written
+from mnist_tui.experiment.layers import Conv2D, Layer, in_words
+from mnist_tui.experiment.shapes import DEFAULT_IMAGE, Shape, hog_cells, written
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.report.figures.drawing import BLACK, GREY, LETTER, PAGE, POINTS, SMALL, Drawing, FigureData, panel
 from mnist_tui.wording import counted, grouped, listed
@@ -43,7 +44,8 @@ class DiagramBox:
         name: the heading below the glyph.
         facts: configuration, output and parameters, each on lines of its own.
         shape: the shape of the layer's output for one image.
-        cells: for ``hog``, the number of cells along an edge.
+        cells: for ``hog``, the number of cells along the shorter edge.
+        skips_from: for the end of a residual block, the name of the box whose output is added.
     """
 
     kind: str
@@ -51,6 +53,7 @@ class DiagramBox:
     facts: tuple[str, ...]
     shape: Shape
     cells: int = 0
+    skips_from: str = ""
 
     @property
     def title(self) -> list[str]:
@@ -116,37 +119,72 @@ def _fill_rows(widths: Sequence[float], most: float) -> list[list[int]]:
 
 
 def _boxes(experiment: Experiment, complexity: Complexity) -> list[DiagramBox]:
-    edge, features = IMAGE_EDGE, experiment.features
-    boxes = [DiagramBox("input", "image", (f"{edge}×{edge} pixels",), (edge, edge, 1))]
+    image, features = experiment.image_shape, experiment.features
+    colours = ("3 colours",) if image[2] > 1 else ()
+    boxes = [DiagramBox("input", "image", (f"{_shape(image[:2])} pixels", *colours), image)]
     if isinstance(features, HogFeatures):
-        cells, block = hog_cells(features.pixels_per_cell), features.cells_per_block
-        blocks = () if block == 1 else (f"{block}×{block} cells per block",)
-        facts = (f"{cells}×{cells} cells", counted(features.orientations, "orientation"), *blocks)
+        cells, block = hog_cells(image, features.pixels_per_cell), features.cells_per_block
+        blocks = () if block == 1 else (f"{block} × {block} cells per block",)
+        facts = (f"{_shape(cells)} cells", counted(features.orientations, "orientation"), *blocks)
         output = f"→ {complexity.inputs:,}"
-        boxes.append(DiagramBox("hog", "HOG features", (*facts, output), (complexity.inputs,), cells))
-    boxes += [_layer_box(layer) for layer in complexity.layers]
+        boxes.append(DiagramBox("hog", "HOG features", (*facts, output), (complexity.inputs,), min(cells)))
+    boxes += _layer_boxes(complexity, boxes[-1].name)
     if len(boxes) <= MOST_BOXES:
         return boxes
     left_out = counted(len(boxes) - FIRST_BOXES - LAST_BOXES, "layer")
     return [*boxes[:FIRST_BOXES], DiagramBox("more", "…", (f"{left_out} more",), ()), *boxes[-LAST_BOXES:]]
 
 
+def _layer_boxes(complexity: Complexity, before: str) -> Iterator[DiagramBox]:
+    """Yield a box for each layer; that of a residual block's end has the facts of the convolution beside the block.
+
+    Args:
+        before: the name of the box before the first layer.
+    """
+    layers = complexity.layers
+    ends = [layer for layer in layers if layer.kind == "residual"]
+    beside = {end.sources[1] for end in ends if layers[end.sources[1]].name == f"{end.name}_shortcut"}
+    for at, layer in enumerate(layers):
+        if at in beside:
+            continue
+        if layer.kind != "residual":
+            yield _layer_box(layer)
+            continue
+        through = layers[layer.sources[1]] if layer.sources[1] in beside else None
+        source = through.sources[0] if through else layer.sources[1]
+        name = layers[source].name if source >= 0 else before
+        parts = (_beside_in_words(through.layer), counted(through.total, "parameter")) if through else ()
+        facts = (f"+ {name}", *parts, f"→ {_shape(layer.output_shape)}")
+        yield DiagramBox("residual", layer.name, facts, layer.output_shape, skips_from=name)
+
+
+def _beside_in_words(layer: Layer) -> str:
+    if not isinstance(layer, Conv2D):
+        return "through a dense layer"
+    return f"through 1 × 1{f', step {in_words(layer.strides)}' if layer.strides != 1 else ''}"
+
+
+def _shape(shape: Shape) -> str:
+    """Return a shape as texts of the report have it: ``28 × 28 × 9``."""
+    return grouped(written(shape)).replace("×", " × ")
+
+
 def _layer_box(layer: LayerComplexity) -> DiagramBox:
     kind = "output" if layer.name == "output" else layer.kind
-    what, _, how = grouped(layer.configuration).partition(", ")
-    shape = f"→ {grouped(written(layer.output_shape))}" if layer.kind != "dense" else ""
+    what, _, how = grouped(layer.configuration).replace("×", " × ").partition(", ")
+    shape = f"→ {_shape(layer.output_shape)}" if layer.kind != "dense" else ""
     parameters = counted(layer.total, "parameter") if layer.total else ""
     return DiagramBox(kind, layer.name, tuple(filter(None, (what, how, shape, parameters))), layer.output_shape)
 
 
 def _caption(complexity: Complexity, boxes: Sequence[DiagramBox]) -> str:
     kinds = [layer.kind for layer in complexity.layers[:-1]]
-    numbers = {"convolution": kinds.count("conv2d"), "dense hidden layer": kinds.count("dense")}
+    convolutions = sum(kinds.count(kind) for kind in ("conv2d", "depthwise_conv2d", "separable_conv2d"))
+    numbers = {"convolution": convolutions, "dense hidden layer": kinds.count("dense")}
     hidden = [counted(number, what) for what, number in numbers.items() if number]
     between = listed([counted(complexity.inputs, "input"), *hidden, f"{complexity.outputs} outputs"])
-    scale = "Planes and circles stand for channels and neurons; their number is not to scale."
     drawn = " Layers in the middle are left out." if any(box.kind == "more" for box in boxes) else ""
-    return f"Architecture: {between}; {counted(complexity.total, 'parameter')}. {scale}{drawn}"
+    return f"{between}; {counted(complexity.total, 'parameter')}.{drawn}"
 
 
 def _broken_into_lines(text: str, joint: str) -> list[str]:
@@ -184,6 +222,7 @@ def _paint_row(axes: Axes, row: Sequence[DiagramBox], top: float, before: Point 
     spread = min((PAGE - 2 * MARGIN - needed) / len(row), 4.0) if len(row) > 1 else 0.0
     left = (PAGE - needed - spread * len(row)) / 2 if alone else MARGIN
     middle, end = top + PICTURE / 2, before
+    ends: dict[str, Point] = {}
     for at, box in enumerate(row):
         width = box.width + spread
         centre = left + width / 2
@@ -196,7 +235,10 @@ def _paint_row(axes: Axes, row: Sequence[DiagramBox], top: float, before: Point 
         for number, line in enumerate([*box.title, *box.lines]):
             weight, height = "bold" if number < len(box.title) else "normal", top + PICTURE + number * TEXT_LINE
             axes.text(centre, height, line, fontsize=SMALL, fontweight=weight, ha="center", va="top", color=BLACK)
+        if source := ends.get(box.skips_from):
+            _skip(axes, source, (centre, middle), top)
         end, left = (centre + box.picture_width / 2, middle), left + width
+        ends[box.name] = end
     assert end is not None
     return end
 
@@ -206,8 +248,20 @@ def _arrow(axes: Axes, points: Sequence[Point]) -> None:
     (x, y), *bends, (to_x, to_y) = points
     path = [(x + clear, y), *bends, (to_x - clear, to_y)]
     _line(axes, path[:-1], width=0.7)
+    _head(axes, path)
+
+
+def _head(axes: Axes, path: Sequence[Point]) -> None:
     head = {"arrowstyle": "-|>,head_length=0.28,head_width=0.14", "shrinkA": 0, "shrinkB": 0}
     axes.annotate("", path[-1], path[-2], arrowprops={**head, "linewidth": 0.7, "color": BLACK})
+
+
+def _skip(axes: Axes, start: Point, end: Point, top: float) -> None:
+    """Draw the arrow from the end of a glyph over the boxes of a residual block down to the addition."""
+    x, above = start[0] + 1.6, top - 0.4
+    path = [(x, start[1]), (x, above), (end[0], above), (end[0], end[1] - PLUS - 0.3)]
+    _line(axes, path[:-1], width=0.7)
+    _head(axes, path)
 
 
 def _line(axes: Axes, points: Sequence[Point], *, width: float, color: str = BLACK) -> None:
@@ -215,18 +269,20 @@ def _line(axes: Axes, points: Sequence[Point], *, width: float, color: str = BLA
 
 
 LARGEST, SHIFT = 12.0, 0.75
-"""The edge of an image of 28 pixels, and the distance between two planes of a stack."""
+"""The edge of an image of 28 pixels or more, and the distance between two planes of a stack."""
 CIRCLE, PITCH, CIRCLES = 1.05, 2.6, 6
 """The radius of a neuron's circle, the distance between two circles, and the most circles drawn for a layer."""
 COLUMN = 4.0
 BELL_EDGE = 9.0
 PALE, LIGHT, WHITE = "#cfe6f4", "#f7d9a8", "#ffffff"
+PLUS = 2.4
+"""The radius of the circle of an addition."""
 STROKES = 7
 """The most HOG cells drawn along an edge."""
 
 
 def _edge(shape: Shape) -> float:
-    return LARGEST * math.sqrt(shape[0] / IMAGE_EDGE)
+    return LARGEST * math.sqrt(min(max(shape[:2]) / DEFAULT_IMAGE[0], 1))
 
 
 def _stack_width(shape: Shape) -> float:
@@ -303,13 +359,44 @@ def _bar(axes: Axes, x: float, y: float) -> None:
         _rectangle(axes, x - wide / 2, y - tall / 2 + at * tall / cells, wide, tall / cells, fill=WHITE)
 
 
-def _bell(axes: Axes, x: float, y: float) -> None:
-    """Draw a normal distribution in a frame."""
+def _curve(axes: Axes, x: float, y: float, points: Sequence[Point]) -> None:
+    """Draw a curve in a square frame; its points lie in -1..1, y upwards."""
     edge = BELL_EDGE
     _rectangle(axes, x - edge / 2, y - edge / 2, edge, edge, fill=WHITE)
-    steps = [-3 + 6 * at / 40 for at in range(41)]
-    curve = [(x + z / 3 * edge * 0.42, y + edge * 0.36 - edge * 0.7 * math.exp(-z * z / 2)) for z in steps]
-    _line(axes, curve, width=0.8)
+    _line(axes, [(x + across * edge * 0.42, y - up * edge * 0.36) for across, up in points], width=0.8)
+
+
+BELL = [(z / 3, 1.95 * math.exp(-z * z / 2) - 1) for z in (-3 + 6 * at / 40 for at in range(41))]
+BEND = [(-1.0, -0.6), (0.0, -0.6), (1.0, 0.9)]
+NOISE = [(-1 + at / 8, (0.1, -0.5, 0.7, -0.2, 0.4, -0.8, 0.9, -0.4, 0.2)[at * 4 % 9]) for at in range(17)]
+"""A normal distribution, a ReLU, and random numbers."""
+
+
+def _frames(axes: Axes, shape: Shape, x: float, y: float) -> None:
+    """Draw an image with zeros around it: a square in a larger one."""
+    edge = _edge(shape)
+    _rectangle(axes, x - edge / 2, y - edge / 2, edge, edge, fill=WHITE)
+    _rectangle(axes, x - edge * 0.36, y - edge * 0.36, edge * 0.72, edge * 0.72, fill=PALE)
+
+
+def _dropped_planes(axes: Axes, shape: Shape, x: float, y: float) -> None:
+    """Draw planes behind each other, every second one crossed out."""
+    edge, whole = _edge(shape), _stack_width(shape)
+    left, top = x - whole / 2, y + whole / 2 - edge
+    for behind in reversed(range(_planes(shape))):
+        at, over = left + behind * SHIFT, top - behind * SHIFT
+        _rectangle(axes, at, over, edge, edge, fill=WHITE)
+        if behind % 2 == 0:
+            _line(axes, [(at, over), (at + edge, over + edge)], width=0.6)
+            _line(axes, [(at, over + edge), (at + edge, over)], width=0.6)
+
+
+def _plus(axes: Axes, x: float, y: float) -> None:
+    from matplotlib.patches import Circle
+
+    axes.add_patch(Circle((x, y), PLUS, facecolor=WHITE, edgecolor=BLACK, linewidth=0.8))
+    for across, down in ((PLUS * 0.6, 0.0), (0.0, PLUS * 0.6)):
+        _line(axes, [(x - across, y - down), (x + across, y + down)], width=0.9)
 
 
 def _rectangle(axes: Axes, left: float, top: float, wide: float, tall: float, *, fill: str) -> None:
@@ -331,13 +418,33 @@ class Glyph:
     paint: Callable[[Axes, DiagramBox, float, float], object]
 
 
+CONVOLUTION = Glyph(_stack_width, lambda axes, box, x, y: _stack(axes, box.shape, x, y, convolution=True))
+POOLING = Glyph(_stack_width, lambda axes, box, x, y: _stack(axes, box.shape, x, y, convolution=False))
+VECTOR = Glyph(COLUMN, lambda axes, _, x, y: _bar(axes, x, y))
+
+
+def _curve_glyph(points: Sequence[Point]) -> Glyph:
+    return Glyph(BELL_EDGE, lambda axes, _, x, y: _curve(axes, x, y, points))
+
+
 GLYPHS: dict[str, Glyph] = {
     "dense": Glyph(COLUMN, lambda axes, box, x, y: _neurons(axes, box.shape[0], x, y)),
     "dropout": Glyph(COLUMN, lambda axes, _, x, y: _neurons(axes, CIRCLES, x, y, dropped=True)),
-    "batch_normalization": Glyph(BELL_EDGE, lambda axes, _, x, y: _bell(axes, x, y)),
-    "conv2d": Glyph(_stack_width, lambda axes, box, x, y: _stack(axes, box.shape, x, y, convolution=True)),
-    "max_pooling2d": Glyph(_stack_width, lambda axes, box, x, y: _stack(axes, box.shape, x, y, convolution=False)),
-    "flatten": Glyph(COLUMN, lambda axes, _, x, y: _bar(axes, x, y)),
+    "spatial_dropout2d": Glyph(_stack_width, lambda axes, box, x, y: _dropped_planes(axes, box.shape, x, y)),
+    "gaussian_noise": _curve_glyph(NOISE),
+    "batch_normalization": _curve_glyph(BELL),
+    "layer_normalization": _curve_glyph(BELL),
+    "activation": _curve_glyph(BEND),
+    "conv2d": CONVOLUTION,
+    "depthwise_conv2d": CONVOLUTION,
+    "separable_conv2d": CONVOLUTION,
+    "max_pooling2d": POOLING,
+    "average_pooling2d": POOLING,
+    "global_average_pooling2d": VECTOR,
+    "global_max_pooling2d": VECTOR,
+    "zero_padding2d": Glyph(_edge, lambda axes, box, x, y: _frames(axes, box.shape, x, y)),
+    "flatten": VECTOR,
+    "residual": Glyph(2 * PLUS, lambda axes, _, x, y: _plus(axes, x, y)),
     "output": Glyph(COLUMN, lambda axes, box, x, y: _neurons(axes, box.shape[0], x, y)),
     "input": Glyph(LARGEST, lambda axes, _, x, y: _grid(axes, x, y, 7)),
     "hog": Glyph(LARGEST, lambda axes, box, x, y: _strokes(axes, x, y, box.cells)),

@@ -124,7 +124,7 @@ def _own_settings(hash_salt: str) -> Generator[None]:
         yield
 
 
-BLACK, GREY, FAINT = "#000000", "#595959", "#d9d9d9"
+BLACK, GREY, FAINT = "#000000", "#595959", "#949494"
 BLUE, VERMILION, GREEN = "#0072b2", "#d55e00", "#009e73"
 
 PAGE = 160.0
@@ -183,16 +183,18 @@ def one_line(text: object, most: int = 24) -> str:
 
 
 def spans_decades(values: Sequence[float]) -> bool:
-    """Return whether values need a logarithmic axis: none is negative, and the positive ones span over two decades."""
+    """Return whether values need a logarithmic axis: none is negative, and the positive ones span over a decade."""
     positive = [value for value in values if value > 0]
-    return bool(positive) and min(values) >= 0 and max(positive) / min(positive) > 100
+    return bool(positive) and min(values) >= 0 and max(positive) / min(positive) > 10
 
 
 def plain_logarithmic(axis: Axis) -> None:
-    """Label a logarithmic axis with ``0.01`` and ``1`` instead of powers of ten."""
+    """Label a logarithmic axis with ``0.01`` and ``1`` instead of powers of ten, a short one also with 2 and 5."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    axis.set_major_locator(LogLocator(numticks=6))
+    low, high = axis.get_data_interval()
+    short = low > 0 and high / low < 200
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if short else (1.0,), numticks=6))
     axis.set_major_formatter(lambda value, _: f"{value:g}")
     axis.set_minor_formatter(NullFormatter())
 
@@ -206,11 +208,15 @@ def whole_numbers(axis: Axis, ticks: int = 6) -> None:
 
 
 def percentages(axis: Axis, ticks: int = 5) -> None:
-    """Label an axis of shares (0 to 1) in per cent, without the % sign."""
+    """Label an axis of shares (0 to 1) in per cent, without the % sign, with as many decimals at every tick."""
     from matplotlib.ticker import MaxNLocator
 
+    def label(value: float, _: object) -> str:
+        digits = (f"{100 * tick:.4f}".rstrip("0").partition(".")[2] for tick in axis.get_majorticklocs())
+        return f"{100 * value:.{max(map(len, digits), default=0)}f}"
+
     axis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
-    axis.set_major_formatter(lambda value, _: f"{100 * value:.6g}")
+    axis.set_major_formatter(label)
 
 
 def share_limits(values: Sequence[float], least: float = 0.02) -> tuple[float, float]:
@@ -219,6 +225,24 @@ def share_limits(values: Sequence[float], least: float = 0.02) -> tuple[float, f
     spare = max(least - (high - low), 0.0) / 2
     margin = 0.04 * (high - low + 2 * spare)
     return max(low - spare, 0.0) - margin, min(high + spare, 1.0) + margin
+
+
+LEFT_OUT = 0.1
+"""The lowest share of the values that an axis may leave out, if the others have at least twice the room then."""
+
+
+def most_share_limits(values: Sequence[float]) -> tuple[float, float]:
+    """Return the limits of an axis of shares for most of the values: a few low ones may lie below it."""
+    ordered = sorted(values)
+    most = ordered[int(LEFT_OUT * len(ordered)) :]
+    cut = len(most) > 1 and 2 * (most[-1] - most[0]) < ordered[-1] - ordered[0]
+    return share_limits(most if cut else values)
+
+
+def values_below(values: Sequence[float]) -> str:
+    """Say what `most_share_limits` leaves out, in a sentence; empty if it shows all values."""
+    low, _ = most_share_limits(values)
+    return f"Accuracies below {100 * low:.0f} % are not drawn." if min(values, default=1.0) < low else ""
 
 
 def width_of(texts: Sequence[str]) -> float:

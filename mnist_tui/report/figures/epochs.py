@@ -1,9 +1,10 @@
-"""Draw what was recorded over the epochs: accuracy, loss and learning rate; distributions of weights and biases."""
+"""Draw what was recorded over the epochs: accuracy, loss and learning rate, of one run and of several; the weights."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-TOP, FOOT = 13.0, 10.0
+TOP, FOOT = 12.0, 9.0
 """Millimetres above a pair of panels, for legend and marks, and below it, for the epochs."""
-HEIGHT, LOW = 44.0, 13.0
+HEIGHT, LOW = 26.0, 10.0
 """Heights of a panel, and of the learning rate's."""
 LEFT, WIDTH, SECOND = 14.0, 61.0, 95.0
 STRETCHES = 150
@@ -43,8 +44,8 @@ HEADINGS = {
     "learning_rate": "learning rate",
     "seconds": "time (s)",
     "images_per_second": "images per second (1/s)",
-    "plain_loss": "training loss after the epoch, dropout off",
-    "plain_accuracy": "training accuracy after the epoch, dropout off (1 = all)",
+    "plain_loss": "plain training loss (after the epoch, without dropout and augmentation)",
+    "plain_accuracy": "plain training accuracy (after the epoch, without dropout and augmentation; 1 = all)",
 }
 CURVES: dict[str, tuple[str, dict[str, Any]]] = {
     "": (
@@ -52,16 +53,25 @@ CURVES: dict[str, tuple[str, dict[str, Any]]] = {
         {"color": draw.VERMILION, "linestyle": (0, (4, 1.6)), "marker": "o", "markerfacecolor": "white"},
     ),
     "val_": ("validation", {"color": draw.BLUE, "linestyle": "-", "marker": "s"}),
-    "plain_": ("training, dropout off", {"color": draw.GREEN, "linestyle": (0, (1, 1.2)), "marker": "^"}),
+    "plain_": ("training, plain", {"color": draw.GREEN, "linestyle": (0, (1, 1.2)), "marker": "^"}),
 }
 """The label and the style of each curve, by the prefix of its field in the rows. Styles differ without colour, too."""
-BEST, STOPPED = "best", "stopped early"
+ON_TEST = "validation on the test images"
+"""The label of the validation curve if the test set is the validation data."""
+BEST, STOPPED = "lowest validation loss", "stopped early"
 DASHES = {BEST: (0, (1, 1.5)), STOPPED: (0, (6, 2))}
 """The marks of epochs, each with the dashes of its line."""
 
 
 def history_figure(
-    name: str, rows: Sequence[EpochRow], *, best: int | None, stopped_early: bool, ended: str
+    name: str,
+    rows: Sequence[EpochRow],
+    *,
+    best: int | None,
+    stopped_early: bool,
+    ended: str,
+    on_test: bool,
+    loss_note: str = "",
 ) -> Drawing:
     """Draw accuracy and loss side by side, with the learning rate below them where it changes.
 
@@ -70,6 +80,8 @@ def history_figure(
         best: the epoch with the lowest validation loss.
         stopped_early: whether early stopping ended the training, after the last row.
         ended: the run's state (``finished``, ``stopped``, ``diverged``, ``failed``, ``crashed``, or a live one).
+        on_test: whether the test set is the validation data.
+        loss_note: what the losses are computed with, for the caption; empty for the plain loss.
     """
     data = FigureData(tuple(HEADINGS.values()), tuple(tuple(getattr(row, key) for key in HEADINGS) for row in rows))
     if not rows:
@@ -81,20 +93,23 @@ def history_figure(
         marks[BEST] = best
     if stopped_early:
         marks[STOPPED] = rows[-1].epoch
-    caption, alt = _caption(rows, marks, changes, ended), _description(rows, marks, ended)
-    return Drawing(name, caption, alt, data, (draw.PAGE, height), partial(_paint, tuple(rows), marks, changes))
+    caption, alt = _caption(rows, marks, ended, on_test), _description(rows, marks, ended)
+    if loss_note:
+        caption = f"{caption} The losses: {loss_note}."
+    paint = partial(_paint, tuple(rows), marks, changes, on_test)
+    return Drawing(name, caption, alt, data, (draw.PAGE, height), paint)
 
 
-def _paint(rows: tuple[EpochRow, ...], marks: dict[str, int], changes: bool, figure: Figure) -> None:
+def _paint(rows: tuple[EpochRow, ...], marks: dict[str, int], changes: bool, on_test: bool, figure: Figure) -> None:
     accuracy, losses = (draw.panel(figure, left, TOP, WIDTH, HEIGHT) for left in (LEFT, SECOND))
     _curves(accuracy, rows, "accuracy", marks)
     accuracy.set_ylabel("accuracy (%)")
     draw.percentages(accuracy.yaxis)
-    accuracy.set_ylim(draw.share_limits(_all_values(rows, "accuracy")))
+    accuracy.set_ylim(draw.most_share_limits(_all_values(rows, "accuracy")))
     _curves(losses, rows, "loss", marks)
     _scale(losses, _all_values(rows, "loss"))
     losses.set_ylabel("loss (cross-entropy)")
-    _legend(figure, rows)
+    _legend(figure, rows, on_test)
     if changes:
         _rates(draw.panel(figure, LEFT, TOP + HEIGHT + FOOT + 5, SECOND + WIDTH - LEFT, LOW), rows)
 
@@ -132,20 +147,21 @@ def _mark_epochs(axes: Axes, rows: Sequence[EpochRow], marks: dict[str, int]) ->
         draw.annotate(axes, text, (epoch, 1), offset, xycoords=("data", "axes fraction"), ha=side, va="bottom")
 
 
-def _scale(axes: Axes, values: Sequence[float]) -> None:
-    if draw.spans_decades(values):
+def _scale(axes: Axes, values: Sequence[float], *, logarithmic: bool | None = None) -> None:
+    if draw.spans_decades(values) if logarithmic is None else logarithmic:
         axes.set_yscale("log", nonpositive="mask")
         draw.plain_logarithmic(axes.yaxis)
     elif values and min(values) >= 0:
         axes.set_ylim(0, 1.05 * max(values) or 1)
 
 
-def _legend(figure: Figure, rows: Sequence[EpochRow]) -> None:
+def _legend(figure: Figure, rows: Sequence[EpochRow], on_test: bool) -> None:
     from matplotlib.lines import Line2D
 
     plain = any(row.plain_accuracy is not None or row.plain_loss is not None for row in rows)
-    curves = [curve for prefix, curve in CURVES.items() if plain or prefix != "plain_"]
-    lines = [Line2D([], [], label=label, **style) for label, style in curves]
+    labels = {prefix: label for prefix, (label, _) in CURVES.items() if plain or prefix != "plain_"}
+    labels |= {"val_": ON_TEST} if on_test else {}
+    lines = [Line2D([], [], label=label, **CURVES[prefix][1]) for prefix, label in labels.items()]
     spaces = {"borderaxespad": 0.2, "handlelength": 3.2, "columnspacing": 1.6, "borderpad": 0.1}
     draw.legend(figure, LEFT / draw.PAGE - 0.012, handles=lines, ncols=len(lines), **spaces)
 
@@ -200,23 +216,20 @@ def _all_values(rows: Sequence[EpochRow], metric: str) -> list[float]:
     return [value for prefix in CURVES for value in _finite_values(rows, f"{prefix}{metric}")]
 
 
-def _caption(rows: Sequence[EpochRow], marks: dict[str, int], changes: bool, ended: str) -> str:
-    parts = [
-        f"Training history, {counted(rows, 'epoch')}.",
-        "Training figures are means over an epoch's batches, with any dropout on.",
-        "Validation figures are measured after the epoch.",
-    ]
+def _caption(rows: Sequence[EpochRow], marks: dict[str, int], ended: str, on_test: bool) -> str:
+    images = "the test images" if on_test else "images held out of training"
+    parts = [f"Accuracy and loss, validation on {images}"]
     if BEST in marks:
-        parts.append(f"The validation loss was lowest after epoch {count(marks[BEST])}.")
+        parts[0] += f"; lowest validation loss at epoch {count(marks[BEST])}"
+    parts[0] += "."
     if STOPPED in marks:
         parts.append(f"Early stopping ended the training after epoch {count(marks[STOPPED])}.")
     if ended in ENDINGS:
         parts.append(ENDINGS[ended].format(last=count(rows[-1].epoch)))
+    parts.append(draw.values_below(_all_values(rows, "accuracy")))
     if draw.spans_decades(_all_values(rows, "loss")):
         parts.append("The loss axis is logarithmic.")
-    if not changes and rows[0].learning_rate is not None:
-        parts.append(f"The learning rate was {rows[0].learning_rate:.4g} throughout.")
-    return " ".join(parts)
+    return " ".join(filter(None, parts))
 
 
 def _description(rows: Sequence[EpochRow], marks: dict[str, int], ended: str) -> str:
@@ -248,6 +261,105 @@ def _change_in_words(first: float, last: float, in_words: Callable[[float], str]
     if in_words(first) == in_words(last):
         return f"is {in_words(last)}"
     return f"{'rises' if last > first else 'falls'} from {in_words(first)} to {in_words(last)}"
+
+
+@dataclass(frozen=True)
+class RunCurves:
+    """A run in the figure that lays the curves of several runs over each other, those on one dataset in a row."""
+
+    label: str
+    rows: tuple[EpochRow, ...]
+    dataset: str
+
+
+RUN_STYLES: tuple[dict[str, Any], ...] = (
+    {"color": draw.BLUE, "linestyle": "-", "marker": "o"},
+    {"color": draw.VERMILION, "linestyle": (0, (5, 1.5)), "marker": "s"},
+    {"color": draw.GREEN, "linestyle": (0, (1, 1.2)), "marker": "^"},
+    {"color": draw.BLACK, "linestyle": (0, (6, 1.5, 1, 1.5)), "marker": "D"},
+    {"color": "#cc79a7", "linestyle": (0, (3, 1)), "marker": "v"},
+    {"color": "#e69f00", "linestyle": (0, (8, 2)), "marker": "P"},
+    {"color": "#56b4e9", "linestyle": (0, (4, 1, 1, 1, 1, 1)), "marker": "X"},
+    {"color": draw.GREY, "linestyle": (0, (2, 2)), "marker": "*"},
+)
+"""The style of each run in a comparison; dashes and markers distinguish the runs without colour."""
+LEGEND_COLUMNS, LEGEND_LABEL = 2, 46
+"""Columns of the legend of runs, and the most letters of a run's label in it."""
+
+
+def comparison_figure(name: str, runs: Sequence[RunCurves], *, images: str) -> Drawing:
+    """Lay the validation accuracy and the validation loss of runs over each other: one style a run, one row a dataset.
+
+    Args:
+        runs: at most as many as RUN_STYLES, each with at least one epoch.
+        images: the images on which the curves were measured, in words.
+    """
+    headings = ("run", *HEADINGS.values())
+    data = FigureData(
+        headings, tuple((run.label, *(getattr(row, key) for key in HEADINGS)) for run in runs for row in run.rows)
+    )
+    groups = list(_by_dataset(runs).values())
+    titles = draw.LINE if len(groups) > 1 else 0
+    top = math.ceil(len(runs) / LEGEND_COLUMNS) * draw.LINE + 4 + titles
+    between = FOOT + titles + 3
+    logarithmic = any(draw.spans_decades(_values_of(group, "val_loss")) for group in groups)
+    caption = f"Accuracy and loss of {counted(runs, 'run')} after each epoch, {images}."
+    if len(groups) > 1:
+        caption += " One row for each dataset."
+    below = {draw.values_below(_values_of(group, "val_accuracy")) for group in groups} - {""}
+    caption += f" {below.pop()}" if len(groups) == len(below) == 1 else ""
+    caption += " The lowest accuracies are not drawn." if len(groups) > 1 and below else ""
+    if logarithmic:
+        caption += " Loss axes are logarithmic." if len(groups) > 1 else " The loss axis is logarithmic."
+    last = "; ".join(
+        f"{run.label}: {percent(run.rows[-1].val_accuracy)} and {loss(run.rows[-1].val_loss)} after epoch "
+        f"{count(run.rows[-1].epoch)}"
+        for run in runs
+    )
+    size = (draw.PAGE, top + len(groups) * HEIGHT + (len(groups) - 1) * between + FOOT)
+    return Drawing(
+        name, caption, f"{caption} {last}.", data, size, partial(_paint_runs, tuple(runs), top, between, logarithmic)
+    )
+
+
+def _by_dataset(runs: Sequence[RunCurves]) -> dict[str, list[RunCurves]]:
+    groups: dict[str, list[RunCurves]] = {}
+    for run in runs:
+        groups.setdefault(run.dataset, []).append(run)
+    return groups
+
+
+def _values_of(runs: Sequence[RunCurves], field: str) -> list[float]:
+    return [value for run in runs for value in _finite_values(run.rows, field)]
+
+
+def _paint_runs(runs: tuple[RunCurves, ...], top: float, between: float, logarithmic: bool, figure: Figure) -> None:
+    from matplotlib.lines import Line2D
+
+    groups, styles = _by_dataset(runs), {run.label: style for run, style in zip(runs, RUN_STYLES, strict=False)}
+    for number, (dataset, group) in enumerate(groups.items()):
+        upper = top + number * (HEIGHT + between)
+        accuracy, losses = (draw.panel(figure, left, upper, WIDTH, HEIGHT) for left in (LEFT, SECOND))
+        _paint_group(accuracy, losses, [(run, styles[run.label]) for run in group])
+        _scale(losses, _values_of(group, "val_loss"), logarithmic=logarithmic)
+        if len(groups) > 1:
+            accuracy.set_title(draw.one_line(dataset), fontweight="normal", loc="left")
+    lines = [Line2D([], [], label=draw.one_line(label, LEGEND_LABEL), **style) for label, style in styles.items()]
+    spaces = {"borderaxespad": 0.2, "handlelength": 3.2, "columnspacing": 1.6, "borderpad": 0.1}
+    draw.legend(figure, LEFT / draw.PAGE - 0.012, handles=lines, ncols=LEGEND_COLUMNS, **spaces)
+
+
+def _paint_group(accuracy: Axes, losses: Axes, group: Sequence[tuple[RunCurves, dict[str, Any]]]) -> None:
+    runs = [run for run, _ in group]
+    for axes, field in ((accuracy, "val_accuracy"), (losses, "val_loss")):
+        for run, style in group:
+            epochs, values = _thinned_curve(run.rows, field)
+            axes.plot(epochs, values, markevery=_markers(values), **style)
+        _epochs(axes, sorted((row for run in runs for row in run.rows), key=lambda row: row.epoch))
+    accuracy.set_ylabel("accuracy (%)")
+    draw.percentages(accuracy.yaxis)
+    accuracy.set_ylim(draw.most_share_limits(_values_of(runs, "val_accuracy")))
+    losses.set_ylabel("loss (cross-entropy)")
 
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

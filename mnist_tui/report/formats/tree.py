@@ -8,12 +8,10 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_tui.report.figures.drawing import Drawing
 from mnist_tui.shown_text import FIRST_STRONG_ISOLATE, POP_ISOLATE, parts_by_direction
 
 Node = dict[str, Any]
@@ -24,6 +22,10 @@ FIGURES = "figures/"
 _ID = re.compile(r"\{#([a-zA-Z][\w-]*)\}$")
 BREAK = "\u200b"
 """A character without width, after which a line may be broken."""
+NO_BREAK = "\u00a0"
+"""A space at which no line ends."""
+SIGNS = frozenset("×=+−±→")
+"""Signs between which and the numbers beside them no line ends."""
 BLOCKS = frozenset(("Para", "Plain", "Header", "CodeBlock", "RawBlock", "Table"))
 """The kinds of blocks that hold no other blocks, except in the cells of a table."""
 EVERY = 8
@@ -118,6 +120,20 @@ def with_ids(blocks: Nodes) -> Nodes:
     return transformed(blocks, {"Header": heading})
 
 
+ANCHOR = "anchor:"
+"""The start of the address of a link that is no link, but gives an id to the link's text."""
+
+
+def with_anchors(blocks: Nodes) -> Nodes:
+    """Give ids to the texts of links to ``anchor:ID``, so that other links can lead to them."""
+
+    def link(element: Node) -> Node:
+        _, text, (target, _) = element["c"]
+        return node("Span", [[target.removeprefix(ANCHOR), [], []], text]) if target.startswith(ANCHOR) else element
+
+    return transformed(blocks, {"Link": link})
+
+
 def slug(title: str) -> str:
     """Return a heading's anchor by GitHub's rule: lower case, with hyphens for spaces and no other punctuation."""
     kept = (char for char in title.strip().lower() if char in " -" or unicodedata.category(char) in KEPT_IN_ANCHORS)
@@ -142,48 +158,18 @@ def headings(blocks: Nodes) -> list[tuple[int, str, Nodes]]:
     return [(element["c"][0], element["c"][1][0], element["c"][2]) for element in blocks if element["t"] == "Header"]
 
 
-FigureMaker = Callable[[int, Drawing, str, Nodes], Nodes]
-"""A function that returns a figure's blocks from its number, its drawing, its file's path, and its caption."""
-
-
 def without_foreign_pictures(blocks: Nodes, names: Collection[str]) -> Nodes:
     """Replace each picture that is not one of the report's figures by the picture's text."""
     ours = {f"{FIGURES}{name}" for name in names}
     return transformed(blocks, {"Image": lambda element: element if element["c"][2][0] in ours else element["c"][1]})
 
 
-def figure(number: int, caption: Nodes, picture: Node) -> Nodes:
-    """Return the blocks of a figure: a picture with its caption below."""
-    text, content = [None, [node("Plain", caption)]], [node("Plain", [picture])]
-    return [node("Figure", [[f"figure-{number}", [], []], text, content])]
-
-
-def captioned_figure(number: int, drawing: Drawing, path: str, caption: Nodes) -> Nodes:
-    """Return the blocks of a figure whose picture is as wide as it was drawn."""
-    attributes = ["", [], [["width", f"{drawing.millimetres[0]:g}mm"], ["alt", drawing.alt]]]
-    return figure(number, caption, node("Image", [attributes, inlines(drawing.alt), [path, ""]]))
-
-
-def numbered_caption(number: int, caption: Nodes) -> Nodes:
-    """Return a caption that begins with the figure's number, for formats that do not count figures themselves."""
-    return [node("Strong", inlines(f"Figure {number}:")), node("Space"), *caption]
-
-
-def numbered_figure(number: int, drawing: Drawing, path: str, caption: Nodes) -> Nodes:
-    """Return the blocks of a figure with its number in the caption."""
-    return captioned_figure(number, drawing, path, numbered_caption(number, caption))
-
-
-def with_links(blocks: Nodes, names: Mapping[str, str] | None = None) -> Nodes:
+def with_links(blocks: Nodes, names: Mapping[str, str]) -> Nodes:
     """Rename the targets of links inside the document; a link to a missing target becomes the link's text.
 
     Args:
-        names: the new names of the targets by their ids; if absent, the targets keep their ids.
+        names: the new names of the targets by their ids.
     """
-    if names is None:
-        ids = [element["c"][1][0] for element in elements(blocks) if element["t"] == "Header"]
-        ids += [element["c"][0][0] for element in elements(blocks) if element["t"] == "Figure"]
-        names = {name: name for name in ids if name}
 
     def link(element: Node) -> Any:
         attributes, text, (target, title) = element["c"]
@@ -229,6 +215,11 @@ def with_raw_text(blocks: Nodes, pattern: str, form: str, code: str) -> Nodes:
     return transformed(blocks, {"Str": string})
 
 
+def wrapped(form: str, opening: str, block: Node, closing: str) -> Nodes:
+    """Return a block with code of the output format (LaTeX or Typst) before and after it."""
+    return [node("RawBlock", [form, opening]), block, node("RawBlock", [form, closing])]
+
+
 def breakable(text: str, longest: int) -> str:
     """Return a text with a BREAK after punctuation and after every few characters of words longer than `longest`."""
 
@@ -249,6 +240,36 @@ def with_breaks(value: Any, longest: int) -> Any:
     return transformed(
         value, {"Str": lambda element: node("Str", breakable(element["c"], longest)), "Code": code, "CodeBlock": code}
     )
+
+
+def with_whole_formulas(blocks: Nodes) -> Nodes:
+    """Return the tree with spaces that do not end a line inside ``784 × 250 = 196,000``, and before ``%``."""
+
+    def joined(value: Any) -> Any:
+        if isinstance(value, dict):
+            code = value.get("t") in {"Code", "CodeBlock"}
+            return value if code else {key: joined(inner) for key, inner in value.items()}
+        if not isinstance(value, list):
+            return value
+        parts: list[Any] = []
+        for part in map(joined, value):
+            before, space = _word(parts[-2]) if len(parts) > 1 else "", parts[-1:]
+            after = _word(part)
+            if before and after and space == [node("Space")] and _belong_together(before, after):
+                parts[-2:] = [node("Str", f"{before}{NO_BREAK}{after}")]
+            else:
+                parts.append(part)
+        return parts
+
+    return joined(blocks)
+
+
+def _word(part: Any) -> str:
+    return part["c"] if isinstance(part, dict) and part.get("t") == "Str" else ""
+
+
+def _belong_together(before: str, after: str) -> bool:
+    return before.rpartition(NO_BREAK)[2] in SIGNS or after.rstrip(",;.:)") in {*SIGNS, "%"}
 
 
 JOINED = frozenset(("Str", "Space", "SoftBreak"))
@@ -301,8 +322,10 @@ GAP = 2
 """The space between two columns, in characters."""
 LONGEST_WORD = 24
 """The longest word, in characters, that is not broken: a column is at least as wide."""
+LONGEST_SHORT = 20
+"""The longest text of a cell, in characters, that is not broken between its words if there is room."""
 SHORTEST = 5
-"""The same limit if the table does not fit the page even in the smallest letters."""
+"""The least `LONGEST_WORD` if the table does not fit the page even in the smallest letters."""
 
 
 @dataclass(frozen=True)
@@ -311,84 +334,52 @@ class TableLayout:
 
     Attributes:
         size: the size of letters, 0 for the usual one, 1 and 2 for smaller ones.
-        shares: each column's share of the page's width; None if every column is as wide as its contents.
-        longest: the number of characters that fit in each column.
+        widths: each column's width in characters.
+        fits: whether every column is as wide as its longest text, so that no line is broken.
     """
 
     size: int
-    shares: tuple[float, ...] | None
-    longest: tuple[int, ...]
+    widths: tuple[int, ...]
+    fits: bool
 
 
 def table_layout(table: Node, capacities: Sequence[int] = PAGE) -> TableLayout:
-    """Return the layout with the largest letters in which a table fits the page.
+    """Return the layout with the largest letters in which no word of a table is broken, if there is one.
+
+    If the longest texts do not fit beside each other, columns are as wide as their longest words, and share the rest of
+    the page as their texts need it, which is the rule of CSS 2 for automatic tables. Short texts below the headings are
+    not broken either, if there is room for that in the two larger sizes.
 
     Args:
         capacities: the characters across the page, for each size of letters.
     """
     _, _, _, head, bodies, foot = table["c"]
     groups = [head[1], *(group for body in bodies for group in (body[2], body[3])), foot[1]]
-    rows = ([text_of(cell[4]) for cell in row[1]] for group in groups for row in group)
-    columns = list(zip(*rows, strict=False))
-    room = GAP * max(0, len(columns) - 1)
+    rows = [[text_of(cell[4]) for cell in row[1]] for group in groups for row in group]
+    room = GAP * max(0, max(map(len, rows), default=0) - 1)
+    columns, cells = list(zip(*rows, strict=False)), list(zip(*rows[len(head[1]) :], strict=False))
     whole = [max(len(text) + 1 for text in column) for column in columns]
-    words = [max((len(word) + 1 for text in column for word in text.split()), default=1) for column in columns]
-    least = [min(word, LONGEST_WORD) for word in words]
-    for size, capacity in enumerate(capacities):
-        if sum(whole) + room <= capacity:
-            return TableLayout(size, None, tuple(whole))
-        if sum(least) + room <= capacity:
-            return _share_width(size, columns, least, capacity - room)
+    words = [max((len(word) + 1 for text in column for word in text.split(" ")), default=1) for column in columns]
+    short = [max((len(text) + 1 for text in column if len(text) <= LONGEST_SHORT), default=1) for column in cells]
+    unbroken = [max(pair) for pair in itertools.zip_longest(words, short, fillvalue=1)]
+    for widths, sizes in ((unbroken, 2), (words, len(capacities))):
+        for size, capacity in enumerate(capacities[:sizes]):
+            if sum(whole) + room <= capacity:
+                return TableLayout(size, tuple(whole), fits=True)
+            least = [min(width, LONGEST_WORD) for width in widths]
+            if sum(least) + room <= capacity:
+                return TableLayout(size, _shared(capacity - room, least, whole), fits=False)
     capacity = capacities[-1] - room
     cuts = range(LONGEST_WORD, SHORTEST, -1)
-    cut = next((cut for cut in cuts if sum(min(length, cut) for length in least) <= capacity), SHORTEST)
-    return _share_width(len(capacities) - 1, columns, [min(length, cut) for length in least], capacity)
+    cut = next((cut for cut in cuts if sum(min(word, cut) for word in words) <= capacity), SHORTEST)
+    least = [min(word, cut) for word in words]
+    return TableLayout(len(capacities) - 1, _shared(capacity, least, whole), fits=False)
 
 
-def _share_width(size: int, columns: Sequence[Sequence[str]], least: Sequence[int], capacity: int) -> TableLayout:
-    """Return the layout whose cells have the fewest lines, by dynamic programming over the columns.
-
-    A column is at least as wide as `least` says. The cost is the sum of the squared numbers of lines.
-    """
-    best: dict[int, tuple[int, tuple[int, ...]]] = {0: (0, ())}  # cost and widths, by the characters beyond `least`
-    left = max(0, capacity - sum(least))
-    for column, start in zip(columns, least, strict=True):
-        costs = _costs_by_width(column, start, left)
-        new: dict[int, tuple[int, tuple[int, ...]]] = {}
-        for used, (cost, widths) in best.items():
-            for more, lines in costs.items():
-                total = used + more
-                if total <= left and (total not in new or cost + lines < new[total][0]):
-                    new[total] = (cost + lines, (*widths, start + more))
-        best = new
-    _, widths = min(best.values())
-    return TableLayout(size, tuple(round(width / sum(widths), 4) for width in widths), widths)
-
-
-def _costs_by_width(column: Sequence[str], least: int, most: int) -> dict[int, int]:
-    """Return a column's cost by the characters beyond its least width; only numbers that lower the cost are keys."""
-    costs: dict[int, int] = {}
-    lowest = None
-    for more in range(most + 1):
-        cost = sum(count * lines_of(text, least + more) ** 2 for text, count in Counter(column).items())
-        if lowest is None or cost < lowest:
-            costs[more] = lowest = cost
-        if cost == len(column):
-            break
-    return costs
-
-
-def lines_of(text: str, width: int) -> int:
-    """Return the number of lines of a text, broken between words, and within words longer than `width`."""
-    lines, at = 1, 0
-    for word in text.split():
-        length = len(word)
-        if at and at + 1 + length > width:
-            lines, at = lines + 1, 0
-        at += length + (1 if at else 0)
-        more, at = divmod(at, width) if at > width else (0, at)
-        lines += more
-    return lines
+def _shared(capacity: int, least: Sequence[int], most: Sequence[int]) -> tuple[int, ...]:
+    wanted = [big - small for small, big in zip(least, most, strict=True)]
+    spare = max(0, capacity - sum(least))
+    return tuple(small + spare * more // max(1, sum(wanted)) for small, more in zip(least, wanted, strict=True))
 
 
 def with_fitted_tables(
@@ -404,31 +395,37 @@ def with_fitted_tables(
 
     def table(element: Node) -> Nodes:
         layout = table_layout(element, capacities)
-        shares = layout.shares
-        if shares is None and always:
-            shares = tuple(round((width + GAP) / capacities[layout.size], 4) for width in layout.longest)
-            shares = tuple(share / max(1.0, sum(shares)) for share in shares)
         attributes, caption, columns, *rest = element["c"]
         # typst would centre columns without an alignment
         columns = [[node("AlignLeft") if align["t"] == "AlignDefault" else align, width] for align, width in columns]
-        if shares is None:
-            return sized(layout.size, node("Table", [attributes, caption, columns, *rest]))
-        columns = [[align, node("ColWidth", share)] for (align, _), share in zip(columns, shares, strict=True)]
-        wide = node("Table", [attributes, caption, columns, *rest])
-        return sized(layout.size, with_cells(wide, lambda cell, at: with_breaks(cell, layout.longest[at])))
+        if not layout.fits or always:
+            across = max(capacities[layout.size], sum(layout.widths) + GAP * len(columns))
+            shares = (node("ColWidth", round((width + GAP) / across, 4)) for width in layout.widths)
+            columns = [[align, share] for (align, _), share in zip(columns, shares, strict=True)]
+        fitted = node("Table", [attributes, caption, columns, *rest])
+        if layout.fits:
+            return sized(layout.size, fitted)
+        return sized(layout.size, with_cells(fitted, lambda cell, at: with_breaks(cell, layout.widths[at])))
 
     return transformed(blocks, {"Table": table})
 
 
+def with_rows(table: Node, change: Callable[[list[Any]], list[Any]]) -> Node:
+    """Return the table with every row changed, from the first of the head to the last of the foot."""
+    attributes, caption, columns, head, bodies, foot = table["c"]
+    head = [head[0], [change(row) for row in head[1]]]
+    bodies = [[*body[:2], [change(row) for row in body[2]], [change(row) for row in body[3]]] for body in bodies]
+    foot = [foot[0], [change(row) for row in foot[1]]]
+    return node("Table", [attributes, caption, columns, head, bodies, foot])
+
+
 def with_cells(table: Node, change: Callable[[Nodes, int], Nodes]) -> Node:
     """Return the table with changed cells; `change` takes the blocks of a cell and the number of its column."""
-    attributes, caption, columns, head, bodies, foot = table["c"]
 
-    def changed(group: Any) -> Any:
-        return [[row[0], [[*cell[:4], change(cell[4], at)] for at, cell in enumerate(row[1])]] for row in group]
+    def changed(row: list[Any]) -> list[Any]:
+        return [row[0], [[*cell[:4], change(cell[4], at)] for at, cell in enumerate(row[1])]]
 
-    bodies = [[body[0], body[1], changed(body[2]), changed(body[3])] for body in bodies]
-    return node("Table", [attributes, caption, columns, [head[0], changed(head[1])], bodies, foot])
+    return with_rows(table, changed)
 
 
 def without_empty_heads(blocks: Nodes) -> Nodes:

@@ -17,20 +17,17 @@ import subprocess
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib.util import find_spec
-from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
 from mnist_tui.python_process import end_words
-from mnist_tui.report import tabular
 from mnist_tui.report.export import ExportError
 from mnist_tui.report.figures.drawing import Drawing
-from mnist_tui.report.formats import tree
-from mnist_tui.report.formats.tree import BARE, FigureMaker, Node, Nodes, inlines, node, transformed
+from mnist_tui.report.formats import numbering, tree
+from mnist_tui.report.formats.tree import BARE, Node, Nodes, inlines, node, transformed
 from mnist_tui.report.markdown import Report
-from mnist_tui.shown_text import isolated
 from mnist_tui.wording import in_utc, listed, noun
 
 READER = "commonmark+pipe_tables+tex_math_dollars+footnotes+strikeout-raw_html"
@@ -109,7 +106,7 @@ class PreparedReport:
     Attributes:
         report: the report, without characters that are not text.
         version: the version of pandoc's tree.
-        blocks: the report's text; headings have ids, and all pictures are figures of the report.
+        blocks: the report's text; headings, figures and tables with captions have ids.
         figures: the folder with the files of the figures, ``NAME.svg`` and so on.
     """
 
@@ -118,23 +115,30 @@ class PreparedReport:
     blocks: Nodes
     figures: Path
 
-    def with_pictures(self, place: Callable[[str], str], make: FigureMaker) -> Nodes:
-        """Return the text with a figure for each paragraph that starts with a picture; figures are numbered from 1.
+    def with_pictures(self, picture: Callable[[Drawing], Node]) -> Nodes:
+        """Return the text with a format's pictures in its figures.
 
         Args:
-            place: returns the path of a figure's file in the document, from the figure's name.
-            make: returns the blocks of a figure.
+            picture: returns the picture of a drawing.
         """
-        numbers, drawings = count(1), {f"{tree.FIGURES}{drawing.name}": drawing for drawing in self.report.drawings}
+        drawings = {f"{tree.FIGURES}{drawing.name}": drawing for drawing in self.report.drawings}
 
-        def paragraph(element: Node) -> Any:
-            if element["c"][0]["t"] != "Image":
-                return element
-            _, caption, (target, _) = element["c"][0]["c"]
-            drawing = drawings.get(target)
-            return make(next(numbers), drawing, place(drawing.name), caption) if drawing else element
+        def figure(element: Node) -> Node:
+            attributes, caption, [plain] = element["c"]
+            drawing = drawings[plain["c"][0]["c"][2][0]]
+            return node("Figure", [attributes, caption, [node("Plain", [picture(drawing)])]])
 
-        return transformed(self.blocks, {"Para": paragraph})
+        return transformed(self.blocks, {"Figure": figure})
+
+    def linked(self, blocks: Nodes) -> Nodes:
+        """Return the text for pages: without links to what the document lacks, and without line ends in formulas."""
+        blocks = tree.with_links(blocks, {name: name for name in numbering.anchors_of(blocks)})
+        return tree.with_whole_formulas(blocks)
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """The words that refer to each table and figure, by its anchor."""
+        return numbering.labels_of(self.blocks)
 
     @property
     def epoch(self) -> int:
@@ -177,7 +181,8 @@ def prepare_report(report: Report, figures: Path) -> PreparedReport:
     """
     clean = clean_report(report)
     document, names = read_markdown(clean.markdown), [drawing.name for drawing in clean.drawings]
-    blocks = tree.without_foreign_pictures(tree.with_ids(document["blocks"]), names)
+    blocks = tree.without_foreign_pictures(tree.with_anchors(tree.with_ids(document["blocks"])), names)
+    blocks = numbering.with_captions(blocks)
     return PreparedReport(clean, tuple(document["pandoc-api-version"]), blocks, figures)
 
 
@@ -188,13 +193,20 @@ MARKDOWN_WRITER = "gfm-tex_math_gfm+subscript"
 def write_markdown(prepared: PreparedReport, beside: str) -> bytes:
     """Return the report in Markdown as GitHub shows it."""
     report = prepared.report
-    blocks = prepared.with_pictures(lambda name: f"{beside}/{name}.svg", _markdown_figure)
+    blocks = prepared.with_pictures(lambda drawing: picture(drawing, f"{beside}/{drawing.name}.svg"))
     headings = tree.headings(blocks)
     anchors = tree.slugs([report.title, *(tree.text_of(title) for _, _, title in headings)])[1:]
-    names = {name: anchor for (_, name, _), anchor in zip(headings, anchors, strict=True)}
+    names = {name: name for name in numbering.anchors_of(blocks)}
+    names |= {name: anchor for (_, name, _), anchor in zip(headings, anchors, strict=True)}
+    labels = {anchor: label.replace(numbering.NO_BREAK, " ") for anchor, label in prepared.labels.items()}
+    labels |= {name: tree.text_of(title) for _, name, title in headings}  # sections have no numbers here
+    blocks = numbering.with_references(numbering.with_numbered_captions(blocks, labels), labels)
     byline = " · ".join(part for part in (report.author, in_utc(report.timestamp)) if part)
     head = [node("Header", [1, BARE, inlines(report.title)]), node("Para", inlines(byline))]
-    body = transformed(blocks, {"Header": _lowered_heading})
+    body = transformed(
+        transformed(blocks, {"Header": _lowered_heading, "Figure": _markdown_figure, "Table": _markdown_table}),
+        {"Span": _markdown_anchor},
+    )
     text = tree.with_links([*head, *tree.contents(blocks), *body], names)
     text = tree.with_directions(text, tree.isolated_by_characters)
     # pandoc leaves text that looks like an HTML entity, backslashes, and words of dashes that would be read as a rule
@@ -204,9 +216,29 @@ def write_markdown(prepared: PreparedReport, beside: str) -> bytes:
     return prepared.write(prepared.tree(text), MARKDOWN_WRITER)
 
 
-def _markdown_figure(number: int, drawing: Drawing, path: str, caption: Nodes) -> Nodes:
-    image = node("Image", [BARE, inlines(drawing.alt), [path, ""]])
-    return [node("Para", [image]), node("Para", tree.numbered_caption(number, caption))]
+def picture(drawing: Drawing, path: str, *, width: bool = False) -> Node:
+    """Return the picture of a drawing, if `width` is set as wide as it was drawn."""
+    shown = [["width", f"{drawing.millimetres[0]:g}mm"], ["alt", drawing.alt]] if width else []
+    return node("Image", [["", [], shown], inlines(drawing.alt), [path, ""]])
+
+
+def _markdown_figure(element: Node) -> Nodes:
+    (name, _, _), (_, caption), [plain] = element["c"]
+    return [node("Para", [_markdown_target(name), *plain["c"]]), node("Para", caption[0]["c"])]
+
+
+def _markdown_table(element: Node) -> Nodes:
+    (name, _, _), (_, caption), *table = element["c"]
+    above = [node("Para", [_markdown_target(name), *caption[0]["c"]])] if name else []
+    return [*above, node("Table", [BARE, [None, []], *table])]
+
+
+def _markdown_anchor(element: Node) -> Nodes:
+    return [_markdown_target(element["c"][0][0]), *element["c"][1]]
+
+
+def _markdown_target(name: str) -> Node:
+    return node("RawInline", ["html", f'<a id="{name}"></a>'])
 
 
 def _lowered_heading(element: Node) -> Node:
@@ -221,12 +253,13 @@ HTML_OPTIONS = ("--mathml", "--toc", "--toc-depth=3", "--number-sections", "--sh
 def write_html(prepared: PreparedReport, _beside: str) -> bytes:
     """Return the report as one HTML file: style and figures inside, formulas as MathML, tables that scroll."""
 
-    def data_url(name: str) -> str:
-        svg = (prepared.figures / f"{name}.svg").read_bytes()
-        return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+    def svg(drawing: Drawing) -> Node:
+        content = (prepared.figures / f"{drawing.name}.svg").read_bytes()
+        return picture(drawing, f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}", width=True)
 
-    blocks = tree.without_empty_heads(prepared.with_pictures(data_url, tree.numbered_figure))
-    boxed = transformed(tree.with_links(blocks), {"Table": lambda table: node("Div", [["", ["table"], []], [table]])})
+    blocks = numbering.with_numbered_captions(prepared.with_pictures(svg), prepared.labels)
+    blocks = prepared.linked(numbering.with_references(tree.without_empty_heads(blocks), prepared.labels))
+    boxed = transformed(blocks, {"Table": lambda table: node("Div", [["", ["table"], []], [table]])})
     document = tree.with_directions(prepared.tree(boxed), tree.isolated_by_attribute)
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     document["meta"]["style"] = node("MetaBlocks", [node("RawBlock", ["html", style])])
@@ -235,7 +268,7 @@ def write_html(prepared: PreparedReport, _beside: str) -> bytes:
 
 MOST_NAMED = 8
 """The most characters that a warning names."""
-_TYPST_CHARACTERS = re.compile("[\x00-\u052f\u1e00-\u25ff\u2713\u2717\ufb00-\ufb06\ufffd]")
+TYPST_CHARACTERS = re.compile("[\x00-\u052f\u1e00-\u25ff\u2713\u2717\ufb00-\ufb06\ufffd]")
 """Most characters of typst's own fonts: Latin, Greek, Cyrillic, punctuation, arrows, mathematics."""
 _FONTS = {"CJK": "Noto Sans CJK", "HIRAGANA": "Noto Sans CJK", "KATAKANA": "Noto Sans CJK", "HANGUL": "Noto Sans CJK"}
 _SCRIPTS = frozenset((
@@ -251,7 +284,7 @@ def drawn_characters(text: str) -> set[str]:
     return {char for char in set(text) if not char.isascii() and unicodedata.category(char)[0] not in "CZM"}
 
 
-def _drawn_in(prepared: PreparedReport) -> set[str]:
+def drawn_in(prepared: PreparedReport) -> set[str]:
     return drawn_characters(json.dumps(prepared.tree(prepared.blocks), ensure_ascii=False))
 
 
@@ -264,31 +297,23 @@ def missing_in_figures(drawings: Iterable[Drawing]) -> str:
     import matplotlib
 
     font = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    return _missing_sentence("a figure", drawn - font_characters(font, 0), "which Matplotlib's font lacks")
+    return missing_sentence("a figure", drawn - font_characters(font, 0), "which Matplotlib's font lacks")
 
 
 def missing_in_pdf(prepared: PreparedReport) -> str:
     """Return a warning about characters that no font of typst or of this machine has; empty if there are none."""
     import typst
 
-    lacking = {char for char in _drawn_in(prepared) if not _TYPST_CHARACTERS.match(char)}
+    lacking = {char for char in drawn_in(prepared) if not TYPST_CHARACTERS.match(char)}
     for font in typst.Fonts(include_system_fonts=True).fonts() if lacking else ():
         if font.path and lacking:
             lacking -= font_characters(Path(font.path), font.index)
-    sentence = _missing_sentence("the PDF", lacking, "which no font on this machine has")
+    sentence = missing_sentence("the PDF", lacking, "which no font on this machine has")
     fonts = list(dict.fromkeys(map(_free_font_with, sorted(lacking))))
     return f"{sentence}; {listed(fonts)} {noun(fonts, 'has', 'have')} them" if lacking else ""
 
 
-def missing_in_latex(prepared: PreparedReport) -> str:
-    """Return a warning about characters that pdfLaTeX prints as their numbers; empty if there are none."""
-    foreign = {char for char in _drawn_in(prepared) if char > LATIN and (char.isalpha() or char >= FIRST_OF_CJK)}
-    lacking = {char for char in foreign if "nosuch" in latex_of(char)}
-    why = "for which pdfLaTeX's usual fonts have no letters; the other formats show them"
-    return _missing_sentence("the LaTeX document", lacking, why)
-
-
-def _missing_sentence(where: str, lacking: Collection[str], why: str) -> str:
+def missing_sentence(where: str, lacking: Collection[str], why: str) -> str:
     named = ", ".join(f"{char} (U+{ord(char):04X})" for char in sorted(lacking)[:MOST_NAMED])
     more = f" and {len(lacking) - MOST_NAMED} more" if len(lacking) > MOST_NAMED else ""
     return f"{where} shows boxes instead of {named}{more}, {why}" if lacking else ""
@@ -313,153 +338,3 @@ def _free_font_with(char: str) -> str:
     if script in _SCRIPTS:
         return f"Noto Sans {script.capitalize()}"
     return "Noto Sans Symbols" if unicodedata.category(char) == "So" else "GNU Unifont"
-
-
-DOCX_OPTIONS = ("--number-sections", f"--reference-doc={TEMPLATES / 'reference.docx'}")
-"""The reference document is pandoc's own with A4 pages, smaller letters, and a style for each size of table text."""
-DOCX_TABLE_STYLES = ("Table 9", "Table 8", "Table 7")
-"""The styles of table text, by `TableLayout.size`."""
-DOCX_PAGE = (80, 92, 106)
-"""Characters across the page in those styles; fewer than elsewhere, since the reader may lack the font."""
-
-
-def write_docx(prepared: PreparedReport, _beside: str) -> bytes:
-    """Return the report as a Word document: figures as pictures, a table of contents made of links.
-
-    Here pandoc may read files, to embed the figures; the text names no other files.
-    """
-    blocks = tree.without_empty_heads(prepared.with_pictures(lambda name: f"{name}.png", tree.numbered_figure))
-    blocks = tree.with_fitted_tables(blocks, _docx_table, DOCX_PAGE, always=True)
-    linked = tree.with_links([*tree.contents(blocks), *blocks])
-    document = tree.with_directions(prepared.tree(linked), tree.isolated_by_attribute)
-    return prepared.write(document, "docx", DOCX_OPTIONS, folder=prepared.figures)
-
-
-def _docx_table(size: int, table: Node) -> Nodes:
-    """Return a table whose words have a style; cells and links already have pandoc's styles."""
-    style = ["", [], [["custom-style", DOCX_TABLE_STYLES[size]]]]
-
-    def small(element: Node) -> Node:
-        return node("Span", [style, [element]])
-
-    return [tree.with_cells(table, lambda cell, _: transformed(cell, {"Str": small, "Space": small, "Code": small}))]
-
-
-LATEX_TABLE_SIZES = (r"\small", r"\footnotesize", r"\scriptsize")
-LATEX_LONGEST_WORD = 40
-LATIN, FIRST_OF_CJK = "\u024f", "\u2e80"
-"""The last letter that LaTeX composes of Latin ones, and the first of the characters that LaTeX lacks altogether."""
-LATEX_OF = {tree.BREAK: r"\hskip0pt\relax", "✓": r"\ensuremath{\checkmark}", "▲": r"\ensuremath{\blacktriangle}"}
-"""LaTeX for characters that need this document's packages, or that `latex_symbol` does not know."""
-
-
-def write_latex(prepared: PreparedReport, beside: str) -> bytes:
-    """Return the report as LaTeX for pdfLaTeX; it uses only packages that every TeX distribution includes."""
-    blocks = prepared.with_pictures(lambda name: f"{beside}/{name}.pdf", tree.captioned_figure)
-    blocks = tree.with_breaks(tree.with_links(tree.without_empty_heads(blocks)), LATEX_LONGEST_WORD)
-    blocks = tree.with_raw_text(blocks, "`", "latex", r"\textasciigrave{}")
-    blocks = tree.with_fitted_tables(
-        blocks, lambda size, table: _wrapped("latex", rf"\begingroup{LATEX_TABLE_SIZES[size]}", table, r"\endgroup")
-    )
-    document = prepared.tree(transformed(blocks, {"CodeBlock": _code_lines}))
-    letters = sorted({char for char in json.dumps(document, ensure_ascii=False) if not char.isascii()})
-    symbols = "\n".join(rf"  \symbolfor{{{char}}}{{{ord(char):04X}}}{{{latex_of(char)}}}" for char in letters)
-    document["meta"]["symbols"] = node("MetaBlocks", [node("RawBlock", ["latex", symbols])])
-    return prepared.write(document, "latex", template="report.tex")
-
-
-def latex_of(char: str) -> str:
-    """Return a character as LaTeX that needs only the usual fonts: mathematics, nothing, or its number in a box."""
-    text = LATEX_OF.get(char, tabular.latex_symbol(char))
-    return text if text is not None else rf"\nosuchletter{{{ord(char):04X}}}"
-
-
-def _wrapped(form: str, opening: str, block: Node, closing: str) -> Nodes:
-    """Return a block of pandoc's tree with code of the output format (LaTeX or Typst) before and after it."""
-    return [node("RawBlock", [form, opening]), block, node("RawBlock", [form, closing])]
-
-
-def _code_lines(element: Node) -> Nodes:
-    """Return code as lines that wrap; each line starts with an empty box, so that leading spaces stay."""
-    content: Nodes = []
-    for line in element["c"][1].split("\n"):
-        box = node("RawInline", ["latex", r"\mbox{}"])
-        content += [node("LineBreak"), box, node("Code", [BARE, line.expandtabs(4)])]
-    return _wrapped("latex", r"\begin{codelines}", node("Para", content[1:]), r"\end{codelines}")
-
-
-PDF_TABLE_SIZES = ("9pt", "8pt", "7pt")
-PDF_LONGEST_WORD = 60
-_PLAIN = re.compile(r"[^\W_]+[,;:)]?")
-
-
-def write_pdf(prepared: PreparedReport, _beside: str) -> bytes:
-    """Return the report as a PDF, made by typst without TeX; the bytes are the same on every machine.
-
-    Only a text with letters that typst's own fonts lack, such as Chinese, uses the fonts of the machine.
-    """
-    report = prepared.report
-    blocks = tree.without_empty_heads(prepared.with_pictures(lambda name: f"figures/{name}.svg", _typst_figure))
-    blocks = tree.with_breaks(tree.with_links(blocks), PDF_LONGEST_WORD)
-    blocks = tree.with_fitted_tables(
-        _kept_together(blocks),
-        lambda size, table: _wrapped("typst", f"#[#set text(size: {PDF_TABLE_SIZES[size]})", table, "]"),
-    )
-    blocks = transformed(tree.with_directions(blocks, tree.isolated_by_characters), {"Str": _typst_literal})
-    body = prepared.write(prepared.tree(blocks), "typst")
-    files = {"main.typ": (TEMPLATES / "report.typ").read_bytes(), "body.typ": body}
-    for drawing in report.drawings:
-        files[f"figures/{drawing.name}.svg"] = (prepared.figures / f"{drawing.name}.svg").read_bytes()
-    text = set(body.decode() + report.title + report.author)
-    return _compile(prepared, files, own_fonts=all(map(_TYPST_CHARACTERS.match, text)))
-
-
-def _compile(prepared: PreparedReport, files: dict[str, bytes], *, own_fonts: bool) -> bytes:
-    """Compile with typst; title and author are passed as values, so that typst never reads them as markup."""
-    import typst
-
-    report = prepared.report
-    values = {
-        "title": report.title,
-        "author": report.author,
-        "time": in_utc(report.timestamp),
-        "shown-title": isolated(report.title),
-        "shown-author": isolated(report.author),
-    }
-    try:
-        return typst.compile(
-            files,  # pyright: ignore[reportArgumentType]: its stub knows no folder of files
-            ignore_system_fonts=own_fonts,
-            sys_inputs=values,
-            timestamp=prepared.epoch,
-            format="pdf",
-        )
-    except RuntimeError as error:
-        why = " ".join(str(error).split())[:500]
-        raise ExportError(f"typst could not set the report: {why}", refused=False) from None
-
-
-def _typst_figure(number: int, drawing: Drawing, path: str, caption: Nodes) -> Nodes:
-    place, alt = _typst_string(path), _typst_string(drawing.alt)
-    image = f"#image({place}, width: {drawing.millimetres[0]:g}mm, alt: {alt})"
-    return tree.figure(number, caption, node("RawInline", ["typst", image]))
-
-
-def _typst_string(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _kept_together(blocks: Nodes) -> Nodes:
-    """Keep a paragraph on the same page as the list or the code after it."""
-    together: Nodes = []
-    for element, following in pairwise([*blocks, node("Null")]):
-        leads = element["t"] == "Para" and following["t"] in {"BulletList", "CodeBlock"}
-        together += _wrapped("typst", "#block(sticky: true)[", element, "]") if leads else [element]
-    return together
-
-
-def _typst_literal(element: Node) -> Node:
-    """Write a word as a string if typst might read it as markup, which even changes ``...`` and ``-1``."""
-    text = element["c"]
-    return element if _PLAIN.fullmatch(text) else node("RawInline", ["typst", f"#{_typst_string(text)};"])

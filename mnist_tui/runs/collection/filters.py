@@ -73,6 +73,7 @@ PARAMETER = {parameter.name: parameter for parameter in PARAMETERS}
 NAMES = tuple(dict.fromkeys((*TEXTS, *FIGURES, *PARAMETER)))
 SYNONYMS = {
     **{parameter.label.lower().replace(" ", "-"): parameter.name for parameter in PARAMETERS},
+    "initialiser": "initializer",
     "test-accuracy": "accuracy",
     "test-loss": "loss",
     "macro-f1": "f1",

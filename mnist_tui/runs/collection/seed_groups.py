@@ -1,7 +1,9 @@
-"""Groups of runs that differ only in their seed, and their statistics: means, intervals, paired differences.
+"""Groups of runs that differ only in their seed or fold; their means, intervals, paired differences.
 
 Deviations are those of the sample (n − 1), because the seeds are a few of all possible ones; intervals are Student's t
-at 95 %. SciPy is imported only where an interval is computed.
+at 95 %. The folds of a cross-validation share training images, so that their scores are not independent: they have a
+deviation, and neither intervals nor p-values (Bengio and Grandvalet, 2004). SciPy is imported only where an interval is
+computed.
 """
 
 from __future__ import annotations
@@ -71,6 +73,7 @@ class PairedDifference:
         exact: True if all 2ⁿ sign changes were tried, False if `tried` of them were drawn at random.
         seeds: the seeds that both experiments have, at least one, in ascending order.
         only_first, only_second: seeds that only one experiment has; they are left out.
+        folds: whether these are differences fold by fold, which are not independent: there is no interval and no p.
     """
 
     difference: float
@@ -82,6 +85,7 @@ class PairedDifference:
     seeds: tuple[int, ...]
     only_first: tuple[int, ...] = ()
     only_second: tuple[int, ...] = ()
+    folds: bool = False
 
     @property
     def n(self) -> int:
@@ -105,6 +109,8 @@ class PairedDifference:
 
     def to_document(self) -> dict[str, Any]:
         """Return the figures as JSON values."""
+        if self.folds:
+            return {"n": self.n, "difference": self.difference, "std": self.std}
         return {
             "n": self.n,
             "difference": self.difference,
@@ -196,12 +202,12 @@ WITHIN = {"test_accuracy": SHARE, "test_loss": LOSS, "macro_f1": SHARE}
 
 @dataclass(frozen=True)
 class SeedGroup:
-    """Runs of one experiment with different seeds.
+    """Runs of one experiment with different seeds, or on different folds of one cross-validation.
 
     Attributes:
         group: the same text as `RunSummary.group`.
         runs: all runs of the group, newest first.
-        scored: the runs that count: the newest finished run of each seed.
+        scored: the runs that count: the newest finished run of each seed or fold.
     """
 
     group: str
@@ -209,12 +215,28 @@ class SeedGroup:
     scored: tuple[RunSummary, ...]
 
     @property
+    def folds(self) -> int:
+        """The number of folds of the cross-validation; 0 for runs with different seeds."""
+        fold = self.runs[0].fold
+        return fold.of if fold else 0
+
+    @property
+    def repetition(self) -> str:
+        """What distinguishes the runs: ``seed`` or ``fold``."""
+        return "fold" if self.folds else "seed"
+
+    @property
     def shown_name(self) -> str:
         """The user's name, if all runs have the same one; else the preset and the changes to it: ``hog (ppc 7)``."""
         newest = self.runs[0]
         if newest.name and all(run.name == newest.name for run in self.runs):
             return newest.name
-        changes = [change for change in newest.differs.split(", ") if change and not change.startswith("seed ")]
+        changes = [
+            change
+            for change in newest.differs.split(", ")
+            if change and not change.startswith(("seed ", "validation fold:"))
+        ]
+        changes += [f"{self.folds} folds"] if self.folds else []
         return f"{newest.preset} ({', '.join(changes)})" if changes else newest.preset
 
     def spread(self, field: str) -> SeedStatistics | None:
@@ -223,36 +245,44 @@ class SeedGroup:
 
     def summary(self, field: str) -> SeedStatistics | None:
         """Return the statistics of a field of `RunSummary` over the runs that count; None where no run has it."""
-        return summary(self.by_seed(field).values(), within=WITHIN.get(field, (-math.inf, math.inf)))
+        within = WITHIN.get(field, (-math.inf, math.inf))
+        return summary(self.by_seed(field).values(), within=within, interval=not self.folds)
 
     def by_seed(self, field: str) -> dict[int, float]:
-        """Return a field of `RunSummary` by seed, for the runs that count and have a value."""
-        return {run.seed: value for run in self.scored if (value := getattr(run, field)) is not None}
+        """Return a field of `RunSummary` by seed or fold, for the runs that count and have a value."""
+        return {run.repetition: value for run in self.scored if (value := getattr(run, field)) is not None}
 
     def to_document(self) -> dict[str, Any]:
         """Return the group as `compare --json` prints it."""
         columns = {"seed": "seed", "run": "run", **SCORES, "epochs": "epochs_done", "seconds": "seconds"}
+        scores = _documents({name: self.summary(field) for name, field in SCORES.items()})
+        per_run = [{key: getattr(run, field) for key, field in columns.items()} for run in self.scored]
+        if self.folds:
+            numbers = [run.repetition for run in self.scored]
+            per_fold = [{"fold": number, **run} for number, run in zip(numbers, per_run, strict=True)]
+            kind = {"folds": numbers, "of_folds": self.folds, "held_out": scores, "test": None, "per_fold": per_fold}
+        else:
+            kind = {"seeds": [run.seed for run in self.scored], "test": scores, "per_seed": per_run}
         return {
             "group": self.group,
             "preset": self.runs[0].preset,
             "name": self.runs[0].shown_name,
             "runs": [run.run for run in self.runs],
-            "seeds": [run.seed for run in self.scored],
-            "test": _documents({name: self.summary(field) for name, field in SCORES.items()}),
-            "per_seed": [{key: getattr(run, field) for key, field in columns.items()} for run in self.scored],
+            **kind,
         }
 
 
 @dataclass(frozen=True)
 class GroupPair:
-    """Two groups of seeds that were tested on the same data, the more accurate one first."""
+    """Two groups of seeds, or of the same folds, that were scored on the same data, the more accurate one first."""
 
     first: SeedGroup
     second: SeedGroup
 
     def paired(self, field: str) -> PairedDifference | None:
         """Return the difference of a field of `RunSummary` over the seeds of both groups; None where none is shared."""
-        return paired(self.first.by_seed(field), self.second.by_seed(field))
+        difference = paired(self.first.by_seed(field), self.second.by_seed(field))
+        return replace(difference, folds=True, interval=None) if difference and self.first.folds else difference
 
     def to_document(self) -> dict[str, Any]:
         """Return the comparison as `compare --json` prints it; differences are first − second."""
@@ -260,10 +290,12 @@ class GroupPair:
         return {
             "first": self.first.group,
             "second": self.second.group,
-            "seeds": sorted(first & second),
+            f"{self.first.repetition}s": sorted(first & second),
             "only_first": sorted(first - second),
             "only_second": sorted(second - first),
-            "test": _documents({name: self.paired(field) for name, field in SCORES.items()}),
+            "held_out" if self.first.folds else "test": _documents(
+                {name: self.paired(field) for name, field in SCORES.items()}
+            ),
         }
 
 
@@ -280,29 +312,42 @@ def grouped(runs: Iterable[RunSummary]) -> list[SeedGroup]:
 
 
 def seed_groups(runs: Iterable[RunSummary]) -> list[SeedGroup]:
-    """Return the groups of runs that differ only in their seed, if they have at least two seeds."""
-    return [group for group in grouped(runs) if len({run.seed for run in group.runs}) > 1]
+    """Return the groups of runs that differ only in their seed or fold, if they have at least two of them."""
+    return [group for group in grouped(runs) if len({run.repetition for run in group.runs}) > 1]
 
 
 def pairs(groups: Iterable[SeedGroup]) -> list[GroupPair]:
-    """Return pairs on each dataset: the group with the best mean accuracy with every other one, the next best first."""
-    by_data: dict[tuple[str, bool], list[tuple[float, SeedGroup]]] = {}
+    """Return pairs on each dataset: the group with the best mean accuracy with every other one, the next best first.
+
+    Cross-validations are paired only if they have the same folds.
+    """
+    by_data: dict[tuple[object, ...], list[tuple[float, SeedGroup]]] = {}
     for group in groups:
         if (accuracy := group.spread("test_accuracy")) is not None:
-            by_data.setdefault((group.runs[0].dataset, group.runs[0].sample), []).append((accuracy.mean, group))
+            first = group.runs[0]
+            folds = (group.folds, first.seed, first.values.get("limit")) if group.folds else ()
+            by_data.setdefault((first.dataset, first.sample, *folds), []).append((accuracy.mean, group))
     ranked = ([group for _, group in sorted(members, key=lambda member: -member[0])] for members in by_data.values())
     return [GroupPair(best, other) for best, *others in ranked for other in others]
 
 
 def _scored(runs: Sequence[RunSummary]) -> tuple[RunSummary, ...]:
-    newest = {run.seed: run for run in sorted(runs, key=lambda run: run.started) if run.state == "finished"}
-    return tuple(newest[seed] for seed in sorted(newest))
+    newest = {run.repetition: run for run in sorted(runs, key=lambda run: run.started) if run.state == "finished"}
+    return tuple(newest[number] for number in sorted(newest))
 
 
 def differing(runs: Sequence[RunSummary]) -> dict[str, tuple[str, ...]]:
-    """Return the parameters that differ between runs, each with its text for every run, in the options' order."""
+    """Return the parameters that differ between runs, each with its text for every run, in the options' order.
+
+    Of ensembles and imports only the data are known; their other texts are empty, and are no difference.
+    """
     rows = {parameter.name: tuple(run.values.get(parameter.name, "") for run in runs) for parameter in PARAMETERS}
-    return {name: texts for name, texts in rows.items() if len(set(texts)) > 1}
+    known = [run.values.get("seed", "") != "" for run in runs]
+
+    def differs(name: str, texts: tuple[str, ...]) -> bool:
+        return len({text for text, counts in zip(texts, known, strict=True) if counts or name == "dataset"}) > 1
+
+    return {name: texts for name, texts in rows.items() if differs(name, texts)}
 
 
 @dataclass(frozen=True)

@@ -23,18 +23,24 @@ from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.parameters import PARAMETERS, apply_texts
 from mnist_tui.experiment.preset_files import PresetError
 from mnist_tui.experiment.presets import Preset, find_preset
-from mnist_tui.experiment.spec import Experiment, to_mapping
+from mnist_tui.experiment.spec import Experiment, Fold, fold_of, to_mapping, with_part
 from mnist_tui.files import parse_json, read_text, write_text
 from mnist_tui.runs.event_log import FiguresReader
 from mnist_tui.runs.folder import Label, RunFolder, checked_label, read_label
 from mnist_tui.runs.naming import SkippedEntry, scan_folder
+from mnist_tui.runs.origin import Origin, complexity_of, counts_of, read_origin
 from mnist_tui.runs.process_folder import foreign_file
 from mnist_tui.runs.records import LATEST, record
 from mnist_tui.runs.state import DAMAGED, LIVE, RunState
 from mnist_tui.runs.times import training_seconds
-from mnist_tui.wording import counted
+from mnist_tui.wording import DASH, counted
 
 TREND_POINTS = 10
+
+
+def short_id(run: str) -> str:
+    """Return a run's id without its time: ``hog-4b66``. Commands accept it, because it is an ending of the id."""
+    return run.split("-", 2)[-1]
 
 
 @dataclass(frozen=True)
@@ -51,10 +57,12 @@ class RunSummary:
         seconds: the sum of the epochs' times, each with its evaluation; None before the first has ended.
         training_seconds: the time of the training alone, as `RunTimes.training`.
         values: the experiment's parameters by name, as the command line writes them; empty for one that does not apply.
-        group: a text that is the same for runs that differ only in their seed, on the same data.
+        group: a text that is the same for runs that differ only in their seed, on the same data; or only in the fold
+            of the same cross-validation.
         published_accuracy, published_loss: the source's results on the test set; None where there are none.
         source: the title of the publication that the experiment is from.
         study: the id of the study that the run is a trial of; empty for none.
+        origin: what the run is if it was not trained here (`Origin.words`), without epochs; empty if it was.
         damaged: which files cannot be read, or are links, pipes or devices; empty for nothing.
     """
 
@@ -85,7 +93,13 @@ class RunSummary:
     published_loss: float | None = None
     source: str = ""
     study: str = ""
+    origin: str = ""
     damaged: str = ""
+
+    @property
+    def epochs_in_words(self) -> str:
+        """The trained epochs of the planned ones, ``12/50``; a dash for a run that was not trained here."""
+        return DASH if self.origin else f"{self.epochs_done:,}/{self.epochs:,}"
 
     @property
     def shown_name(self) -> str:
@@ -94,12 +108,21 @@ class RunSummary:
 
     @property
     def short(self) -> str:
-        """The id without its time: ``hog-4b66``. Commands accept it, because it is an ending of the id."""
-        return self.run.split("-", 2)[-1]
+        return short_id(self.run)
 
     @property
     def seed(self) -> int:
-        return int(self.values.get("seed", 0))
+        return int(self.values.get("seed") or 0)
+
+    @property
+    def fold(self) -> Fold | None:
+        """The fold that was held out; None without cross-validation."""
+        return fold_of(self.values.get("validation", ""))
+
+    @property
+    def repetition(self) -> int:
+        """The number that distinguishes the run within its group: its fold, from 1, or its seed."""
+        return self.fold.number if self.fold else self.seed
 
     def to_document(self) -> dict[str, Any]:
         """Return the summary for scripts, without the trend, which is for lists on the screen."""
@@ -110,13 +133,14 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class Fixed:
-    """The part of a run's summary that depends only on `experiment.toml`, `launch.json` and the preset."""
+    """The part of a run's summary that depends only on `experiment.toml`, `launch.json`, `origin.json`, the preset."""
 
     preset: Preset
     created: float
     study: str
     differs: str
     values: Mapping[str, str]
+    origin: Origin | None = None
 
 
 class Presets:
@@ -145,20 +169,36 @@ def _preset_and_stamp(name: str) -> tuple[Preset | None, str]:
 def fixed_of(folder: RunFolder, presets: Presets) -> Fixed:
     """Return the fixed part of a run's summary; raises a RunError or a PresetError where the folder is not a run's."""
     preset, launch = folder.preset(), folder.launch()
-    return fixed_from(preset, presets.find(preset.name), launch.made_at(folder.id), launch.study)
+    return fixed_from(preset, presets.find(preset.name), launch.made_at(folder.id), launch.study, folder.origin)
 
 
-def fixed_from(own: Preset, origin: Preset | None, created: float, study: str = "") -> Fixed:
+def fixed_from(
+    own: Preset, preset: Preset | None, created: float, study: str = "", origin: Origin | None = None
+) -> Fixed:
     """Return the fixed part of a run's summary.
 
     Args:
         own: the preset as the run's folder has it.
-        origin: the preset of that name as it is now; None where there is none.
+        preset: the preset of that name as it is now; None where there is none.
         created: when the run was made, in seconds since 1970.
         study: the id of the study that the run is a trial of; empty for none.
+        origin: where the run comes from; None if it was trained here.
     """
-    differs = "" if origin is None else difference(origin.experiment, own.experiment)
-    return Fixed(own, created, study, differs, values_of(own.experiment))
+    differs = changes_of(own.experiment, preset.experiment if preset is not None else None, origin)
+    values = values_of(own.experiment)
+    if complexity_of(own.experiment, origin) is None:  # nothing but the data is known of such a network
+        values = {name: value if name == "dataset" else "" for name, value in values.items()}
+    return Fixed(own, created, study, differs, values, origin)
+
+
+def changes_of(experiment: Experiment, preset: Experiment | None, origin: Origin | None) -> str:
+    """Say how a run differs from its preset (None: unknown), and first of all what it is if it was not trained here."""
+    if origin is None:
+        return "" if preset is None else difference(preset, experiment)
+    if preset is None or origin.kind != "evaluated":
+        return origin.words
+    trained = difference(preset, experiment.model_copy(update={"dataset": preset.dataset}))
+    return ", ".join(filter(None, (origin.words, trained)))
 
 
 def summary_from(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, state: str) -> RunSummary:
@@ -168,10 +208,15 @@ def summary_from(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, s
         log: the state by the events.
         state: the state by the folder, which can be crashed.
     """
-    experiment, ended, data = fixed.preset.experiment, log.ended, log.data
+    experiment, ended, data, origin = fixed.preset.experiment, log.ended, log.data, fixed.origin
     last = log.history[-1] if log.history else None
     dataset, sample = (data.name, data.sample) if data else (experiment.dataset.name, False)
-    published = fixed.preset.published(sample=sample)
+    published = fixed.preset.published(sample=sample) if origin is None else None
+    parameters, planned = log.start.total if log.start else None, log.epochs or experiment.training.epochs
+    if origin is not None:
+        dataset = f"{dataset} with {origin.changes}" if origin.changes else dataset
+        counts = counts_of(experiment, origin)
+        parameters, planned = counts.total if counts is not None else None, 0
     return RunSummary(
         run=folder.id,
         folder=str(folder.path),
@@ -184,8 +229,8 @@ def summary_from(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, s
         sample=sample,
         started=fixed.created,
         epochs_done=len(log.history),
-        epochs=log.epochs or experiment.training.epochs,
-        parameters=log.start.total if log.start else None,
+        epochs=planned,
+        parameters=parameters,
         test_accuracy=ended.test_accuracy if ended else None,
         test_loss=ended.test_loss if ended else None,
         macro_f1=ended.macro_f1 if ended else None,
@@ -195,8 +240,9 @@ def summary_from(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, s
         seconds=sum(row.seconds for row in log.history) if log.history else None,
         training_seconds=training_seconds(log.history, data.train if data else None),
         values=fixed.values,
-        group=_group(experiment, dataset, sample),
+        group=_group(experiment, dataset, sample, origin),
         study=fixed.study,
+        origin=origin.words if origin is not None else "",
         published_accuracy=published.accuracy if published else None,
         published_loss=published.loss if published else None,
         source=published.source if published else "",
@@ -215,7 +261,9 @@ def damage_of(folder: RunFolder, *, read_before: bool = False) -> str:
         read_before: whether its experiment, launch and status have just been read without an error.
     """
     damage: list[str] = []
-    first = () if read_before else (folder.preset, folder.launch, folder.status)
+    first = (
+        () if read_before else (folder.preset, folder.launch, folder.status, partial(read_origin, folder.origin_file))
+    )
     for read in (*first, folder.results, partial(checked_label, folder)):
         try:
             read()
@@ -283,23 +331,35 @@ def difference(preset: Experiment, experiment: Experiment) -> str:
         words["epochs"] = counted(int(changed["epochs"]), "epoch")
     if "dataset" in changed:
         words["dataset"] = changed["dataset"]
+    dataset = experiment.dataset
+
+    def on_same_data(other: Experiment) -> Experiment:
+        return with_part(other, "dataset", classes=dataset.classes, image=dataset.image)
+
     with suppress(RequestError):  # raised for a change that options cannot make
-        before, now = _flat(to_mapping(apply_texts(preset, changed))), _flat(to_mapping(experiment))
+        optional = apply_texts(preset, changed, resolve=on_same_data)
+        before, now = _flat(to_mapping(optional)), _flat(to_mapping(experiment))
         others = (path for path in sorted(before | now) if before.get(path) != now.get(path))
         words |= {path: f"{path} {now.get(path, 'none')}" for path in others}
     return ", ".join(words.values()) or "layers"
 
 
 def _flat(doc: Any, path: str = "") -> dict[str, Any]:
+    if isinstance(doc, list) and len(doc) == 2 and all(type(part) is int for part in doc):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return {path: "x".join(map(str, doc))}  # pyright: ignore[reportUnknownArgumentType]
     parts: Any = doc.items() if isinstance(doc, dict) else enumerate(doc) if isinstance(doc, list) else None
     if parts is None:
         return {path: doc}
     return {key: value for at, part in parts for key, value in _flat(part, f"{path}.{at}" if path else str(at)).items()}
 
 
-def _group(experiment: Experiment, dataset: str, sample: bool) -> str:
-    training = experiment.training.model_copy(update={"seed": 0})
-    return _digest([dataset, sample, to_mapping(experiment.model_copy(update={"training": training}))])
+def _group(experiment: Experiment, dataset: str, sample: bool, origin: Origin | None) -> str:
+    if (fold := experiment.dataset.fold) is not None:  # the seed decides which images are in a fold
+        alike = with_part(experiment, "dataset", validation=f"folds:{fold.of}")
+    else:
+        alike = with_part(experiment, "training", seed=0)
+    same = [dataset, sample, to_mapping(alike)]
+    return _digest(same if origin is None else [*same, origin.group])
 
 
 def _digest(doc: Any) -> str:
@@ -308,8 +368,8 @@ def _digest(doc: Any) -> str:
 
 CACHE = ".summaries.json"
 CACHE_BYTES = 200_000_000
-FILES = ("experiment.toml", "launch.json", "status.json", "events.jsonl", "results.json", "label.json")
-FIXED_FILES = 2
+FILES = ("experiment.toml", "launch.json", "origin.json", "status.json", "events.jsonl", "results.json", "label.json")
+FIXED_FILES = 3
 """`Fixed` is made from so many of FILES, the first ones."""
 SETTLED_SECONDS = 2.0
 """Files younger than this are read again: a file may change twice within one tick of the clock."""

@@ -12,6 +12,7 @@ from typing import Literal
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.layers import Dense
 from mnist_tui.experiment.preset_files import builtin_folder
+from mnist_tui.experiment.preset_index import folder_title
 from mnist_tui.experiment.presets import Preset, Reference, list_presets, mathematics
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
@@ -80,13 +81,15 @@ def sources() -> tuple[PublishedSource, ...]:
     """Return all sources with all their experiments, in the order of their presets."""
     root = builtin_folder()
     folders: dict[str, list[Preset]] = {}
-    titles: dict[str, str] = {}
+    titles: dict[str, set[str]] = {}
     for preset in list_presets():
         if preset.origin == "built-in" and preset.reference and preset.path and preset.path.parent != root:
             name = preset.path.parent.name
             folders.setdefault(name, []).append(preset)
-            titles.setdefault(name, preset.reference.source)
-    return tuple(PublishedSource(name, titles[name], pooled(presets)) for name, presets in folders.items())
+            titles.setdefault(name, set()).add(preset.reference.source)
+    return tuple(
+        PublishedSource(name, folder_title(name, titles[name]), pooled(presets)) for name, presets in folders.items()
+    )
 
 
 def pooled(presets: Iterable[Preset]) -> tuple[PublishedExperiment, ...]:

@@ -11,10 +11,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from mnist_tui.data.catalogue import KNOWN
+from mnist_tui.data.known import KNOWN, KnownDataset
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.complexity import of
-from mnist_tui.experiment.layers import BatchNormalization, Conv2D
+from mnist_tui.experiment.layers import BatchNormalization, Conv2D, walk
 from mnist_tui.experiment.preset_files import PresetError, builtin_folder
 from mnist_tui.experiment.presets import Preset, mathematics
 from mnist_tui.experiment.spec import Experiment
@@ -79,6 +79,13 @@ FoundRuns = Mapping[Experiment, Mapping[int, FinishedRun | None]]
 """For each experiment (without its seed) and seed the newest run that counts; None if all its runs diverged."""
 
 
+def _is_published(known: KnownDataset, data: Mapping[str, Any]) -> bool:
+    """Return whether a run had the published data; without checksums, images are counted when they are read."""
+    if known.sha256:
+        return not data.get("sample") and data.get("sha256") == dict(known.sha256)
+    return not known.sample and data.get("title") == known.title
+
+
 def find_runs(runs_dir: Path, experiments: Collection[Experiment]) -> FoundRuns:
     """Find the runs of some experiments that were trained to their end; folders that cannot be read are skipped.
 
@@ -90,13 +97,12 @@ def find_runs(runs_dir: Path, experiments: Collection[Experiment]) -> FoundRuns:
     for folder in run_folders(runs_dir):
         try:
             state = folder.state()
-            if state not in ("finished", "diverged"):
+            if state not in ("finished", "diverged") or folder.origin is not None:
                 continue
             results, preset = folder.results() or {}, folder.preset()
             experiment, seed = mathematics(preset.experiment), preset.experiment.training.seed
             entry, data = KNOWN.get(experiment.dataset.name), results.get("dataset") or {}
-            published = entry is not None and not data.get("sample") and data.get("sha256") == dict(entry.sha256)
-            if experiment not in wanted or not published:
+            if experiment not in wanted or entry is None or not _is_published(entry, data):
                 continue
             seeds = found.setdefault(experiment, {})
             if state == "diverged":
@@ -292,14 +298,14 @@ def estimate_time(
 
 def _family(experiment: Experiment) -> tuple[object, ...]:
     """Return the properties that must be equal for networks of similar size to take similar times."""
-    kinds = {type(layer) for layer in experiment.layers}
+    kinds = {type(layer) for layer in walk(experiment.layers)}
     return (
         experiment.trains_in_epochs,
         experiment.training.batch_size,
         Conv2D in kinds,
         BatchNormalization in kinds,
         experiment.features.kind,
-        experiment.dataset.validation == "test",
+        experiment.dataset.validates_on_evaluated,
     )
 
 

@@ -8,24 +8,33 @@ from itertools import repeat
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.containers import Grid, Horizontal, Vertical
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
 from mnist_tui.errors import RunError
-from mnist_tui.report.result_words import interval_in_words, percentage_points, seed_sentences
+from mnist_tui.report.result_words import (
+    USUAL_P,
+    interval_in_words,
+    p_value_in_words,
+    percentage_points,
+    seed_sentences,
+)
 from mnist_tui.runs.collection.seed_groups import SeedGroup, band, differing, grouped, seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.event_log import EpochReader, FiguresReader
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.model_tests import McNemarTest, ModelTests, tests_of_runs
+from mnist_tui.runs.robustness import overall_error
 from mnist_tui.runs.state import LIVE, EpochRow
-from mnist_tui.tui.bench import BenchScreen
+from mnist_tui.tui.bench import BenchScreen, Route
+from mnist_tui.tui.compare.matrices import ComparedMatrices, NewestMatrix
 from mnist_tui.tui.export.request import default_folder
 from mnist_tui.tui.run_commands import folder_of, open_run
 from mnist_tui.tui.run_screen import epoch_keys
 from mnist_tui.tui.terminal.desktop import copy
-from mnist_tui.tui.terminal.keymap import bind, pane_title
-from mnist_tui.tui.widgets.confusion import ConfusionView, class_names
+from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
+from mnist_tui.tui.widgets.confusion import class_names
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.plots.compared import (
     MOST_SERIES,
@@ -40,13 +49,29 @@ from mnist_tui.tui.widgets.plots.plot import Plot, view_keys
 from mnist_tui.tui.widgets.plots.raster import Marks
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow, run_tone, tone
 from mnist_tui.tui.widgets.tab_strip import TabStrip
-from mnist_tui.tui.widgets.text import Line
+from mnist_tui.tui.widgets.text import Line, LinePart, PartsLine
 from mnist_tui.wording import DASH, count, counted, loss, percent, seconds, shortened
 
 CURVES, TABLE, SEEDS, POINTS = VIEWS = ("-view-curves", "-view-table", "-view-seeds", "-view-points")
-MOST_MATRICES = 4
-"""The most confusion matrices side by side; of more runs, those of the first ones are shown."""
+VIEW_NAMES = {CURVES: "Curves", TABLE: "Table", SEEDS: "By seed", POINTS: "By size"}
+TABLE_EDGE = 4
+"""Columns for the marks at the left of a table, and its scroll bar."""
+LINES_AROUND = 4
+"""Lines beside the rows of both tables: their heads, a gap, the chosen run."""
+OF_CURVES = {"epoch", "read_at", "plot"}
+"""Actions that the screen has only while it shows the curves."""
+OF_MATRICES = {"matrix_page", "next_worst"}
+"""Actions that the screen has only while it shows the matrices."""
+LEAST_DIFFERING = 3
+"""The fewest lines of the table of what differs."""
+DETAILS_LINES = 2
+"""More lines for the values of the chosen run, where that table is cut."""
 READ_SECONDS = 2.0
+WHAT_DIFFERS = "what differs"
+LEAST_VALUE, WIDEST_VALUE = 8, 30
+"""Characters of a column in the table of what differs."""
+MOST_NAMED = 5
+"""The most settings that the sentence about the best run names."""
 LONGEST = 42
 """Characters of a label in the legend; longer ones are cut in their middle."""
 
@@ -75,7 +100,9 @@ class ComparedSeries:
 def series_of(runs: Sequence[RunSummary], *, together: bool) -> list[ComparedSeries]:
     """Return a series for each run or, with `together`, for each group of seeds."""
     groups = grouped(runs) if together else [group for run in runs for group in grouped([run])]
-    by_seed = [replace(each, runs=tuple(sorted(each.runs, key=lambda run: (run.seed, run.started)))) for each in groups]
+    by_seed = [
+        replace(each, runs=tuple(sorted(each.runs, key=lambda run: (run.repetition, run.started)))) for each in groups
+    ]
     return list(map(ComparedSeries, _labels(by_seed), by_seed))
 
 
@@ -84,11 +111,12 @@ def _labels(groups: Sequence[SeedGroup]) -> list[str]:
 
     The end of a run's id is added to equal labels.
     """
-    changes = [group.runs[0].differs.split(", ") for group in groups]
+    changes = [list(map(_in_words, group.runs[0].differs.split(", "))) for group in groups]
     shared = set(changes[0]).intersection(*changes[1:])
     labels: list[str] = []
     for (first, *others), settings in zip((group.runs for group in groups), changes, strict=True):
-        own = [text for text in settings if text not in shared and not (others and text.startswith("seed "))]
+        repeated = ("seed ", "validation fold:") if others else ()
+        own = [text for text in settings if text not in shared and not (repeated and text.startswith(repeated))]
         labels.append(shortened(first.name or f"{first.preset} {', '.join(own)}".strip(), LONGEST))
     return [
         label if labels.count(label) == 1 else f"{shortened(label, LONGEST - 5)} {group.runs[0].run[-4:]}"
@@ -96,9 +124,20 @@ def _labels(groups: Sequence[SeedGroup]) -> list[str]:
     ]
 
 
+def _in_words(text: str) -> str:
+    """Return a parameter's name, or a text that begins with it, as a form has it: ``batch size 64``."""
+    name, blank, value = text.partition(" ")
+    return f"{name.replace('-', ' ')}{blank}{value}"
+
+
 def differing_parameters(runs: Sequence[RunSummary]) -> dict[str, tuple[str, ...]]:
     """Return the parameters that have several values among the runs, by name: a text for each run, empty for none."""
     return {name: texts for name, texts in differing(runs).items() if len(set(texts) - {""}) > 1}
+
+
+def differing_settings(first: ComparedSeries, second: ComparedSeries) -> list[str]:
+    """Return the names of the parameters that differ between two series, without the seed."""
+    return [_in_words(name) for name in differing_parameters([first.runs[0], second.runs[0]]) if name != "seed"]
 
 
 def curves(
@@ -114,7 +153,8 @@ def curves(
             overlaid.append(OverlaidSeries(f"{each.label}, n={len(rows)}", points, spread.std))
         else:
             points = tuple((float(row.epoch), getattr(row, metric)) for row in (rows[0] if rows else ()))
-            overlaid.append(OverlaidSeries(each.label, points))
+            state = each.runs[0].state
+            overlaid.append(OverlaidSeries(each.label if state == "finished" else f"{each.label} ({state})", points))
     return overlaid
 
 
@@ -128,7 +168,7 @@ def points_by_size(series: Sequence[ComparedSeries]) -> list[ScatterPoint]:
             spread = each.group.spread("test_accuracy")
             accuracy, deviation = spread and spread.mean, spread and spread.std
         if size is not None and accuracy is not None:
-            points.append(ScatterPoint(at, size, accuracy, deviation))
+            points.append(ScatterPoint(at, size, accuracy, deviation, each.label))
     return points
 
 
@@ -139,33 +179,43 @@ def scores_by_seed(series: Sequence[ComparedSeries]) -> list[SeedScores]:
         spread = each.group.spread("test_accuracy") if each.is_group else None
         if spread is not None:
             by_seed = each.group.by_seed("test_accuracy")
-            scores.append(SeedScores(at, each.label, tuple(by_seed.items()), spread.mean, spread.std))
+            points = tuple(by_seed.items())
+            scores.append(SeedScores(at, each.label, points, spread.mean, spread.std, each.group.repetition))
     return scores
 
 
-def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[RowColumn], list[TableRow]]:
+def table(
+    series: Sequence[ComparedSeries], marks: Marks, *, settings: bool = True
+) -> tuple[list[RowColumn], list[TableRow]]:
     """Return the table's columns and rows.
 
-    The columns are the parameters that differ, then the scores. There is a row for each run; rows with statistics
-    follow a group of seeds, and a row with the published scores follows an experiment that has some.
+    The columns are the parameters that differ (with `settings`), then the scores. There is a row for each run; rows
+    with statistics follow a group of seeds, and a row with the published scores follows an experiment that has some.
     """
     runs = [run for each in series for run in each.runs]
-    parameters = {name: texts for name, texts in differing_parameters(runs).items() if name != "epochs"}
-    fields = ("parameters", "state")
+    differs = differing_parameters(runs) if settings else {}
+    parameters = {name: texts for name, texts in differs.items() if name != "epochs"}
+    narrow_first = sorted(parameters, key=lambda name: max(map(len, (name, *parameters[name]))))
+    fields = ("parameters", "state") if settings else ()
     varied = {field for field in fields if len({getattr(run, field) for run in runs}) > 1}
     columns = [
         RowColumn("mark", ""),
-        RowColumn("name", "run", least=13),
-        *(RowColumn(name, name, right=True, need=12 - at if at < 3 else 2) for at, name in enumerate(parameters)),
+        RowColumn("name", "run", least=13 if settings else 30, middle=True),
+        *(
+            RowColumn(name, _in_words(name), right=True, need=20 - at if (at := narrow_first.index(name)) < 4 else 10)
+            for name in parameters
+        ),
         RowColumn("accuracy", "test acc.", right=True),
+        RowColumn("difference", "to the best", right=True, need=30),
         RowColumn("f1", "macro F1", right=True, need=5),
         RowColumn("loss", "test loss", right=True, need=13),
         RowColumn("parameters", "parameters", right=True, need=14 if "parameters" in varied else 1),
-        RowColumn("epochs", "epochs", right=True),
+        RowColumn("epochs", "epochs", right=True, need=0 if settings else 20),
         RowColumn("time", "training", right=True, need=3),
-        RowColumn("state", "state", need=8 if "state" in varied else 2, toned=True),
+        RowColumn("state", "state", need=25 if "state" in varied else 2, toned=True),
     ]
     rows: list[TableRow] = []
+    best = _best(runs) if _are_comparable(runs) else None
     values = zip(*parameters.values(), strict=True) if parameters else repeat(())
     blank = [""] * len(parameters)
     for at, each in enumerate(series):
@@ -173,13 +223,14 @@ def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[RowColum
         for run in each.runs:
             cells = (
                 mark,
-                run.name or run.short,
+                run.name or run.short if each.is_group else each.label,
                 *(text or DASH for text in next(values)),
                 percent(run.test_accuracy),
+                _to_best(run, best),
                 percent(run.macro_f1),
                 _loss(run.test_loss),
                 count(run.parameters),
-                f"{run.epochs_done:,}/{run.epochs:,}",
+                run.epochs_in_words,
                 seconds(run.training_seconds),
                 run.state,
             )
@@ -188,12 +239,52 @@ def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[RowColum
         if each.is_group:
             for name, scores, time in _statistics(each.group):
                 size = count(first.parameters) if name.startswith("mean") else ""
-                cells = (mark, name, *blank, *scores, size, "", time, "")
+                cells = (mark, name, *blank, scores[0], "", *scores[1:], size, "", time, "")
                 rows.append(TableRow(f"{each.group.group} {name}", cells, tones=colour))
         if first.published_accuracy is not None or first.published_loss is not None:
-            scores = (percent(first.published_accuracy), DASH, _loss(first.published_loss))
-            cells = (mark, "published", *blank, *scores, "", "", "", "")
-            rows.append(TableRow(f"{first.run} published", cells, tones=colour))
+            scores = (percent(first.published_accuracy), "", DASH, _loss(first.published_loss))
+            cells = ("", "published", *blank, *scores, "", "", "", "")
+            rows.append(TableRow(f"{first.run} published", cells))
+    return columns, rows
+
+
+def differences(
+    series: Sequence[ComparedSeries], marks: Marks, width: int, errors: Mapping[str, float]
+) -> tuple[list[RowColumn], list[TableRow]] | None:
+    """Return a table of what differs, with a row for each parameter and a column for each series.
+
+    Sizes, states, test losses and mean errors on corrupted images follow the parameters. The table is None if a column
+    would have less than LEAST_VALUE characters, or if nothing differs.
+
+    Args:
+        errors: the mean errors of the runs for which all corruptions are measured.
+    """
+    runs = [run for each in series for run in each.runs]
+    texts = {_in_words(name): texts for name, texts in differing_parameters(runs).items()}
+    for title, values in (
+        ("parameters", tuple(count(run.parameters) for run in runs)),
+        ("state", tuple(run.state for run in runs)),
+        ("test loss", tuple(_loss(run.test_loss) for run in runs)),
+        ("error, corrupted", tuple(percent(errors.get(run.run)) for run in runs)),
+    ):
+        if len(set(values)) > 1 and not (title == "test loss" and any(each.is_group for each in series)):
+            texts[title] = values
+    names = max(map(len, (*texts, WHAT_DIFFERS)))
+    room = (width - names) // len(series) - 2
+    if not texts or room < LEAST_VALUE:
+        return None
+    room = min(room, WIDEST_VALUE)
+    columns = [RowColumn("what", WHAT_DIFFERS)]
+    are_whole = all(len(each.label) + 2 <= room for each in series) or len(series) > len(marks.runs)
+    for at, each in enumerate(series):
+        mark = marks.runs[at] if at < len(marks.runs) else marks.running
+        head = f"{mark} {shortened(each.label, room - 2)}" if are_whole else mark
+        columns.append(RowColumn(f"{at}", head, tone=run_tone(at)))
+    rows: list[TableRow] = []
+    for name, values in texts.items():
+        of_run = dict(zip((run.run for run in runs), values, strict=True))
+        own = (", ".join(dict.fromkeys(of_run[run.run] or DASH for run in each.runs)) for each in series)
+        rows.append(TableRow(name, (name, *(shortened(text, room) for text in own))))
     return columns, rows
 
 
@@ -214,29 +305,107 @@ def _statistics(group: SeedGroup) -> list[tuple[str, Sequence[str], str]]:
     return [
         mean,
         row("deviation", "std", lambda std: DASH if std is None else f"{percentage_points(std)} points"),
-        ("95 % interval", (*intervals, interval_in_words(cost, 1, 4, dash="–")), ""),
+        *([] if group.folds else [("95 % interval", (*intervals, interval_in_words(cost, 1, 4, dash="–")), "")]),
         row("lowest", "minimum"),
         row("highest", "maximum"),
     ]
 
 
-def _difference_from_best(run: RunSummary, runs: Sequence[RunSummary]) -> str:
-    """Compare a run with the most accurate one: ``1.42 points below raw-595a, with 39,750 more parameters``."""
-    scored = [each for each in runs if each.test_accuracy is not None]
-    best = max(scored, key=lambda each: each.test_accuracy or 0.0, default=None)
-    if best is None or run.test_accuracy is None or len(scored) < 2:
+def _are_comparable(runs: Sequence[RunSummary]) -> bool:
+    """Return whether the test accuracies of runs were measured on the same dataset, and there are two of them."""
+    scored = [run for run in runs if run.test_accuracy is not None]
+    return len(scored) > 1 and len({(run.dataset, run.sample, run.fold, run.fold and run.seed) for run in scored}) == 1
+
+
+def _best(runs: Sequence[RunSummary]) -> RunSummary | None:
+    """Return the run with the highest test accuracy; None if no run has one."""
+    scored = [run for run in runs if run.test_accuracy is not None]
+    return max(scored, key=lambda run: run.test_accuracy or 0.0, default=None)
+
+
+def _to_best(run: RunSummary, best: RunSummary | None) -> str:
+    if best is None or run.test_accuracy is None or best.test_accuracy is None:
         return ""
-    if run is best:
-        return "best test accuracy of these · "
-    below = f"{percentage_points((best.test_accuracy or 0.0) - run.test_accuracy)} points below {best.short}"
-    if run.parameters is None or best.parameters is None or run.parameters == best.parameters:
-        return f"{below} · "
-    more = run.parameters - best.parameters
-    return f"{below}, with {counted(abs(more), 'more parameter' if more > 0 else 'fewer parameter')} · "
+    return "best" if run is best else f"{percentage_points(run.test_accuracy - best.test_accuracy)} points"
+
+
+def answer(series: Sequence[ComparedSeries], marks: Marks, tests: Sequence[ModelTests] = ()) -> str:
+    """Return which series has the highest test accuracy, by how much, and the difference in parameters, in a sentence.
+
+    A second sentence says whether the difference of the best two may be chance, and a third one names their settings
+    if they differ in several. A group of seeds counts with its mean. The text is empty if fewer than two series have a
+    test accuracy.
+
+    Args:
+        tests: the tests between the networks of the runs.
+    """
+    runs = [run for each in series for run in each.runs]
+    points = {point.series: point.y for point in points_by_size(series)}
+    if len(points) < 2:
+        return ""
+    if not _are_comparable(runs):
+        return "The runs were tested on different datasets: their accuracies cannot be compared."
+    first, second, *others = sorted(points, key=lambda at: -points[at])
+
+    def name(at: int) -> str:
+        mark, each = f"{marks.runs[at]} " if at < len(marks.runs) else "", series[at]
+        return f"{mark}{each.label}"
+
+    settings = differing_settings(series[first], series[second])
+    listed = ", ".join(settings[:MOST_NAMED]) + (", …" if len(settings) > MOST_NAMED else "")
+    caution = f" They differ in {len(settings)} settings: {listed}." if len(settings) > 1 else ""
+    ahead = percentage_points(points[first] - points[second])
+    sizes = [series[at].runs[0].parameters or 0 for at in (first, second)]
+    more = sizes[0] - sizes[1]
+    size = f"with {counted(abs(more), 'more parameter' if more > 0 else 'fewer parameter')}" if more else ""
+    if not float(ahead):
+        same = f"{name(first)} and {name(second)} have the same test accuracy"
+        return f"{same}{f', the first {size}' if size else ''}.{caution}"
+    highest = "the highest test accuracy" if others else "the higher test accuracy"
+    by = f"{name(first)} has {highest}, {ahead} points above {name(second)}"
+    test = _test_of(series[first].runs[0], series[second].runs[0], tests)
+    chance = f" McNemar's test: {p_value_in_words(test.holm)}, this {_chance(test)}." if test else ""
+    return f"{by}{f', {size}' if size else ''}.{chance}{caution}"
+
+
+def short_answer(series: Sequence[ComparedSeries], marks: Marks, tests: Sequence[ModelTests] = ()) -> str:
+    """Return what `answer` says of the best two series by their marks alone, ``▲ is the best: +1.42 points on ●``.
+
+    Series of which one has no mark have the text of `answer`.
+    """
+    points = {point.series: point.y for point in points_by_size(series)}
+    first, second = sorted(points, key=lambda at: -points[at])[:2] if len(points) > 1 else (0, 0)
+    ahead = percentage_points(points[first] - points[second]) if first != second else "0"
+    is_comparable = _are_comparable([run for each in series for run in each.runs])
+    if not is_comparable or not float(ahead) or max(first, second) >= len(marks.runs):
+        return answer(series, marks, tests)
+    test = _test_of(series[first].runs[0], series[second].runs[0], tests)
+    chance = f", {p_value_in_words(test.holm)}: this {_chance(test)}" if test else ""
+    return f"{marks.runs[first]} is the best: +{ahead} points on {marks.runs[second]}{chance}"
+
+
+def _test_of(first: RunSummary, second: RunSummary, tests: Sequence[ModelTests]) -> McNemarTest | None:
+    """Return the test between the networks of two runs; None if they were not tested."""
+    for group in tests:
+        names = [model.name for model in group.models]
+        for one, other, test in group.pairs:
+            if {names[one], names[other]} == {first.run, second.run}:
+                return test
+    return None
+
+
+def _chance(test: McNemarTest) -> str:
+    return "is hardly chance" if test.holm < USUAL_P else "may be chance"
 
 
 def _loss(value: float | None) -> str:
     return DASH if value is None else loss(value)
+
+
+class ComparedRuns(RowTable):
+    """The table of runs. It has the focus while curves are read, so it leaves the help to its screen."""
+
+    HELP = ""
 
 
 class CompareScreen(BenchScreen[None]):
@@ -254,21 +423,33 @@ class CompareScreen(BenchScreen[None]):
     HELP = """
     **Runs side by side.** The curves are those of validation; each run has its mark and colour. Runs that differ in
     their seed alone are one curve, their mean, with a band one standard deviation to each side; `g` shows each run.
-    `m` shows the confusion matrices side by side.
+    The line above the curves says which run has the highest test accuracy, by how much, and whether this may be chance;
+    `t` shows all tests. `m` shows the confusion matrices, their
+    differences and the worst confusions, and the curves again.
     Sentences describe groups of seeds, with the mean's 95 % interval, and compare two groups over the seeds that both
-    have, with a permutation test; `y` copies the sentences. The table has only the parameters that differ. The arrow
-    keys left and right read all curves at an epoch; `+` `-` zoom.
+    have, with a permutation test; `y` copies the sentences. "What differs" has a row for each parameter and a column
+    for each run; where there is no room for it, the line below the runs has the values of the chosen run. The arrow
+    keys up and down choose a run, left and right read all curves at an epoch; `+` `-` zoom.
     """
     BINDINGS = [
-        bind("compare.back", "escape", "back", "Back", "Back to where you were"),
         bind("compare.open", "enter", "open", "Open", "The run's own screen"),
-        bind("compare.view", "v", "view", "View", "Curves, table, seeds or points, as there is room"),
-        bind("compare.matrices", "m", "matrices", "Matrices", "The confusion matrices side by side, and back"),
+        bind("compare.view", "v", "view", "View", "The next view: curves, table, by seed, by size, as there is room"),
+        *(
+            bind(f"compare.view-{n}", f"{n}", f"choose_view({n})", f"View {n}", "This view", hidden=True)
+            for n in range(1, len(VIEWS) + 1)
+        ),
+        bind("compare.matrices", "m", "matrices(True)", "Matrices", "The confusion matrices side by side"),
+        bind("compare.curves", "m", "matrices(False)", "Curves", "The curves again"),
+        bind("compare.differences", "v", "matrix_page(1)", "View", "The differences, or the next matrix"),
+        bind("compare.worst", "n", "next_worst", "Worst", "Select the next of the worst confusions"),
         bind("compare.seeds", "g", "seeds", "Seeds", "Seeds as mean ± deviation, or each alone"),
+        bind("compare.tests", "t", "tests", "Tests", "Which networks differ on the same test images, and on which"),
+        bind("compare.robustness", "r", "robustness", "Robustness", "Their accuracy on corrupted test images"),
         bind("compare.copy", "y", "copy", "Copy", "The sentences to the clipboard, and into a file"),
         *epoch_keys("compare", "Read"),
         bind("compare.last", "f", "read_at(None)", "Last values", "Read the last epoch of each again", hidden=True),
         *view_keys("compare", "plot", shown=("in", "log")),
+        bind("compare.back", "escape", "back", "Back", "From the matrices to the curves, else to where you were"),
     ]
 
     @dataclass
@@ -277,17 +458,23 @@ class CompareScreen(BenchScreen[None]):
 
         histories: dict[str, tuple[EpochRow, ...]]
         matrices: dict[str, EpochEnded]
-        names: tuple[str, ...]
+        names: dict[str, tuple[str, ...]]
         runs: list[RunSummary]
         sentences: tuple[str, ...]
+        errors: dict[str, float]
+        tests: list[ModelTests]
 
     accuracy = getters.query_one("#accuracy", OverlaidCurves)
     loss = getters.query_one("#loss", OverlaidCurves)
-    table = getters.query_one("#table", RowTable)
+    table = getters.query_one("#table", ComparedRuns)
     by_seed = getters.query_one(SeedPlot)
     points = getters.query_one(Scatter)
+    differing = getters.query_one("#differences", RowTable)
     details = getters.query_one("#details", Line)
     words = getters.query_one("#words", Line)
+    answer = getters.query_one("#answer", Line)
+    views = getters.query_one("#views", PartsLine)
+    matrices = getters.query_one(ComparedMatrices)
 
     def __init__(self, runs: Sequence[RunSummary]) -> None:
         super().__init__()
@@ -295,39 +482,50 @@ class CompareScreen(BenchScreen[None]):
         self._readers = {run.run: FiguresReader(folder_of(run).events_file) for run in runs}
         self._histories: dict[str, tuple[EpochRow, ...]] = {}
         self._matrices: dict[str, EpochEnded] = {}
-        self._names: tuple[str, ...] = ()
+        self._names: dict[str, tuple[str, ...]] = {}
         self._sentences: tuple[str, ...] = ()
+        self._errors: dict[str, float] = {}
+        self._tests: list[ModelTests] = []
         self._together = True
         self._cursor: int | None = None
         self._reading = False
+        self._lines = 0
+        self._are_cut = False
 
     def compose(self) -> ComposeResult:
         yield TabStrip()
+        yield PartsLine(id="views")
+        yield Line(id="answer")
         with Horizontal(id="body"):
             with Vertical(id="curves"):
                 yield OverlaidCurves("accuracy", id="accuracy")
-                yield OverlaidCurves("loss", id="loss")
+                yield OverlaidCurves("loss", named=False, id="loss")
             with Vertical(id="side"):
                 with Vertical(id="compared", classes="pane -stacked") as pane:
                     pane.border_title = pane_title("Reading …")
-                    yield RowTable(id="table")
+                    yield ComparedRuns(id="table")
+                    yield RowTable(id="differences")
                     yield Line(id="details")
                 yield SeedPlot()
                 yield Scatter()
-        with Grid(id="matrices"):
-            for number in range(MOST_MATRICES):
-                yield ConfusionView(id=f"matrix-{number}")
+        yield ComparedMatrices(id="matrices")
         yield Line(id="words")
         yield KeyFooter()
 
     def on_mount(self) -> None:
         self.add_class(VIEWS[0])
+        self.differing.can_focus = False
         self._read()
         self.set_interval(READ_SECONDS, self._read_live)
 
     def _read(self) -> None:
         self._reading = True
         self._read_logs(list(self._runs))
+
+    def on_screen_resume(self) -> None:
+        """Read again what another screen has measured of the runs."""
+        if self._histories and not self._reading:
+            self._read()
 
     def _read_live(self) -> None:
         if self.is_current and not self._reading and any(run.state in LIVE for run in self._runs):
@@ -344,8 +542,12 @@ class CompareScreen(BenchScreen[None]):
             if histories[run.run] and (ended := reader.epoch(histories[run.run][-1].epoch)) is not None:
                 matrices[run.run] = ended
         runs = [_updated(run) for run in runs]
-        names = class_names(states[runs[0].run])
-        self.post_message(self.LogsRead(histories, matrices, names, runs, seed_sentences(seed_groups(runs))))
+        names = {run: class_names(state) for run, state in states.items()}
+        errors = {run.run: error for run in runs if (error := overall_error(folder_of(run))) is not None}
+        groups = seed_groups(runs)
+        seeds = {run.run for group in groups for run in group.runs}
+        tests = tests_of_runs([folder_of(run) for run in runs], seeds)
+        self.post_message(self.LogsRead(histories, matrices, names, runs, seed_sentences(groups), errors, tests))
 
     @on(LogsRead)
     def _show_logs(self, message: LogsRead) -> None:
@@ -353,54 +555,142 @@ class CompareScreen(BenchScreen[None]):
         if self.is_attached and self.app.is_running:
             self._reading = False
             self._histories, self._runs, self._sentences = message.histories, message.runs, message.sentences
-            self._matrices, self._names = message.matrices, message.names
+            self._matrices, self._names, self._errors = message.matrices, message.names, message.errors
+            self._tests = message.tests
             self._draw()
 
     def _draw(self) -> None:
         series = series_of(self._runs, together=self._together)
         for plot, metric in ((self.accuracy, "val_accuracy"), (self.loss, "val_loss")):
             plot.show(curves(series, self._histories, metric), self._cursor)
-        self.table.show(*table(series, self.accuracy.marks))
         self.points.show(points_by_size(series))
         self.by_seed.show(scores_by_seed(series))
         grouped = self._together and bool(self._sentences)
         self.set_class(grouped, "-seeds")
         self.words.say("\n".join(self._sentences))
-        together = f", {counted(series, 'curve')}: seeds are mean ± standard deviation" if grouped else ""
+        together = f", {counted(series, 'curve')}: seeds or folds are mean ± standard deviation" if grouped else ""
         self.query_one("#compared").border_title = pane_title(f"{counted(self._runs, 'run')}{together}")
         self._draw_matrices(series)
+        self._arrange()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._arrange)
+
+    def _arrange(self) -> None:
+        """Show what depends on the room: the table, what differs, the names of the views, the keys in the footer."""
+        self._show_answer()
+        self._show_tables()
         self._show_details()
+        self._show_views()
+        self.points.show_labels(POINTS in self._views)
         self.refresh_bindings()
 
+    def _show_answer(self) -> None:
+        """Show which series is the best; above curves that need the lines it is said in one."""
+        series = series_of(self._runs, together=self._together)
+        write = (
+            short_answer if self._view == CURVES and TABLE in self._views and not self.has_class("-tall") else answer
+        )
+        self.answer.say("" if self.has_class("-seeds") else write(series, self.accuracy.marks, self._tests))
+        self.answer.set_class(not self.answer.text, "-empty")
+
+    def _show_tables(self) -> None:
+        """Show what differs in a table of its own if there is room for it, else in columns of the other table."""
+        series, marks = series_of(self._runs, together=self._together), self.accuracy.marks
+        columns, rows = table(series, marks, settings=False)
+        width, height = self.query_one("#compared").scrollable_content_region.size
+        found = differences(series, marks, width - TABLE_EDGE, self._errors)
+        if height:  # 0 while other views hide the tables, which stay as they are meanwhile
+            lines = height - len(rows) - LINES_AROUND
+            self._are_cut = found is not None and lines < len(found[1])
+            self._lines = lines - DETAILS_LINES if self._are_cut else lines
+            self.differing.display = found is not None and self._lines >= min(len(found[1]), LEAST_DIFFERING)
+        if found is not None and self.differing.display:
+            heads, differing = found
+            if self._are_cut:
+                more = (f"and {len(differing) - self._lines + 1} more", *("…" for _ in series))
+                differing = [*differing[: self._lines - 1], TableRow("more", more)]
+            self.differing.styles.height = len(differing) + 1
+            self.differing.show(heads, differing)
+        else:
+            columns, rows = table(series, marks)
+        self.table.show(columns, rows)
+
+    def _show_views(self) -> None:
+        self.views.show(self.parts_of_views())
+
+    def parts_of_views(self, *, in_tests: bool = False) -> list[LinePart]:
+        """Return the names of all views with their keys; the present one, or the tests, is marked."""
+        parts: list[LinePart] = []
+        now, views = self._view, self._views
+        entries = [
+            (f"{n}", VIEW_NAMES[view], f"screen.choose_view({n})", view == now) for n, view in enumerate(views, 1)
+        ]
+        if len(views) == 1:
+            entries = [("1", "Curves and table", "screen.choose_view(1)", now is not None)]
+        entries.append((self._key("matrices"), "Matrices", "screen.matrices(True)", now is None))
+        if in_tests:
+            entries = [(key, name, action, False) for key, name, action, _ in entries]
+        entries.append((self._key("tests"), "Tests", "screen.tests", in_tests))
+        for key, name, action, here in entries:
+            key_style, name_style = ("bold $background on $primary",) * 2 if here else ("$accent", "")
+            parts += [LinePart(f" {key} ", key_style, action), LinePart(f"{name} ", name_style, action), LinePart(" ")]
+        return parts
+
+    def _key(self, name: str) -> str:
+        return key_of(f"compare.{name}", CompareScreen, self.app.settings.keys)
+
     def _draw_matrices(self, series: Sequence[ComparedSeries]) -> None:
-        """Show the matrix of each series' newest epoch; of a group of seeds, that of its first run."""
-        for number, view in enumerate(self.query(ConfusionView)):
-            ended = self._matrices.get(series[number].runs[0].run) if number < len(series) else None
-            view.display = number < len(series)
-            if number < len(series):
-                view.border_title = pane_title(f"{self.accuracy.marks.runs[number]} {series[number].label}")
-                caption = f"evaluated after epoch {ended.epoch}" if ended else "no epoch has ended"
-                view.show(ended.confusion if ended else None, self._names, caption)
+        """Show the matrix of each series' newest epoch; of a group of seeds it is that of the first run."""
+        marks = self.accuracy.marks.runs
+        self.matrices.show(
+            [
+                NewestMatrix(
+                    mark, each.label, folder_of(first), self._names.get(first.run, ()), self._matrices.get(first.run)
+                )
+                for mark, each in zip(marks, series, strict=False)
+                for first in each.runs[:1]
+            ]
+        )
 
     @on(RowTable.CursorMoved)
     def _show_details(self) -> None:
         run = self._chosen
         if run is None:
-            self.details.say("over the seeds that finished, the newest run of each" if self.table.chosen else "")
+            self.details.say(
+                "over the seeds or folds that finished, the newest run of each" if self.table.chosen else ""
+            )
             return
         at = self._runs.index(run)
         parameters = differing_parameters(self._runs).items()
-        differs = ", ".join(f"{name} {texts[at]}" for name, texts in parameters if texts[at]) or "the same parameters"
-        best = _difference_from_best(run, self._runs)
-        self.details.say(f"{run.run} · {best}{differs}{f' · {run.note}' if run.note else ''}")
+        differs = (
+            ", ".join(f"{_in_words(name)} {texts[at]}" for name, texts in parameters if texts[at])
+            or "the same parameters"
+        )
+        parts = [run.run, "" if self.differing.display and not self._are_cut else differs, run.note]
+        self.details.say(" · ".join(filter(None, parts)))
 
     @property
     def _chosen(self) -> RunSummary | None:
         return next((run for run in self._runs if run.run == self.table.chosen), None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        in_matrices = self.has_class("-matrices")
+        if action == "choose_view":
+            return isinstance(parameters[0], int) and parameters[0] <= len(self._views)
+        if action == "matrices":
+            return parameters[0] is not in_matrices
+        if action in OF_MATRICES:
+            return in_matrices and (action == "next_worst" or len(self.matrices.panels) > 1)
+        view, views = self._view, self._views
+        if action in OF_CURVES:
+            return view is not None and (view == CURVES or CURVES not in views)
+        if action == "open":
+            return view is not None and (view == TABLE or TABLE not in views)
         if action == "view":
-            return len(self._views) > 1 and not self.has_class("-matrices")
+            return view is not None and len(views) > 1
+        if action == "robustness":
+            return bool(self.ended_runs)
         return action not in {"seeds", "copy"} or bool(self._sentences)
 
     @property
@@ -422,10 +712,23 @@ class CompareScreen(BenchScreen[None]):
 
     def action_view(self) -> None:
         """Show the next view, among the views for which there is no room side by side."""
-        now = next(view for view in VIEWS if self.has_class(view))
-        self.remove_class(now)
-        views = self._views
-        self.add_class(views[(views.index(now) + 1) % len(views)] if now in views else views[-1])
+        now, views = next(view for view in VIEWS if self.has_class(view)), self._views
+        self.action_choose_view((views.index(now) + 1) % len(views) + 1 if now in views else len(views))
+
+    def action_choose_view(self, number: int) -> None:
+        """Show one of the views, counted from 1."""
+        if self.has_class("-matrices"):
+            self.action_matrices(False)
+        self.remove_class(*VIEWS)
+        self.add_class(self._views[number - 1])
+        self.call_after_refresh(self._arrange)
+
+    @property
+    def _view(self) -> str | None:
+        """The view that is shown, of those that are shown one at a time; None for the matrices."""
+        if self.has_class("-matrices"):
+            return None
+        return next((view for view in self._views if self.has_class(view)), self._views[0])
 
     @property
     def _views(self) -> tuple[str, ...]:
@@ -435,21 +738,55 @@ class CompareScreen(BenchScreen[None]):
             return VIEWS if seeds else (CURVES, TABLE, POINTS)
         return (SEEDS, POINTS) if seeds else (CURVES,)
 
-    def action_matrices(self) -> None:
-        self.toggle_class("-matrices")
+    def action_matrices(self, shown: bool) -> None:
+        """Show the matrices, or the curves again."""
+        self.set_class(shown, "-matrices")
+        self._draw()
+        if shown:
+            self.matrices.focus_matrix()
+        else:
+            self.table.focus()
         self.refresh_bindings()
+
+    def action_matrix_page(self, by: int) -> None:
+        self.matrices.action_turn(by)
+
+    def action_to_matrix_page(self, page: int) -> None:
+        self.matrices.turn_to(page)
+
+    def action_next_worst(self) -> None:
+        self.matrices.next_worst()
+
+    @on(ComparedMatrices.CellOpened)
+    def _open_images(self, message: ComparedMatrices.CellOpened) -> None:
+        message.stop()
+        self.app.show(Route("gallery", run=message.folder, cell=message.cell))
+
+    def action_back(self) -> None:
+        if self.has_class("-matrices"):
+            self.action_matrices(False)
+        else:
+            super().action_back()
 
     def action_copy(self) -> None:
         """Copy the sentences, for a lab report."""
         folders = [folder_of(run) for run in self._runs]
         copy(self.app, "\n\n".join(self._sentences) + "\n", default_folder(folders) / "copied-seeds.txt")
 
+    def action_tests(self) -> None:
+        self.app.show(Route("tests", summaries=self._runs))
+
+    def action_robustness(self) -> None:
+        self.app.show(Route("robustness", runs=self.ended_runs))
+
     def action_seeds(self) -> None:
         self._together = not self._together
         self._draw()
 
     def action_epoch(self, by: int) -> None:
-        self.action_read_at((self._newest if self._cursor is None else self._cursor) + by)
+        """Move by a number of epochs; at first from the last epoch in view."""
+        start = min(self._newest, int(self.accuracy.last_in_view)) if self._cursor is None else self._cursor
+        self.action_read_at(start + by)
 
     @on(Plot.EpochPointed)
     def _epoch_pointed(self, message: Plot.EpochPointed) -> None:
@@ -466,7 +803,7 @@ class CompareScreen(BenchScreen[None]):
         return max((rows[-1].epoch for rows in self._histories.values() if rows), default=0)
 
     def action_plot(self, what: str) -> None:
-        for plot in (self.accuracy, self.loss):
+        for plot in (self.loss,) if what == "log" else (self.accuracy, self.loss):
             plot.action_view(what)
 
 

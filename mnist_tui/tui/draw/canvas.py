@@ -7,58 +7,64 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.segment import Segment
 from rich.style import Style
 from textual import events, getters
 from textual.app import ComposeResult
+from textual.color import Color
 from textual.containers import Vertical
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
-from mnist_tui.experiment.shapes import IMAGE_EDGE
+from mnist_tui.experiment.shapes import DEFAULT_IMAGE, Shape, pixels_shape
 from mnist_tui.tui.draw.model_reader import NetworkInput
 from mnist_tui.tui.terminal.keymap import bind, pane_title
-from mnist_tui.tui.widgets.pixels import PixelView, colours_of
+from mnist_tui.tui.widgets.pixels import Pixels, PixelView, Size, colours_of, size_in
 from mnist_tui.wording import counted
 
 Pen = Literal["up", "draws", "erases"]
 MARKS: dict[Pen, str] = {"up": "+", "draws": "o", "erases": "x"}
 WAYS = (("up", -1, 0, "up"), ("down", 1, 0, "down"), ("left", 0, -1, "to the left"), ("right", 0, 1, "to the right"))
 
-Pixels = NDArray[np.uint8]
 Spot = tuple[float, float]
 """Row and column, in pixels; the middle of a pixel has whole numbers."""
 
-BRUSH_REACH = 2.0
-"""Pixels from a stroke's middle line to its edge: strokes are 3 pixels wide, with as much ink as MNIST's."""
-ERASER_REACH = 2.5
+BRUSH_REACH, LEAST_REACH = 2.0, 1.0
+"""Pixels from a stroke's middle line to its edge: strokes are 3 pixels wide, with as much ink as MNIST's, and wider in
+larger pictures."""
+ERASER_MORE = 0.5
 
 
-def blank() -> Pixels:
-    """Return a black picture, uint8 ``(28, 28)``."""
-    return np.zeros((IMAGE_EDGE, IMAGE_EDGE), np.uint8)
+def blank(image: Shape = DEFAULT_IMAGE) -> Pixels:
+    """Return a black picture of an image's height, width and channels."""
+    return np.zeros(pixels_shape(image), np.uint8)
 
 
 def drawn(pixels: Pixels, start: Spot, end: Spot) -> Pixels:
-    """Return the picture with a straight stroke added; where strokes cross, the lighter value counts."""
-    return np.maximum(pixels, _stroke(start, end, BRUSH_REACH))
+    """Return the picture with a straight white stroke added; where strokes cross, the lighter value counts."""
+    return np.maximum(pixels, _stroke(pixels, start, end))
 
 
 def erased(pixels: Pixels, start: Spot, end: Spot) -> Pixels:
     """Return the picture with a straight stroke erased."""
-    return np.minimum(pixels, 255 - _stroke(start, end, ERASER_REACH))
+    return np.minimum(pixels, 255 - _stroke(pixels, start, end, ERASER_MORE))
 
 
-def _stroke(start: Spot, end: Spot, reach: float) -> Pixels:
-    """Return the opacity of a stroke at each pixel, uint8 ``(28, 28)``: it falls from 255 to 0 at the stroke's edge."""
-    rows, columns = np.mgrid[0:IMAGE_EDGE, 0:IMAGE_EDGE]
+def _stroke(pixels: Pixels, start: Spot, end: Spot, wider: float = 0.0) -> Pixels:
+    """Return the opacity of a stroke at each pixel, uint8: it falls from 255 to 0 at the stroke's edge.
+
+    The result has one channel, ``(height, width)``, or ``(height, width, 1)`` for a picture in colour.
+    """
+    rows, columns = np.mgrid[0 : pixels.shape[0], 0 : pixels.shape[1]]
+    reach = max(LEAST_REACH, BRUSH_REACH * max(pixels.shape[:2]) / DEFAULT_IMAGE[0]) + wider
     down, right = end[0] - start[0], end[1] - start[1]
     length = down * down + right * right
     along = ((rows - start[0]) * down + (columns - start[1]) * right) / length if length else np.zeros(rows.shape)
     along = np.clip(along, 0, 1)
     distances = np.hypot(rows - start[0] - along * down, columns - start[1] - along * right)
-    return np.rint(np.clip(reach - distances, 0, 1) * 255).astype(np.uint8)
+    opacity = np.rint(np.clip(reach - distances, 0, 1) * 255).astype(np.uint8)
+    return opacity if pixels.ndim == 2 else opacity[..., np.newaxis]
 
 
 class DrawingCanvas(PixelView, can_focus=True):
@@ -69,6 +75,7 @@ class DrawingCanvas(PixelView, can_focus=True):
     arrows move the pen (with Shift by four pixels), Space puts it down and lifts it, `x` makes it erase. `u` takes the
     last stroke back, Delete clears.
     """
+    TRUE_PICTURES = False  # one would be sent anew with every movement of the mouse, and its pixels are these blocks
     BINDINGS = [
         *(
             bind(
@@ -97,20 +104,26 @@ class DrawingCanvas(PixelView, can_focus=True):
     def __init__(self) -> None:
         super().__init__()
         self.pen: Pen = "up"
-        self.at = (IMAGE_EDGE // 2, IMAGE_EDGE // 2)
+        self.at = (DEFAULT_IMAGE[0] // 2, DEFAULT_IMAGE[1] // 2)
         self._before = deque[Pixels](maxlen=100)
         self._mouse: tuple[Spot, Pen] | None = None
         self._by_keys = True
 
+    def begin(self, image: Shape) -> None:
+        """Show a blank picture of an image's height, width and channels, unless the present one has them."""
+        if self.pixels.shape != pixels_shape(image):
+            self._before.clear()
+            self.at, self.pen = (image[0] // 2, image[1] // 2), "up"
+            self._replace(blank(image))
+
     def put(self, pixels: Pixels) -> None:
-        """Show another picture, uint8 ``(28, 28)``; undo brings the present one back."""
+        """Show another picture of the same shape; undo brings the present one back."""
         self._before.append(self.pixels)
         self._replace(pixels)
 
     def action_move(self, down: int, right: int) -> None:
         start = self.at
-        last = IMAGE_EDGE - 1
-        self.at = (min(max(start[0] + down, 0), last), min(max(start[1] + right, 0), last))
+        self.at = self._inside(start[0] + down, start[1] + right)
         self._by_keys = True
         self._stroke(start, self.at, self.pen)
 
@@ -130,7 +143,7 @@ class DrawingCanvas(PixelView, can_focus=True):
         self.pen = "up"
         if self.pixels.any():
             self._before.append(self.pixels)
-        self._replace(blank())
+        self._replace(np.zeros_like(self.pixels))
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         event.stop()
@@ -156,11 +169,25 @@ class DrawingCanvas(PixelView, can_focus=True):
 
     def _spot(self, event: events.MouseEvent) -> Spot:
         """Return the mouse's position in pixels; if a character shows two pixels, the position between them."""
-        row = float(event.y) if self.doubled else 2 * event.y + 0.5
-        column = (event.x - 0.5) / 2 if self.doubled else float(event.x)
-        last = IMAGE_EDGE - 1
-        self.at = (min(max(round(row), 0), last), min(max(round(column), 0), last))
+        row = (2 * event.y + 1) / self._times - 0.5
+        column = (event.x + 0.5) / self._times - 0.5
+        self.at = self._inside(round(row), round(column))
         return (row, column)
+
+    def _inside(self, row: int, column: int) -> Size:
+        height, width = self.pixels.shape[:2]
+        return min(max(row, 0), height - 1), min(max(column, 0), width - 1)
+
+    @property
+    def _times(self) -> int:
+        """Columns for each pixel."""
+        return max(1, self.drawn_size[1] // self.pixels.shape[1])
+
+    @property
+    def pen_cell(self) -> Region:
+        """The characters of the pen's place."""
+        times, (row, column) = self._times, self.at
+        return Region(column * times, (row * times + times // 2) // 2, times, 1)
 
     def _stroke(self, start: Spot, end: Spot, pen: Pen) -> None:
         if pen == "up":
@@ -170,7 +197,7 @@ class DrawingCanvas(PixelView, can_focus=True):
             self._replace((drawn if pen == "draws" else erased)(self.pixels, start, end))
 
     def _replace(self, pixels: Pixels) -> None:
-        self.show(pixels)
+        self.show(pixels, self.drawn_size if pixels.shape == self.pixels.shape else None)
         self.post_message(self.DrawingChanged(picture=True))
 
     def on_focus(self) -> None:
@@ -180,12 +207,11 @@ class DrawingCanvas(PixelView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         strip = super().render_line(y)
-        row, column = self.at
-        width = 2 if self.doubled else 1
-        if not (self.has_focus and self._by_keys) or y != (row if self.doubled else row // 2):
+        cell = self.pen_cell
+        if not (self.has_focus and self._by_keys) or y != cell.y:
             return strip
-        segment = Segment(MARKS[self.pen] * width, self._mark_style(row, column))
-        before, under, after = strip.divide([column * width, (column + 1) * width, strip.cell_length])
+        segment = Segment(MARKS[self.pen] * cell.width, self._mark_style(*self.at))
+        before, under, after = strip.divide([cell.x, cell.right, strip.cell_length])
         return Strip([*before, segment, *after], before.cell_length + under.cell_length + after.cell_length)
 
     def _mark_style(self, row: int, column: int) -> Style:
@@ -193,7 +219,11 @@ class DrawingCanvas(PixelView, can_focus=True):
         if colours is None or self.app.settings.glyphs == "ascii":
             return self.rich_style + Style(reverse=True)
         paper, ink = colours
-        under = paper.blend(ink, int(self.pixels[row, column]) / 255)
+        pixel = self.pixels[row, column]
+        if self.photograph or self.pixels.ndim == 3:
+            under = Color(*np.broadcast_to(pixel, 3).tolist())
+        else:
+            under = paper.blend(ink, int(pixel) / 255)
         return Style(color=under.get_contrast_text(1.0).rich_color, bgcolor=under.rich_color, bold=True)
 
 
@@ -203,7 +233,7 @@ class SeenPane(Vertical):
     picture = getters.query_one(PixelView)
     as_hog = True
     _input: NetworkInput | None = None
-    _large = False
+    _room: Size = DEFAULT_IMAGE[:2]
 
     def compose(self) -> ComposeResult:
         yield PixelView()
@@ -214,9 +244,9 @@ class SeenPane(Vertical):
         self.border_subtitle = "centred like MNIST" if centred else "as drawn"
         self._draw()
 
-    def enlarge(self, large: bool) -> None:
-        """Show the picture twice as large, or in its normal size."""
-        self._large = large
+    def fit(self, columns: int, lines: int) -> None:
+        """Show the picture as large as it fits into so many characters."""
+        self._room = columns, lines
         self._draw()
 
     def toggle(self) -> None:
@@ -227,7 +257,9 @@ class SeenPane(Vertical):
     def _draw(self) -> None:
         if self._input is None:
             return
-        hog = (self._input.fine_hog if self._large else self._input.hog) if self.as_hog else None
+        shape = self._input.pixels.shape[:2]
+        size = size_in(shape, *self._room)
+        large = size[0] >= 2 * shape[0]
+        hog = (self._input.fine_hog if large else self._input.hog) if self.as_hog else None
         self.border_title = pane_title("Input", note="pixels" if hog is None else "HOG")
-        self.picture.double(self._large and hog is None)
-        self.picture.show(self._input.pixels if hog is None else hog)
+        self.picture.show(self._input.pixels if hog is None else hog, size)

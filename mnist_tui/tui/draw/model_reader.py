@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from mnist_tui.data.hog import hog_picture
-from mnist_tui.data.pictures import centred, centres
+from mnist_tui.data.pictures import Reading, centred, reading_of, why_not_centred
 from mnist_tui.errors import RequestError
+from mnist_tui.experiment.shapes import ImageShape
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs.collection.summaries import list_runs
 from mnist_tui.runs.events import DataReady
@@ -34,6 +34,7 @@ class ReadableRun:
         name: what the network is, such as ``Raw pixels: 784-250-10, tanh``.
         state: its state when its folder was read.
         hog: its HOG features; None if its features are pixels.
+        image: height, width and channels of its images.
         names: the names of its classes.
         data: the data that it recorded; None if it never had any.
     """
@@ -42,19 +43,24 @@ class ReadableRun:
     name: str
     state: str
     hog: HogFeatures | None
+    image: ImageShape
     names: tuple[str, ...]
     data: DataReady | None
 
     @property
-    def centres(self) -> bool:
-        """Whether drawings are centred for this run by default."""
-        return centres(self.names)
+    def why_not_centred(self) -> str:
+        """Why drawings are not centred for this run by default; empty if they are."""
+        return why_not_centred(self.names, self.image)
 
     @property
-    def title(self) -> str:
-        """The network, the data, the state and the run's id."""
-        data = self.data.title if self.data else "no data yet"
-        return f"{self.name} · {data} · {self.state} · {self.folder.id}"
+    def reading(self) -> Reading:
+        """How image files are read for this run."""
+        return reading_of(self.image, self.data.name if self.data else None)
+
+    @property
+    def data_title(self) -> str:
+        """The title of its data."""
+        return self.data.title if self.data else "no data yet"
 
 
 def readable_run(folder: RunFolder) -> ReadableRun:
@@ -62,7 +68,8 @@ def readable_run(folder: RunFolder) -> ReadableRun:
     preset = folder.preset()
     features = preset.experiment.features
     hog = features if isinstance(features, HogFeatures) else None
-    return ReadableRun(folder, preset.title or preset.name, folder.state(), hog, class_names(folder), data_of(folder))
+    image, title, names = preset.experiment.image_shape, preset.title or preset.name, class_names(folder)
+    return ReadableRun(folder, title, folder.state(), hog, image, names, data_of(folder))
 
 
 def newest_with_model(runs_dir: Path) -> RunFolder | None:
@@ -101,22 +108,21 @@ class NetworkInput:
     """An image as a network receives it.
 
     Attributes:
-        pixels: uint8 ``(28, 28)``.
-        hog, fine_hog: the HOG picture, small and as uint8 ``(56, 56)``; None if the features are pixels.
+        pixels: uint8 ``(height, width)``, or ``(height, width, 3)`` in colour.
+        hog, fine_hog: the HOG picture, small and twice as large; None if the features are pixels.
     """
 
     pixels: NDArray[np.uint8]
     hog: HogPicture | None = None
-    fine_hog: NDArray[np.uint8] | None = None
+    fine_hog: HogPicture | None = None
 
 
 def network_input(drawing: NDArray[np.uint8], *, centring: bool, hog: HogFeatures | None) -> NetworkInput:
-    """Compute a network's input from an image, uint8 ``(28, 28)``. Slow for small HOG cells: call it in a thread."""
-    pixels = centred(drawing) if centring else drawing
+    """Compute a network's input from an image of its size. Slow for small HOG cells: call it in a thread."""
+    pixels = centred(drawing, drawing.shape[:2]) if centring else drawing
     if hog is None:
         return NetworkInput(pixels)
-    fine = hog_picture(pixels, orientations=hog.orientations, pixels_per_cell=hog.pixels_per_cell, scale=2)
-    return NetworkInput(pixels, hog_picture_of(pixels, hog), fine)
+    return NetworkInput(pixels, hog_picture_of(pixels, hog), hog_picture_of(pixels, hog, scale=2))
 
 
 CHECK_SECONDS = 0.5
@@ -131,7 +137,8 @@ class DrawingReader:
         viewer: receives `ReaderChanged` whenever `status` or `answer` has changed, until `close`.
 
     Attributes:
-        status: what the model is doing, as a text for the screen.
+        status: what the model is, or what it is doing, as a text for the screen.
+        speed: how long it took to load the model or to answer; empty if neither has happened.
         answer: a probability for each class (None: not finite); None before the first answer.
 
     Raises:
@@ -143,6 +150,7 @@ class DrawingReader:
 
     def __init__(self, folder: RunFolder, viewer: MessagePump) -> None:
         self.status = "loading the model (TensorFlow takes some seconds)"
+        self.speed = ""
         self.answer: tuple[float | None, ...] | None = None
         self._viewer = viewer
         self._waiting: bytes | None = None
@@ -152,7 +160,7 @@ class DrawingReader:
         threading.Thread(target=self._run, name="reader", daemon=True).start()
 
     def ask(self, pixels: NDArray[np.uint8]) -> None:
-        """Ask for the probabilities of a picture, uint8 ``(28, 28)``; a picture that is still waiting is dropped."""
+        """Ask for the probabilities of a picture of the network's size; one that is still waiting is dropped."""
         with self._changed:
             self._waiting = pixels.tobytes()
             self._changed.notify()
@@ -167,12 +175,12 @@ class DrawingReader:
     def _run(self) -> None:
         try:
             loaded = self._predictor.wait_ready()
-            self._report(f"{loaded.words}, loaded in {loaded.milliseconds / 1000:.1f} s")
+            self._report(loaded.words, f"loaded in {loaded.milliseconds / 1000:.1f} s")
             while (image := self._next()) is not None:
                 started = time.perf_counter()
                 answer = self._predictor.ask([image])
                 milliseconds = 1000 * (time.perf_counter() - started)
-                self._report(f"{loaded.words}, answered in {milliseconds:.1f} ms", answer.probabilities[0])
+                self._report(loaded.words, f"answered in {milliseconds:.1f} ms", answer.probabilities[0])
         except PredictionError as error:
             self._report(f"{error}; l loads it again")
 
@@ -186,7 +194,7 @@ class DrawingReader:
             image, self._waiting = self._waiting, None
             return None if self._closed else image
 
-    def _report(self, status: str, answer: tuple[float | None, ...] | None = None) -> None:
-        self.status, self.answer = status, answer
+    def _report(self, status: str, speed: str = "", answer: tuple[float | None, ...] | None = None) -> None:
+        self.status, self.speed, self.answer = status, speed, answer
         if not self._closed:
             self._viewer.post_message(self.ReaderChanged())

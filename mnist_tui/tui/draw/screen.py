@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, ScrollableContainer, VerticalScroll
 from textual.content import Content
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from mnist_tui.data.catalogue import DataError
-from mnist_tui.data.pictures import GreyPicture, centred, fitted, read_picture
+from mnist_tui.data.errors import DataError
+from mnist_tui.data.pictures import FilePicture, Reading, centred, fitted, read_picture
 from mnist_tui.errors import RequestError
-from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.settings import BLOCK
@@ -41,18 +41,30 @@ from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import bind, key_of, pane_keys, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.path_input import PathInput
+from mnist_tui.tui.widgets.pixels import size_in
 from mnist_tui.tui.widgets.probabilities import Probabilities, big_text
-from mnist_tui.tui.widgets.run_status import Banner, sample_line
+from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.wording import percent
 
-FRAME = 4
-"""Columns of a pane beside its content, and one line more than a pane's borders have."""
-SIDE_LEAST = 36
 LINES_ELSE = 3
-"""The tabs, the heading and the footer."""
-NO_RUN = "there is no run with a model yet: train one first (F2), then come back"
-PEN_TEXTS = {"up": "up", "draws": "down, drawing", "erases": "down, erasing"}
+"""The tabs, the line of the run and the footer."""
+BARS_LEAST = 2
+"""Lines of the bars below the pictures."""
+SIDE_NARROW, SIDE_NORMAL, SIDE_WIDE = 24, 16, 36
+"""Columns that are left for the answer, in windows of each width."""
+SIDE_BESIDE_LARGE = 13
+"""Those beside a canvas that is too large for two pictures and the answer, in a window of middle width."""
+PANE_LEAST, SEEN_LEAST = 22, 20
+"""Columns of a pane, and of a picture of the network's input that is worth to be seen beside a large canvas."""
+PANE_LINES, BORDER_LEAST = 27, 50
+"""Lines of the panes of a large window, and columns of a canvas whose border has room for the pen's place."""
+NO_RUN = "there is no run with a model yet: train one, then come back; its model reads what you draw"
+UNSEEN_SECONDS = 300.0
+"""The time that the screen is left after which the model's process, several hundred MB of memory, ends."""
+FIRST = "Draw with the mouse, or with Space and the arrow keys"
+TRAIN_FIRST = "Train a network first (F2)"
+PEN_TEXTS = {"up": "pen up", "draws": "drawing", "erases": "erasing"}
 
 
 class DrawScreen(BenchScreen[None]):
@@ -62,13 +74,16 @@ class DrawScreen(BenchScreen[None]):
         folder: the run; None for the newest run that has a model.
     """
 
+    MAIN = True
     TAB = "draw"
     CSS_PATH = "draw.tcss"
     AUTO_FOCUS = "DrawingCanvas"
     HELP = """
-    **Draw.** A run's model classifies the drawing while you draw, in a process of its own that ends with this screen.
-    Digits are first scaled and centred as in MNIST (`c` turns that off); clothes are not. Beside the canvas is what the
-    network receives, for a HOG run its oriented gradients (`g` shows the pixels). `r` puts a random test image of the
+    **Draw.** A run's model classifies the drawing while you draw, in a process of its own that ends with this screen,
+    or five minutes after you have left it.
+    For MNIST and data like it, grey images of the ten digits with 28×28 pixels, the drawing is first scaled and centred
+    as MNIST's digits are; `c` turns that on or off. Beside the canvas is what the network receives, for a HOG run its
+    oriented gradients (`g` shows the pixels). `r` puts a random test image of the
     run's data on the canvas, `i` an image file; `o` chooses another run.
     """
     BINDINGS = [
@@ -76,16 +91,19 @@ class DrawScreen(BenchScreen[None]):
         bind("draw.random", "r", "random", "Random", "Put a random test image of the run's data on the canvas"),
         bind("draw.image", "i", "image", "Image", "Read an image file onto the canvas"),
         bind("draw.run", "o", "run", "Run", "Choose the run whose model reads"),
+        bind("draw.inside", "k", "inside", "Look inside", "What the network does with the drawing"),
         bind("draw.centre", "c", "centre", "Centre", "Bring the drawing to MNIST's size and place first, or leave it"),
         bind("draw.glyphs", "g", "glyphs", "HOG", "Show what the network sees as gradients or as pixels"),
         bind("draw.load", "l", "load", "Load again", "Load the run's newest weights in a new process", hidden=True),
-        bind("draw.back", "escape", "back", "Back", "Back; the model's process ends"),
+        bind("draw.back", "escape", "back", "Back", "Back to where you were"),
     ]
 
-    heading = getters.query_one("#draw-heading", Static)
+    status = getters.query_one(StatusLine)
     sample = getters.query_one(Banner)
     canvas = getters.query_one(DrawingCanvas)
+    canvas_box = getters.query_one("#draw-canvas-box", ScrollableContainer)
     seen = getters.query_one(SeenPane)
+    side = getters.query_one("#draw-side", VerticalScroll)
     answer = getters.query_one("#draw-answer", Static)
     share = getters.query_one("#draw-share", Static)
     facts = getters.query_one("#draw-facts", Static)
@@ -99,19 +117,21 @@ class DrawScreen(BenchScreen[None]):
         self._centring = True
         self._source = ""
         self._untouched: NDArray[np.uint8] | None = None
+        self._true: int | None = None
         self._input: NetworkInput | None = None
         self._computing = self._outdated = False
         self._images: Images | None = None
+        self._left: Timer | None = None
         self._path = ""
+        self._has_wide_border = False
 
     def compose(self) -> ComposeResult:
         yield TabStrip()
-        yield Static("", id="draw-heading", markup=False)
+        yield StatusLine("", "")
         yield Banner()
         with Horizontal(id="draw-pictures"):
-            with Vertical(id="draw-canvas-box", classes="pane frame") as box:
+            with ScrollableContainer(id="draw-canvas-box", classes="pane frame", can_focus=False) as box:
                 box.border_title = pane_title("Canvas")
-                box.border_subtitle = self._canvas_keys()
                 yield DrawingCanvas()
             yield SeenPane(id="draw-seen", classes="pane frame")
             with VerticalScroll(id="draw-side", classes="pane", can_focus=False) as side:
@@ -125,7 +145,12 @@ class DrawScreen(BenchScreen[None]):
 
     def _canvas_keys(self) -> Content:
         own = self.app.settings.keys
-        return pane_keys({key_of(f"draw.{name}", DrawingCanvas, own): name for name in ("pen", "erase", "undo")})
+        return pane_keys({key_of(f"draw.{name}", DrawingCanvas, own): name for name in ("erase", "undo")})
+
+    @property
+    def _pen_place(self) -> str:
+        row, column = self.canvas.at
+        return f"pen at row {row + 1}, column {column + 1}"
 
     def on_mount(self) -> None:
         self._update_texts()
@@ -137,17 +162,62 @@ class DrawScreen(BenchScreen[None]):
         if route.run is not None and (shown is None or shown.path != route.run.path):
             self._read_run(route.run)
 
-    def on_unmount(self) -> None:
+    def on_screen_suspend(self) -> None:
+        self._left = self.set_timer(UNSEEN_SECONDS, self._end_reader)
+
+    def on_screen_resume(self) -> None:
+        """Keep the model's process, or start it again if it has ended meanwhile."""
+        if self._left is not None:
+            self._left.stop()
+            self._left = None
+            if self._reader is None:
+                self.action_load()
+
+    def _end_reader(self) -> None:
         if self._reader is not None:
             self._reader.close()
+            self._reader = None
+
+    on_unmount = _end_reader
 
     def on_resize(self) -> None:
-        """Double the size of the canvas if there is room, then that of the network's input."""
+        """Enlarge the canvas if there is room, then the network's input; scroll a canvas that is too large.
+
+        A canvas that leaves no room for the input beside it makes the input take turns with the answer.
+        """
         width, height = self.app.size
-        small, large = IMAGE_EDGE + FRAME, 2 * IMAGE_EDGE + FRAME
-        tall = height >= IMAGE_EDGE + FRAME + LINES_ELSE
-        self.canvas.double(tall and width >= large + small + SIDE_LEAST)
-        self.seen.enlarge(tall and width >= 2 * large + SIDE_LEAST)
+        shape = self.canvas.pixels.shape[:2]
+        narrow, normal, short = (self._is(name) for name in ("-narrow", "-normal", "-short"))
+        frame = 2 if narrow or normal else 4
+        least = SIDE_NARROW if narrow else SIDE_NORMAL if normal else SIDE_WIDE
+        pane = max(shape[1] + frame, PANE_LEAST)
+        beside = max(min(shape[1], SEEN_LEAST) + frame, PANE_LEAST)
+        alone = narrow or width < least + pane + beside
+        self.set_class(alone and not narrow, "-alone")
+        side = SIDE_BESIDE_LARGE if alone and normal else least
+        border = 1 if short else 2
+        lines = height - LINES_ELSE - border - BARS_LEAST * normal
+        columns = width - side - frame
+        size = max(size_in(shape, columns - (0 if alone else pane), lines), shape)
+        self.canvas.draw_in(size)
+        needed = -(-size[0] // 2)
+        full = size[1] + (needed > lines)  # with the scrollbar
+        shown = max(min(full, columns), PANE_LEAST - frame)
+        self.canvas_box.styles.width = shown + frame
+        self.canvas_box.styles.align_horizontal = "left" if shown < full else "center"
+        self.seen.fit(width - shown - 2 * frame - (0 if alone else side), lines)
+        height = min(needed + (shown < full), lines) + border
+        large = not narrow and not normal
+        self._has_wide_border = large and shown >= BORDER_LEAST
+        self.canvas_box.styles.height = min(max(height, PANE_LINES), lines + border) if large else height
+        for beside_canvas in (self.seen, self.side):
+            beside_canvas.styles.height = self.canvas_box.styles.height if large else None
+        self._update_texts()
+
+    def _is(self, size_class: str) -> bool:
+        """Return whether the window has a size class, before the screen gets it, too."""
+        sizes = zip(self.app.size, (self.app.HORIZONTAL_BREAKPOINTS, self.app.VERTICAL_BREAKPOINTS), strict=True)
+        return any([name for least, name in steps or () if size >= least][-1] == size_class for size, steps in sizes)
 
     @work(exclusive=True, group="choose", exit_on_error=False)
     async def _read_run(self, folder: RunFolder | None) -> None:
@@ -160,8 +230,12 @@ class DrawScreen(BenchScreen[None]):
         except (RequestError, OSError, TypeError) as error:
             problem = f"the run's folder cannot be read: {error}"
         if subject is not None:
-            self._subject, self._images = subject, None
-            self._centring = subject.centres
+            self._subject, self._images, self._true = subject, None, None
+            self._centring = not subject.why_not_centred
+            self.canvas.photograph = self.seen.picture.photograph = subject.reading != "strokes"
+            self.canvas.begin(subject.image)
+            self.canvas.draw_anew()
+            self.on_resize()
             self.sample.say(sample_line(subject.data is not None and subject.data.sample))
             self.action_load()
             self.refresh_bindings()
@@ -192,7 +266,10 @@ class DrawScreen(BenchScreen[None]):
     @on(DrawingCanvas.DrawingChanged)
     def _drawing_changed(self, message: DrawingCanvas.DrawingChanged) -> None:
         if message.picture:
+            if not self.canvas.pixels.any():  # what is drawn next has nothing to do with the image that was here
+                self._source, self._untouched, self._true = "", None, None
             self._compute_input()
+        self.canvas_box.scroll_to_region(self.canvas.pen_cell, animate=False)
         self._update_texts()
 
     def _compute_input(self) -> None:
@@ -219,26 +296,36 @@ class DrawScreen(BenchScreen[None]):
 
     def _update_texts(self) -> None:
         subject, reader = self._subject, self._reader
-        self.heading.update(f"Model: {subject.title}" if subject else "No model")
+        if subject is None:
+            self.status.show("no model", "")
+        else:
+            self.status.show(subject.state, subject.name, subject.data_title, subject.folder.id)
         blank, answer = not self.canvas.pixels.any(), reader.answer if reader else None
         names = subject.names if subject else tuple(map(str, range(10)))
         shown = (None,) * len(names) if blank or answer is None else answer
         full = BLOCK[self.app.settings.glyphs]
+        edited = self._untouched is not None and not np.array_equal(self._untouched, self.canvas.pixels)
         for bars in self.query(Probabilities):
-            bars.show(names, shown, full=full)
-        name, share = ("", "Draw with the mouse or the keys") if blank else _answer_texts(names, answer)
+            bars.show(names, shown, glyphs=self.app.settings.glyphs, true=None if edited or blank else self._true)
+        name, share = ("", TRAIN_FIRST if self._status == NO_RUN else FIRST) if blank else _answer_texts(names, answer)
         self.answer.update(big_text(name, full))
         self.share.update(share)
-        edited = self._untouched is not None and not np.array_equal(self._untouched, self.canvas.pixels)
         lines = [f"{self._source}{', changed' if edited else ''}"] if self._source else []
-        lines.append(reader.status if reader else self._status)
+        speed = reader.speed if reader and not self._is("-normal") else ""
+        lines.append(", ".join(filter(None, (reader.status if reader else self._status, speed))))
         if subject is not None:
-            why_not = "" if subject.centres else ": its classes are no digits"
-            lines.append("centred like MNIST" if self._centring else f"not centred{why_not}")
-        row, column = self.canvas.at
-        pen = PEN_TEXTS[self.canvas.pen]
-        lines.append(f"pen {pen}, at row {row + 1}, column {column + 1} of {IMAGE_EDGE}")
+            why_not = f": {subject.why_not_centred}" if subject.why_not_centred else ""
+            if not self._centring:
+                lines.append(f"not centred{why_not}")
+            if subject.image[2] > 1:
+                lines.append("colour images: strokes are white, the same in red, green and blue")
+        self.canvas_box.border_title = pane_title("Canvas", note=PEN_TEXTS[self.canvas.pen])
+        place, keys = f"{self._pen_place}  " if self._has_wide_border else "", self._canvas_keys()
+        self.canvas_box.border_subtitle = Content.assemble(place, keys)
+        if not self._has_wide_border and not self._is("-normal"):
+            lines.append(self._pen_place)
         self.facts.update("\n".join(lines))
+        self.set_class(blank, "-blank")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         match action:
@@ -249,7 +336,7 @@ class DrawScreen(BenchScreen[None]):
             case "load":
                 return self._subject is not None
             case "view":
-                return self.has_class("-narrow")
+                return self.has_class("-narrow") or self.has_class("-alone")
             case _:
                 return True
 
@@ -258,27 +345,36 @@ class DrawScreen(BenchScreen[None]):
         self._compute_input()
         self._update_texts()
 
+    def action_inside(self) -> None:
+        """Look inside the network for the drawing, as the network receives it."""
+        from mnist_tui.tui.inside.reader import ExplainedImage
+
+        if self._subject is None or self._input is None or not self.canvas.pixels.any():
+            self.notify("draw something first, or put a test image on the canvas", severity="warning")
+            return
+        photograph = self._subject.reading != "strokes"
+        image = ExplainedImage(self._input.pixels.copy(), "Drawing", self._source, photograph=photograph)
+        self.app.show(Route("inside", run=self._subject.folder, image=image))
+
     def action_glyphs(self) -> None:
         self.seen.toggle()
 
     def action_view(self) -> None:
         self.toggle_class("-seen")
 
-    def action_back(self) -> None:
-        self.dismiss()
-
     @work(group=TAKES_KEYBOARD)
     async def action_image(self) -> None:
-        result = await self.app.push_screen_wait(OpenImageScreen(self._path))
+        subject = self._subject
+        result = await self.app.push_screen_wait(OpenImageScreen(self._path, subject.reading if subject else "strokes"))
         if result is not None:
             self._path, picture = result
             if not picture.pixels.any():
                 self.notify(f"{self._path} shows nothing", severity="warning")
-            pixels = (centred if self._centring else fitted)(picture.pixels)
+            pixels = (centred if self._centring else fitted)(picture.pixels, self.canvas.pixels.shape[:2])
             self._put(pixels, f"{Path(self._path).name}, {picture.words}")
 
-    def _put(self, pixels: NDArray[np.uint8], source: str) -> None:
-        self._source, self._untouched = source, pixels
+    def _put(self, pixels: NDArray[np.uint8], source: str, true: int | None = None) -> None:
+        self._source, self._untouched, self._true = source, pixels, true
         self.canvas.put(pixels)
 
     @work(exclusive=True, group="images", exit_on_error=False)
@@ -295,8 +391,9 @@ class DrawScreen(BenchScreen[None]):
         if subject is self._subject:
             self._images = images
             index = random.randrange(len(images.labels))
-            label, number = subject.names[int(images.labels[index])], int(images.numbers[index])
-            self._put(images.pixels[index], f"true class {label}: number {number:,} of the {images.what}")
+            true, number = int(images.labels[index]), int(images.numbers[index])
+            source = f"true class {subject.names[true]}: number {number:,} of the {images.what}"
+            self._put(images.pixels[index], source, true)
 
     @work(exclusive=True, group=TAKES_KEYBOARD, exit_on_error=False)
     async def action_run(self) -> None:
@@ -336,11 +433,12 @@ def path_of(text: str) -> Path:
     return typed_path(text.removeprefix("file://"))
 
 
-class OpenImageScreen(FormDialog[tuple[str, GreyPicture]]):
+class OpenImageScreen(FormDialog[tuple[str, FilePicture]]):
     """A dialog that asks for an image file and returns its path and picture; None if the dialog is cancelled.
 
     Args:
         path: the text of the field at first.
+        reading: how the file is read.
     """
 
     TITLE = "Open an image file"
@@ -356,8 +454,9 @@ class OpenImageScreen(FormDialog[tuple[str, GreyPicture]]):
         bind("open-image.previous", "up", "app.focus_within(-1)", "Previous field", hidden=True),
     ]
 
-    def __init__(self, path: str = "") -> None:
+    def __init__(self, path: str = "", reading: Reading = "strokes") -> None:
         super().__init__()
+        self._reading: Reading = reading
         self._line = PathInput(path, placeholder="path of a PNG, JPEG, …; Tab completes names")
 
     def fields(self) -> Iterable[Widget]:
@@ -377,7 +476,7 @@ class OpenImageScreen(FormDialog[tuple[str, GreyPicture]]):
             return
         try:
             path = path_of(self._line.value)
-            picture = await asyncio.to_thread(read_picture, path)
+            picture = await asyncio.to_thread(read_picture, path, self._reading)
         except (DataError, PathError) as error:
             self.show_problem(str(error))
         else:

@@ -15,12 +15,32 @@ from functools import partial
 from typing import Any, Literal, NamedTuple, cast
 
 from mnist_tui.data.catalogue import KNOWN
+from mnist_tui.data.facts import newly_chosen, resolved
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment import complexity
+from mnist_tui.experiment.augmentation import ARGUMENTS, CHANGES, Augmentation
 from mnist_tui.experiment.fields import SWITCH, FieldFacts, facts_in, put
-from mnist_tui.experiment.layers import INITIALIZERS, LAYER_KINDS, Conv2D, Dense, ExperimentPart, Flatten, Layer
-from mnist_tui.experiment.parameters import PARAMETERS, Parameter
+from mnist_tui.experiment.layers import (
+    INITIALIZERS,
+    LAYER_KINDS,
+    Conv2D,
+    Dense,
+    ExperimentPart,
+    Flatten,
+    Layer,
+    LayerError,
+    Place,
+    Residual,
+    layers_in,
+    places,
+    shapes_through,
+    walk,
+    with_layers_in,
+)
+from mnist_tui.experiment.optimizers import CLIPPING
+from mnist_tui.experiment.parameters import PARAMETERS, Parameter, by_name
 from mnist_tui.experiment.presets import Preset, edited
+from mnist_tui.experiment.shapes import Shape
 from mnist_tui.experiment.spec import (
     EarlyStopping,
     Experiment,
@@ -32,7 +52,20 @@ from mnist_tui.experiment.spec import (
     to_mapping,
 )
 
-GROUPS = ("Dataset", "Features", "Network", "Optimizer", "Training")
+GROUPS = ("Training", "Network", "Features", "Optimizer", "Dataset", "Augmentation")
+"""The sections of the form, those first that are changed most."""
+FIRST = ("epochs", "batch-size", "lr")
+"""The parameters at the top of the form, in its section Training."""
+FEW = 3
+"""The most values of a choice that a sentence lists."""
+NONE_SHOWN = {
+    "limit": "all",
+    **dict.fromkeys(("patience", "warmup", "label-smoothing", "class-weights"), "off"),
+    **dict.fromkeys(("clipvalue", "clipnorm", "global-clipnorm"), "off"),
+}
+"""What the form shows, and takes, for a parameter that is ``none``."""
+NO_LAYERS = "none"
+"""What the form shows for the neurons of hidden layers, if there are no such layers."""
 
 
 @dataclass(frozen=True)
@@ -69,26 +102,53 @@ class Field:
 
     @property
     def sentence(self) -> str:
-        """The field's label, help and allowed values in one sentence."""
-        return f"{self.label}: {self.help} ({self.hint})"
+        """The field's label and help in one sentence; also the allowed values, if they are few or not listed."""
+        about = f"{self.help[:1].upper()}{self.help[1:]}"
+        label = "" if about.startswith(self.label) else f"{self.label}: "
+        return f"{label}{self.help if label else about}{f' ({self.hint})' if len(self.choices) <= FEW else ''}"
 
 
 def parameter_fields() -> tuple[Field, ...]:
-    """Return a field for each of PARAMETERS, in their order."""
-    return tuple(
-        Field(
-            key=parameter.name,
-            label=parameter.label,
-            help=parameter.help,
-            hint=parameter.hint,
-            control="switch" if parameter.choices == SWITCH else "choice" if parameter.choices else "text",
-            read=parameter.read,
-            change=partial(_change_parameter, parameter),
-            group=parameter.group,
-            choices=parameter.choices,
-            suggestions=tuple(KNOWN) if parameter.name == "dataset" else parameter.suggestions,
-        )
-        for parameter in PARAMETERS
+    """Return a field for each of PARAMETERS, in the order of the form."""
+    return tuple(sorted(map(_parameter_field, PARAMETERS), key=_form_order))
+
+
+def _form_order(entry: Field) -> tuple[int, int]:
+    """Return the position of a field's section, and that in the section; fields of equal positions keep their order."""
+    return GROUPS.index(entry.group), FIRST.index(entry.key) if entry.key in FIRST else len(FIRST)
+
+
+def _parameter_field(parameter: Parameter) -> Field:
+    none = NONE_SHOWN.get(parameter.name, "none")
+
+    def read(experiment: Experiment) -> str:
+        text = parameter.read(experiment)
+        if not text and parameter.name == "hidden":
+            return NO_LAYERS
+        return none if text == "none" else text
+
+    def change(experiment: Experiment, text: str) -> Experiment:
+        try:
+            return _change_parameter(parameter, experiment, "none" if text.strip() == none else text)
+        except RequestError as error:
+            raise RequestError(in_form(str(error))) from None
+
+    def in_form(text: str) -> str:
+        return re.sub(r"\bnone\b", none, text.replace(f" (none: {none})", ""))
+
+    return Field(
+        key=parameter.name,
+        label=parameter.label,
+        help=in_form(parameter.help),
+        hint=in_form(parameter.hint),
+        control="switch" if parameter.choices == SWITCH else "choice" if parameter.choices else "text",
+        read=read,
+        change=change,
+        group="Training" if parameter.name in FIRST else parameter.group,
+        choices=parameter.choices,
+        suggestions=tuple(KNOWN)
+        if parameter.name == "dataset"
+        else tuple(none if text == "none" else text for text in parameter.suggestions),
     )
 
 
@@ -98,7 +158,18 @@ def _change_parameter(parameter: Parameter, experiment: Experiment, text: str) -
         changed = parameter.change(experiment, text)
     except ValueError as error:
         raise RequestError(f"{text or AN_EMPTY_TEXT} {error}") from None
-    return _parsed(to_mapping(changed))
+    return _on_its_data(parameter.name, _parsed(to_mapping(changed)))
+
+
+def _on_its_data(name: str, experiment: Experiment) -> Experiment:
+    """Return the experiment with what its dataset decides, after the parameter `name` was changed."""
+    resolve = {"dataset": newly_chosen, "class-weights": resolved}.get(name)
+    if resolve is None:
+        return experiment
+    try:
+        return _parsed(to_mapping(resolve(experiment)))
+    except SpecError as error:
+        raise _unplaced(error) from None
 
 
 AN_EMPTY_TEXT = "an empty field"
@@ -109,7 +180,11 @@ def _parsed(doc: dict[str, Any]) -> Experiment:
     try:
         return parsed(doc)
     except SpecError as error:
-        raise RequestError("; ".join(problem.message for problem in error.problems)) from None
+        raise _unplaced(error) from None
+
+
+def _unplaced(error: SpecError) -> RequestError:
+    return RequestError("; ".join(problem.message for problem in error.problems))
 
 
 def _parameter_applies(name: str, experiment: Experiment) -> bool:
@@ -123,19 +198,30 @@ def _parameter_applies(name: str, experiment: Experiment) -> bool:
             return bool(experiment.layers_of(Dense))
         case "momentum":
             return hasattr(experiment.optimizer, "momentum")
-        case "lr" | "schedule" | "batch-size" | "epochs" | "patience" | "plain-loss":
+        case change if change in CHANGES:
+            return bool(by_name(change).read(experiment))
+        case "lr" | "schedule" | "warmup" | "batch-size" | "epochs" | "patience" | "plain-loss":
+            return experiment.trains_in_epochs
+        case "label-smoothing" | "class-weights" | "clipvalue" | "clipnorm" | "global-clipnorm":
             return experiment.trains_in_epochs
         case _:
             return True
 
 
-IS_PARAMETER = ("learning_rate", "momentum", "patience")
+IS_PARAMETER = ("learning_rate", "momentum", "patience", *CLIPPING)
 """Arguments of optimizers and of early stopping that PARAMETERS has, too."""
 
 
 def optimizer_fields(experiment: Experiment) -> tuple[Field, ...]:
     """Return a field for each argument of the optimizer that is not one of PARAMETERS."""
     return tuple(_model_fields("optimizer", type(experiment.optimizer), skip=IS_PARAMETER))
+
+
+def schedule_fields(experiment: Experiment) -> tuple[Field, ...]:
+    """Return a field for each argument of the schedule of the learning rate."""
+    if not experiment.trains_in_epochs:
+        return ()
+    return tuple(_model_fields("training.schedule", type(experiment.training.schedule)))
 
 
 def stopping_fields(experiment: Experiment) -> tuple[Field, ...]:
@@ -145,16 +231,31 @@ def stopping_fields(experiment: Experiment) -> tuple[Field, ...]:
     return tuple(_model_fields("training.early_stopping", EarlyStopping, skip=IS_PARAMETER))
 
 
-def layer_fields(experiment: Experiment, position: int) -> tuple[Field, ...]:
-    """Return the fields of the layer at `position`, counted from 0; the output layer comes last."""
-    if position >= len(experiment.layers):
+def augmentation_fields(experiment: Experiment) -> tuple[Field, ...]:
+    """Return a field for each further argument of the changes that are made to training images."""
+    used = experiment.augmentation.used if experiment.augmentation is not None else ()
+    unused = (name for name in Augmentation.model_fields if ARGUMENTS.get(name) not in used)
+    return tuple(_model_fields("augmentation", Augmentation, skip=tuple(unused)))
+
+
+def layer_fields(experiment: Experiment, row: int) -> tuple[Field, ...]:
+    """Return the fields of the layer in a row of the list of layers, from 0; the output layer has the last row."""
+    rows = list(places(experiment.layers))
+    if row >= len(rows):
         return tuple(_model_fields("output", OutputSpec))
-    return tuple(_model_fields(f"layers.{position}", type(experiment.layers[position])))
+    place = rows[row]
+    layer = layers_in(experiment.layers, place[:-1])[place[-1]]
+    return tuple(_model_fields(_path_of(place), type(layer)))
+
+
+def _path_of(place: Place) -> str:
+    """Return the TOML path of a layer: ``layers.2.layers.0``."""
+    return ".".join(f"layers.{position}" for position in place)
 
 
 def _model_fields(prefix: str, model: type[ExperimentPart], skip: tuple[str, ...] = ()) -> Iterator[Field]:
     for name, info in model.model_fields.items():
-        if name in ("kind", "name") or name in skip:
+        if name in ("kind", "name", "layers") or name in skip:
             continue
         path, facts = f"{prefix}.{name}", facts_in(info)
         yield Field(
@@ -163,14 +264,14 @@ def _model_fields(prefix: str, model: type[ExperimentPart], skip: tuple[str, ...
             help=facts.help,
             hint=facts.hint,
             control="switch" if facts.kind == "switch" else "choice" if facts.choices else "text",
-            read=partial(_read, path),
+            read=partial(_read, path, facts),
             change=partial(_change, path, facts),
             choices=facts.choices,
             suggestions=INITIALIZERS if facts.kind == "initializer" else (),
         )
 
 
-def _read(path: str, experiment: Experiment) -> str:
+def _read(path: str, facts: FieldFacts, experiment: Experiment) -> str:
     value: Any = experiment
     for key in path.split("."):
         value = value[int(key)] if isinstance(value, tuple) else getattr(value, key)
@@ -180,6 +281,8 @@ def _read(path: str, experiment: Experiment) -> str:
         return "on" if value else "off"
     if isinstance(value, float):
         return f"{value:.10g}"
+    if isinstance(value, tuple) and facts.kind == "sides":
+        return "x".join(map(str, cast("tuple[int, int]", value)))
     if isinstance(value, tuple):
         return ", ".join(f"{each:.10g}" for each in cast("tuple[float, ...]", value))
     return "none" if value is None else str(value)
@@ -207,7 +310,7 @@ def _change(path: str, facts: FieldFacts, experiment: Experiment, text: str) -> 
 
 
 def initializer_text(initializer: ExperimentPart) -> str:
-    """Return an initialiser as text, such as ``he_normal`` or ``random_normal(stddev=0.1)``; defaults are left out."""
+    """Return an initializer as text, such as ``he_normal`` or ``random_normal(stddev=0.1)``; defaults are left out."""
     arguments = initializer.model_dump(exclude_defaults=True)
     name = arguments.pop("name")
     listed = ", ".join(f"{key}={value:g}" for key, value in arguments.items())
@@ -215,19 +318,19 @@ def initializer_text(initializer: ExperimentPart) -> str:
 
 
 def initializer_value(text: str) -> dict[str, Any]:
-    """Return the TOML form of an initialiser that is written as `initializer_text` writes it.
+    """Return the TOML form of an initializer that is written as `initializer_text` writes it.
 
     The validation of the experiment checks the names and bounds of the arguments later.
 
     Raises:
-        RequestError: the initialiser is unknown, or the text has another form.
+        RequestError: the initializer is unknown, or the text has another form.
     """
     form = re.fullmatch(r"\s*(\w+)\s*(?:\((.*)\)\s*)?", text)
     if form is None:
-        raise RequestError(f"{text!r} is not an initialiser; write he_normal or random_normal(stddev=0.05)")
+        raise RequestError(f"{text!r} is not an initializer; write he_normal or random_normal(stddev=0.05)")
     name, arguments = form[1], (form[2] or "").strip()
     if name not in INITIALIZERS:
-        raise RequestError(f"there is no initialiser {name!r}; choose one of {', '.join(INITIALIZERS)}")
+        raise RequestError(f"there is no initializer {name!r}; choose one of {', '.join(INITIALIZERS)}")
     value: dict[str, Any] = {"name": name}
     for argument in arguments.split(",") if arguments else ():
         key, equals, number = (part.strip() for part in argument.partition("="))
@@ -254,7 +357,7 @@ class Misfit(NamedTuple):
 
     Attributes:
         sentence: what does not fit, and what would.
-        place: the position of the layer that does not fit (the output layer comes last); None for a field.
+        place: the row of the layer that does not fit (the output layer has the last one); None for a field.
         key: the key of the field that does not fit; empty for a layer.
     """
 
@@ -270,7 +373,7 @@ class DraftEdit:
     Attributes:
         field: the field that was edited; None if layers were added, removed or moved, or the draft was reset.
         words: what was done, if no field was edited: ``added a dense layer``.
-        place: the position of the layer that was added, removed or moved.
+        place: the row of the layer that was added, removed or moved.
     """
 
     field: Field | None = None
@@ -337,7 +440,9 @@ def misfit_of(experiment: Experiment) -> Misfit | None:
         path, message = error.problems[0].path, error.problems[0].message
         if path[0] != "layers":
             return Misfit(message, key=str(path[-1]).replace("_", "-"))
-        return Misfit(message, len(experiment.layers) if len(path) == 1 else int(path[1]))
+        place = tuple(int(part) for part in path if part != "layers")
+        rows = list(places(experiment.layers))
+        return Misfit(message, rows.index(place) if place else len(rows))
     return None
 
 
@@ -350,6 +455,28 @@ def growth(before: Experiment, after: Experiment) -> int | None:
     """Return by how many parameters a network grows from one experiment to another; None if one has misfits."""
     low, high = parameters_of(before), parameters_of(after)
     return None if low is None or high is None else high - low
+
+
+class Arrangement(NamedTuple):
+    """The experiment with its layers arranged anew in one residual block, or in the whole stack.
+
+    Attributes:
+        block: the place of the block; empty for the whole stack.
+        moved: the new positions of its layers by their old ones.
+    """
+
+    experiment: Experiment
+    block: Place
+    moved: Mapping[int, int]
+
+    def key_of(self, key: str) -> str:
+        """Return the new key of a field; empty if its layer is gone."""
+        place, depth = _place_of(key), len(self.block)
+        if len(place) <= depth or place[:depth] != self.block:
+            return key
+        to = self.moved.get(place[depth])
+        new = (*self.block, to, *place[depth + 1 :]) if to is not None else ()
+        return f"{_path_of(new)}.{key.rpartition('.')[2]}" if new else ""
 
 
 class Draft:
@@ -383,8 +510,8 @@ class Draft:
 
     @property
     def origins(self) -> Mapping[int, int]:
-        """The positions of the preset's layers by their positions now; added layers are missing."""
-        before, after = self.preset.experiment.layers, self.experiment.layers
+        """The rows of the preset's layers by their rows now; added layers are missing."""
+        before, after = (list(walk(each.layers)) for each in (self.preset.experiment, self.experiment))
         origins = dict[int, int]()
         for tag, old, old_end, new, new_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
             if tag == "equal":
@@ -397,8 +524,14 @@ class Draft:
 
     def _compare(self) -> Iterator[tuple[str, FieldChange]]:
         before, after = self.preset.experiment, self.experiment
-        pairs = [(entry, entry) for entry in (*parameter_fields(), *optimizer_fields(after), *stopping_fields(after))]
-        for place, old in (*self.origins.items(), (len(after.layers), len(before.layers))):
+        further = (
+            *optimizer_fields(after),
+            *schedule_fields(after),
+            *stopping_fields(after),
+            *augmentation_fields(after),
+        )
+        pairs = [(entry, entry) for entry in (*parameter_fields(), *further)]
+        for place, old in (*self.origins.items(), (len(list(walk(after.layers))), len(list(walk(before.layers))))):
             pairs += zip(layer_fields(after, place), layer_fields(before, old), strict=True)
         for entry, preset_entry in pairs:
             if not (entry.applies(after) and preset_entry.applies(before)):
@@ -420,6 +553,11 @@ class Draft:
     def is_unsaved(self) -> bool:
         """Whether it has edits that neither a preset nor a run holds, and that the user has not discarded."""
         return self.is_edited and self.state != self._held
+
+    @property
+    def held(self) -> Experiment | None:
+        """The experiment that was trained or discarded last; None if there was none."""
+        return self._held.experiment if self._held is not None else None
 
     @property
     def can_undo(self) -> bool:
@@ -454,56 +592,97 @@ class Draft:
             new = self._state_of(experiment, others, edit)
         return self._record(new, typing=entry.key)
 
-    def add_layer(self, kind: str, after: int) -> int:
-        """Add a layer after the one at `after` (-1: first), or at the nearest position where it fits.
+    @property
+    def rows(self) -> list[Place]:
+        """The places of the layers in the rows of their list; the output layer is not among them."""
+        return list(places(self.experiment.layers))
 
-        The layer gets the activation of the last layer of its kind. A flatten layer is added before a dense layer that
-        fits nowhere, as it follows an image.
+    def add_layer(self, kind: str, after: int) -> int:
+        """Add a layer after the one in row `after` (-1: first), or at the nearest place where it fits.
+
+        After a layer of a residual block, it is added in the block. It gets the activation of the last layer of its
+        kind. A flatten layer is added before a dense layer that fits nowhere, as it follows an image.
 
         Returns:
-            The position of the new layer; the desired one if it fits nowhere.
+            The row of the new layer; the desired one if it fits nowhere.
         """
-        place, parts = self._with_layer(kind, after)
-        self._arrange(parts, DraftEdit(words=f"added {LAYER_KINDS[kind].TITLE}", place=place))
-        return place
+        place, arranged = self._with_layer(kind, after)
+        row = list(places(arranged.experiment.layers)).index(place)
+        self._take(arranged, DraftEdit(words=f"added {LAYER_KINDS[kind].TITLE}", place=row))
+        return row
 
     def growth_by_adding(self, kind: str, after: int) -> int | None:
         """Return by how many parameters the network grows if a layer is added; None if it would not fit."""
-        return growth(self.experiment, self._arranged(self._with_layer(kind, after)[1]))
+        return growth(self.experiment, self._with_layer(kind, after)[1].experiment)
 
-    def growth_by_removing(self, place: int) -> int | None:
+    def growth_by_removing(self, row: int) -> int | None:
         """Return by how many parameters the network grows if a layer is removed; None if the others would not fit."""
-        return growth(self.experiment, self._arranged(self._without(place)))
+        return growth(self.experiment, self._without(self.rows[row]).experiment)
 
-    def _with_layer(self, kind: str, after: int) -> tuple[int, list[int | Layer]]:
-        """Return the position of an added layer, and the arrangement of all layers."""
-        layers = self.experiment.layers
-        place, old = min(after + 1, len(layers)), range(len(layers))
-        layer = LAYER_KINDS[kind].suggested(next((layer for layer in reversed(layers) if layer.kind == kind), None))
-        positions = sorted(range(len(layers) + 1), key=lambda at: (abs(at - place), -at))
-        candidates: list[tuple[int, list[int | Layer]]] = [(at, [*old[:at], layer, *old[at:]]) for at in positions]
-        if isinstance(layer, Dense):
-            candidates.append((place + 1, [*old[:place], Flatten(), layer, *old[place:]]))
-        fitting = (candidate for candidate in candidates if not misfit_of(self._arranged(candidate[1])))
+    def _with_layer(self, kind: str, after: int) -> tuple[Place, Arrangement]:
+        """Return the place of an added layer, and the arrangement of the layers with it."""
+        rows = self.rows
+        if 0 <= after < len(rows):
+            *above, position = rows[after]
+            block, wanted = tuple(above), position + 1
+        else:
+            block, wanted = (), 0 if after < 0 else len(self.experiment.layers)
+        alike = [layer for layer in walk(self.experiment.layers) if layer.kind == kind]
+        new = LAYER_KINDS[kind].suggested(alike[-1] if alike else None)
+        count = len(layers_in(self.experiment.layers, block))
+        positions = sorted(range(count + 1), key=lambda at: (abs(at - wanted), -at))
+        versions = [new, *Residual.suggestions(self._shape_before(block, wanted))] if kind == "residual" else [new]
+        candidates = [
+            ((*block, at), self._arranged(block, [*range(at), version, *range(at, count)]))
+            for version in reversed(versions)
+            for at in positions
+        ]
+        if isinstance(new, Dense):
+            parts = [*range(wanted), Flatten(), new, *range(wanted, count)]
+            candidates.append(((*block, wanted + 1), self._arranged(block, parts)))
+        fitting = (candidate for candidate in candidates if not misfit_of(candidate[1].experiment))
         return next(fitting, candidates[0])
 
-    def _without(self, place: int) -> list[int | Layer]:
-        return [at for at in range(len(self.experiment.layers)) if at != place]
+    def _shape_before(self, block: Place, position: int) -> Shape:
+        """Return the shape of the input of a new layer; that of the network if it is not known."""
+        shape, layers = self.experiment.input_shape, self.experiment.layers
+        try:
+            for at in block:
+                shape, layers = shapes_through(shape, layers[:at])[-1], layers_in(layers, (at,))
+            return shapes_through(shape, layers[:position])[-1]
+        except LayerError:
+            return self.experiment.input_shape
 
-    def remove_layer(self, place: int) -> None:
-        """Remove the layer at `place`."""
-        title = self.experiment.layers[place].TITLE
-        self._arrange(self._without(place), DraftEdit(words=f"removed {title}", place=place))
+    def _without(self, place: Place) -> Arrangement:
+        """Return the arrangement without a layer; without its residual block if it is the only layer there."""
+        *above, position = place
+        block = tuple(above)
+        count = len(layers_in(self.experiment.layers, block))
+        if block and count == 1:
+            return self._without(block)
+        return self._arranged(block, [at for at in range(count) if at != position])
 
-    def move_layer(self, place: int, by: int) -> int:
-        """Move the layer at `place` up (-1) or down (1), and return its new position."""
-        to, parts = place + by, list(range(len(self.experiment.layers)))
+    def remove_layer(self, row: int) -> None:
+        """Remove the layer in a row."""
+        place = self.rows[row]
+        title = self._layer_at(place).TITLE
+        self._take(self._without(place), DraftEdit(words=f"removed {title}", place=row))
+
+    def move_layer(self, row: int, by: int) -> int:
+        """Move the layer in a row up (-1) or down (1) in its stack or residual block, and return its new row."""
+        place = self.rows[row]
+        block, position = place[:-1], place[-1]
+        to, parts = position + by, list(range(len(layers_in(self.experiment.layers, block))))
         if to not in parts:
-            return place
-        parts.insert(to, parts.pop(place))
-        title = self.experiment.layers[place].TITLE
-        self._arrange(parts, DraftEdit(words=f"moved {title} {'up' if by < 0 else 'down'}", place=place))
-        return to
+            return row
+        parts.insert(to, parts.pop(position))
+        title = self._layer_at(place).TITLE
+        edit = DraftEdit(words=f"moved {title} {'up' if by < 0 else 'down'}", place=row)
+        self._take(self._arranged(block, parts), edit)
+        return self.rows.index((*block, to))
+
+    def _layer_at(self, place: Place) -> Layer:
+        return layers_in(self.experiment.layers, place[:-1])[place[-1]]
 
     def settle(self) -> None:
         """Make sure that the next edit is undone on its own, not together with the last one."""
@@ -528,7 +707,11 @@ class Draft:
         if edit.field is None:
             return Step(f"{verb}: {edit.words}", None, edit.place)
         texts = (state.text_of(edit.field) or "nothing" for state in (before, self.state))
-        return Step(f"{verb}: {edit.field.label} {' → '.join(texts)}", edit.field, layer_place(edit.field.key))
+        return Step(
+            f"{verb}: {edit.field.label} {' → '.join(texts)}",
+            edit.field,
+            layer_row(edit.field.key, self.state.experiment),
+        )
 
     def adopt(self, experiment: Experiment) -> None:
         """Take over a whole experiment; this can be undone."""
@@ -558,20 +741,33 @@ class Draft:
         self.state = new
         return True
 
-    def _arranged(self, parts: Sequence[int | Layer]) -> Experiment:
-        """Return the experiment with the layers that `parts` lists: positions of present layers, and new layers."""
-        layers = tuple(self.experiment.layers[part] if isinstance(part, int) else part for part in parts)
-        return self.experiment.model_copy(update={"layers": layers})
+    def _arranged(self, block: Place, parts: Sequence[int | Layer]) -> Arrangement:
+        """Return the arrangement with other layers in a residual block, or in the whole stack.
 
-    def _arrange(self, parts: Sequence[int | Layer], edit: DraftEdit) -> None:
-        """Change the layers as `_arranged` does; wrong texts move with their layers."""
-        experiment, before = self._arranged(parts), self.state.wrong
-        wrong = {key: entry for key, entry in before.items() if not key.startswith("layers.")}
-        for place, part in enumerate(parts):
-            for moved in layer_fields(experiment, place) if isinstance(part, int) else ():
-                if entry := before.get(f"layers.{part}.{moved.key.rpartition('.')[2]}"):
-                    wrong[moved.key] = replace(entry, field=moved)
-        self._record(self._state_of(experiment, wrong, edit))
+        Args:
+            parts: positions of the block's present layers, and new layers.
+        """
+        present = layers_in(self.experiment.layers, block)
+        layers = [present[part] if isinstance(part, int) else part for part in parts]
+        changed = with_layers_in(self.experiment.layers, block, layers)
+        moved = {part: at for at, part in enumerate(parts) if isinstance(part, int)}
+        return Arrangement(self.experiment.model_copy(update={"layers": changed}), block, moved)
+
+    def _take(self, new: Arrangement, edit: DraftEdit) -> None:
+        """Take over an arrangement of the layers; wrong texts move with their layers."""
+        fields = {
+            field.key: field
+            for row in range(len(list(places(new.experiment.layers))))
+            for field in layer_fields(new.experiment, row)
+        }
+        wrong = dict[str, Wrong]()
+        for key, entry in self.state.wrong.items():
+            moved = new.key_of(key)
+            if not key.startswith("layers."):
+                wrong[key] = entry
+            elif moved in fields:
+                wrong[moved] = replace(entry, field=fields[moved])
+        self._record(self._state_of(new.experiment, wrong, edit))
 
     def _state_of(self, experiment: Experiment, wrong: Mapping[str, Wrong], edit: DraftEdit) -> State:
         """Return the state of an experiment with wrong texts. A text that the experiment now accepts is entered."""
@@ -587,10 +783,24 @@ class Draft:
         return State(experiment, self.state.whole if misfit else experiment, still, misfit, edit)
 
 
-def layer_place(key: str) -> int | None:
-    """Return the position of the layer whose field has this key (``layers.1.units``); None for other fields."""
-    first, _, rest = key.partition(".")
-    return int(rest.partition(".")[0]) if first == "layers" else None
+def layer_row(key: str, experiment: Experiment) -> int | None:
+    """Return the row of the layer whose field has this key (``layers.1.units``); None for other fields."""
+    place = _place_of(key)
+    rows = list(places(experiment.layers))
+    return rows.index(place) if place in rows else None
+
+
+def label_in(entry: Field, experiment: Experiment) -> str:
+    """Return a field's label, after its layer if it is a layer's field: ``Layer 2, Filters``."""
+    if entry.key.startswith("output."):
+        return f"Output, {entry.label}"
+    row = layer_row(entry.key, experiment)
+    return entry.label if row is None else f"Layer {row + 1}, {entry.label}"
+
+
+def _place_of(key: str) -> Place:
+    """Return the place of a key's layer: ``(2, 0)`` for ``layers.2.layers.0.units``; empty for other keys."""
+    return tuple(int(part) for part in key.split(".")[1::2]) if key.startswith("layers.") else ()
 
 
 def _growth_since(entry: Field, before: str, experiment: Experiment) -> int | None:
@@ -603,7 +813,7 @@ def _growth_since(entry: Field, before: str, experiment: Experiment) -> int | No
 
 def differences(before: Experiment, after: Experiment) -> tuple[str, ...]:
     """Describe each parameter that differs in a line, for example ``Pixels per cell: 4 → 7``."""
-    pairs = ((parameter.label, parameter.read(before), parameter.read(after)) for parameter in PARAMETERS)
+    pairs = ((entry.label, entry.read(before), entry.read(after)) for entry in parameter_fields())
     return tuple(f"{label}: {old or '–'} → {new or '–'}" for label, old, new in pairs if old != new)
 
 

@@ -20,6 +20,7 @@ from textual.widgets.option_list import Option
 from mnist_tui.columns import Column, cut_end, text_table
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.fields import SWITCH
+from mnist_tui.experiment.layers import walk
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.tui import experiment_words
 from mnist_tui.tui.bench import Bench
@@ -28,20 +29,28 @@ from mnist_tui.tui.editor.draft import (
     Draft,
     Field,
     FieldChange,
+    augmentation_fields,
     layer_fields,
     optimizer_fields,
     parameter_fields,
+    schedule_fields,
     stopping_fields,
 )
-from mnist_tui.tui.terminal.keymap import bind, key_of, pane_keys
+from mnist_tui.tui.terminal.keymap import bind, key_of, pane_keys, shown
 from mnist_tui.tui.widgets.controls import TextControl, Toggle, ValueSelect
 from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
-from mnist_tui.wording import noun, signed
+from mnist_tui.wording import counted, noun, signed
 
 DIFFERENT = "various"
 """What a choice shows if the layers differ in it."""
-LABEL_WIDTH, CONTROL_WIDTH = 18, 20
-"""Cells, as in editor.tcss."""
+LABEL_WIDTH, CONTROL_WIDTH, NUMBER_WIDTH = 18, 20, 12
+"""Cells, as in editor.tcss. A text field without suggestions holds a number or a few, and is narrower."""
+ALIGNED_FROM = 72
+"""Cells of a row from which all notes begin in one column; in a narrower row each follows its control."""
+WORDS_FROM = 56
+"""Cells of the layers' pane from which the cost of removing a layer has its unit in the border."""
+UNBOUNDED = 1000
+"""The width of a table before its size is known."""
 CHANGED = "◆"
 """The mark of a value that differs from the preset's."""
 
@@ -73,7 +82,7 @@ class FieldRow(Widget):
         self.HELP = f"**{entry.label}.** {entry.help[:1].upper()}{entry.help[1:]}.\n\nValues: {entry.hint}.{such_as}"  # pyright: ignore[reportAttributeAccessIssue]
 
     def compose(self) -> ComposeResult:
-        self.control.add_class("field--control", update=False)
+        self.control.add_class("field--control", *(["-number"] if self._is_number else []), update=False)
         yield self.control
 
     def render(self) -> Content:
@@ -82,17 +91,22 @@ class FieldRow(Widget):
         label = cut_end(self.entry.label, LABEL_WIDTH).ljust(LABEL_WIDTH)
         style = "bold $text-error" if self._problem else "bold $text-primary" if self.control.has_focus else ""
         before = f"{label}{mark}"
-        room = self.content_size.width - len(before) - CONTROL_WIDTH - 1
+        width = self.content_size.width
+        control = NUMBER_WIDTH if self._is_number and width < ALIGNED_FROM else CONTROL_WIDTH
+        room = width - len(before) - control - 1
         return Content.assemble(
-            (label, style), (mark, "$accent"), " " * (CONTROL_WIDTH + 1), self._note(room) if room > 0 else ""
+            (label, style), (mark, "$accent"), " " * (control + 1), self._note(room) if room > 0 else ""
         )
+
+    @property
+    def _is_number(self) -> bool:
+        return self.entry.control == "text" and not self.entry.suggestions
 
     def _note(self, room: int) -> Content:
         """Return the change of the value and its cost or, if there is none, the allowed values, for so many cells."""
         change, muted = self._change, "$foreground-muted"
         if change is None or self._problem:
-            hints = list(self._hints())
-            return Content.styled(next((hint for hint in hints if len(hint) <= room), cut_end(hints[-1], room)), muted)
+            return Content.styled(next((hint for hint in self._hints() if len(hint) <= room), ""), muted)
         before, now, cost = change.before or DIFFERENT, self._text or DIFFERENT, counted_growth(change.parameters)
         short_cost = cost.partition(" ")[0]
         forms = [
@@ -100,21 +114,24 @@ class FieldRow(Widget):
             for start, end in ((before, cost), (before, short_cost))
         ]
         forms.append(Content.assemble((f"was {before}", muted), (cost and f", {short_cost}", "$accent")))
+        forms.append(Content.styled(f"was {before}", muted))
         return next((form for form in forms if len(form.plain) <= room), forms[-1]).truncate(room, ellipsis=True)
 
     def _hints(self) -> Iterator[str]:
-        """Yield the allowed values in words, the longest text first."""
+        """Yield the allowed values in words, the longest text first; the line above the footer has them in full."""
         match self.entry.control:
             case "switch":
                 yield f"{self._text}, Space changes it"
                 yield f"{self._text} (Space)"
             case "choice":
                 yield self.entry.hint
-                yield f"Enter lists {len(self.entry.choices)} values"
-                yield f"Enter lists {len(self.entry.choices)}"
+                yield "Enter shows the list"
+                yield "Enter: list"
             case _:
                 yield self.entry.hint
-                yield self.entry.hint.removeprefix("whole number, ")
+                yield (short := self.entry.hint.removeprefix("whole number, "))
+                yield short.partition(";")[0].replace(" or more, less than ", " to below ")
+                yield short.replace(", or a pair such as ", " or ")
 
     @property
     def _text(self) -> str:
@@ -239,29 +256,55 @@ def _row_data(entry: Field) -> tuple[str, ...]:
     return (entry.key, entry.help, entry.hint, *entry.choices)
 
 
-class ParametersPane(VerticalScroll, can_focus=False):
-    """The pane with all parameters, and with the arguments of the optimizer and of early stopping."""
+class FieldScroll(VerticalScroll, can_focus=False):
+    """Sections of fields that scroll; Page Up and Page Down move the focus by a section, not only the view."""
+
+    BINDINGS = [
+        Binding("pagedown", "section(1)", "Next section", show=False),
+        Binding("pageup", "section(-1)", "Section before", show=False),
+    ]
+
+    def action_section(self, by: int) -> None:
+        """Focus the first field of the next section (1) or of the one before (-1); at the end, the last field."""
+        rows = [[row for row in section.rows if row.display] for section in self.query(FieldSection)]
+        shown = [section for section in rows if section]
+        at = next((at for at, section in enumerate(shown) if any(row.has_focus_within for row in section)), None)
+        if at is None:
+            return
+        following = shown[max(at + by, 0)][0] if at + by < len(shown) else shown[-1][-1]
+        following.control.focus()
+
+
+class ParametersPane(FieldScroll):
+    """The pane with all parameters, and with the arguments of the optimizer, the schedule and early stopping."""
 
     HELP = """
-    **Parameters.** Up and Down move between fields, Enter opens a list of values. The allowed values are shown beside
-    each field. Beside a value that you have changed, the preset's value and the change of the number of parameters are
-    shown instead. A parameter that means nothing for this experiment is hidden: pixels per cell needs HOG features.
+    **Parameters.** Up and Down move between fields, Page Up and Page Down between sections; Enter opens a list of
+    values. The allowed values are shown beside each field. Beside a value that you have changed, the preset's value and
+    the change of the number of parameters are shown instead. A parameter that means nothing for this experiment is
+    hidden: pixels per cell needs HOG features.
     """
 
     def __init__(self, draft: Draft) -> None:
         super().__init__(id="parameters", classes="pane")
+        self.border_subtitle = pane_keys({shown("pagedown"): "Next section"}, {shown("pagedown"): "section(1)"})
         fields = parameter_fields()
         self._groups = [
             FieldSection(group, [entry for entry in fields if entry.group == group], draft) for group in GROUPS
         ]
         self._optimizer = FieldSection(_of_optimizer(draft), optimizer_fields(draft.experiment), draft)
+        self._schedule = FieldSection(_of_schedule(draft), schedule_fields(draft.experiment), draft)
         self._stopping = FieldSection("Early stopping", stopping_fields(draft.experiment), draft)
+        self._augmentation = FieldSection(OF_AUGMENTATION, augmentation_fields(draft.experiment), draft)
 
     def compose(self) -> ComposeResult:
         for group, section in zip(GROUPS, self._groups, strict=True):
             yield section
             if group == "Optimizer":
                 yield self._optimizer
+                yield self._schedule
+            elif group == "Augmentation":
+                yield self._augmentation
         yield self._stopping
 
     async def follow(self, draft: Draft, typing: str = "") -> None:
@@ -269,21 +312,31 @@ class ParametersPane(VerticalScroll, can_focus=False):
         for section in self._groups:
             section.follow(draft, typing)
         await self._optimizer.replace(_of_optimizer(draft), optimizer_fields(draft.experiment), draft, typing)
+        await self._schedule.replace(_of_schedule(draft), schedule_fields(draft.experiment), draft, typing)
         await self._stopping.replace("Early stopping", stopping_fields(draft.experiment), draft, typing)
+        await self._augmentation.replace(OF_AUGMENTATION, augmentation_fields(draft.experiment), draft, typing)
+
+
+OF_AUGMENTATION = "Arguments of the augmentation"
 
 
 def _of_optimizer(draft: Draft) -> str:
     return f"Arguments of {draft.experiment.optimizer.name}"
 
 
-LAYER_COLUMNS = (Column("  Layer"), *experiment_words.EDITED_COLUMNS[1:])
+def _of_schedule(draft: Draft) -> str:
+    return f"Arguments of the schedule {draft.experiment.training.schedule.kind}"
+
+
+LAYER_COLUMNS = (Column("  Layer", least=17), *experiment_words.EDITED_COLUMNS[1:])
 
 
 def _layer_mark(draft: Draft, place: int) -> str:
     """Return the mark of a layer that was added or changed."""
-    is_added = place not in draft.origins and place < len(draft.experiment.layers)
-    prefix = f"layers.{place}." if place < len(draft.experiment.layers) else "output."
-    return CHANGED if is_added or any(key.startswith(prefix) for key in draft.changes) else " "
+    rows = draft.rows
+    is_added = place not in draft.origins and place < len(rows)
+    own = {field.key for field in layer_fields(draft.experiment, place)}
+    return CHANGED if is_added or not own.isdisjoint(draft.changes) else " "
 
 
 class LayerList(OptionList):
@@ -291,7 +344,8 @@ class LayerList(OptionList):
 
     HELP = """
     **Layers**, from the inputs to the output. Each line has the name, the settings, the output shape and the number of
-    parameters. You can add a layer after the chosen one, remove it and move it; Enter goes to its fields. A layer that
+    parameters. You can add a layer after the chosen one, remove it and move it; Enter goes to its fields. The layers of
+    a residual block are indented below it, and a layer that is added after one of them joins the block. A layer that
     does not fit is marked with the reason; the experiment cannot be trained until all layers fit.
     """
     HINT = "Enter edits the chosen layer's fields"
@@ -334,7 +388,7 @@ class LayerList(OptionList):
             (f"{_layer_mark(draft, at)} {name}", *rest)
             for at, (name, *rest) in enumerate(experiment_words.layer_rows(draft.experiment))
         ]
-        width = max(20, self.scrollable_content_region.width - 2)
+        width = max(20, self.scrollable_content_region.width - 2) if self.size else UNBOUNDED
         fitted = text_table(LAYER_COLUMNS, rows, width)
         prompts = [Content(line).highlight_regex(f"^{CHANGED}", style="$accent") for line in fitted.lines]
         misfit = draft.state.misfit
@@ -369,7 +423,7 @@ class LayersPane(Vertical):
     def compose(self) -> ComposeResult:
         yield Line(id="layer-titles")
         yield LayerList()
-        with VerticalScroll(id="layer-form", can_focus=False):
+        with FieldScroll(id="layer-form"):
             yield FieldSection("", (), self._draft, stays=True)
 
     async def follow(self, draft: Draft, place: int | None = None, typing: str = "") -> None:
@@ -383,19 +437,21 @@ class LayersPane(Vertical):
 
     async def show_fields(self, typing: str = "") -> None:
         """Show the fields of the chosen layer; the field with the key `typing` keeps its text."""
-        place, layers = self.listing.place, self._draft.experiment.layers
+        place, layers = self.listing.place, list(walk(self._draft.experiment.layers))
         if place < len(layers):
             about = layers[place].about()
             title = f"Layer {place + 1}: {about[:1].lower()}{about[1:]}"
         else:
-            title = "Output: ten neurons with softmax"
+            title = f"Output: {counted(self._draft.experiment.classes, 'neuron')} with softmax"
         self.border_subtitle = pane_keys(*self._keys(place))
         await self.section.replace(title, layer_fields(self._draft.experiment, place), self._draft, typing)
 
     def _keys(self, place: int) -> tuple[dict[str, str], dict[str, str]]:
         """Return labels and actions of the keys that change the layers; that of removing with its cost."""
-        can_be_removed = place < len(self._draft.experiment.layers)
+        can_be_removed = place < len(self._draft.rows)
         cost = counted_growth(self._draft.growth_by_removing(place)) if can_be_removed else ""
+        if self.size and self.size.width < WORDS_FROM:
+            cost = cost.partition(" ")[0]
         keys, actions, own = dict[str, str](), dict[str, str](), self.app.settings.keys
         for binding in LayerList.CHANGES:
             name, key = str(binding.id), key_of(str(binding.id), LayerList, own)
@@ -412,10 +468,11 @@ class ComplexityPane(VerticalScroll):
 
     HELP = """
     **Complexity**, by arithmetic, before anything is trained. A dense layer has inputs × neurons weights and a bias a
-    neuron; a convolution kernel² × channels × filters weights and a bias a filter. MACs are multiply-accumulates for
-    one image. Other: batch normalisation's scale, offset, mean and variance.
+    neuron; a convolution has kernel height × kernel width × channels × filters weights and a bias a filter. MACs are
+    multiply-accumulates for one image. Other: the scale and offset of a normalisation, and the mean and variance of
+    batch normalisation.
     """
-    HINT = "MACs: multiply-accumulates for one image; other: batch normalisation's four vectors"
+    HINT = "MACs: multiply-accumulates for one image"
     table = getters.query_one(TableView)
     facts = getters.query_one(FactGrid)
 
@@ -434,6 +491,7 @@ class ComplexityPane(VerticalScroll):
     def follow(self, draft: Draft) -> None:
         """Show the complexity of the draft's last valid state."""
         counts = complexity.of(draft.state.whole)
+        needed = complexity.memory_to_train(draft.state.whole, counts)
         self.set_class(not draft.ready, "-stale")
         self.table.show(experiment_words.full_rows(counts))
-        self.facts.show(experiment_words.totals(counts))
+        self.facts.show(experiment_words.totals(counts, needed))

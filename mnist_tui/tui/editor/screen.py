@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable, Iterable
 from dataclasses import replace
+from textwrap import wrap
 
 from textual import events, getters, on, work
 from textual.app import ComposeResult
@@ -24,10 +25,21 @@ from mnist_tui.experiment.presets import Preset, save_preset
 from mnist_tui.paths import PathError
 from mnist_tui.tui import experiment_words, leaving, run_commands
 from mnist_tui.tui.bench import BenchScreen, Route, subject_of
-from mnist_tui.tui.dialogs import ChooseScreen, FormDialog
-from mnist_tui.tui.editor.digit import DigitPane
-from mnist_tui.tui.editor.draft import Draft, State, Step, differences, growth, layer_place, parameter_fields, to_save
+from mnist_tui.tui.dialogs import FormDialog, SearchScreen
+from mnist_tui.tui.editor.draft import (
+    Draft,
+    State,
+    Step,
+    differences,
+    growth,
+    label_in,
+    layer_row,
+    parameter_fields,
+    to_save,
+)
+from mnist_tui.tui.editor.image import ImagePane
 from mnist_tui.tui.editor.panes import ComplexityPane, FieldRow, LayersPane, ParametersPane, counted_growth
+from mnist_tui.tui.editor.rate_range import RateRangeScreen
 from mnist_tui.tui.presets.screen import DataNote
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
@@ -36,7 +48,12 @@ from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import signed
 
-PANES = {"parameters": "Parameters", "layers": "Layers", "complexity": "Complexity", "digit": "Digit"}
+PANES = {"parameters": "Parameters", "layers": "Layers", "complexity": "Complexity", "image": "Image"}
+
+ABOUT_WIDTH = 66
+"""Columns of what a layer does, in the list of layers to add."""
+DONE_SECONDS = 8.0
+"""The time for which a line says what was done."""
 
 
 class EditorScreen(BenchScreen[None]):
@@ -63,15 +80,25 @@ class EditorScreen(BenchScreen[None]):
         bind("editor.train", "ctrl+t", "train", "Train", "Train the edited experiment"),
         bind("editor.save", "ctrl+s", "save", "Save", "Save as a preset of your own"),
         bind("editor.sweep", "ctrl+g", "sweep", "Sweep", "Seeds, or values of parameters, as trials"),
+        bind(
+            "editor.rates", "ctrl+l", "rates", "Find rate", "Test the learning rates, and take the suggested one over"
+        ),
         bind("editor.undo", "ctrl+z", "change('undo')", "Undo", "Undo the last edit"),
         bind("editor.redo", "ctrl+y", "change('redo')", "Redo", "Redo the edit that was undone", hidden=True),
         bind("editor.reset", "ctrl+r", "change('reset')", "Reset", "Back to the preset; can be undone"),
-        bind("editor.back", "escape", "leave", "Back", "Back to where you were"),
+        bind(
+            "editor.back",
+            "escape",
+            "back",
+            "Back",
+            "To the list of layers from a layer's field; else to where you were",
+        ),
         bind("editor.parameters", "f6", "pane('parameters')", "Parameters", "To the parameters", hidden=True),
         bind("editor.layers", "f7", "pane('layers')", "Layers", "To the layers", hidden=True),
         bind("editor.complexity", "f8", "pane('complexity')", "Complexity", "To the complexity", hidden=True),
-        bind("editor.digit", "f9", "pane('digit')", "Digit", "To the digit as the network sees it", hidden=True),
-        bind("editor.next-digit", "ctrl+n", "next_digit", "Next digit", "Show the next digit", hidden=True),
+        bind("editor.image", "f9", "pane('image')", "Image", "To the image as the network sees it", hidden=True),
+        bind("editor.next-image", "ctrl+n", "next_image", "Next image", "Show the next image", hidden=True),
+        bind("editor.variants", "ctrl+o", "variants", "Variants", "Show the image as it is augmented", hidden=True),
     ]
 
     what = getters.query_one("#what", Line)
@@ -82,8 +109,9 @@ class EditorScreen(BenchScreen[None]):
     parameters = getters.query_one(ParametersPane)
     stack = getters.query_one(LayersPane)
     counts = getters.query_one(ComplexityPane)
-    digit = getters.query_one(DigitPane)
+    image = getters.query_one(ImagePane)
     hint = getters.query_one("#hint", Line)
+    footer = getters.query_one(KeyFooter)
 
     def __init__(self, preset: Preset, kept: Draft | None = None) -> None:
         super().__init__()
@@ -111,7 +139,8 @@ class EditorScreen(BenchScreen[None]):
             yield Line(id="what")
             yield Line(id="summary")
         yield Tabs(*(Tab(Content(f"{title} {self._key(name)}"), id=f"to-{name}") for name, title in PANES.items()))
-        yield Container(id="panes", classes="-parameters")
+        with Container(id="panes", classes="-parameters"):
+            yield Line("Loading …", id="wait", classes="muted")
         yield DataNote()
         yield Line(id="hint")
         yield KeyFooter()
@@ -127,19 +156,20 @@ class EditorScreen(BenchScreen[None]):
         if not self.is_attached:
             return
         draft = self.draft
-        panes = (ParametersPane(draft), LayersPane(draft), ComplexityPane(), DigitPane())
+        panes = (ParametersPane(draft), LayersPane(draft), ComplexityPane(), ImagePane())
         await self.panes.mount_all(panes)
+        self.query_one("#wait").display = False
         self._show_titles()
         await self._follow(place=0)
         self.query(FieldRow).first().control.focus()
 
     def on_resize(self) -> None:
-        self._show_titles()
+        self.call_after_refresh(self._show_titles)
 
     def _show_titles(self) -> None:
         """Show the titles of the panes, except where only one pane is shown: the tab above it is its title."""
         one = self.has_class("-narrow") or self.has_class("-normal")
-        for pane in self.panes.children:
+        for pane in self.panes.query(".pane"):
             name = pane.id or ""
             pane.border_title = None if one else pane_title(PANES[name], self._key(name))
 
@@ -153,12 +183,18 @@ class EditorScreen(BenchScreen[None]):
         self.summary.say(self._sizes() if draft.ready else "not valid yet")
         self.summary.set_class(not draft.ready, "-wrong")
         self._show_hint()
-        self.digit.follow(state.experiment.dataset.name, state.experiment.features)
+        self.image.follow(state.experiment)
         self.data_note.follow(state.experiment.dataset.name)
+        self.footer.relabel("train", self._train_label())
         possible = {"undo": draft.can_undo, "redo": draft.can_redo, "reset": draft.is_edited}
+        possible["rates"] = draft.experiment.trains_in_epochs
         if possible != self._possible:
             self._possible = possible
             self.refresh_bindings()
+
+    def _train_label(self) -> str:
+        """Return the label of the key that trains, with the number of epochs, which may be out of sight."""
+        return run_commands.train_label(None if "epochs" in self.draft.state.wrong else self.draft.experiment)
 
     def _sizes(self) -> str:
         """Return the sizes of the network, and by how many parameters it has grown."""
@@ -179,8 +215,19 @@ class EditorScreen(BenchScreen[None]):
             self.draft.settle()
             row.show(self.draft)
 
+        self.call_after_refresh(self._show_hint)
+
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Say what the focused field is, and make room for the pane that has it."""
         self._show_hint()
+        pane = next((node for node in event.widget.ancestors_with_self if node.id in PANES), None)
+        if pane is not None and not self.panes.has_class(f"-{pane.id}"):
+            self._open_pane(str(pane.id))
+
+    def on_screen_resume(self) -> None:
+        """Select the text of the focused field again, so that typing replaces it, as when it got the focus."""
+        if isinstance(self.focused, Input):
+            self.focused.select_all()
 
     def _show_hint(self) -> None:
         """Show the help of the focused field or pane or, as long as the focus stays, what has just been done there."""
@@ -190,9 +237,15 @@ class EditorScreen(BenchScreen[None]):
         self.hint.say(done if is_done else row.entry.sentence if row else str(getattr(self.focused, "HINT", "")))
 
     def _say_done(self, text: str, place: Widget | None) -> None:
-        """Show what was done in the line above the footer, until the focus leaves the widget where it is seen."""
-        self._done = (place, text)
+        """Show what was done in the line above the footer for a while, or until the focus leaves `place`."""
+        self._done = done = (place, text)
         self._show_hint()
+        self.set_timer(DONE_SECONDS, lambda: self._end_done(done))
+
+    def _end_done(self, done: tuple[Widget | None, str]) -> None:
+        if self._done is done:
+            self._done = (None, "")
+            self._show_hint()
 
     @on(OptionList.OptionHighlighted, "#layer-list")
     async def _choose_layer(self) -> None:
@@ -207,11 +260,12 @@ class EditorScreen(BenchScreen[None]):
             Content.assemble(
                 (kind.TITLE, "bold"),
                 f"  {counted_growth(draft.growth_by_adding(name, after))}",
-                (f"\n  {kind.about()}", "dim"),
+                *((f"\n  {line}", "dim") for line in wrap(kind.about(), min(ABOUT_WIDTH, self.size.width - 14))),
             )
             for name, kind in LAYER_KINDS.items()
         ]
-        chosen = await self.app.push_screen_wait(ChooseScreen("Add a layer after the chosen one", lines))
+        keys = "type to search, Enter adds, Esc cancels"
+        chosen = await self.app.push_screen_wait(SearchScreen("Add a layer after the chosen one", lines, 0, keys))
         if chosen is not None:
             before = draft.state
             await self._follow(place=draft.add_layer(tuple(LAYER_KINDS)[chosen], after))
@@ -221,8 +275,8 @@ class EditorScreen(BenchScreen[None]):
     async def action_remove_layer(self) -> None:
         """Remove the chosen layer; the output layer stays."""
         place = self.stack.listing.place
-        if place >= len(self.draft.experiment.layers):
-            self._say_done("The output layer stays: ten classes need ten neurons.", self.stack.listing)
+        if place >= len(self.draft.rows):
+            self._say_done("The output layer stays: it has one neuron for each class.", self.stack.listing)
             return
         before = self.draft.state
         self.draft.remove_layer(place)
@@ -233,7 +287,7 @@ class EditorScreen(BenchScreen[None]):
         """Move the chosen layer up (-1) or down (1)."""
         place = self.stack.listing.place
         before = self.draft.state
-        if place < len(self.draft.experiment.layers):
+        if place < len(self.draft.rows):
             await self._follow(place=self.draft.move_layer(place, by))
             self._say_layers_changed(before)
 
@@ -280,6 +334,8 @@ class EditorScreen(BenchScreen[None]):
             return self.focused
         self._open_pane("layers" if key.startswith(("layers", "output")) else "parameters")
         row.control.focus()
+        if isinstance(row.control, Input):
+            row.control.select_all()
         return row.control
 
     def action_pane(self, name: str) -> None:
@@ -300,12 +356,24 @@ class EditorScreen(BenchScreen[None]):
         for pane in PANES:
             self.panes.set_class(pane == name, f"-{pane}")
 
-    def action_next_digit(self) -> None:
-        self.digit.next()
+    def action_next_image(self) -> None:
+        self.image.next()
+
+    def action_variants(self) -> None:
+        """Show variants of the present image, or say why there are none."""
+        experiment, image = self.draft.experiment, self.image.shown
+        if experiment.augmentation is None:
+            self._say_done("No augmentation is set: enter a shift, a rotation or another change.", self.focused)
+        elif image is not None:
+            from mnist_tui.tui.editor.variants import VariantsScreen
+
+            self.app.push_screen(VariantsScreen(image, experiment.augmentation, experiment.training.seed))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if not self._possible:
-            return action == "leave"
+            return action in {"back", "leave"}
+        if action == "rates":
+            return self.draft.experiment.trains_in_epochs or None
         return action != "change" or self._possible[str(parameters[0])] or None
 
     def action_train(self) -> None:
@@ -315,6 +383,18 @@ class EditorScreen(BenchScreen[None]):
     def action_sweep(self) -> None:
         if self._is_ready("swept"):
             self.app.show(Route("sweep", preset=self.draft.result()))
+
+    @work(group=TAKES_KEYBOARD)
+    async def action_rates(self) -> None:
+        """Test the learning rates of the edited experiment, and enter the rate that is taken over."""
+        if not self._is_ready("tested"):
+            return
+        entry = next(entry for entry in parameter_fields() if entry.key == "lr")
+        rate = await self.app.push_screen_wait(RateRangeScreen(self.draft.result()))
+        if rate is not None and self.draft.enter(entry, f"{rate:g}"):
+            self.draft.settle()
+            await self._follow()
+            self._say_done(f"Learning rate {rate:g} taken over from the range test.", self._focus_field("lr"))
 
     @work(group=TAKES_KEYBOARD)
     async def action_save(self) -> None:
@@ -331,12 +411,34 @@ class EditorScreen(BenchScreen[None]):
         self.notify(f"{saved.path}", title=f"Saved as {saved.name}")
         return True
 
+    def action_back(self) -> None:
+        """Go to the list of layers from a layer's field, else leave the editor."""
+        row = _row_of(self.focused)
+        if row is not None and row in self.stack.section.rows:
+            self.stack.listing.focus()
+        else:
+            self.action_leave()
+
     @work(group=TAKES_KEYBOARD)
     async def action_leave(self, to: str = "back") -> None:
         """Leave the editor, or the app with `to` = quit; ask first if neither a preset nor a run holds the edits."""
         if self.draft.is_unsaved:
-            changes = differences(self.draft.preset.experiment, self.draft.experiment)
-            question = leaving.UnsavedQuestion(changes or ("layers or further arguments",))
+            held = self.draft.held
+            before = held or self.draft.preset.experiment
+            changes = differences(before, self.draft.experiment)
+            if not changes and before != self.draft.experiment:
+                changes = ("layers or further arguments",)
+            question = leaving.UnsavedQuestion(
+                changes,
+                self.draft.preset.name,
+                [
+                    f"{label_in(each.field, self.draft.experiment)}: {each.text or 'empty'} ({each.message})"
+                    for each in self.draft.state.wrong.values()
+                ],
+                trained=held is not None,
+                quits=to == "quit",
+                trains=any(feed.snapshot.live for feed in self.app.following.followed),
+            )
             choice = await self.app.push_screen_wait(question)
             if choice == "stay" or (choice == "save" and not await self._save()):
                 return
@@ -354,7 +456,8 @@ class EditorScreen(BenchScreen[None]):
         misfit = draft.state.misfit
         wrong = next((each.field for each in draft.state.wrong.values()), None)
         key = wrong.key if wrong else misfit.key if misfit else ""
-        name = next((entry.label for entry in (wrong, *parameter_fields()) if entry and entry.key == key), "the layers")
+        entry = next((entry for entry in (wrong, *parameter_fields()) if entry and entry.key == key), None)
+        name = label_in(entry, draft.experiment) if entry else "the layers"
         self.notify(f"Correct {name} first.", title=f"Not {what}", severity="error", timeout=8)
         if key:
             self.run_worker(self._show_wrong(key))
@@ -363,7 +466,7 @@ class EditorScreen(BenchScreen[None]):
         return False
 
     async def _show_wrong(self, key: str) -> None:
-        await self._follow(place=layer_place(key))
+        await self._follow(place=layer_row(key, self.draft.experiment))
         self._focus_field(key)
 
 

@@ -8,7 +8,16 @@ from functools import partial
 from pathlib import Path
 
 from mnist_tui.errors import RequestError
-from mnist_tui.report.export import ITEMS, ExistsError, Progress, export, path_of_item, why_unavailable
+from mnist_tui.report.export import (
+    ITEMS,
+    ExistsError,
+    Progress,
+    check_exportable,
+    export,
+    path_of_item,
+    why_unavailable,
+)
+from mnist_tui.report.parts import PARTS
 from mnist_tui.runs.folder import RunFolder, check_place_in_run
 from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS
 from mnist_tui.unexpected import logged
@@ -16,15 +25,28 @@ from mnist_tui.wording import counted
 
 REPORTS = {
     "pdf": "PDF (.pdf)",
-    "html": "web page, one file (.html)",
+    "html": "Web page, one file (.html)",
     "docx": "Word (.docx)",
     "tex": "LaTeX (.tex), figures beside it",
     "md": "Markdown (.md), figures beside it",
 }
 """The report's formats, in the order in which a written report is chosen to be opened."""
 FIGURES = "figures"
+FULL = "full"
+"""The choice of a report with the details of each run."""
+SECTIONS = {"complexity": "Complexity", "experiment": "Code"}
+"""The sections of items by the first part of their names; those of other items with a dot are in Training."""
 REPORT = "Report"
-"""The title of the report's section."""
+REPORT_PARTS = "Parts of the report"
+"""The titles of the sections of the report and of its parts."""
+PART_LABELS = {
+    "statistics": "Statistics and calibration",
+    "robustness": "Corrupted test images",
+    "explanations": "Maps of worst confusions",
+    "members": "Members of an ensemble",
+    "pairs": "Tests between networks",
+}
+"""The parts of a report in a few words."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +54,7 @@ class Offer:
     """A file, or a kind of file, that can be exported.
 
     Attributes:
-        lacks: a sentence about a package that is needed and not installed; empty if nothing is missing.
+        lacks: why it cannot be exported: a package is not installed, or no run has it; empty if it can.
     """
 
     key: str
@@ -40,16 +62,31 @@ class Offer:
     lacks: str = ""
 
 
-def sections() -> dict[str, list[Offer]]:
-    """Return all offers by the title of their section; the report's section comes first."""
+def sections(runs: Sequence[RunFolder] = ()) -> dict[str, list[Offer]]:
+    """Return all offers by the title of their section; the report's section comes first, then that of its parts.
+
+    Args:
+        runs: what none of them has is offered as lacking.
+    """
     report = [Offer(name, label) for name, label in REPORTS.items()]
-    report.append(Offer(FIGURES, "its figures on their own (svg, pdf, png, data as csv)"))
-    offers: dict[str, list[Offer]] = {REPORT: report, "Weights": []}
+    report.append(Offer(FIGURES, "Figures on their own (svg, pdf, png, csv)"))
+    parts = [Offer(name, PART_LABELS[name]) for name in PARTS]
+    offers: dict[str, list[Offer]] = {REPORT: report, REPORT_PARTS: parts, "Training": [], "Weights": []}
     for item, label in ITEMS.items():
         kind, dot, _ = item.partition(".")  # an item whose name has one part is a weight format
-        section = "Weights" if not dot else "Complexity" if kind == "complexity" else "Training"
-        offers.setdefault(section, []).append(Offer(item, label, why_unavailable(item)))
+        section = SECTIONS.get(kind, "Training") if dot else "Weights"
+        offers.setdefault(section, []).append(Offer(item, label, why_unavailable(item) or _why_none_has(runs, item)))
     return offers
+
+
+def _why_none_has(runs: Sequence[RunFolder], item: str) -> str:
+    for run in runs:
+        try:
+            check_exportable(run, item)
+        except RequestError:
+            continue
+        return ""
+    return "only for runs trained here" if runs else ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +98,8 @@ class ExportRequest:
         items: what to write for each run, keys of `report.export.ITEMS`.
         reports: the formats of the report, which is about all runs.
         figures: whether the report's figures are written as files, too.
+        full: whether the report has the details of each run.
+        without: the names of the report's parts that are left out.
         title, author: the report's title and author; empty for the report's own choice.
         out: the folder that everything is written into.
     """
@@ -69,6 +108,8 @@ class ExportRequest:
     items: tuple[str, ...]
     reports: tuple[str, ...]
     figures: bool
+    full: bool
+    without: tuple[str, ...]
     title: str
     author: str
     out: Path
@@ -86,10 +127,14 @@ class ExportRequest:
     def figures_folder(self) -> Path | None:
         return self.out / FIGURES if self.figures else None
 
-    @property
-    def files_text(self) -> str:
-        """The names of the files that will be written."""
+    def files_text(self, pages: int | None = None) -> str:
+        """Return the names of the files that will be written.
+
+        Args:
+            pages: about how many pages the report will have; None if that is not known.
+        """
         report = ", ".join([path.name for path in self.documents] + ([f"{FIGURES}/"] if self.figures else []))
+        report += f" (about {counted(pages, 'page')})" if self.documents and pages is not None else ""
         card = [CARD] if any(item in WEIGHT_FORMATS for item in self.items) else []
         items = ", ".join([*(path_of_item(item, Path()).name for item in self.items), *card])
         if not items or len(self.runs) == 1:
@@ -202,6 +247,8 @@ def _write_report(
         title=request.title,
         author=request.author,
         figures=request.figures_folder,
+        full=request.full,
+        without=request.without,
         overwrite=overwrite,
         progress=progress,
         warn=warnings.append,

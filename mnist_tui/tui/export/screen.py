@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from textual import getters, on
+from textual import events, getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
@@ -16,12 +18,17 @@ from textual.widgets import Button, Input, Label
 from textual.widgets.button import ButtonVariant
 from textual.worker import Worker, get_current_worker
 
+from mnist_tui.errors import RequestError
 from mnist_tui.paths import PathError, typed_path
+from mnist_tui.report.export import ITEMS
+from mnist_tui.report.parts import PARTS
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.bench import EXPORTS, Bench, BenchModal
 from mnist_tui.tui.export.request import (
     FIGURES,
+    FULL,
     REPORT,
+    REPORT_PARTS,
     REPORTS,
     ExportCancelledError,
     ExportOutcome,
@@ -32,14 +39,21 @@ from mnist_tui.tui.export.request import (
     write_export,
 )
 from mnist_tui.tui.terminal.keymap import bind, key_of, labelled
-from mnist_tui.tui.widgets.controls import KeyedCheckbox
+from mnist_tui.tui.widgets.controls import KeyedCheckbox, KeyFooter
 from mnist_tui.tui.widgets.path_input import PathInput
 from mnist_tui.tui.widgets.text import Bar, Line
 from mnist_tui.wording import counted
 
 NAMED = 4
 """The number of files that a message names; the others are only counted."""
-NOTICE_SECONDS = 20
+NOTICE_SECONDS, NOTICE_COLUMNS = 20, 44
+DETAILS = "details of each run"
+
+
+class ExportChoice(KeyedCheckbox, inherit_bindings=False):
+    """Something that can be exported; Enter exports what is chosen."""
+
+    BINDINGS = [Binding("space", "toggle_button", show=False), Binding("enter", "screen.write(False)", show=False)]
 
 
 class ExportScreen(BenchModal[None]):
@@ -50,9 +64,11 @@ class ExportScreen(BenchModal[None]):
     AUTO_FOCUS = ""
     HELP = """
     **Export.** Space chooses, Page Down goes to the next section. Ctrl+S, or Enter in the folder's line, writes. One
-    report is made over all runs; weights and tables are written for each run, with several runs in a folder for each.
-    Weights take some seconds, as TensorFlow writes them. You are asked before existing files are replaced. Ctrl and the
-    arrow keys scroll a long message. Esc closes the dialog; an export under way goes on and ends with a notice.
+    report is made over all runs; it leaves out the parts that are not chosen. Weights and tables are written for each
+    run, with several runs in a folder for each. A report with appendix has also the experiment, the epochs, the
+    checksums and the platform of each run. Weights take some seconds, as TensorFlow writes them. You are asked before
+    existing files are replaced. Ctrl+R opens the written report, if there is a desktop. Ctrl and the arrow keys scroll
+    a long message. Esc closes the dialog; an export under way goes on and ends with a notice.
     """
     BINDINGS = [
         bind("export.write", "ctrl+s", "write(False)", "Export", "Write the chosen files"),
@@ -71,6 +87,7 @@ class ExportScreen(BenchModal[None]):
     target = getters.query_one("#export-into", Input)
     message = getters.query_one("#export-said", Line)
     answer = getters.query_one("#export-answer", VerticalScroll)
+    hint = getters.query_one("#export-hint", Line)
     bar = getters.query_one(Bar)
 
     def __init__(self, runs: Sequence[RunFolder]) -> None:
@@ -80,15 +97,18 @@ class ExportScreen(BenchModal[None]):
         self._overwrites: ExportRequest | None = None
         self._worker: Worker[None] | None = None
         self._report: Path | None = None
+        self.details = ExportChoice(DETAILS, FULL, value=False)
+        self._pages: dict[bool, int] = {}
 
     def compose(self) -> ComposeResult:
         several = "" if len(self.runs) == 1 else counted(self.runs, "run")
         with Vertical(id="export") as box:
             box.border_title = Content(f"Export of {several or self.runs[0].id}")
-            box.border_subtitle = Content(f"Space chooses · {self._key_of('export.next')} next section")
+            box.border_subtitle = Content(f"Space chooses · Enter exports · {self._key_of('export.next')} next section")
             with ExportSections(), Container(id="export-columns"):
                 yield from self._columns(several)
-            yield _field("into", PathInput(str(default_folder(self.runs)), id="export-into", folders=True))
+            yield Line(id="export-hint", cut=True)
+            yield _field("Folder", PathInput(str(default_folder(self.runs)), id="export-into", folders=True))
             yield Bar()
             with VerticalScroll(id="export-answer", can_focus=False):
                 yield Line(id="export-said")
@@ -97,19 +117,22 @@ class ExportScreen(BenchModal[None]):
                 yield self._button("Overwrite", "export.overwrite", "write(True)", "warning")
                 yield self._button("Open", "export.open", "open")
                 yield self._button("Close", "export.close", "dismiss")
+        yield KeyFooter()
 
     def _columns(self, several: str) -> Iterator[Widget]:
-        chosen = ("pdf",) if several else ("pdf", "keras")
-        offered = sections()
+        chosen, offered = ("pdf",), sections(self.runs)
         over, each = (f" over {several}", " of each run") if several else ("", "")
         report = ExportSection(REPORT, offered.pop(REPORT), chosen, over, id="export-reports")
-        weights, *others = (ExportSection(title, offers, chosen, each) for title, offers in offered.items())
+        parts = ExportSection(REPORT_PARTS, offered.pop(REPORT_PARTS), tuple(PARTS), id="export-parts")
+        training, *others = (ExportSection(title, offers, chosen, each) for title, offers in offered.items())
         author = self.app.settings.author or ""
         yield Vertical(
             report,
-            _field("title", Input(placeholder="as the report finds it", compact=True, id="export-title")),
-            _field("author", Input(author, placeholder="none", compact=True, id="export-author"), "last"),
-            weights,
+            _field("Appendix", self.details),
+            _field("Title", Input(placeholder="made from the data's name", compact=True, id="export-title")),
+            _field("Author", Input(author, placeholder="none", compact=True, id="export-author"), "last"),
+            parts,
+            training,
         )
         yield Vertical(*others)
 
@@ -123,6 +146,25 @@ class ExportScreen(BenchModal[None]):
     def on_mount(self) -> None:
         self._changed()
         self.query(KeyedCheckbox).first().focus(scroll_visible=False)
+        self._count_pages()
+
+    @work(thread=True, exit_on_error=False)
+    def _count_pages(self) -> None:
+        from mnist_tui.report.document import about_pages
+
+        with suppress(RequestError):  # the export says what is wrong with a run
+            pages = {full: about_pages(self.runs, full=full) for full in (False, True)}
+            self.app.call_from_thread(self._show_pages, pages)
+
+    def _show_pages(self, pages: dict[bool, int]) -> None:
+        self._pages = pages
+        self.details.label = Content(f"{DETAILS} ({pages[True]} pages instead of {pages[False]})")
+        if str(self.message.content) == self._plan(None):
+            self._changed()
+
+    def _plan(self, pages: int | None) -> str:
+        words = self.request.files_text(pages)
+        return f"will write {words}" if words else "nothing is chosen"
 
     @property
     def request(self) -> ExportRequest:
@@ -130,9 +172,11 @@ class ExportScreen(BenchModal[None]):
         chosen = [key for section in self.query(ExportSection) for key in section.chosen]
         return ExportRequest(
             runs=self.runs,
-            items=tuple(key for key in chosen if key not in REPORTS and key != FIGURES),
+            items=tuple(key for key in ITEMS if key in chosen),
             reports=tuple(key for key in chosen if key in REPORTS),
             figures=FIGURES in chosen,
+            full=self.details.value,
+            without=tuple(name for name in PARTS if name not in chosen),
             title=self.query_one("#export-title", Input).value.strip(),
             author=self.query_one("#export-author", Input).value.strip(),
             out=self._folder.absolute(),
@@ -166,8 +210,13 @@ class ExportScreen(BenchModal[None]):
         for section in self.query(ExportSection):
             section.count()
         if not self._busy:
-            words = self.request.files_text
-            self._say(f"will write {words}" if words else "nothing is chosen")
+            self._say(self._plan(self._pages.get(self.details.value)))
+
+    @on(events.DescendantFocus)
+    def _explain(self, event: events.DescendantFocus) -> None:
+        """Say what the chosen part of the report contains."""
+        words = PARTS.get(event.widget.key, "") if isinstance(event.widget, KeyedCheckbox) else ""
+        self.hint.say(words.partition(";")[0].capitalize())
 
     def action_section(self, by: int) -> None:
         """Move the focus to the first choice of another section."""
@@ -191,8 +240,8 @@ class ExportScreen(BenchModal[None]):
         request = self.request
         if self._busy or (overwrite and request != self._overwrites):
             return
-        if not request.files_text or not self.target.value.strip():
-            self._say("nothing is chosen" if not request.files_text else "no folder is given", wrong=True)
+        if not request.files_text() or not self.target.value.strip():
+            self._say("nothing is chosen" if not request.files_text() else "no folder is given", wrong=True)
             return
         try:
             typed_path(self.target.value.strip())
@@ -213,7 +262,7 @@ class ExportScreen(BenchModal[None]):
 
     async def _write(self, app: Bench, request: ExportRequest, overwrite: bool) -> None:
         """Write the files in a thread and show the result; if the dialog was closed meanwhile, show it in a notice."""
-        from mnist_tui.tui.terminal.desktop import clipboard_problem
+        from mnist_tui.tui.terminal.desktop import opener
 
         worker = get_current_worker()
 
@@ -223,21 +272,17 @@ class ExportScreen(BenchModal[None]):
             self.call_later(self._show_progress, what, done, total)
 
         outcome = await asyncio.to_thread(write_export, request, overwrite=overwrite, progress=progress)
-        problem = await asyncio.to_thread(clipboard_problem, app, str(request.out))
         self._busy = False
-        text = _outcome_text(outcome, request.out)
-        if self not in app.screen_stack:
+        is_closed = self not in app.screen_stack
+        text = _outcome_text(outcome, request.out, NOTICE_COLUMNS if is_closed else self.answer.size.width)
+        if is_closed:
             severity = "warning" if outcome.failed or outcome.existing else "information"
             app.notify(text, title="Export", severity=severity, timeout=NOTICE_SECONDS)
             return
-        self._report = outcome.report
+        self._report = outcome.report if app.is_web or opener() is not None else None
         overwrites = request if outcome.existing and request == self.request else None
         if overwrites:
             text += f"\n{self._key_of('export.overwrite')} overwrites"
-        if outcome.written:
-            path = outcome.written[0] if len(outcome.written) == 1 else request.out
-            app.copy_to_clipboard(str(path))
-            text += f"\n{problem or 'the path is copied'}"
         self._say(text, overwrites=overwrites, wrong=bool(outcome.failed))
 
     def _show_progress(self, what: str, done: int, total: int) -> None:
@@ -257,18 +302,27 @@ class ExportScreen(BenchModal[None]):
         self.refresh_bindings()
 
 
-def _field(label: str, control: Input, classes: str = "") -> Horizontal:
+def _field(label: str, control: Widget, classes: str = "") -> Horizontal:
     return Horizontal(Label(label, markup=False), control, classes=f"export-field {classes}")
 
 
-def _outcome_text(outcome: ExportOutcome, out: Path) -> str:
+def _outcome_text(outcome: ExportOutcome, out: Path, width: int) -> str:
     lines = [f"not written: {failed}" for failed in outcome.failed]
     if outcome.existing:
         lines.append(f"already there: {_names(outcome.existing, out)}")
     if outcome.written:
-        written = outcome.written
-        lines.append(f"written: {written[0]}" if len(written) == 1 else f"written: {_names(written, out)} in {out}")
+        lines += [f"written: {_names(outcome.written, out)}", _broken_at_slashes(f"in {out}", width)]
     lines += [f"warning: {text}" for text in outcome.warnings]
+    return "\n".join(lines)
+
+
+def _broken_at_slashes(text: str, width: int) -> str:
+    """Return a text with a path in lines of at most `width` characters, as far as its folders' names are shorter."""
+    lines = [""]
+    for part in re.split("(?<=/)", text):
+        if lines[-1] and len(lines[-1]) + len(part) > width:
+            lines.append("")
+        lines[-1] += part
     return "\n".join(lines)
 
 
@@ -288,7 +342,7 @@ class ExportSection(Vertical):
         self._title, self._offers, self._about = title, offers, about
         self._head = Line(classes="head")
         self._choices = {
-            offer.key: KeyedCheckbox(offer.label, offer.key, offer.key in chosen) for offer in offers if not offer.lacks
+            offer.key: ExportChoice(offer.label, offer.key, offer.key in chosen) for offer in offers if not offer.lacks
         }
 
     def compose(self) -> ComposeResult:

@@ -10,11 +10,11 @@ from textual import getters, work
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 
-from mnist_tui.experiment.shapes import IMAGE_EDGE
-from mnist_tui.settings import BLOCK
 from mnist_tui.tui.bench import BenchModal
-from mnist_tui.tui.terminal.keymap import bind, key_of, pane_keys, pane_title
-from mnist_tui.tui.widgets.pixels import PixelView
+from mnist_tui.tui.gallery.predictions import HOG_SIDE
+from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
+from mnist_tui.tui.widgets.controls import KeyFooter
+from mnist_tui.tui.widgets.pixels import PixelView, Size, size_in
 from mnist_tui.tui.widgets.probabilities import Probabilities
 from mnist_tui.tui.widgets.text import Line
 
@@ -26,6 +26,13 @@ FRAME, BARS_LEAST = 8, 40
 """Columns of the frame and the gaps, and of the bars."""
 LINES_BESIDE, LINES_BELOW = 5, 11
 """Lines beside the picture's: of the frame and the texts, and of the bars, if they are below the picture."""
+GAPS_BESIDE, GAPS_BELOW = 1, 2
+"""Those of them that are empty, and left out in a low window."""
+NEIGHBOUR_COLUMNS, NEIGHBOUR_LINES = 17, 12
+"""Columns of the image before and of the next one, and the lines that both need below the bars."""
+MOST_BARS = 10
+NEIGHBOURS = {"previous": -1, "next": 1}
+NO_NEIGHBOUR = {"previous": "no image before", "next": "no image after"}
 
 
 class LargeImage(BenchModal[None]):
@@ -39,7 +46,9 @@ class LargeImage(BenchModal[None]):
     BINDINGS = [
         bind("image.previous", "left,up,pageup", "step(-1)", "Previous", "The image before"),
         bind("image.next", "right,down,pagedown,space", "step(1)", "Next", "The next image"),
+        bind("image.inside", "k", "inside", "Look inside", "What the network does with this image"),
         bind("image.close", "escape,enter", "dismiss", "Close", "Back to the gallery"),
+        bind("image.help", "f1", "app.help", "Help", "What this window shows, and its keys"),
     ]
     frame = getters.query_one("#image", Vertical)
     picture = getters.query_one("#image-pixels", PixelView)
@@ -51,7 +60,6 @@ class LargeImage(BenchModal[None]):
     def __init__(self, gallery: GalleryScreen) -> None:
         super().__init__()
         self._gallery = gallery
-        self._is_large = False
 
     def compose(self) -> ComposeResult:
         with Vertical(id="image", classes="pane"):
@@ -60,29 +68,35 @@ class LargeImage(BenchModal[None]):
                 with Horizontal(id="image-pictures"):
                     yield PixelView(id="image-pixels")
                     yield PixelView(id="image-hog")
-                yield Probabilities(id="image-bars")
+                with Vertical(id="image-aside"):
+                    yield Probabilities(id="image-bars")
+                    with Horizontal(id="image-neighbours"):
+                        for by in NEIGHBOURS:
+                            with Vertical(id=f"image-{by}"):
+                                yield Line(cut=True)
+                                yield PixelView()
             yield Line(id="image-note")
+        yield KeyFooter()
 
     def on_mount(self) -> None:
-        keys = {"previous": "before", "next": "after", "close": "close"}
         own = self.app.settings.keys
         final = key_of("gallery.final", type(self._gallery), own)
         self.note.say(
             f"The other probabilities are kept for the final evaluation only: {final} in the gallery shows it."
         )
-        self.frame.border_subtitle = pane_keys({key_of(f"image.{name}", LargeImage, own): keys[name] for name in keys})
         self._draw()
 
     def on_resize(self) -> None:
-        """Draw every pixel as four if there is room for it, with the bars beside the pictures or below them."""
-        pictures = 2 if self._gallery.drawings else 1
-        width, height = self.app.size
-        large = pictures * 2 * IMAGE_EDGE + FRAME + BARS_LEAST <= width and height >= IMAGE_EDGE + LINES_BESIDE
-        edge = 2 * IMAGE_EDGE if large else IMAGE_EDGE
-        self.set_class(pictures * edge + FRAME + BARS_LEAST > width, "-below")
-        self._is_large = large
-        self.picture.double(large)
         self._draw()
+
+    def _fitted(self, shape: Size) -> tuple[Size, bool]:
+        """Return the size of the pictures in pixels, and whether the bars are below: where they leave more room."""
+        pictures, short = 2 if self._gallery.drawings else 1, self.has_class("-short")
+        width, height = self.app.size
+        columns, lines = width - FRAME - BARS_LEAST, height - LINES_BESIDE + GAPS_BESIDE * short
+        beside = size_in(shape, columns // pictures, lines)
+        below = size_in(shape, (width - FRAME) // pictures, height - LINES_BELOW + GAPS_BELOW * short)
+        return max((beside, False), (below, True), key=lambda fit: fit[0])
 
     def _draw(self) -> None:
         gallery, shown = self._gallery, self._gallery.selected_image
@@ -93,26 +107,60 @@ class LargeImage(BenchModal[None]):
         grid = gallery.grid
         note = f"{grid.selected + 1:,} of {grid.count:,}"
         number = int(predictions.images.numbers[shown])
-        self.frame.border_title = pane_title(f"Image {number:,}", note=f"{predictions.images.what}  {note}")
+        self.frame.border_title = pane_title(
+            f"Image {number:,}", note=f"{predictions.images.what}  {note}{HOG_SIDE if gallery.drawings else ''}"
+        )
         self.words.say(predictions.verdict(shown, names))
-        picture = predictions.images.picture(shown)
-        self.picture.show(np.zeros((IMAGE_EDGE, IMAGE_EDGE), np.uint8) if picture is None else picture)
+        picture = predictions.images.shown(shown)
+        shape = predictions.images.shape
+        size, below = self._fitted(shape)
+        self.set_class(below, "-below")
+        self.picture.show(np.zeros(shape, np.uint8) if picture is None else picture, size)
         shares = predictions.distributions
         self.bars.display = shares is not None
         self.note.display = shares is None
         if shares is not None:
-            self.bars.show(names, shares[shown].tolist(), full=BLOCK[self.app.settings.glyphs])
+            true = int(predictions.images.labels[shown])
+            self.bars.show(names, shares[shown].tolist(), glyphs=self.app.settings.glyphs, true=true)
+        self._draw_neighbours(size, below)
         self.hog.display = gallery.drawings is not None
         if gallery.drawings is not None:
-            self._draw_hog(predictions.images, shown)
+            self._draw_hog(predictions.images, shown, size)
+
+    def _draw_neighbours(self, size: Size, below: bool) -> None:
+        """Show the images before and after it, small, where there is room for them below the bars."""
+        gallery, predictions = self._gallery, self._gallery.predictions
+        room = -(-size[0] // 2) - self.bars.display * min(len(gallery.names), MOST_BARS)
+        box = self.query_one("#image-neighbours")
+        box.display = not below and room >= NEIGHBOUR_LINES
+        if predictions is None or not box.display:
+            return
+        images = predictions.images
+        small = size_in(images.shape, NEIGHBOUR_COLUMNS, NEIGHBOUR_COLUMNS // 2)
+        for name, by in NEIGHBOURS.items():
+            at, part = gallery.grid.selected + by, self.query_one(f"#image-{name}")
+            picture = images.shown(gallery.indices[at]) if 0 <= at < len(gallery.indices) else None
+            line, view = part.query_one(Line), part.query_one(PixelView)
+            if picture is None:
+                line.say(NO_NEIGHBOUR[name])
+                view.show(np.zeros(images.shape, np.uint8), small)
+            else:
+                key, width = key_of(f"image.{name}", LargeImage, self.app.settings.keys), NEIGHBOUR_COLUMNS
+                index, glyphs = gallery.indices[at], self.app.settings.glyphs
+                caption, _ = predictions.caption(index, gallery.names, width - len(key) - 1, glyphs)
+                line.say(f"{key} {caption}")
+                view.show(picture, small)
 
     @work(exclusive=True, exit_on_error=False)
-    async def _draw_hog(self, images: Images, index: int) -> None:
-        drawings, scale = self._gallery.drawings, 2 if self._is_large else 1
+    async def _draw_hog(self, images: Images, index: int, size: Size) -> None:
+        drawings, scale = self._gallery.drawings, 2 if size[0] >= 2 * images.shape[0] else 1
         if drawings is not None:
             await to_thread(drawings.draw, images, [index], scale)
             if index == self._gallery.selected_image and (picture := drawings.get(images, index, scale)) is not None:
-                self.hog.show(picture)
+                self.hog.show(picture, size)
+
+    def action_inside(self) -> None:
+        self._gallery.action_inside()
 
     def action_step(self, by: int) -> None:
         self._gallery.grid.action_move(by)

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mnist_tui.data.catalogue import DataError, Location, Part, search
+from mnist_tui.data.catalogue import Part
+from mnist_tui.data.errors import DataError
 from mnist_tui.errors import RequestError
+from mnist_tui.experiment.corruptions import parse
 from mnist_tui.experiment.spec import Experiment, HogFeatures
-from mnist_tui.report.evidence import Predictions, read_predictions
 from mnist_tui.runs.epoch_predictions import EpochPredictions, PredictionsReader
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.settings import BLOCK, Glyphs
+from mnist_tui.runs.predictions import Predictions, read_predictions
+from mnist_tui.settings import Glyphs
 from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.widgets.confusion import heads
+from mnist_tui.tui.gallery.selection import ImageSelection
+from mnist_tui.tui.widgets.confusion_cells import heads
 from mnist_tui.wording import counted
 
 if TYPE_CHECKING:
@@ -31,8 +34,8 @@ if TYPE_CHECKING:
 
 Failure = str
 """The reason why something is missing, as a sentence."""
-BAR = 12
-"""Characters of a bar for the probability 1."""
+HOG_SIDE = " · right: HOG"
+"""The caption of an image's HOG picture, after that of the image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +44,11 @@ class Images:
 
     Attributes:
         what: a name for all images, such as ``MNIST test images``.
-        pixels: uint8 ``(m, 28, 28)``.
+        pixels: uint8 ``(m, height, width)``, or ``(m, height, width, 3)`` for colour images.
         labels: uint8 ``(n,)``, the true classes.
         numbers: int64 ``(n,)``, each image's number in the dataset's file, from 1.
         rows: int64 ``(n,)``, each image's index in `pixels`, -1 for a missing image; None if all are there, in order.
+        photographs: whether grey images are drawn from black to white, instead of in the theme's colours.
     """
 
     what: str
@@ -52,11 +56,24 @@ class Images:
     labels: NDArray[np.uint8]
     numbers: NDArray[np.int64]
     rows: NDArray[np.int64] | None = None
+    photographs: bool = False
+
+    def shown(self, index: int) -> NDArray[np.uint8] | None:
+        """Return an image as it is drawn: a grey photograph in colours from black to white."""
+        from mnist_tui.tui.widgets.pixels import natural
+
+        picture = self.picture(index)
+        return natural(picture) if self.photographs and picture is not None else picture
 
     def picture(self, index: int) -> NDArray[np.uint8] | None:
-        """Return an image, ``(28, 28)``; None if it is missing."""
+        """Return an image; None if it is missing."""
         row = index if self.rows is None else int(self.rows[index])
         return None if row < 0 else self.pixels[row]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of each image in pixels."""
+        return self.pixels.shape[1], self.pixels.shape[2]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +84,7 @@ class ImagePredictions:
         epoch: the epoch after which the network predicted them; None for the final evaluation.
         classes: uint8 ``(n,)``, the most probable class of each image.
         probabilities: float32 ``(n,)``, the probability of that class.
-        distributions: float32 ``(n, 10)``, the probabilities of all classes; None if they were not recorded.
+        distributions: float32 ``(n, classes)``, the probabilities of all classes; None if they were not recorded.
         missing: why images are missing; empty if none is.
     """
 
@@ -97,7 +114,9 @@ class ImagePredictions:
         if len(line) > width:
             cut = heads(names, (width - 5) // 2)
             line = f"{line[0]} {cut[true]} {arrow} {cut[predicted]}"
-        return line, f"{self.certainty(index)} #{int(self.images.numbers[index])}"
+        sure, number = self.certainty(index), int(self.images.numbers[index])
+        long = f"{sure} sure, image {number:,}"
+        return line, long if len(long) <= width else f"{sure} #{number}"
 
     def verdict(self, index: int, names: tuple[str, ...]) -> str:
         """Say whether a prediction is right: ``Wrong: the true class is 4, read as 9 with 91.3 %``."""
@@ -113,15 +132,6 @@ class ImagePredictions:
             f"image {int(images.numbers[index]):,} of the {images.what}: {names[true]} read as {names[predicted]}, "
             f"probability {self.certainty(index)}"
         )
-
-    def probability_lines(self, index: int, names: tuple[str, ...], glyphs: Glyphs) -> list[str]:
-        """Return a line with a bar for each class, the most probable first; empty if only one probability is known."""
-        if self.distributions is None:
-            return []
-        shares = self.distributions[index].tolist()
-        wide, fill = max(map(len, names)), BLOCK[glyphs]
-        order = sorted(range(len(shares)), key=lambda at: -shares[at])
-        return [f"{names[at]:>{wide}} {fill * round(BAR * shares[at]):{BAR}} {100 * shares[at]:5.1f} %" for at in order]
 
 
 class RunPredictions:
@@ -148,7 +158,7 @@ class RunPredictions:
 
     def final(self, data: DataReady) -> ImagePredictions | Failure:
         """Return the predictions of the final evaluation on the test images, or why there are none."""
-        final = self._read_final_predictions()
+        final = self._read_final_predictions(len(data.class_names))
         if final is None:
             return "this run has no final evaluation"
         classes = final.probabilities.argmax(axis=1).astype("uint8")
@@ -164,14 +174,16 @@ class RunPredictions:
 
         images, missing, total = self._read_images(data, validation=validation), "", len(predictions.classes)
         if isinstance(images, str):
-            final = None if validation else self._read_final_predictions()
+            final = None if validation else self._read_final_predictions(len(data.class_names))
             if final is None or len(final.labels) != total:
                 return images
             missing = f"{images}; only the images that were wrong in the end are kept in the run's folder"
             rows = np.full(total, -1, np.int64)
             rows[final.misclassified] = np.arange(len(final.misclassified))
             numbers = np.arange(1, total + 1)
-            images = Images(f"{data.title} test images", final.images, final.labels, numbers, rows)
+            photographs = _are_photographs(self.folder)
+            what = f"{data.title} {data.evaluated}"
+            images = Images(what, final.images, final.labels, numbers, rows, photographs)
         count = len(images.labels)
         if total != count:
             return f"there are predictions of {counted(total, 'image')}, but {count:,} {images.what}"
@@ -183,19 +195,20 @@ class RunPredictions:
         if validation not in self._images:
             read = validation_images if validation else test_images
             try:
-                self._images[validation] = read(self.folder, data, self._data_dir)
+                images = read(self.folder, data, self._data_dir)
+                self._images[validation] = replace(images, photographs=_are_photographs(self.folder))
             except DataError as error:
                 self._images[validation] = str(error)
         return self._images[validation]
 
-    def _read_final_predictions(self) -> Predictions | None:
+    def _read_final_predictions(self, classes: int) -> Predictions | None:
         path = self.folder.predictions_file
         try:
             changed = path.stat().st_mtime
         except OSError:
             return None
         if self._final is None or self._final[0] != changed:
-            predictions = read_predictions(path)
+            predictions = read_predictions(path, classes)
             if predictions is None:
                 return None
             self._final = (changed, predictions)
@@ -249,14 +262,18 @@ ORDERS = tuple(ORDER_WORDS)
 
 @dataclass(frozen=True)
 class ImageFilter:
-    """Selects images by true class, predicted class, and whether they are misclassified; None and False select all."""
+    """Selects images by true and predicted class, by errors, and of a selection; None and False select all."""
 
     true: int | None = None
     predicted: int | None = None
     errors: bool = False
+    only: ImageSelection | None = None
 
     def words(self, names: tuple[str, ...]) -> str:
         """Describe the images by names of classes, for example ``4 read as 9`` or ``wrong images read as Shirt``."""
+        if self.only is not None:
+            others = replace(self, only=None)
+            return self.only.words + (f", {others.words(names)}" if others != ImageFilter() else "")
         if self.true is not None and self.predicted is not None:
             return f"{names[self.true]} read as {names[self.predicted]}"
         what = "wrong images" if self.errors else "all images" if self == ImageFilter() else "images"
@@ -280,6 +297,8 @@ def picked(predictions: ImagePredictions, chosen: ImageFilter, order: ImageOrder
         mask = mask & (labels == chosen.true)
     if chosen.predicted is not None:
         mask = mask & (classes == chosen.predicted)
+    if chosen.only is not None:
+        mask = mask & np.isin(np.arange(len(labels)), chosen.only.indices)
     indices = np.flatnonzero(mask)
     sure = predictions.probabilities[indices]
     keys = {
@@ -308,7 +327,6 @@ class HogDrawings:
 
     def draw(self, images: Images, indices: Iterable[int], scale: int = 1) -> bool:
         """Draw the pictures that have not been drawn yet; return whether there were any."""
-        from mnist_tui.data.hog import hog_picture
         from mnist_tui.tui.widgets.pixels import hog_picture_of
 
         wanted = [index for index in indices if (images.what, index, scale) not in self._drawn]
@@ -316,13 +334,7 @@ class HogDrawings:
         if len(self._drawn) > KEPT:
             self._drawn = {}
         for index, picture in pictures.items():
-            features = self._features
-            if scale == 1:
-                self._drawn[images.what, index, scale] = hog_picture_of(picture, features)
-                continue
-            self._drawn[images.what, index, scale] = hog_picture(
-                picture, orientations=features.orientations, pixels_per_cell=features.pixels_per_cell, scale=scale
-            )
+            self._drawn[images.what, index, scale] = hog_picture_of(picture, self._features, scale)
         return bool(pictures)
 
 
@@ -338,13 +350,19 @@ def validation_images(folder: RunFolder, data: DataReady, data_dir: Path | None 
     """
     if not data.validation:
         return test_images(folder, data, data_dir)
+    import numpy as np
+
     from mnist_tui.data.datasets import validation_split
 
     experiment = _experiment(folder)
     limit, share = experiment.dataset.limit, experiment.dataset.validation
+    if share == "own":
+        parts = ("validation_images", "validation_labels")
+        pixels, labels = _read_parts(experiment, folder, data, data_dir, parts)
+        return Images(f"{data.title} validation images", pixels, labels, np.arange(1, len(labels) + 1))
     pixels, labels = _read_parts(experiment, folder, data, data_dir, ("train_images", "train_labels"))
     held_out = None
-    if share != "test":
+    if isinstance(share, float):
         with suppress(ValueError):
             _, held_out = validation_split(len(labels[:limit]), share, experiment.training.seed)
     if held_out is None or len(held_out) != data.validation:
@@ -353,11 +371,45 @@ def validation_images(folder: RunFolder, data: DataReady, data_dir: Path | None 
 
 
 def test_images(folder: RunFolder, data: DataReady, data_dir: Path | None = None) -> Images:
-    """Return the test images of a run; arguments and errors are those of `validation_images`."""
+    """Return the images of a run's final evaluation; arguments and errors are those of `validation_images`.
+
+    They are the test images, or in a cross-validation the training images of the fold that is held out.
+    """
     import numpy as np
 
-    pixels, labels = _read_parts(_experiment(folder), folder, data, data_dir, ("test_images", "test_labels"))
+    from mnist_tui.data.corruptions import corrupted
+    from mnist_tui.data.datasets import fold_split
+
+    experiment = _experiment(folder)
+    if (fold := experiment.dataset.fold) is not None:
+        parts = ("train_images", "train_labels")
+        pixels, labels = _read_parts(experiment, folder, data, data_dir, parts)
+        _, held_out = fold_split(labels[: experiment.dataset.limit], fold.number, fold.of, experiment.training.seed)
+        if len(held_out) != data.test:
+            raise DataError(f"experiment.toml of {folder.id} does not say which training images were held out")
+        return Images(f"{data.title} {data.evaluated}", pixels[held_out], labels[held_out], held_out + 1)
+    pixels, labels = _read_parts(experiment, folder, data, data_dir, ("test_images", "test_labels"))
+    if corrupt := _corruption(folder):
+        pixels = corrupted(pixels, parse(corrupt))
     return Images(f"{data.title} test images", pixels, labels, np.arange(1, len(labels) + 1))
+
+
+def _corruption(folder: RunFolder) -> str:
+    """Return the corruption of a run's test images; empty for none."""
+    try:
+        origin = folder.origin
+    except RequestError as error:
+        raise DataError(str(error)) from None
+    return origin.corrupt if origin is not None else ""
+
+
+def _are_photographs(folder: RunFolder) -> bool:
+    from mnist_tui.data.pictures import reading_of
+
+    with suppress(DataError):
+        experiment = _experiment(folder)
+        return reading_of(experiment.image_shape, experiment.dataset.name) != "strokes"
+    return False
 
 
 def _experiment(folder: RunFolder) -> Experiment:
@@ -370,28 +422,8 @@ def _experiment(folder: RunFolder) -> Experiment:
 def _read_parts(
     experiment: Experiment, folder: RunFolder, data: DataReady, data_dir: Path | None, parts: tuple[Part, Part]
 ) -> list[NDArray[np.uint8]]:
-    """Return images and labels from the first place whose files have the recorded checksums."""
-    from mnist_tui.data.reading import read_parts
+    from mnist_tui.data.recorded import recorded_parts
 
-    why = f"the run's data ({data.title}, {data.source}) are not on this machine any more"
-    for location in _complete_locations("digits" if data.sample else experiment.dataset.name, folder, data_dir):
-        try:
-            contents = read_parts(location, parts)
-        except (DataError, OSError) as error:
-            why = str(error)
-            continue
-        if all(data.sha256.get(part) == found.sha256 for part, found in zip(parts, contents, strict=True)):
-            return [found.values for found in contents]
-        why = f"the files in {location.source} are not those that this run had: their SHA-256 differ"
-    raise DataError(why)
-
-
-def _complete_locations(name: str, folder: RunFolder, data_dir: Path | None) -> Iterator[Location]:
-    """Yield the places that hold all files of the dataset, first in the run's own data folder."""
-    places = [data_dir, None]
-    with suppress(RequestError, TypeError):
-        own = folder.launch().data_dir
-        places.insert(0, Path(own) if own else None)
-    for place in dict.fromkeys(places):
-        with suppress(DataError):
-            yield from (location for location in search(name, place) if not location.missing)
+    what = f"{data.title}, {data.source}"
+    name = data.name_or_path(experiment.dataset.name)
+    return recorded_parts(name, parts, data.sha256, folder.data_places(data_dir), what)

@@ -7,14 +7,17 @@ from dataclasses import replace
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 
+from mnist_tui.experiment.shapes import DEFAULT_IMAGE
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs.events import DataReady
-from mnist_tui.tui.dialogs import ChooseScreen, TextScreen
+from mnist_tui.tui.bench import Route
+from mnist_tui.tui.dialogs import ChooseClassScreen, TextScreen
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.gallery.predictions import (
     FINAL,
+    HOG_SIDE,
     ORDER_WORDS,
     ORDERS,
     Failure,
@@ -27,16 +30,21 @@ from mnist_tui.tui.gallery.predictions import (
     predictions_after,
     predictions_of,
 )
+from mnist_tui.tui.gallery.selection import ImageSelection
 from mnist_tui.tui.run_screen import RunScreen, run_keys
-from mnist_tui.tui.terminal.keymap import bind, pane_title
+from mnist_tui.tui.terminal.keymap import bind, pane_keys, pane_title
 from mnist_tui.tui.widgets.confusion import class_names
 from mnist_tui.tui.widgets.controls import KeyFooter
-from mnist_tui.tui.widgets.pixels import EDGES, Picture, PictureGrid, PictureSize, Tile
+from mnist_tui.tui.widgets.pixels import PICTURE_SIZES, Picture, PictureGrid, PictureSize, PixelView, Tile, size_in
+from mnist_tui.tui.widgets.probabilities import Probabilities
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
 
-SIZES: tuple[PictureSize, ...] = ("automatic", *EDGES)
+SIDE_LEAST, SIDE_GAP = 28, 2
+"""Columns of the selected image and its probabilities, and between them and the pictures."""
+SIDE_LINES = 13
+"""Lines of the title and the probabilities beside the selected image."""
 
 
 class GalleryScreen(RunScreen):
@@ -49,6 +57,7 @@ class GalleryScreen(RunScreen):
     Args:
         cell: true and predicted class of the images to show first; None for all misclassified images.
         final: whether to begin with the final evaluation instead of the selected epoch.
+        only: images of the final evaluation to show alone, until another epoch or all images are shown.
     """
 
     GUIDE = "screens#images"
@@ -64,8 +73,10 @@ class GalleryScreen(RunScreen):
     BINDINGS = [
         bind("gallery.large", "enter", "large", "Large", "The selected image alone, large, with all probabilities"),
         bind("gallery.errors", "e", "errors", "Errors", "Wrong images only, or all"),
-        bind("gallery.final", "u", "final", "Final", "The final evaluation, or the epochs again"),
+        bind("gallery.final", "u", "final(True)", "After training", "The finished network on the test images"),
+        bind("gallery.epochs", "u", "final(False)", "Epochs", "The epochs again"),
         bind("gallery.order", "o", "order", "Order", "Worst first, surest first, doubtful first, by number"),
+        bind("gallery.inside", "k", "inside", "Look inside", "What the network does with the selected image"),
         bind("gallery.true", "t", "choose('true')", "True", "Choose the true class"),
         bind("gallery.predicted", "p", "choose('predicted')", "Read as", "Choose the predicted class"),
         bind("gallery.all", "x", "all", "All", "Show all images, right and wrong", hidden=True),
@@ -81,11 +92,20 @@ class GalleryScreen(RunScreen):
     missing = getters.query_one("#missing", Banner)
     grid = getters.query_one(PictureGrid)
     detail = getters.query_one("#detail", Line)
-    bars = getters.query_one("#bars", Line)
+    side = getters.query_one("#side", Vertical)
+    side_title = getters.query_one("#side-title", Line)
+    side_picture = getters.query_one("#side-picture", PixelView)
+    bars = getters.query_one(Probabilities)
 
-    def __init__(self, feed: RunFeed, cell: tuple[int, int] | None = None, final: bool = False) -> None:
+    def __init__(
+        self,
+        feed: RunFeed,
+        cell: tuple[int, int] | None = None,
+        final: bool = False,
+        only: ImageSelection | None = None,
+    ) -> None:
         super().__init__(feed)
-        self.chosen = ImageFilter(*cell) if cell else ImageFilter(errors=True)
+        self.chosen = ImageFilter(*cell) if cell else ImageFilter(errors=only is None, only=only)
         self.order: ImageOrder = "worst"
         self.final = final
         self.predictions: ImagePredictions | None = None
@@ -101,13 +121,17 @@ class GalleryScreen(RunScreen):
 
     def compose(self) -> ComposeResult:
         yield TabStrip()
-        yield StatusLine(self.feed.name, self.feed.folder.id)
+        yield StatusLine(self.feed.title, self.feed.folder.id)
         yield Banner(id="sample")
         yield Banner(id="missing")
         with Horizontal(id="body", classes="pane -stacked") as pane:
             pane.border_title = pane_title("Images")
+            pane.border_subtitle = pane_keys({"← → ↑ ↓": "select", "PgUp PgDn": "page", "Enter": "large"})
             yield PictureGrid()
-            yield Line(id="bars")
+            with Vertical(id="side"):
+                yield Line(id="side-title")
+                yield PixelView(id="side-picture")
+                yield Probabilities()
         yield Line(id="detail")
         yield KeyFooter()
 
@@ -161,13 +185,14 @@ class GalleryScreen(RunScreen):
         self._show_pictures(self.indices.index(keep) if keep in self.indices else 0)
 
     def _show_pictures(self, selected: int) -> None:
-        pictures = 2 if self._hog else 1
-        self.grid.show(len(self.indices), self._tile, selected=selected, pictures=pictures, size=self._picture_size)
+        pictures, size = 2 if self._hog else 1, self._picture_size
+        shape = self.predictions.images.shape if self.predictions is not None else DEFAULT_IMAGE[:2]
+        self.grid.show(len(self.indices), self._tile, selected=selected, pictures=pictures, size=size, shape=shape)
 
     def _tile(self, at: int, width: int) -> Tile:
         assert self.predictions is not None
         index = self.indices[at]
-        pictures: list[Picture | None] = [self.predictions.images.picture(index)]
+        pictures: list[Picture | None] = [self.predictions.images.shown(index)]
         if self._hog and self.drawings is not None:
             pictures.append(self.drawings.get(self.predictions.images, index))
         return Tile(tuple(pictures), self.predictions.caption(index, self.names, width, self.app.settings.glyphs))
@@ -175,27 +200,49 @@ class GalleryScreen(RunScreen):
     @on(PictureGrid.PictureSelected)
     def _draw_head(self) -> None:
         """Update all texts, and draw the HOG pictures of the page that have not been drawn yet."""
-        predictions, detail, lines = self.predictions, "", list[str]()
-        self.status.show(self.snapshot.state, self.feed.name)
+        predictions, detail = self.predictions, ""
+        self.status.show(self.snapshot.state, self.feed.title)
         if predictions is not None:
             detail = "x shows all images"
             if self.indices:
                 index = self.indices[self.grid.selected]
-                lines = predictions.probability_lines(index, self.names, self.app.settings.glyphs)
-                detail = predictions.sentence(index, self.names)
-                self.bars.set_class(not lines, "-empty")
+                side = HOG_SIDE if self._hog else ""
+                detail = f"{predictions.sentence(index, self.names)}{side}"
         self.missing.say(predictions.missing if predictions else "")
         note = self._heading(predictions) if predictions else self._failure or self._waiting()
         self.query_one("#body").border_title = pane_title("Images", note=note)
         self.detail.say(detail)
-        self.bars.say("\n".join(["probability of each class", *lines] if lines else []))
+        self._draw_side()
         if predictions is not None and self._hog and self.drawings is not None:
             self._draw_hog(self.drawings, predictions.images, [self.indices[at] for at in self.grid.shown])
 
+    def _draw_side(self) -> None:
+        """Show the selected image and the probabilities of all classes in the columns that the pictures leave free."""
+        predictions, index = self.predictions, self.selected_image
+        shares = predictions.distributions if predictions is not None else None
+        is_wide = self.has_class("-wide") or self.has_class("-huge")
+        self.side.display = is_wide and shares is not None and index is not None
+        if not self.side.display or predictions is None or shares is None or index is None:
+            return
+        room = self.query_one("#body").content_size
+        width = room.width - SIDE_GAP - self.grid.plan_in(room.width - SIDE_GAP - SIDE_LEAST).columns_wide
+        self.side.styles.width = max(SIDE_LEAST, width)
+        images = predictions.images
+        self.side_title.say(f"image {int(images.numbers[index]):,}: probabilities")
+        picture, size = images.shown(index), size_in(images.shape, width, room.height - SIDE_LINES)
+        self.side_picture.display = picture is not None and size >= images.shape
+        if picture is not None and self.side_picture.display:
+            self.side_picture.show(picture, size)
+        true = int(images.labels[index])
+        self.bars.show(self.names, shares[index].tolist(), glyphs=self.app.settings.glyphs, true=true)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw_side)
+
     def _waiting(self) -> str:
         if self.snapshot.run.data is None:
-            return "the run has not read its data yet"
-        return "reading the images …" if self.feed.epoch or self.final else "no epoch has ended yet"
+            return "the run has not read its data"
+        return "reading the images …" if self.feed.epoch or self.final else "no epoch has ended"
 
     def _epoch_words(self) -> str:
         epoch = self.predictions.epoch if self.predictions else None if self.final else self.feed.epoch
@@ -220,13 +267,16 @@ class GalleryScreen(RunScreen):
             case "hog":
                 return self.drawings is not None
             case "final":
-                return self.snapshot.run.ended is not None
+                has_both = self.snapshot.run.ended is not None and bool(self.feed.newest)
+                return parameters[0] is not self.final and has_both
             case _:
                 return True
 
     def look_at(self, epoch: int | None) -> None:
         self.final = False
+        self.chosen = replace(self.chosen, only=None)
         super().look_at(epoch)
+        self.refresh_bindings()
 
     @property
     def selected_image(self) -> int | None:
@@ -244,6 +294,20 @@ class GalleryScreen(RunScreen):
         if self.selected_image is not None:
             self.app.push_screen(LargeImage(self))
 
+    def action_inside(self) -> None:
+        """Look inside the network for the selected image."""
+        from mnist_tui.tui.inside.reader import ExplainedImage
+
+        predictions, index = self.predictions, self.selected_image
+        pixels = predictions.images.picture(index) if predictions is not None and index is not None else None
+        if predictions is None or index is None or pixels is None:
+            self.notify("there is no image to look at", severity="warning")
+            return
+        images = predictions.images
+        name, true = f"Image {int(images.numbers[index]):,}", int(images.labels[index])
+        image = ExplainedImage(pixels, name, images.what, true, images.photographs)
+        self.app.show(Route("inside", run=self.feed.folder, image=image))
+
     def action_order(self) -> None:
         self.order = ORDERS[(ORDERS.index(self.order) + 1) % len(ORDERS)]
         self._pick()
@@ -257,14 +321,14 @@ class GalleryScreen(RunScreen):
     def action_choose(self, which: str) -> None:
         """Ask for the true or the predicted class."""
         now: int | None = getattr(self.chosen, which)
-        lines = [*(f"{at} {name}" if name != str(at) else name for at, name in enumerate(self.names)), "any class"]
         title = "True class" if which == "true" else "Read as"
 
         def choose(at: int | None) -> None:
             if at is not None:
                 self._choose(replace(self.chosen, **{which: at if at < len(self.names) else None}))
 
-        self.app.push_screen(ChooseScreen(title, lines, len(lines) - 1 if now is None else now, digits=True), choose)
+        at = len(self.names) if now is None else now
+        self.app.push_screen(ChooseClassScreen(title, self.names, at, "any class"), choose)
 
     def action_jump(self) -> None:
         """Ask for the number of an image: its place in the dataset's file, counted from 1."""
@@ -301,10 +365,12 @@ class GalleryScreen(RunScreen):
         self._show_pictures(self.grid.selected)
 
     def action_size(self) -> None:
-        size = self._picture_size = SIZES[(SIZES.index(self._picture_size) + 1) % len(SIZES)]
+        size = self._picture_size = PICTURE_SIZES[(PICTURE_SIZES.index(self._picture_size) + 1) % len(PICTURE_SIZES)]
         self._show_pictures(self.grid.selected)
         self.notify(f"size: {size}{', where it fits' if size in {'large', 'medium'} else ''}", timeout=2)
 
-    def action_final(self) -> None:
-        self.final = not self.final
+    def action_final(self, final: bool) -> None:
+        """Show the final evaluation, or the epochs again."""
+        self.final = final
         self.draw()
+        self.refresh_bindings()

@@ -26,10 +26,14 @@ from textual.widgets.option_list import Option
 from mnist_tui import guide
 from mnist_tui.experiment.preset_files import STARTERS
 from mnist_tui.tui.bench import BenchModal, BenchScreen, Route
-from mnist_tui.tui.terminal.keymap import commands_of, key_of, labelled, shown, split
+from mnist_tui.tui.terminal.keymap import SECTIONS, commands_of, key_of, labelled, shown, split
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.tab_strip import TabStrip
+from mnist_tui.wording import shortened
 
+BUTTONS_BESIDE = 50
+"""Columns that the frame and the buttons beside the guide's take from a heading."""
+SHORTEST_HEADING = 10
 ABOUT = """
 **mnist-tui** trains small networks on MNIST-class images. Training runs in a process of its own: leaving this window,
 or losing it, does not end it. Ctrl+P lists every command; Tab moves the focus.
@@ -47,8 +51,37 @@ def help_of(screen: Screen[Any]) -> str:
 
 
 def keys_of(screen: Screen[Any]) -> list[tuple[str, str]]:
-    """Return the keys that work on a screen now and what they do, a row for each action."""
-    return [(", ".join(command.keys), command.about or command.name) for command in commands_of(screen)]
+    """Return the keys that work on a screen now and what they do, a row for each action.
+
+    Of the keys that come from Textual there are two rows, those that a person needs.
+    """
+    return [row for _, rows in _sections_of(screen) for row in rows]
+
+
+def _sections_of(screen: Screen[Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the keys of the screen and those of the whole program, each with its heading."""
+    palette = shown(screen.app.COMMAND_PALETTE_BINDING)
+    commands = [each for each in commands_of(screen) if each.own and palette not in each.keys]
+    here, everywhere = (
+        [
+            (", ".join(each.keys), _in_words(each.name, each.about))
+            for each in commands
+            if (each.node is screen.app) == is_of_app
+        ]
+        for is_of_app in (False, True)
+    )
+    everywhere += [
+        (shown("tab,shift+tab"), "The next pane or field, and the one before"),
+        (palette, "Every command, by its name"),
+    ]
+    return [("", here), (SECTIONS["app"], everywhere)]
+
+
+def _in_words(name: str, about: str) -> str:
+    """Return what a key does: its name in the footer, and a longer text unless that begins with the name."""
+    if not about or about.lower().startswith(name.lower()) or " / " in name:
+        return about or name
+    return f"{name}: {about[:1].lower()}{about[1:]}"
 
 
 class HelpScreen(BenchModal[None]):
@@ -76,18 +109,19 @@ class HelpScreen(BenchModal[None]):
         super().__init__()
         self._text, self._more = help_of(screen), cleandoc(getattr(screen, "MORE_HELP", ""))
         self._topic: str = getattr(screen, "GUIDE", "screens")
-        self._keys = keys_of(screen)
+        self._keys = _sections_of(screen)
         self._whole = False
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help") as scroll:
             scroll.border_title, scroll.border_subtitle = "Help", "Esc closes"
+            room = max(SHORTEST_HEADING, self.app.size.width - BUTTONS_BESIDE)
             with Horizontal(id="ways"):
-                yield self._button("guide", f"Guide: {_heading(self._topic)}")
+                yield self._button("guide", f"Guide: {shortened(_heading(self._topic), room)}")
                 yield self._button("glossary", "Glossary")
                 yield self._button("all", "All keys")
             yield Markdown(self._text)
-            yield Static(_table([("", self._keys)]), id="key-sheet")
+            yield Static(_table(self._keys, self._accent), id="key-sheet")
             yield Markdown(self._more)
         yield KeyFooter()
 
@@ -116,28 +150,37 @@ class HelpScreen(BenchModal[None]):
 
     @work(exclusive=True)
     async def _show_keys(self) -> None:
-        sections = [("", self._keys)]
+        sections = self._keys
         if self._whole:
             own = self.app.settings.keys
             entries = await asyncio.to_thread(self.app.key_entries)  # imports every screen
             sections = [
-                (section, [(shown(entry.current_keys(own)), entry.about or entry.name) for entry in group])
+                (section, [(shown(entry.current_keys(own)), _in_words(entry.name, entry.about)) for entry in group])
                 for section, group in groupby(entries, lambda entry: entry.section)
             ]
             self.query_one("#help").scroll_home(animate=False)
-        self.sheet.update(_table(sections))
+        self.sheet.update(_table(sections, self._accent))
+
+    @property
+    def _accent(self) -> str:
+        """The theme's colour of keys, as Rich writes it; empty without colours."""
+        return "" if self.app.no_color else self.app.theme_variables["accent"]
 
 
-def _table(sections: list[tuple[str, list[tuple[str, str]]]]) -> Table:
+def _table(sections: list[tuple[str, list[tuple[str, str]]]], accent: str) -> Table:
+    """Return the keys, in the colour that they have everywhere, and what they do, with a heading for each section."""
     table = Table.grid(padding=(0, 2))
-    table.add_column(justify="right", style="bold", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
     table.add_column()
     for title, keys in sections:
         if title:
             table.add_row("", "")
-            table.add_row("", Text(title, "bold underline"))
-        for row in keys:
-            table.add_row(*map(Text, row))
+            table.add_row("", Text(title, "bold"))
+        joined: dict[str, list[str]] = {}
+        for key, about in keys:
+            joined.setdefault(about, []).append(key)
+        for about, same in joined.items():
+            table.add_row(Text(", ".join(same), f"bold {accent}"), Text(about))
     return table
 
 
@@ -225,9 +268,9 @@ TOUR_KEYS = {
 """Actions and their default keys, written out here, as the table of all keys takes long to make."""
 TOUR_STEPS = (
     "Choose a network in the list with ↑ and ↓. [presets.quick] trains it for a few epochs: a quick run.",
-    "Watch loss and accuracy: [training.matrix] shows which digits are confused, [training.diagnosis] what to try.",
+    "Watch loss and accuracy: [training.matrix] shows which classes are confused, [training.diagnosis] what to try.",
     "Change it: [presets.edit] edits layers and parameters. [app.runs] lists all your runs and compares them.",
-    "[app.help] explains every screen. [app.quit] leaves; a training goes on if you want it to.",
+    "[app.help] explains every screen. [app.quit] closes the program; a training goes on if you want it to.",
 )
 
 

@@ -40,15 +40,17 @@ class PresetDetails(VerticalScroll):
     about = getters.query_one("#about", Line)
     drawing = getters.query_one(NetworkDrawing)
     table = getters.query_one(TableView)
-    facts = getters.query_one(FactGrid)
+    own = getters.query_one("#own", FactGrid)
+    facts = getters.query_one("#facts", FactGrid)
     sources = getters.query_one(Collapsible)
     readings = getters.query_one("#readings", Line)
 
     def compose(self) -> ComposeResult:
         yield Line(id="title")
         yield NetworkDrawing()
+        yield FactGrid(OWN_FACTS, id="own")
         yield Line(id="about")
-        yield FactGrid(tuple(dict.fromkeys((*OWN_FACTS, "Presets", *FACTS, "Best"))))
+        yield FactGrid(tuple(dict.fromkeys(("Presets", *FACTS, "Best"))), id="facts")
         yield TableView(READ_COLUMNS)
         with Collapsible(title="Sources", id="sources"):
             yield Line(id="readings")
@@ -58,7 +60,8 @@ class PresetDetails(VerticalScroll):
         experiment, reference = preset.experiment, preset.reference
         self._show(preset.title or preset.name, " ".join(preset.about.split()))
         self.drawing.show(boxes_of(experiment))
-        self.facts.show(facts(preset) | _own_facts(preset, runs, self._key("last-run", "r")))
+        self.facts.show(facts(preset))
+        self.own.show(_own_facts(preset, runs, self._key("last-run", "r")))
         self.table.show(layer_rows(experiment))
         self._set_shown(drawing=True, table=True, sources=bool(reference and reference.readings))
         if reference and (notes := reference.readings):
@@ -68,7 +71,7 @@ class PresetDetails(VerticalScroll):
 
     def show_runs(self, preset: Preset, runs: EarlierRuns) -> None:
         """Show what earlier runs say about the preset that is shown already."""
-        self.facts.show(facts(preset) | _own_facts(preset, runs, self._key("last-run", "r")))
+        self.own.show(_own_facts(preset, runs, self._key("last-run", "r")))
 
     def show_group(self, group: PresetGroup, *, is_open: bool) -> None:
         """Show how many presets a group has, and the ranges of their figures."""
@@ -101,7 +104,8 @@ class PresetDetails(VerticalScroll):
     def _set_shown(
         self, *, drawing: bool = False, facts: bool = True, table: bool = False, sources: bool = False
     ) -> None:
-        self.drawing.display, self.facts.display = drawing, facts
+        self.drawing.display = self.own.display = drawing
+        self.facts.display = facts
         self.table.display, self.sources.display = table, sources
 
 
@@ -122,7 +126,9 @@ def _figures(presets: list[PresetEntry]) -> tuple[str, str, str]:
 def _own_facts(preset: Preset, runs: EarlierRuns | None, key: str) -> dict[str, str]:
     """Return the texts about the newest run of a preset, which the key opens, and about a quick run of it."""
     epochs = quick_epochs(preset.experiment)
-    quick = f"{counted(epochs, 'epoch')} instead of {preset.experiment.training.epochs:,}" if epochs else ""
+    planned = preset.experiment.training.epochs
+    share = "a tenth of" if epochs and 10 * epochs == planned else "instead of"
+    quick = f"{counted(epochs, 'epoch')}, {share} {planned:,}" if epochs else ""
     if epochs and runs and (seconds := runs.seconds_an_epoch(preset)):
         quick += f", {roughly(epochs * seconds)}"
     if runs is None:

@@ -9,6 +9,7 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.runs.collection.summaries import RunSummary, list_runs, values_of
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.state import LIVE
 
 WITHOUT_EFFECT = {"epochs", "seed"}
 """Parameters that do not change the time of an epoch."""
@@ -16,7 +17,7 @@ Recipe = tuple[str, frozenset[tuple[str, str]]]
 
 
 class EarlierRuns:
-    """The runs of a folder, by preset.
+    """The runs of a folder that were trained here, by preset.
 
     Args:
         runs: newest first.
@@ -26,6 +27,8 @@ class EarlierRuns:
         self._by_preset: dict[str, list[RunSummary]] = {}
         self._seconds: dict[Recipe, float] = {}
         for run in runs:
+            if run.origin:
+                continue
             self._by_preset.setdefault(run.preset, []).append(run)
             recipe = _recipe(run.preset, run.values)
             measured = run.seconds and run.epochs_done and not run.sample and recipe not in self._seconds
@@ -35,6 +38,10 @@ class EarlierRuns:
     def of(self, preset: str) -> list[RunSummary]:
         """Return the runs of a preset, newest first."""
         return self._by_preset.get(preset, [])
+
+    def is_live(self, preset: str) -> bool:
+        """Return whether the newest run of a preset is still training."""
+        return any(run.state in LIVE for run in self.of(preset)[:1])
 
     def seconds_an_epoch(self, preset: Preset) -> float | None:
         """Return how long an epoch of the preset took in its newest run on this machine; None if there is none."""

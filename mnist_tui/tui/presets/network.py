@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,10 +10,31 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
-from mnist_tui.experiment.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D
-from mnist_tui.experiment.shapes import IMAGE_EDGE, hog_blocks, written
+from mnist_tui.experiment.layers import (
+    Activation,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    GaussianNoise,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    Layer,
+    LayerNormalization,
+    MaxPooling2D,
+    Residual,
+    SeparableConv2D,
+    SpatialDropout2D,
+    ZeroPadding2D,
+    in_words,
+    sides,
+)
+from mnist_tui.experiment.shapes import Shape, hog_blocks, written
 from mnist_tui.experiment.spec import Experiment, HogFeatures
-from mnist_tui.wording import grouped
+from mnist_tui.wording import counted, grouped
 
 STYLES = ((" ─▶ ", 1), ("→", 0))
 """The arrow between two boxes and the blanks at both sides in a box: the second style is for little room."""
@@ -44,33 +66,53 @@ class NetworkBox:
 def boxes_of(experiment: Experiment) -> list[NetworkBox]:
     """Return the boxes of a network, from the image to the output.
 
-    Dropout, batch normalisation and flattening stand in the box of the layer before them.
+    Layers that only add a fact, such as dropout, normalisation and flattening, stand in the box of the layer before
+    them. A residual block is one box.
     """
     boxes = [_input_box(experiment)]
-    for layer, shape in zip((*experiment.layers, experiment.output.layer), experiment.shapes()[1:], strict=True):
-        match layer:
-            case Flatten():
-                boxes[-1] = _with(boxes[-1], f"flat {shape[0]:,}")
-            case Dropout():
-                boxes[-1] = _with(boxes[-1], f"dropout {layer.rate:g}")
-            case BatchNormalization():
-                boxes[-1] = _with(boxes[-1], "batch norm.")
-            case _:
-                boxes.append(_layer_box(layer, grouped(written(shape))))
+    for layer, shape in zip((*experiment.layers, experiment.output_layer), experiment.shapes()[1:], strict=True):
+        if fact := _fact(layer, shape):
+            boxes[-1] = _with(boxes[-1], fact)
+        else:
+            boxes.append(_layer_box(layer, grouped(written(shape))))
     boxes[-1] = replace(boxes[-1], name="output")
     return boxes
+
+
+def _fact(layer: Layer, shape: Shape) -> str:
+    """Return what a layer adds to the box of the layer before it; empty for a layer with a box of its own."""
+    match layer:
+        case Flatten():
+            return f"flat {shape[0]:,}"
+        case Dropout():
+            return f"dropout {layer.rate:g}"
+        case SpatialDropout2D():
+            return f"sp. dropout {layer.rate:g}"
+        case GaussianNoise():
+            return f"noise {layer.stddev:g}"
+        case BatchNormalization():
+            return "batch norm."
+        case LayerNormalization():
+            return "layer norm."
+        case Activation():
+            return layer.activation
+        case ZeroPadding2D():
+            return f"zeros → {written(shape[:2])}"
+        case _:
+            return ""
 
 
 def _input_box(experiment: Experiment) -> NetworkBox:
     features = experiment.features
     if isinstance(features, HogFeatures):
-        edge = hog_blocks(features.pixels_per_cell, features.cells_per_block)
+        blocks = written(hog_blocks(experiment.image_shape, features.pixels_per_cell, features.cells_per_block))
         inputs = f"{experiment.input_shape[0]:,}"
         orientations = features.cells_per_block**2 * features.orientations
-        return NetworkBox("HOG", (f"{edge}×{edge}×{orientations}", f"flat {inputs}"), f"{inputs} HOG")
-    size = written((IMAGE_EDGE, IMAGE_EDGE))
+        return NetworkBox("HOG", (f"{blocks}×{orientations}", f"flat {inputs}"), f"{inputs} HOG")
+    height, width, channels = experiment.image_shape
+    size = written((height, width) if channels == 1 else experiment.image_shape)
     flat = experiment.layers and isinstance(experiment.layers[0], Flatten)
-    return NetworkBox("image", (size,), str(IMAGE_EDGE**2) if flat else size)
+    return NetworkBox("image", (size,), f"{math.prod(experiment.image_shape):,}" if flat else size)
 
 
 def _with(box: NetworkBox, fact: str) -> NetworkBox:
@@ -78,21 +120,35 @@ def _with(box: NetworkBox, fact: str) -> NetworkBox:
 
 
 def _layer_box(layer: Layer, shape: str) -> NetworkBox:
+    frozen = () if getattr(layer, "trainable", True) else ("frozen",)
     match layer:
         case Dense():
-            frozen = () if layer.trainable else ("frozen",)
             units = f"{layer.units:,} {layer.activation}"
             return NetworkBox("dense", (units, *frozen), units, learns=True)
-        case Conv2D():
-            step = (f"step {layer.strides}",) if layer.strides > 1 else ()
-            kernel = written((layer.kernel_size, layer.kernel_size))
+        case Conv2D() | SeparableConv2D():
+            name = f"{'conv' if isinstance(layer, Conv2D) else 'sep. conv'} {sides(layer.kernel_size)}"
             filters = f"{layer.filters:,} {layer.activation}"
-            return NetworkBox(f"conv {kernel}", (filters, *step, shape), f"conv {kernel} {filters}", learns=True)
-        case MaxPooling2D():
-            window = written((layer.pool_size, layer.pool_size))
-            return NetworkBox(f"pool {window}", (shape,), f"pool {window}")
+            return NetworkBox(name, (filters, *_step(layer), *frozen, shape), f"{name} {filters}", learns=True)
+        case DepthwiseConv2D():
+            name = f"dw. conv {sides(layer.kernel_size)}"
+            facts = (layer.activation, *_step(layer), *frozen, shape)
+            return NetworkBox(name, facts, f"{name} {layer.activation}", learns=True)
+        case MaxPooling2D() | AveragePooling2D():
+            name = f"{'pool' if isinstance(layer, MaxPooling2D) else 'mean'} {sides(layer.pool_size)}"
+            return NetworkBox(name, (shape,), name)
+        case GlobalMaxPooling2D():
+            return NetworkBox("global pool", (shape,), "global pool")
+        case GlobalAveragePooling2D():
+            return NetworkBox("global mean", (shape,), "global mean")
+        case Residual():
+            inner = counted(len(layer.layers), "layer")
+            return NetworkBox("residual", (f"+ {inner}", shape), f"residual of {inner}", learns=True)
         case _:
             return NetworkBox(layer.kind, (shape,), layer.kind)
+
+
+def _step(layer: Conv2D | DepthwiseConv2D | SeparableConv2D) -> tuple[str, ...]:
+    return () if layer.strides == 1 else (f"step {in_words(layer.strides)}",)
 
 
 class NetworkDrawing(Widget):
@@ -111,11 +167,9 @@ class NetworkDrawing(Widget):
     def lines(self, width: int) -> list[Content]:
         """Return the lines of the drawing for a width in characters."""
         most = next((lines for height, lines in MOST_LINES.items() if self.screen.has_class(height)), 0)
-        for arrow, blanks in STYLES:
-            lines = drawn(self._boxes, width, arrow, blanks)
-            if len(lines) <= most and all(len(line) <= width for line in lines):
-                return lines
-        return list(_brief(self._boxes, width))
+        drawings = [drawn(self._boxes, width, arrow, blanks) for arrow, blanks in STYLES]
+        fitting = [lines for lines in drawings if len(lines) <= most and all(len(line) <= width for line in lines)]
+        return min(fitting, key=len) if fitting else list(_brief(self._boxes, width))
 
     def render(self) -> Content:
         return Content("\n").join(self.lines(self.content_size.width))

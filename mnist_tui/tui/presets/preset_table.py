@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual import events
 from textual.binding import Binding
@@ -15,13 +15,17 @@ from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow
 from mnist_tui.wording import DASH, count, percent
 
+WHOLE_TITLE, ROOMY = 36, 64
+"""Characters of a title that is not cut, and of a table from which there is room for it."""
 COLUMNS = (
     RowColumn("name", "  Name", least=18, middle=True),
-    RowColumn("what", "What it is", need=1, least=18, toned=True),
-    RowColumn("parameters", "Parameters", right=True, need=2),
+    RowColumn("what", "What it is", need=2, least=18, toned=True),
+    RowColumn("parameters", "Parameters", right=True, need=1),
     RowColumn("accuracy", "Published", right=True, need=3),
 )
-OPEN_AT_FIRST = ("Starters", "Saved")
+ROOMY_COLUMNS = tuple(replace(column, least=WHOLE_TITLE) if column.key == "what" else column for column in COLUMNS)
+"""The columns where most titles fit if the parameters, which stand beside the table, too, are left out."""
+OPEN_AT_FIRST = ("Starters", "Classics", "Saved")
 OPENED, CLOSED = "▾", "▸"
 
 
@@ -37,11 +41,11 @@ class PresetTable(RowTable):
     **Presets.** Each is a whole experiment: dataset, features, layers, optimizer, training. Enter or `t` trains the
     chosen one as it is, `f` for fewer epochs, `e` opens it in the editor, `w` sweeps its parameters or trains it in
     many seeds, `r` opens its last run, `/` searches by name, title, description and kinds of layers. The starters come
-    first, then the experiments of each source under its title, then those that you saved. On the title of a group Enter
-    opens and closes it, → opens it and ← closes it.
+    first, then well-known networks, then the experiments of each source under its title, then those that you saved. On
+    the title of a group Enter opens and closes it, → opens it and ← closes it.
     """
     BINDINGS = [
-        Binding("enter", "screen.train", "Train", show=False),
+        Binding("enter", "screen.train", "Train", tooltip="Train the chosen preset as it is"),
         bind("presets.toggle", "enter,space", "toggle_group", "Open/close", "Open or close the group"),
         bind("presets.open", "right", "open", "Open", "Open the group, or go to its first preset", hidden=True),
         bind("presets.close", "left", "close", "Close", "Close the group, or go to its title", hidden=True),
@@ -89,7 +93,16 @@ class PresetTable(RowTable):
         return len(names) if self._query else sum(len(group.presets) for group in self._groups.values())
 
     def _show_rows(self) -> None:
-        self.show(COLUMNS, list(self._rows_of_groups()))
+        self.show(self._fitting_columns, list(self._rows_of_groups()))
+
+    @property
+    def _fitting_columns(self) -> Sequence[RowColumn]:
+        return ROOMY_COLUMNS if self.size.width >= ROOMY else COLUMNS
+
+    def on_resize(self) -> None:
+        if self._rows:
+            self.show(self._fitting_columns, self._rows)
+        super().on_resize()
 
     def _rows_of_groups(self) -> Iterator[TableRow]:
         for key, group in self._groups.items():

@@ -11,9 +11,12 @@ from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.widgets import Button, Input
 
-from mnist_tui.data.catalogue import KNOWN, DataError, file_list, find
+from mnist_tui.data.catalogue import files_of, find
+from mnist_tui.data.errors import DataError
+from mnist_tui.data.known import KNOWN
 from mnist_tui.experiment.preset_files import BrokenPreset, PresetError
 from mnist_tui.experiment.preset_index import PresetEntry, grouped, list_entries
 from mnist_tui.tui.bench import Bench, BenchScreen, Route
@@ -23,11 +26,18 @@ from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.run_status import Banner
 from mnist_tui.tui.widgets.tab_strip import TabStrip
+from mnist_tui.wording import size
 
 if TYPE_CHECKING:
     from mnist_tui.experiment.presets import Preset
     from mnist_tui.tui.presets.details import PresetDetails
     from mnist_tui.tui.presets.earlier_runs import EarlierRuns
+
+
+PUBLISHED = "Published: test accuracy"
+READ_SECONDS = 3.0
+RUNS = "earlier-runs"
+"""The group of the workers that read the runs."""
 
 
 class PresetSearch(Input):
@@ -47,7 +57,7 @@ class PresetSearch(Input):
 
 
 class DataNote(Banner):
-    """A banner about a dataset that is missing on this machine; a thread looks for it, as folders may be slow."""
+    """A banner about a dataset, most often that it is missing; a thread looks for it, as folders may be slow."""
 
     app = getters.app(Bench)
 
@@ -71,20 +81,23 @@ class DataNote(Banner):
 
 
 def data_note(name: str, data_dir: Path | None) -> str:
-    """Return a sentence about a dataset that is missing or incomplete on this machine; empty if it is there."""
+    """Return what is to be said about a dataset: that it is missing, or what is done with a person's own data."""
+    from mnist_tui.data.facts import facts_of
+
     try:
         location = find(name, data_dir)
+        if location is not None and not location.missing:
+            return " ".join(facts_of(name, data_dir).notes) if name not in KNOWN else ""
     except DataError as error:
         return str(error)
     if location is not None:
-        return f"{location.folder} lacks {', '.join(location.missing)}" if location.missing else ""
+        return f"{location.folder} lacks {', '.join(location.missing)}"
     known = KNOWN[name]
-    megabytes = sum(known.packed_bytes.values()) / 1_000_000
-    here = f"{known.title} is not on this machine: training downloads it ({megabytes:.0f} MB)"
+    here = f"{known.title} is not on this machine: training downloads it ({size(known.download_bytes)})"
     if name == "mnist":
         return f"{here}. Offline it trains on the bundled digits sample instead, 1,797 images, and says so."
     return (
-        f"{here}. Offline, put {file_list()} into a folder named {name} "
+        f"{here}. Offline, put {files_of(name)} into a folder named {known.place} "
         "and name the folder above it with --data-dir or MNIST_TUI_DATA."
     )
 
@@ -96,6 +109,7 @@ class PresetsScreen(BenchScreen[None]):
         selected: the name of the preset that is chosen at first; None for the first preset.
     """
 
+    MAIN = True
     TAB = "presets"
     CSS_PATH = "presets.tcss"
     GUIDE = "presets"
@@ -104,7 +118,7 @@ class PresetsScreen(BenchScreen[None]):
     STARTS_RUNS = True
     KEPT = True
     BINDINGS = [
-        bind("presets.train", "t", "train", "Train", "Train the chosen preset as it is", display="Enter/t"),
+        bind("presets.train", "t", "screen.train", "Train", "Train the chosen preset as it is"),
         bind("presets.quick", "f", "quick", "Quick run", "Train it for a tenth of its epochs"),
         bind("presets.edit", "e", "open('editor')", "Edit", "Open the chosen preset in the editor"),
         bind("presets.sweep", "w", "open('sweep')", "Sweep", "Seeds, or values of parameters, as trials"),
@@ -117,6 +131,7 @@ class PresetsScreen(BenchScreen[None]):
     data_note = getters.query_one(DataNote)
     search = getters.query_one(PresetSearch)
     listing = getters.query_one(PresetTable)
+    footer = getters.query_one(KeyFooter)
 
     def __init__(self, selected: str | None = None) -> None:
         super().__init__()
@@ -151,13 +166,15 @@ class PresetsScreen(BenchScreen[None]):
             with Vertical(id="list", classes="pane"):
                 yield PresetSearch(placeholder="/ searches name, title, layers", compact=True, id="search")
                 yield PresetTable(self._groups, self._selected, id="presets")
-            yield Vertical(id="chosen", classes="pane")
+            with Vertical(id="chosen", classes="pane") as chosen:
+                chosen.border_title = "Reading the preset …"
         yield DataNote()
         yield KeyFooter()
 
     def on_mount(self) -> None:
         self._list("")
         self.call_after_refresh(self._fill)
+        self.set_interval(READ_SECONDS, self._read_live)
 
     @work
     async def _fill(self) -> None:
@@ -183,9 +200,13 @@ class PresetsScreen(BenchScreen[None]):
         self._read_runs()
 
     def _button(self, name: str, label: str, action: str, *, primary: bool = False) -> Button:
-        key = key_of(f"presets.{name}", PresetsScreen, self.app.settings.keys)
         variant = "primary" if primary else "default"
-        return Button(labelled(label, key), variant=variant, compact=True, id=name, action=f"screen.{action}")
+        return Button(
+            labelled(label, self._key(name)), variant=variant, compact=True, id=name, action=f"screen.{action}"
+        )
+
+    def _key(self, name: str) -> str:
+        return key_of(f"presets.{name}", PresetsScreen, self.app.settings.keys)
 
     def on_screen_resume(self) -> None:
         """Read the runs again and, if one has been saved, changed or deleted meanwhile, the presets."""
@@ -196,7 +217,13 @@ class PresetsScreen(BenchScreen[None]):
                 self.listing.regroup(self._groups)
                 self._list(self.search.value)
 
-    @work(exclusive=True, group="earlier-runs", exit_on_error=False)
+    def _read_live(self) -> None:
+        """Read the runs again while the newest run of the chosen preset is live."""
+        is_reading = any(worker.group == RUNS and not worker.is_finished for worker in self.workers)
+        if not is_reading and self.is_current and self._runs and self.chosen and self._runs.is_live(self.chosen.name):
+            self._read_runs()
+
+    @work(exclusive=True, group=RUNS, exit_on_error=False)
     async def _read_runs(self) -> None:
         """Read the runs in a thread, and show what they say about the chosen preset."""
         from mnist_tui.tui.presets.earlier_runs import read_earlier_runs
@@ -212,7 +239,7 @@ class PresetsScreen(BenchScreen[None]):
         found = self.listing.show_matching(query)
         number = f"{found:,} of {len(self._presets):,}" if query.strip() else f"{len(self._presets):,}"
         pane = self.query_one("#list")
-        pane.border_title, pane.border_subtitle = pane_title("Presets", note=number), "Enter opens a group"
+        pane.border_title = pane_title("Presets", note=number)
         if not found:
             self._show_chosen()
 
@@ -228,6 +255,8 @@ class PresetsScreen(BenchScreen[None]):
     @on(RowTable.CursorMoved)
     def _show_chosen(self) -> None:
         chosen, group = self.chosen, self.listing.chosen_group
+        about = "Enter opens and closes the group" if group else PUBLISHED
+        self.query_one("#list").border_subtitle = Content(about)
         if chosen is not None:
             self.app.selected = chosen.name
         if not self._filled:
@@ -247,11 +276,32 @@ class PresetsScreen(BenchScreen[None]):
         self.data_note.follow(chosen.dataset if isinstance(chosen, PresetEntry) else "")
 
     def _show_buttons(self) -> None:
-        """Show the buttons whose actions are possible now."""
+        """Show the buttons whose actions are possible now, and how many epochs are trained."""
+        from mnist_tui.tui.run_commands import train_label
+
+        loaded = self._loaded
+        label = train_label(None if loaded is None or isinstance(loaded, BrokenPreset) else loaded.experiment)
         for button in self.query_one("#buttons").query(Button):
             action = {"quick": "quick", "last-run": "last_run"}.get(str(button.id), "train")
             button.set_class(not self.check_action(action, ()), "-impossible")
+        self.query_one("#train", Button).label = labelled(label, self._key("train"))
+        self.call_after_refresh(self._fit_buttons)
+        self.footer.relabel("screen.train", label)
         self.refresh_bindings()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fit_buttons)
+
+    def _fit_buttons(self) -> None:
+        """Show as many buttons as the row has room for; the footer has the other keys."""
+        for row in self.query("#buttons"):
+            room = row.size.width
+            for button in row.query(Button).exclude(".-impossible"):
+                styles = button.styles
+                width = Content(str(button.label)).cell_length + styles.padding.width + 2 * styles.line_pad
+                button.set_class(width > room, "-no-room")
+                styles.width = width
+                room -= width + styles.margin.right
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         match action:

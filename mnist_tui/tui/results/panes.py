@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events, getters
@@ -15,9 +16,10 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widgets import Digits, Static
 
-from mnist_tui.runs.scores import Confusion
+from mnist_tui.runs.scores import MOST_IN_ORDER, Confusion, lowest_f1_first
 from mnist_tui.tui.terminal.keymap import bind
-from mnist_tui.tui.widgets.confusion import ConfusionView, heads
+from mnist_tui.tui.widgets.confusion import ConfusionView
+from mnist_tui.tui.widgets.confusion_cells import cut_name, heads, left_aligned
 from mnist_tui.tui.widgets.text import DrawnWidget, Line, bar_texts
 from mnist_tui.wording import count, percent
 
@@ -80,18 +82,23 @@ class Headline(Horizontal):
 
     def __init__(self) -> None:
         super().__init__()
-        self._accuracy, self._facts = "", dict[str, str]()
+        self._accuracy, self._facts, self._of = "", dict[str, str](), "test"
 
     def compose(self) -> ComposeResult:
         with Vertical(id="accuracy"):
             yield Digits()
-            yield Line("test accuracy")
+            yield Line("test accuracy", id="accuracy-of")
         yield FactTiles()
         yield Line(id="missing")
 
-    def show(self, accuracy: str, facts: Mapping[str, str], missing: str = "") -> None:
-        """Show the accuracy and other facts; or a text that says what is missing and what can be done."""
-        self._accuracy, self._facts = accuracy, dict(facts)
+    def show(self, accuracy: str, facts: Mapping[str, str], missing: str = "", of: str = "test") -> None:
+        """Show the accuracy and other facts; or a text that says what is missing and what can be done.
+
+        Args:
+            of: the images of the accuracy: ``test`` or ``held-out``.
+        """
+        self._accuracy, self._facts, self._of = accuracy, dict(facts), of
+        self.query_one("#accuracy-of", Line).say(f"{of} accuracy")
         self.set_class(bool(missing), "-missing")
         self.missing.say(missing)
         self.digits.update(accuracy.replace(" ", ""))
@@ -100,7 +107,8 @@ class Headline(Horizontal):
     def fit(self, *, plain: bool) -> None:
         """Show the accuracy in large digits, or as a plain fact like the others."""
         self.set_class(plain, "-plain")
-        self.tiles.show({"Test accuracy": self._accuracy, **self._facts} if plain else self._facts)
+        name = f"{self._of.capitalize()} accuracy"
+        self.tiles.show({name: self._accuracy, **self._facts} if plain else self._facts)
 
 
 @dataclass(frozen=True)
@@ -119,8 +127,9 @@ class ClassBars(DrawnWidget):
 
     HELP = """
     **Classes.** Recall is the share of a class's images that were recognised, precision the share of right ones among
-    those read as it, F1 their harmonic mean. The bars begin at the per cent that the title names, so that differences
-    can be seen; the lowest score of each column has another colour and a mark.
+    the images predicted as that class, F1 their harmonic mean. The bars begin at the per cent that the title names, so
+    that differences can be seen; the lowest score of each column has another colour. More than twenty classes are
+    listed with the lowest F1 first; Tab and the arrow keys scroll them.
     """
     COMPONENT_CLASSES = {"classes--bar", "classes--lowest", "classes--rest", "classes--muted"}
     DEFAULT_CSS = """
@@ -137,15 +146,30 @@ class ClassBars(DrawnWidget):
     _rows: Sequence[ClassScores] = ()
 
     def show(self, classes: Sequence[ClassScores]) -> None:
-        """Show these classes."""
-        self._rows = classes
+        """Show these classes; of many, those with the lowest F1 come first."""
+        is_long = len(classes) > MOST_IN_ORDER
+        self._rows = lowest_f1_first(classes, lambda row: row.f1) if is_long else classes
         self.refresh(layout=True)
         self.draw()
 
     @property
     def scale(self) -> str:
-        """Where the bars begin and end, in words."""
-        return f"bars from {100 * self.start:.0f} to 100 %"
+        """The order of many classes, and where the bars begin and end, if there is room for bars; in words."""
+        order = ["lowest F1 first"] if len(self._rows) > MOST_IN_ORDER else []
+        bars = [f"bars from {100 * self.start:.0f} to 100 %"] if self._bar(self.size.width, self._heads) else []
+        return ", ".join(order + bars)
+
+    @property
+    def _heads(self) -> list[str]:
+        return heads([row.name for row in self._rows], 12)
+
+    def _bar(self, width: int, names: Sequence[str]) -> int:
+        """Return the columns of a bar in a widget of a width; 0 if there is no room."""
+        room = (width - self._name_width(names) - self.IMAGES) // 3 - self.VALUE - 2
+        return room if room >= LEAST_BAR else 0
+
+    def _name_width(self, names: Sequence[str]) -> int:
+        return max(map(cell_len, [*names, "class"])) + 1
 
     @property
     def start(self) -> float:
@@ -158,10 +182,8 @@ class ClassBars(DrawnWidget):
 
     def strips(self) -> list[Strip]:
         width, start = self.size.width, self.start
-        names = heads([row.name for row in self._rows], 12)
-        name = max(map(len, [*names, "class"])) + 1
-        column = (width - name - self.IMAGES) // 3
-        bar = column - self.VALUE - 2 if column - self.VALUE - 2 >= LEAST_BAR else 0
+        names = self._heads
+        name, bar = self._name_width(names), self._bar(width, names)
         column = bar + self.VALUE + (2 if bar else 0)
         muted, plain = self.component_style("classes--muted"), self.rich_style
         header = f"{'class':<{name}}" + "".join(f"{title:>{column}}" for title in self.COLUMNS)
@@ -169,7 +191,7 @@ class ClassBars(DrawnWidget):
         columns = [[getattr(row, field) for row in self._rows] for field in ("precision", "recall", "f1")]
         lowest = [min((each for each in values if each is not None), default=None) for values in columns]
         for at, row in enumerate(self._rows):
-            parts = [Segment(f"{names[at]:<{name}}", plain)]
+            parts = [Segment(left_aligned(names[at], name), plain)]
             for values, low in zip(columns, lowest, strict=True):
                 parts += self._score(values[at], low, start, bar)
             lines.append(Strip([*parts, Segment(f"{count(row.images):>{self.IMAGES}}", muted)]).crop(0, width))
@@ -188,6 +210,23 @@ class ClassBars(DrawnWidget):
     @property
     def _rest(self) -> Style:
         return self.component_style("classes--rest")
+
+
+LEAST_NAME = 20
+"""The columns that a confusion's two names have at least."""
+
+
+def shortened_pair(pair: Confusion, width: int) -> str:
+    """Return ``4 read as 9`` in exactly `width` columns; both names are cut equally if they are too long."""
+    between = " read as "
+    room, one, other = width - len(between), cell_len(pair.true_name), cell_len(pair.predicted_name)
+    first = min(one, max(room // 2, room - other))
+    names = (cut_name(pair.true_name, first), cut_name(pair.predicted_name, room - first))
+    return left_aligned(between.join(names), width)
+
+
+PAIRS, MOST_PAIRS = 8, 18
+"""Confusions that are listed, in a small window and in one that has the matrix beside them."""
 
 
 class ConfusionList(DrawnWidget, can_focus=True):
@@ -213,33 +252,46 @@ class ConfusionList(DrawnWidget, can_focus=True):
         &:focus > .confusions--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }
     }
     """
-    pairs: Sequence[Confusion] = ()
-    _at = 0
+    _pairs: Sequence[Confusion] = ()
+    _at, _known = 0, False
+
+    @property
+    def pairs(self) -> Sequence[Confusion]:
+        """The confusions for which there is room."""
+        is_wide = self.screen.has_class("-wide") or self.screen.has_class("-huge")
+        is_roomy = is_wide and self.screen.has_class("-tall")
+        return self._pairs[: MOST_PAIRS if is_roomy else PAIRS]
 
     def show(self, pairs: Sequence[Confusion]) -> None:
         """List these confusions; a note says so if there is none."""
-        self.pairs, self._at = pairs, min(self._at, max(0, len(pairs) - 1))
+        self._pairs, self._at, self._known = pairs, min(self._at, max(0, len(pairs) - 1)), True
         self.refresh(layout=True)
         self.draw()
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
         return max(1, len(self.pairs))
 
+    def on_resize(self) -> None:
+        self._at = min(self._at, max(0, len(self.pairs) - 1))
+        super().on_resize()
+
     def strips(self) -> list[Strip]:
         if not self.pairs:
-            return [Strip([Segment("No image was confused", self.component_style("confusions--muted"))])]
+            note = "No image was confused" if self._known else ""
+            return [Strip([Segment(note, self.component_style("confusions--muted"))])]
         width, most = self.size.width, max(pair.count for pair in self.pairs)
         names = [f"{pair.true_name} read as {pair.predicted_name}" for pair in self.pairs]
         counts = [f"{pair.count:,} of {pair.total:,}" for pair in self.pairs]
         shares = [percent(pair.share, 1) for pair in self.pairs]
-        name, number, share = (max(map(len, texts)) for texts in (names, counts, shares))
+        name, number, share = (max(map(cell_len, texts)) for texts in (names, counts, shares))
+        name = min(name, max(LEAST_NAME, width - number - share - 6))
         room = max(0, min(60, width - name - number - share - 6))
         lines: list[Strip] = []
         for at, pair in enumerate(self.pairs):
             full, rest = bar_texts(pair.count / most, room, self.app.settings.glyphs)
             cursor = self.component_style("confusions--cursor") if at == self._at else None
             parts = [
-                Segment(f" {names[at]:<{name}} ", self.rich_style),
+                Segment(f" {shortened_pair(pair, name)} ", self.rich_style),
                 Segment(full, self.component_style("confusions--bar")),
                 Segment(rest, self.component_style("confusions--rest")),
                 Segment(f" {counts[at]:>{number}}  {shares[at]:>{share}} ", self.rich_style),

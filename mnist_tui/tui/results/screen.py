@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,51 +13,78 @@ from textual.content import Content
 from textual.widgets import Static
 
 from mnist_tui.errors import RequestError
-from mnist_tui.experiment import complexity
-from mnist_tui.report.complexity.breakdown import as_table
+from mnist_tui.experiment.presets import length_in_words
+from mnist_tui.report.complexity.breakdown import network_lines
 from mnist_tui.report.result_words import (
     MEASURED,
     PublishedScore,
     citation,
+    ends_in_words,
+    member_cells,
     published_scores,
     ridge_accuracies,
     solution_in_words,
+    test_loss,
+)
+from mnist_tui.report.statistics_words import (
+    TEMPERATURE,
+    WITH_IT,
+    class_statistics,
+    statistics_in_words,
+    statistics_notes,
 )
 from mnist_tui.report.tabular import aligned
+from mnist_tui.runs.ensembles import EnsembleMember, members_of
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.origin import complexity_of
 from mnist_tui.runs.results import run_document
-from mnist_tui.runs.scores import worst_confusions
+from mnist_tui.runs.scores import MOST_IN_ORDER, both_ways, worst_confusions
 from mnist_tui.runs.state import RESUMABLE
+from mnist_tui.runs.statistics import Statistics, statistics_of
 from mnist_tui.runs.times import ALONE, RunTimes
 from mnist_tui.runs.watch import BROKEN
+from mnist_tui.settings import Glyphs
 from mnist_tui.tui import run_commands
 from mnist_tui.tui.bench import BenchScreen, Route
-from mnist_tui.tui.results.panes import ClassBars, ClassScores, ConfusionList, Headline
+from mnist_tui.tui.presets.network import NetworkBox, NetworkDrawing, boxes_of
+from mnist_tui.tui.results.panes import MOST_PAIRS, ClassBars, ClassScores, ConfusionList, Headline
 from mnist_tui.tui.terminal.desktop import copy
 from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
-from mnist_tui.tui.widgets.confusion import ConfusionView
+from mnist_tui.tui.widgets.confusion import DIGITS, ConfusionView
 from mnist_tui.tui.widgets.controls import KeyFooter
+from mnist_tui.tui.widgets.plots.reliability import ReliabilityPlot
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.tui.widgets.tab_strip import TabStrip
-from mnist_tui.tui.widgets.text import LinePart, PartsLine
-from mnist_tui.wording import count, counted, loss, percent, seconds
+from mnist_tui.tui.widgets.text import FactGrid, LinePart, PartsLine, bar_texts
+from mnist_tui.wording import DASH, count, counted, defined, loss, percent, seconds
 
 Document = Mapping[str, Any]
 UNREADABLE = "the run's folder cannot be read: {}"
 TIMINGS = {
-    "data": "reading the data",
-    "features": "features",
-    "build": "building and compiling",
-    "evaluate": "final evaluation",
+    "data": "Reading the data",
+    "features": "Features",
+    "build": "Building and compiling",
+    "evaluate": "Final evaluation",
 }
-PLATFORM = ("device", "cpu", "python", "tensorflow", "keras")
+TIME_BAR, LEAST_TIME = 20, 0.005
+"""Columns of a bar that shows a part of the total time, and the seconds from which a part is listed."""
+PLATFORM = {"device": "Device", "cpu": "CPU", "python": "Python", "tensorflow": "TensorFlow", "keras": "Keras"}
+RUN_FACTS = (
+    *("Run", "State", "Origin", "Sources", "Notes", "Data"),
+    *(*PLATFORM.values(), "Warning", "Folder", "Train again", "Command"),
+)
+"""The names of the facts about a run, in their order."""
+FOREIGN = (("training",), ("weights",), ("diagnosis",))
+"""The parameters of the action `show` for screens about a training."""
 STATE_VERBS = {"stopped": "was stopped", "finished": "finished without an evaluation", "running": "still trains"}
 """What is said of a run in a state that is no verb of its own."""
-PAGES = ("Scores", "Complexity", "Details")
+PAGES = ("Scores", "Complexity", "Details", "Statistics")
+STATISTICS = PAGES[-1]
+INTERVAL = "95 % interval"
+SHORT_STATISTICS = {"Average precision, macro": "Average precision", WITH_IT: "Calibration with it"}
+"""The names of statistics that are shortened for the list beside the diagram."""
 PLAIN_COLUMNS, PLAIN_ROWS = 78, 24
 """Columns and rows from which the accuracy is written in large digits."""
-PAIRS = 8
-"""The number of confusions that are shown."""
 
 
 class ResultsSection(Static):
@@ -66,8 +94,8 @@ class ResultsSection(Static):
         super().__init__("", id=id, markup=False, classes="pane -stacked")
         self.border_title = pane_title(title)
 
-    def say(self, lines: list[str]) -> None:
-        self.update("\n".join(lines))
+    def say(self, lines: Sequence[str | Content]) -> None:
+        self.update(Content("\n").join(lines))
         self.set_class(not lines, "-empty")
 
 
@@ -80,22 +108,25 @@ class ResultsScreen(BenchScreen[None]):
     HELP = """
     **Results.** The final evaluation on the test images, with dropout off. The weights are those of the last epoch, or
     of the best epoch if early stopping restored them. Published scores are shown for experiments that a source
-    published, training scores only if both were measured in the same way. `1`, `2` and `3` show scores, complexity and
-    details. `E` exports a report, weights and tables; `y` copies the summary. `e` opens the experiment in the editor,
-    to train it again with changes; `n` and `N` go to the next and the previous run of the list.
+    published, training scores only if both were measured in the same way. `i` says what the figures mean, and what can
+    be done. `1` to `4` show scores, complexity, details and statistics. `E` exports a report, weights and tables; `y`
+    copies the summary; `r` measures the accuracy on corrupted test images. `e` opens the experiment in the editor, to
+    train it again with changes; `n` and `N` go to the next and the previous run of the list.
     """
     BINDINGS = [
-        bind("results.edit", "e", "edit", "Train again", "Its experiment in the editor: train it again with changes"),
         bind("results.resume", "p", "resume", "Resume", "Go on with it from its last checkpoint"),
+        bind("results.export", "E", "export", "Export", "Report, weights, tables as files"),
+        bind("results.diagnosis", "i", "show('diagnosis')", "Diagnosis", "How the training went, and what to do next"),
+        bind("results.matrix", "m", "show('matrix')", "Matrix", "The confusion matrix in full"),
+        bind("results.weights", "w", "show('weights')", "Weights", "Weights and biases layer by layer"),
+        bind("results.edit", "e", "edit", "Train again", "Its experiment in the editor: train it again with changes"),
+        bind("results.evaluate", "d", "show('evaluate')", "Other data…", "Evaluate the network on other data"),
         bind("results.next", "n", "step(1)", "Next run", "The results of the next run of the list"),
         bind("results.previous", "N", "step(-1)", "Previous", "The results of the run before it in the list"),
-        bind("results.export", "E", "export", "Export", "Report, weights, tables as files"),
-        bind("results.copy", "y", "copy", "Copy", "The summary to the clipboard, and into a file"),
-        bind("results.matrix", "m", "show('matrix')", "Matrix", "The confusion matrix in full"),
-        bind("results.gallery", "g,enter", "show('gallery')", "Images", "The images behind the matrix"),
-        bind("results.weights", "w", "show('weights')", "Weights", "Weights and biases layer by layer"),
-        bind("results.diagnosis", "i", "show('diagnosis')", "Diagnosis", "What the figures say"),
+        bind("results.robustness", "r", "robustness", "Robustness", "Its accuracy on corrupted test images"),
+        bind("results.gallery", "g", "show('gallery')", "Images", "The images behind the matrix"),
         bind("results.curves", "c", "show('training')", "Curves", "The run's curves"),
+        bind("results.copy", "y", "copy", "Copy", "The summary to the clipboard, and into a file"),
         bind("results.back", "escape", "back", "Back", "Back to where you were"),
         *(
             bind(f"results.{page.lower()}", f"{at}", f"page('{page}')", page, f"The page {page.lower()}", hidden=True)
@@ -120,6 +151,10 @@ class ResultsScreen(BenchScreen[None]):
         super().__init__()
         self.folder = folder
         self._state = ""
+        self._has_chosen_page = False
+        self._has_scores = True
+        self._class_names: Sequence[str] = ()
+        self._is_foreign = False
 
     @property
     def shown_run(self) -> RunFolder:
@@ -135,17 +170,34 @@ class ResultsScreen(BenchScreen[None]):
             with Vertical(id="left"):
                 with Vertical(classes="pane -stacked", id="confused"):
                     yield ConfusionList()
-                with Vertical(classes="pane -stacked", id="classes"):
+                with VerticalScroll(classes="pane -stacked", id="classes", can_focus=False):
                     yield ClassBars()
-                yield ResultsSection("Scores", id="scores")
-                yield ResultsSection("Closed form", id="solution")
             with Vertical(id="right"):
-                yield ConfusionView(self._key("matrix"))
+                yield ConfusionView(self._key("matrix"), in_page=True)
+                yield ResultsSection("Scores", id="scores")
+                yield ResultsSection("Members of the ensemble", id="members")
+                yield ResultsSection("Closed form", id="solution")
         with VerticalScroll(id="complexity-page", classes="page -hidden", can_focus=False):
             yield ResultsSection("Complexity", id="complexity")
-        with VerticalScroll(id="details-page", classes="page -hidden", can_focus=False):
+            with Vertical(id="network", classes="pane -stacked") as network:
+                network.border_title = pane_title("Network")
+                yield NetworkDrawing()
+        with (
+            VerticalScroll(id="details-page", classes="page -hidden", can_focus=False),
+            Container(id="details-columns"),
+        ):
             yield ResultsSection("Times", id="timings")
-            yield ResultsSection("Run", id="run")
+            with Vertical(id="run", classes="pane -stacked") as run:
+                run.border_title = pane_title("Run")
+                yield FactGrid(RUN_FACTS)
+        with (
+            VerticalScroll(id="statistics-page", classes="page -hidden", can_focus=False),
+            Container(id="statistics-columns"),
+        ):
+            with Vertical(id="statistics-texts"):
+                yield ResultsSection("Statistics", id="statistics")
+                yield ResultsSection("Classes, each against the rest", id="ranking")
+            yield ReliabilityPlot(id="reliability")
         yield KeyFooter()
 
     def _key(self, name: str) -> str:
@@ -153,12 +205,18 @@ class ResultsScreen(BenchScreen[None]):
 
     def on_mount(self) -> None:
         self._show_tabs()
+        for section in ("#members", "#solution"):  # few runs have them
+            self.query_one(section, ResultsSection).say([])
         self.query_one("#confused").border_title = pane_title("Confusions")
         self.query_one("#confused").border_subtitle = Content.assemble(("Enter", "$accent"), " its images")
 
     def on_resize(self) -> None:
+        self.call_after_refresh(self._entitle_classes)
         is_small = self.size.width < PLAIN_COLUMNS or self.size.height < PLAIN_ROWS
         self.headline.fit(plain=is_small or self.app.settings.glyphs == "ascii")
+
+    def _entitle_classes(self) -> None:
+        self.query_one("#classes").border_title = pane_title("Classes", note=self.class_bars.scale)
 
     def on_screen_resume(self) -> None:
         self._read_folder()
@@ -168,43 +226,91 @@ class ResultsScreen(BenchScreen[None]):
         try:
             doc = run_document(self.folder)
             preset = self.folder.preset()
-            sections = {
+            sections: dict[str, Sequence[str | Content]] = {
                 "scores": score_lines(doc),
                 "solution": solution_lines(doc),
-                "timings": timing_lines(doc),
-                "complexity": as_table(complexity.of(preset.experiment)).rstrip().splitlines(),
-                "run": run_lines(doc),
+                "members": member_lines(members_of(self.folder)),
+                "timings": timing_lines(doc, self.app.settings.glyphs),
+                "complexity": complexity_lines(network_lines(preset.experiment, self.folder.origin)),
             }
+            has_own_layers = complexity_of(preset.experiment, self.folder.origin) is not None
+            boxes, facts = boxes_of(preset.experiment) if has_own_layers else (), run_facts(doc)
         except (RequestError, OSError, TypeError, KeyError) as error:
             self.app.call_from_thread(self._show_unreadable, UNREADABLE.format(error))
             return
-        self.app.call_from_thread(self._show, doc, sections, preset.title or preset.name)
+        title = preset.title or preset.name, length_in_words(preset)
+        if origin := doc["origin"]:
+            title = (title[0], origin["words"]) if origin["kind"] == "evaluated" else (origin["words"], "")
+        self.app.call_from_thread(self._show, doc, sections, title, boxes, facts)
+
+    @work(thread=True, exclusive=True, group="statistics", exit_on_error=False)
+    def _read_statistics(self) -> None:
+        found = statistics_of(self.folder)
+        self.app.call_from_thread(self._show_statistics, found)
+
+    def _show_statistics(self, found: Statistics | None) -> None:
+        names = self._class_names
+        self.query_one("#statistics", ResultsSection).say(statistics_lines(found, names))
+        self.query_one("#ranking", ResultsSection).say(ranking_lines(found, names) if found else [])
+        self.query_one(ReliabilityPlot).show(
+            found.calibration if found else None, (found and found.no_probabilities) or ""
+        )
+        self.query_one(ReliabilityPlot).display = found is not None
 
     def _show_unreadable(self, text: str) -> None:
         self.headline.show("", {}, text)
         for section in self.query(ResultsSection):
             section.say([])
+        self.query_one(FactGrid).show({})
         self._hide_scores(True)
 
-    def _show(self, doc: Document, sections: dict[str, list[str]], title: str) -> None:
-        self.status.show(doc["state"], title)
-        self._state = doc["state"]
+    def _show(
+        self,
+        doc: Document,
+        sections: Mapping[str, Sequence[str | Content]],
+        title: tuple[str, str],
+        boxes: Sequence[NetworkBox],
+        facts: Mapping[str, str],
+    ) -> None:
+        self.status.show(doc["state"], *title)
+        self._state, self._is_foreign = doc["state"], doc["origin"] is not None
         self.refresh_bindings()
         self.sample.say(sample_line(bool((doc["dataset"] or {}).get("sample"))))
         test, matrix = doc["test"], doc["confusion_matrix"]
         keys = {name: self._key(name) for name in ("curves", "diagnosis", "resume")}
-        self.headline.show(percent(test["accuracy"]) if test else "", headline_facts(doc), missing_scores(doc, keys))
+        reached = percent(test["accuracy"]) if test else ""
+        self.headline.show(reached, headline_facts(doc), missing_scores(doc, keys), evaluated_images(doc))
         for name, lines in sections.items():
             self.query_one(f"#{name}", ResultsSection).say(lines)
+        self.query_one(NetworkDrawing).show(boxes)
+        self.query_one("#network").display = bool(boxes)
+        self.query_one(FactGrid).show(facts)
         self._hide_scores(not matrix)
+        if not test and not self._has_chosen_page:
+            self._show_page("Details")
         if matrix:
             counts, names = tuple(tuple(row) for row in matrix), class_names(doc)
-            self.matrix.show(counts, names, "of the test set, evaluated after training")
-            self.confusions.show(worst_confusions(counts, names, PAIRS))
-        self.class_bars.show(class_scores(doc))
-        self.query_one("#classes").border_title = pane_title("Classes", note=self.class_bars.scale)
+            when = "" if self._is_foreign else ", evaluated after training"
+            fold = doc.get("fold")
+            of = f"of fold {fold['number']} of {fold['of']}" if fold else "of the test set"
+            self.matrix.show(counts, names, f"{of}{when}")
+            worst = worst_confusions(counts, names, MOST_PAIRS)
+            self.confusions.show(worst)
+            both = both_ways(counts, names, worst[0].true, worst[0].predicted) if worst else ""
+            self.query_one("#confused").border_title = pane_title("Confusions", note=both)
+        scores = class_scores(doc)
+        self._class_names = [score.name for score in scores]
+        if self.page == STATISTICS:
+            self._read_statistics()
+        pane = self.query_one("#classes")
+        pane.can_focus = len(scores) > MOST_IN_ORDER
+        pane.set_class(pane.can_focus, "-many")
+        self.class_bars.show(scores)
+        self.call_after_refresh(self._entitle_classes)
 
     def _hide_scores(self, hidden: bool) -> None:
+        self._has_scores = not hidden
+        self._let_focus()
         for pane in ("#confused", "#classes", "ConfusionView"):
             self.query_one(pane).set_class(hidden, "-empty")
 
@@ -222,10 +328,26 @@ class ResultsScreen(BenchScreen[None]):
 
     def action_page(self, page: str) -> None:
         """Show one of the pages."""
+        self._has_chosen_page = True
+        self._show_page(page)
+
+    def _show_page(self, page: str) -> None:
         self._page.add_class("-hidden")
         self.page = page
         self._page.remove_class("-hidden")
+        self._let_focus()
         self._show_tabs()
+        if page == STATISTICS:
+            self._read_statistics()
+
+    def _let_focus(self) -> None:
+        """Let the list of confusions have the focus while it is seen, and only then."""
+        is_seen = self._has_scores and self.page == PAGES[0]
+        self.confusions.can_focus = is_seen
+        if not is_seen and self.confusions.has_focus:
+            self.set_focus(None)
+        elif is_seen and self.focused is None:
+            self.confusions.focus()
 
     def _show_tabs(self) -> None:
         parts: list[LinePart] = []
@@ -246,6 +368,9 @@ class ResultsScreen(BenchScreen[None]):
 
     def action_export(self) -> None:
         self.app.show(Route("export", runs=[self.folder]))
+
+    def action_robustness(self) -> None:
+        self.app.show(Route("robustness", runs=[self.folder]))
 
     def action_edit(self) -> None:
         run_commands.edit_again(self.app, self.folder)
@@ -270,6 +395,8 @@ class ResultsScreen(BenchScreen[None]):
         return next((screen for screen in reversed(self.app.trail) if screen.LISTS_RUNS), None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if self._is_foreign and (action in {"resume", "edit"} or parameters in FOREIGN):
+            return False
         if action == "resume":
             return self._state in RESUMABLE
         return action != "step" or self._list is not None
@@ -287,6 +414,11 @@ class ResultsScreen(BenchScreen[None]):
         self.app.call_from_thread(copy, self.app, text, self.folder.exports / "copied-summary.md")
 
 
+def evaluated_images(doc: Document) -> str:
+    """Return the images of a run's scores in a word: ``test``, or ``held-out`` for a fold of a cross-validation."""
+    return "held-out" if doc.get("fold") else "test"
+
+
 def headline_facts(doc: Document) -> dict[str, str]:
     """Return the scores beside the accuracy, the network's size, times and the published accuracy, if there is one."""
     test, times = doc["test"], RunTimes(**doc["times"])
@@ -294,12 +426,15 @@ def headline_facts(doc: Document) -> dict[str, str]:
         return {}
     planned, done = doc["experiment"]["training"]["epochs"], len(doc["epochs"])
     facts = {
-        "Test loss": loss(test["loss"]),
+        f"{evaluated_images(doc).capitalize()} loss": test_loss(doc),
         "Macro F1": percent(test["macro_f1"]),
         "Parameters": count(doc["parameters"]["total"]),
         "Epochs": f"{done:,} of {planned:,}",
         "Training": seconds(times.training),
     }
+    if origin := doc["origin"]:
+        del facts["Epochs"], facts["Training"]
+        facts["Origin"] = origin["words"]
     for score in published_scores(doc):
         if score.name == "test accuracy":
             facts |= {"Published": score.written(score.published), "Difference": score.difference}
@@ -314,19 +449,60 @@ def missing_scores(doc: Document, keys: Mapping[str, str]) -> str:
     """
     if doc["test"]:
         return ""
-    state = doc["state"]
+    state, reason = doc["state"], f": {doc['reason']}" if doc["reason"] else ""
+    if doc["origin"]:
+        return f"There are no test scores: the run {STATE_VERBS.get(state, state)}{reason}."
     after = f"after {counted(len(doc['epochs']), 'epoch')} of {doc['experiment']['training']['epochs']:,}"
-    reason = f": {doc['reason']}" if doc["reason"] else ""
     ways = [f"{keys['resume']} resumes it"] if state in RESUMABLE else []
     ways += [f"{keys['diagnosis']} says what to change"] if state == "diverged" else []
     ways.append(f"{keys['curves']} shows the curves" + (" and the end of its log" if state in BROKEN else ""))
     return f"There are no test scores: the run {STATE_VERBS.get(state, state)} {after}{reason}.\n{', '.join(ways)}."
 
 
+def member_lines(members: Sequence[EnsembleMember]) -> list[str]:
+    """Return a table of an ensemble's members and what it gains over each; no lines for other runs."""
+    if not members:
+        return []
+    rows: list[tuple[str, ...]] = []
+    for member in members:
+        accuracy, gain, *_, p = member_cells(member)
+        rows.append((member.label, accuracy, gain, p))
+    return _aligned_right([("member", "accuracy", "ensemble better by", "McNemar's p"), *rows])
+
+
+def complexity_lines(lines: Sequence[str]) -> list[Content]:
+    """Return the lines of a table of layers with its head and rules in grey, and dashes for zeros; notes follow it."""
+    end = list(lines).index("") if "" in lines else len(lines)
+    table = [re.sub(r"(?<= )0(?= |$)", DASH, line) for line in lines[:end]]
+    grey = {0: "bold $foreground-muted"} if len(table) > 1 else {}
+    grey |= {at: "$border-blurred" for at, line in enumerate(table) if line.startswith("─")}
+    return [*(Content.styled(line, grey.get(at, "")) for at, line in enumerate(table)), *map(Content, lines[end:])]
+
+
 def class_scores(doc: Document) -> list[ClassScores]:
     """Return the scores of each class; empty if the run was not evaluated."""
     rows = doc["test"]["per_class"] if doc["test"] else []
     return [ClassScores(row["class"], row["precision"], row["recall"], row["f1"], row["support"]) for row in rows]
+
+
+def statistics_lines(found: Statistics | None, names: Sequence[str]) -> list[str | Content]:
+    """Return the statistics of a run, one a line, and in grey what is not defined; without predictions, only why."""
+    if found is None:
+        return ["The statistics come from the predictions of the final evaluation, which this run does not have."]
+    rows = {SHORT_STATISTICS.get(name, name): text for name, text in statistics_in_words(found).items()}
+    accuracy = {"Accuracy": defined(found.accuracy, percent)}
+    if found.interval is not None:
+        accuracy[INTERVAL] = f"{ends_in_words(found.interval)} %"
+    rows = accuracy | {name: text for name, text in rows.items() if name not in accuracy}
+    if found.temperature is None and not found.no_probabilities:
+        del rows[TEMPERATURE]  # a note says why there is none
+    notes = (Content.styled(note, "$text-muted") for note in statistics_notes(found, names))
+    return [*aligned([list(rows.items())]), *notes]
+
+
+def ranking_lines(found: Statistics, names: Sequence[str]) -> list[str]:
+    """Return the ROC-AUC and the average precision of each class, one a line, below a heading."""
+    return _aligned_right([("class", "ROC-AUC", "average precision"), *class_statistics(found, names)])
 
 
 def _aligned_right(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -338,13 +514,16 @@ def score_lines(doc: Document) -> list[str]:
     test, train = doc["test"], doc["train"] or {}
     if not test:
         return []
+    of = evaluated_images(doc)
     rows = {
-        "test accuracy": percent(test["accuracy"]),
-        "test loss": loss(test["loss"]),
-        "macro F1 (test)": percent(test["macro_f1"]),
+        f"{of} accuracy": percent(test["accuracy"]),
+        f"{of} loss": test_loss(doc),
+        f"macro F1 ({of})": percent(test["macro_f1"]),
         "training accuracy, no dropout": percent(train.get("accuracy")),
         "training loss, no dropout": loss(train.get("loss")),
     }
+    if doc["origin"]:
+        rows = {name: text for name, text in rows.items() if not name.startswith("training")}
     published = published_scores(doc)
     if not published:
         lines = _aligned_right(list(rows.items()))
@@ -388,28 +567,43 @@ def solution_lines(doc: Document) -> list[str]:
 
 
 def class_names(doc: Document) -> list[str]:
-    return [row["class"] for row in doc["test"]["per_class"]] if doc["test"] else [str(digit) for digit in range(10)]
+    if doc["test"]:
+        return [row["class"] for row in doc["test"]["per_class"]]
+    return list(map(str, range(len(doc["confusion_matrix"] or DIGITS))))
 
 
-def timing_lines(doc: Document) -> list[str]:
-    """Return the speed of the training and the duration of each part of the run, one a line."""
+def timing_lines(doc: Document, glyphs: Glyphs) -> list[Content]:
+    """Return the duration of each part of the run with a bar for its share of the total, and the speed of training."""
     timings, times = doc["timings"] or {}, RunTimes(**doc["times"])
-    rows = [[f"training, {ALONE}", seconds(times.training)]] if times.training is not None else []
+    parts: dict[str, float | None] = {f"Training, {ALONE}": times.training}
+    parts |= {name: timings.get(key) for key, name in TIMINGS.items()}
+    shown = {name: value for name, value in parts.items() if value is not None and value >= LEAST_TIME}
+    rows: list[tuple[str, str, float | None]] = [(name, seconds(value), value) for name, value in shown.items()]
+    rows += [("Total", seconds(times.total), None)] if times.total is not None else []
     if times.images_per_second is not None:
-        rows.append(["images/s", count(round(times.images_per_second))])
-    rows += [[name, seconds(timings[key])] for key, name in TIMINGS.items() if timings.get(key) is not None]
-    rows += [["total", seconds(times.total)]] if times.total is not None else []
-    return _aligned_right(rows) if rows else []
+        rows.append(("Training images/s", count(round(times.images_per_second)), None))
+    label = max((len(name) for name, _, _ in rows), default=0)
+    number = max((len(text) for _, text, _ in rows), default=0)
+    lines: list[Content] = []
+    for name, text, value in rows:
+        full, rest = bar_texts(value / times.total, TIME_BAR, glyphs) if value and times.total else ("", "")
+        bar = (f"  {full}", "$primary"), (rest, "$foreground 20%")
+        lines.append(Content.assemble((f"{name:<{label}}", "$text-muted"), f"  {text:>{number}}", *bar))
+    return lines
 
 
-def run_lines(doc: Document) -> list[str]:
-    """Return the run's data, epochs, platform, folder and command."""
+def run_facts(doc: Document) -> dict[str, str]:
+    """Return the run's data, platform, folder and command, by the names in RUN_FACTS."""
     data, platform = doc["dataset"] or {}, doc["platform"] or {}
     reason = f": {doc['reason']}" if doc["reason"] else ""
-    lines = [f"run      {doc['run']}", f"state    {doc['state']}{reason}"]
+    facts = {"Run": doc["run"], "State": f"{doc['state']}{reason}"}
     if data:
-        lines.append(f"data     {data['title']}: {count(data['train'])} training, {count(data['test'])} test images")
-    lines.append(f"epochs   {len(doc['epochs'])} of {doc['experiment']['training']['epochs']}")
-    lines += [f"{key:8} {platform[key]}" for key in PLATFORM if isinstance(platform.get(key), str)]
-    lines += [f"warning  {text}" for text in doc["warnings"]]
-    return [*lines, f"folder   {doc['folder']}", f"again    {doc['command']}"]
+        training = f"{count(data['train'])} training, " if data["train"] else ""
+        facts["Data"] = f"{data['title']}: {training}{count(data['test'])} test images"
+    if origin := doc["origin"]:
+        facts["Origin"] = origin["words"]
+        facts["Sources"] = ", ".join(source["name"] for source in origin["sources"])
+        facts["Notes"] = "\n".join(origin["notes"])
+    facts |= {name: platform[key] for key, name in PLATFORM.items() if isinstance(platform.get(key), str)}
+    facts["Warning"] = "\n".join(doc["warnings"])
+    return facts | {"Folder": doc["folder"], "Command" if origin else "Train again": doc["command"]}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from textual import getters, on
+from asyncio import to_thread
+
+from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.timer import Timer
 
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.results import final_matrix
 from mnist_tui.tui.bench import Bench
 from mnist_tui.tui.feed import FolderFeed, RunFeed
 from mnist_tui.tui.widgets.confusion import ConfusionView, class_names
@@ -22,9 +25,10 @@ class RunPreview(Horizontal):
 
     DEFAULT_CSS = """
     RunPreview {
-        height: 18;
+        height: 1fr;
+        min-height: 8;
         Curve { width: 1fr; height: 1fr; }
-        ConfusionView { width: 52; height: 1fr; }
+        ConfusionView { width: 57; height: 1fr; }
     }
     """
     app = getters.app(Bench)
@@ -82,4 +86,16 @@ class RunPreview(Horizontal):
         self.loss.show(run)
         self.accuracy.show(run)
         ended = feed.ended(newest) if newest else None
-        self.matrix.show(ended.confusion if ended else None, class_names(run), f"evaluated after epoch {newest}")
+        self.loss.display = self.accuracy.display = run.start is None or run.start.epochs > 0
+        if run.ended is not None and not newest:
+            self._show_final(feed)
+        else:
+            self.matrix.show(ended.confusion if ended else None, class_names(run), f"evaluated after epoch {newest}")
+
+    @work(exclusive=True, exit_on_error=False)
+    async def _show_final(self, feed: RunFeed) -> None:
+        """Show the matrix of the final evaluation, for a run without epochs."""
+        run = feed.snapshot.run
+        final = await to_thread(final_matrix, feed.folder, run)
+        if feed is self._feed:
+            self.matrix.show(final, class_names(run), "of the test set")

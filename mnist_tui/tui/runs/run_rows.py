@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
+
+from textual.content import Content
 
 from mnist_tui.report.result_words import score_difference
 from mnist_tui.runs.collection.seed_groups import SeedGroup, SeedStatistics, grouped
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import STATES
 from mnist_tui.runs.times import ALONE
-from mnist_tui.tui.widgets.row_table import RowColumn, RowOrder, TableRow, sorted_rows, tone
+from mnist_tui.tui.widgets.row_table import RowColumn, RowOrder, TableRow, run_tone, sorted_rows, tone
 from mnist_tui.wording import DASH, count, counted, loss, moment, percent, percent_plus_minus, seconds
 
 COLUMNS = (
-    RowColumn("state", "state", toned=True),
-    RowColumn("name", "name", least=8),
-    RowColumn("changes", "changed", need=6, least=18),
-    RowColumn("epochs", "epochs", right=True, need=7),
-    RowColumn("trend", "curve", need=4),
-    RowColumn("accuracy", "test acc.", right=True),
-    RowColumn("f1", "macro F1", right=True, need=4),
-    RowColumn("parameters", "parameters", right=True, need=5),
-    RowColumn("time", "training", right=True, need=3),
-    RowColumn("started", "started", need=2),
-    RowColumn("note", "note", need=1, least=8),
+    RowColumn("state", "State", toned=True),
+    RowColumn("name", "Name", least=8),
+    RowColumn("changes", "Changed", need=8, least=34),
+    RowColumn("epochs", "Epochs", right=True, need=7),
+    RowColumn("trend", "Val. acc.", need=6),
+    RowColumn("accuracy", "Test acc.", right=True),
+    RowColumn("f1", "Macro F1", right=True, need=3),
+    RowColumn("parameters", "Parameters", right=True, need=4),
+    RowColumn("time", "Training", right=True, need=2),
+    RowColumn("started", "Started", need=5),
+    RowColumn("note", "Note", need=1, least=8),
 )
+SLIM_COLUMNS = tuple(replace(column, least=18) if column.key == "changes" else column for column in COLUMNS)
+"""The columns where there is room for the curve only if the changes are cut further."""
+CHANGES, TREND = (list(map(attrgetter("key"), COLUMNS)).index(key) for key in ("changes", "trend"))
+ROOMY = 100
+"""Characters of a table from which the changes have more room."""
 NEWEST_FIRST = RowOrder("started", True)
 SORT_KEYS: dict[str, Callable[[RunSummary], Any]] = {
     "state": lambda run: STATES.index(run.state) if run.state in STATES else len(STATES),
     "name": lambda run: run.shown_name.casefold(),
-    "changes": lambda run: run.differs or None,
     "epochs": lambda run: run.epochs_done,
     "trend": lambda run: run.val_accuracy,
     "accuracy": lambda run: run.test_accuracy,
@@ -44,34 +52,57 @@ SORT_KEYS: dict[str, Callable[[RunSummary], Any]] = {
 }
 
 
+def columns_in(width: int) -> Sequence[RowColumn]:
+    """Return the columns for a table of a width in characters."""
+    return COLUMNS if width >= ROOMY else SLIM_COLUMNS
+
+
 def sorted_runs(runs: Iterable[RunSummary], order: RowOrder) -> list[RunSummary]:
     """Return the sorted runs; runs without a value come last, equal ones newest first."""
     newest_first = sorted(runs, key=lambda run: (run.started, run.run), reverse=True)
-    return sorted_rows(newest_first, SORT_KEYS[order.column], order.descending)
+    changes = changes_of(newest_first)
+    keys = {**SORT_KEYS, "changes": lambda run: changes[run.run] or None}
+    return sorted_rows(newest_first, keys[order.column], order.descending)
 
 
+def changes_of(runs: Sequence[RunSummary]) -> dict[str, str]:
+    """Return by the ids of runs how they differ from their presets: what few runs of the preset share comes first."""
+    parts = {run.run: re.split(r", (?![^(\[]*[)\]])", run.differs) for run in runs}
+    shared = Counter((run.preset, part) for run in runs for part in parts[run.run])
+    return {run.run: ", ".join(sorted(parts[run.run], key=lambda part: shared[run.preset, part])) for run in runs}
+
+
+DOT = " · "
+NUMBER = re.compile(r"(?<![\w.])\d[\d.,]*(?: %| s\b| min\b)?")
 SPARKS = "▁▂▃▄▅▆▇█"
 
 
-def sparkline(values: Sequence[float | None]) -> str:
-    """Return a character for each value, from the lowest to the highest of them; a blank for None."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return ""
-    low, step = min(known), (max(known) - min(known)) / (len(SPARKS) - 1) or 1.0
-    return "".join(" " if value is None else SPARKS[round((value - low) / step)] for value in values)
+def sparklines(trends: Iterable[Sequence[float | None]]) -> list[str]:
+    """Return a line for each series of values, with a character for each value and a blank for None.
+
+    Each line has its own scale, from the lowest to the highest of its values, so that the course of each can be seen.
+    """
+    return [_sparkline(trend) for trend in trends]
+
+
+def _sparkline(trend: Sequence[float | None]) -> str:
+    known = [value for value in trend if value is not None]
+    low, high = (min(known), max(known)) if known else (0.0, 0.0)
+    step = (high - low) / (len(SPARKS) - 1) or 1.0
+    return "".join(" " if value is None else SPARKS[round((value - low) / step)] for value in trend)
 
 
 def rows_of_runs(runs: Sequence[RunSummary], marked: Container[str]) -> list[TableRow]:
+    lines, changes = sparklines(run.trend for run in runs), changes_of(runs)
     return [
         TableRow(
             run.run,
             (
                 run.state,
                 run.shown_name,
-                run.differs,
-                f"{run.epochs_done:,}/{run.epochs:,}",
-                sparkline(run.trend),
+                changes[run.run],
+                _epochs(run),
+                line,
                 percent(run.test_accuracy),
                 percent(run.macro_f1),
                 count(run.parameters),
@@ -81,26 +112,34 @@ def rows_of_runs(runs: Sequence[RunSummary], marked: Container[str]) -> list[Tab
             ),
             run.run in marked,
             tone(run.state),
+            {"trend": run_tone(0)},
         )
-        for run in runs
+        for run, line in zip(runs, lines, strict=True)
     ]
+
+
+def _epochs(run: RunSummary) -> str:
+    """Return the epochs that ended, of all; ``<1/10`` for a run that was stopped in its first one and evaluated."""
+    if not run.epochs_done and run.test_accuracy is not None and run.epochs:
+        return f"<1/{run.epochs:,}"
+    return run.epochs_in_words
 
 
 def rows_of_groups(groups: Sequence[SeedGroup], marked: Container[str]) -> list[TableRow]:
     """Return a row for each group of seeds, with mean ± standard deviation; a group of one run has that run's row."""
+    newest_runs = [group.runs[0] for group in groups]
     rows: list[TableRow] = []
-    for group in groups:
-        newest = group.runs[0]
+    for group, newest, row in zip(groups, newest_runs, rows_of_runs(newest_runs, marked), strict=True):
         if len(group.runs) == 1:
-            rows += [replace(row, key=group.group) for row in rows_of_runs(group.runs, marked)]
+            rows.append(replace(row, key=group.group))
             continue
         accuracy, f1, took = (group.spread(field) for field in ("test_accuracy", "macro_f1", "training_seconds"))
         cells = (
-            f"{len(group.scored)}/{counted({run.seed for run in group.runs}, 'seed')}",
+            f"{len(group.scored)}/{counted({run.repetition for run in group.runs}, group.repetition)}",
             newest.preset,
-            _changes_without_seed(newest),
-            f"{newest.epochs:,}",
-            sparkline(newest.trend),
+            _without_seed(row.cells[CHANGES]),
+            DASH if newest.origin else f"{newest.epochs:,}",
+            row.cells[TREND],
             _plus_minus(accuracy),
             _plus_minus(f1),
             count(newest.parameters),
@@ -118,8 +157,8 @@ def groups_of(runs: Sequence[RunSummary]) -> list[SeedGroup]:
     return [SeedGroup(each.group, tuple(sorted_runs(each.runs, NEWEST_FIRST)), each.scored) for each in grouped(runs)]
 
 
-def _changes_without_seed(run: RunSummary) -> str:
-    return re.sub(r"(?:^|, )seed \d+", "", run.differs).lstrip(", ")
+def _without_seed(changes: str) -> str:
+    return re.sub(r"(?:^|, )(?:seed \d+|validation fold:\d+/\d+)", "", changes).lstrip(", ")
 
 
 def _plus_minus(spread: SeedStatistics | None) -> str:
@@ -132,20 +171,30 @@ def run_lines(run: RunSummary) -> list[str]:
     scores = [
         f"test accuracy {percent(run.test_accuracy)}{_published(run, 'accuracy', run.test_accuracy)}",
         f"macro F1 {percent(run.macro_f1)}",
-        f"validation accuracy {percent(run.val_accuracy)}",
+        *([] if run.origin else [f"validation accuracy {percent(run.val_accuracy)}"]),
         *([test_loss] if run.test_loss is not None else []),
-        counted(run.parameters, "parameter"),
-        f"training {seconds(run.training_seconds)}, {ALONE}",
+        *([counted(run.parameters, "parameter")] if run.parameters is not None or not run.origin else []),
+        *([] if run.origin else [f"training {seconds(run.training_seconds)}, {ALONE}"]),
     ]
+    changes = f"{run.preset}{f', {run.differs}' if run.differs else ', unchanged'}"
     first = [
-        run.run,
-        f"{run.preset}{f', {run.differs}' if run.differs else ', unchanged'}",
+        run.origin if run.origin and run.differs == run.origin else changes,
         f"{run.dataset}{' (bundled sample, not MNIST)' if run.sample else ''}",
+        run.run,
         *([run.note] if run.note else []),
     ]
     if run.damaged:
         first = [run.run, f"damaged: {run.damaged}"]
-    return [" · ".join(first), " · ".join(scores)]
+    return [DOT.join(first), DOT.join(scores)]
+
+
+def emphasised(lines: Sequence[str]) -> Content:
+    """Return the lines of details with what the first one begins with, and the numbers of the others, in bold type."""
+    head, *rest = "\n".join(lines).split(DOT, 1)
+    body = Content(DOT + rest[0] if rest else "")
+    first = body.plain.find("\n") + 1 or len(body.plain)
+    numbers = body[first:].highlight_regex(NUMBER, style="bold $foreground")
+    return Content.assemble((head, "bold $foreground"), body[:first], numbers)
 
 
 def _published(run: RunSummary, score: str, ours: float | None) -> str:
@@ -165,11 +214,13 @@ def _published(run: RunSummary, score: str, ours: float | None) -> str:
 def group_lines(group: SeedGroup) -> list[str]:
     """Return two lines of details about a group of seeds: its experiment and seeds; its scores."""
     newest, mean = group.runs[0], group.spread("test_accuracy")
-    changes, seeds = _changes_without_seed(newest) or "unchanged", sorted({run.seed for run in group.runs})
+    changes, what = _without_seed(newest.differs) or "unchanged", group.repetition
+    numbers = sorted({run.repetition for run in group.runs})
+    of = "accuracy on the images held out" if group.folds else "test accuracy"
     return [
-        f"{newest.preset}, {changes} · {counted(group.runs, 'run')} that differ in their seed alone, "
-        f"seeds {', '.join(map(str, seeds))}",
-        f"test accuracy {_plus_minus(mean)}{_published(newest, 'accuracy', mean.mean if mean else None)} · "
+        f"{newest.preset}, {changes} · {counted(group.runs, 'run')} that differ in their {what} alone, "
+        f"{what}s {', '.join(map(str, numbers))}",
+        f"{of} {_plus_minus(mean)}{_published(newest, 'accuracy', mean.mean if mean else None)} · "
         f"macro F1 {_plus_minus(group.spread('macro_f1'))} · "
-        f"mean ± standard deviation over n = {counted(group.scored, 'finished seed')}",
+        f"mean ± standard deviation over n = {counted(group.scored, f'finished {what}')}",
     ]

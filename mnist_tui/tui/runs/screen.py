@@ -32,6 +32,10 @@ from mnist_tui.wording import counted
 
 LISTED = 6
 """The most runs that the question before a deletion names."""
+LEAST_ROWS, LIST_FRAME = 6, 4
+"""The rows of the list that have room in any case, and the lines around them."""
+ROOM_FOR_PREVIEW = 16
+"""The lines below a short list from which the chosen run's curves and matrix are shown."""
 READ_SECONDS = 1.0
 WHOLE_EVERY = 10
 """Every tenth reading reads the files of all runs; the others read the files of live runs only."""
@@ -39,7 +43,7 @@ FILTER_HELP = "/ filters: words, hidden>200, lr<=0.001, accuracy>97, state=finis
 
 
 class RunFilter(Input):
-    """The field for the filter; keys that move the cursor go to the list."""
+    """The field for the filter; keys that move the cursor go to the list. While empty it says what can be typed."""
 
     HELP = """
     **Filter.** Terms joined by blanks must all hold. A term compares a parameter by its name on the command line
@@ -61,6 +65,11 @@ class RunFilter(Input):
         bind("runs.unfilter", "escape", "screen.clear", "Clear", "Clear the filter and go to the list"),
     ]
 
+    def on_resize(self) -> None:
+        examples = FILTER_HELP.split(", ")
+        fitting = [text for n in range(len(examples)) if len(text := ", ".join(examples[: n + 1])) < self.size.width]
+        self.placeholder = fitting[-1] if fitting else ""
+
 
 class DeleteRunsQuestion(Question):
     """The question whether to delete runs; keeping them is the default."""
@@ -78,7 +87,8 @@ class DeleteRunsQuestion(Question):
             lines.append(f"and {len(runs) - LISTED} more")
         super().__init__(
             "\n".join(lines),
-            "All files of the folder go: log, weights, results. It cannot be undone.",
+            "All files in the folder are deleted: log, weights, results, and the reports and tables exported into it. "
+            "This cannot be undone.",
             title="Delete a run" if len(runs) == 1 else f"Delete {counted(len(runs), 'run')}",
         )
 
@@ -95,15 +105,19 @@ class RunsScreen(BenchScreen[None]):
     TITLE = "Runs"
     AUTO_FOCUS = "RowTable"
     LISTS_RUNS = True
+    MAIN = True
     KEPT = True
     HELP = """
     **Runs.** Enter opens a run: its training screen while it trains, else its results. Space marks a run; `o` compares
     the curves, parameters and scores of the marked runs, or, without marks, of the run and its other seeds. `v` shows
     runs that differ only in their seed as one row, mean ± standard deviation. `E` exports one report about the marked
-    runs, with weights and tables of each; `O` opens it. Name and note are yours; the run's folder keeps its name.
+    runs, with weights and tables of each; `O` opens it. `b` makes an ensemble of the marked runs. Name and note are
+    yours; the run's folder keeps its name.
     """
     BINDINGS = [
         bind("runs.open", "enter", "open", "Open", "Watch it while it trains, else its results"),
+        bind("runs.mark", "space", "mark", "Mark", "Mark the run, or its group, for comparing; or unmark it"),
+        bind("runs.compare", "o", "compare", "Compare", "Compare the marked runs, or this one's seeds"),
         bind("runs.watch", "w", "show('training')", "Curves", "Its curves on the training screen", hidden=True),
         bind("runs.report", "r", "show('results')", "Results", "Scores, confusions, export", hidden=True),
         bind("runs.rename", "R", "rename", "Rename", "A name of your own for it", hidden=True),
@@ -111,15 +125,15 @@ class RunsScreen(BenchScreen[None]):
         bind("runs.export", "E", "export", "Export", "Report over the marked runs, weights, tables"),
         bind("runs.open-report", "O", "open_report", "Open report", "The exported report", hidden=True),
         bind("runs.resume", "p", "resume", "Resume", "Go on with it from its checkpoint", hidden=True),
-        bind("runs.mark", "space", "mark", "Mark", "Mark the run, or its group, for comparing, and go to the next row"),
-        bind("runs.compare", "o", "compare", "Compare", "Compare the marked runs, or this one's seeds"),
+        bind("runs.ensemble", "b", "ensemble", "Ensemble…", "The mean of the marked runs' predictions, or their vote"),
+        bind("runs.import", "i", "show('import')", "Import…", "A model or predictions from another program"),
         bind("runs.filter", "slash", "filter", "Filter", "Filter the list", display="/"),
         bind("runs.sort", "s", "sort", "Sort", "Sort by the next column"),
         bind("runs.reverse", "S", "reverse", "Reverse", "Sort the other way round", hidden=True),
         bind("runs.groups", "v", "groups", "Seeds", "Groups of seeds as one row, and back"),
         bind("runs.note", "n", "note", "Note", "A note of your own"),
         bind("runs.all", "a", "mark_all", "Mark all", "Mark all that are listed, or none", hidden=True),
-        bind("runs.studies", "t", "show('studies')", "Studies", "Seeds and sweeps", hidden=True),
+        bind("runs.studies", "t", "show('studies')", "Studies", "Seeds, folds and sweeps", hidden=True),
         bind("runs.study", "T", "study", "Its study", "The study that the run belongs to", hidden=True),
         bind("runs.delete", "delete,x", "delete", "Delete", "Delete it, or the marked ones"),
         bind("runs.back", "escape", "clear", "Back", "Clear the filter; then back to where you were"),
@@ -219,19 +233,32 @@ class RunsScreen(BenchScreen[None]):
             else run_rows.rows_of_runs(self._listed, self._marked)
         )
         reads_first = not self.has_read_all
-        self.table.show(run_rows.COLUMNS, rows, self._order, more=reads_first)
+        self.table.show(run_rows.columns_in(self.size.width), rows, self._order, more=reads_first)
         is_filtered = bool(self.terms.value.strip())
         shown = f"{len(self._listed):,} of {len(self.runs):,}" if is_filtered else f"{len(self.runs):,}"
         marked = f", {len(self._marked):,} marked" if self._marked else ""
         skipped = f", {counted(self._skipped, 'entry')} passed over" if self._skipped else ""
         note = ("reading … " if reads_first else "") + shown + marked + skipped
         self.query_one("#list").border_title = pane_title("Runs", note=note)
+        self.query_one(KeyFooter).relabel("compare", f"Compare {len(self._marked):,}" if self._marked else "Compare")
         self.set_class(not rows, "-empty")
+        self._share_room()
         reason = f"there are no runs in {self.app.options.runs_dir}; Esc, then t on a preset makes one"
         if self.runs:
             reason = "no run fits the filter; Esc clears it"
         self.nothing.say("" if rows or (self._is_reading and not self.runs) else reason)
         self._show_details()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._list)
+
+    def _share_room(self) -> None:
+        """Give the chosen run the room that the list does not need, and its preview if there is enough of it."""
+        needed = max(LEAST_ROWS, len(self.table.keys)) + LIST_FRAME
+        spare = self.size.height - needed
+        is_roomy = spare >= ROOM_FOR_PREVIEW or self.has_class("-tall")
+        self.set_class(is_roomy, "-roomy")
+        self.query_one("#list").styles.max_height = needed if is_roomy else None
 
     def _warn_of_skipped(self, entries: Sequence[SkippedEntry]) -> None:
         if entries and set(entries) != set(self._skipped):
@@ -274,7 +301,7 @@ class RunsScreen(BenchScreen[None]):
             lines = run_rows.group_lines(next(group for group in self._groups if group.group == self.table.chosen))
         elif chosen:
             lines = run_rows.run_lines(chosen[0])
-        self.details.say("\n".join(lines))
+        self.details.say(run_rows.emphasised(lines))
         shown = chosen[0] if chosen and chosen[0].state != DAMAGED else None
         self.preview.show(folder_of(shown) if shown else None)
         possible = (len(chosen), chosen[0].state if chosen else "")
@@ -306,9 +333,8 @@ class RunsScreen(BenchScreen[None]):
 
     @on(RowTable.Marked)
     def action_mark(self) -> None:
-        """Mark or unmark the chosen run or group, and move to the next row."""
+        """Mark or unmark the chosen run or group."""
         self._mark(self.chosen)
-        self.table.action_move(1)
 
     def action_mark_all(self) -> None:
         self._mark(self._listed)
@@ -374,6 +400,11 @@ class RunsScreen(BenchScreen[None]):
         else:
             self.app.show(Route("compare", summaries=runs))
 
+    def action_ensemble(self) -> None:
+        """Combine the marked runs in their order."""
+        marked = [self.runs[run] for run in self._marked if run in self.runs]
+        self.app.show(Route("ensemble", summaries=marked))
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if not self.is_mounted:
             return True
@@ -381,6 +412,8 @@ class RunsScreen(BenchScreen[None]):
         one = chosen[0] if len(chosen) == 1 else None
         if action == "show":
             action = str(parameters[0])
+        if action == "ensemble":
+            return sum(run in self.runs for run in self._marked) > 1
         if action in {"open", "mark", "mark_all", "compare", "delete", "edit", "export"}:
             return bool(chosen)
         if action in {"note", "rename", "training", "study"}:

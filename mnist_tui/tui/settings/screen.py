@@ -19,7 +19,7 @@ from textual.widgets import Input, Label, OptionList, Select, Static, TabbedCont
 
 from mnist_tui.paths import PathError
 from mnist_tui.runs.library import default_runs_dir
-from mnist_tui.settings import REFRESH_SECONDS, Glyphs, folder_problem, settings_file_text
+from mnist_tui.settings import REFRESH_SECONDS, Glyphs, Pictures, folder_problem, settings_file_text
 from mnist_tui.tui.bench import Bench, BenchScreen
 from mnist_tui.tui.dialogs import Dialog
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
@@ -35,6 +35,7 @@ GLYPHS: dict[Glyphs, str] = {
     "block": "blocks, where braille looks torn",
     "ascii": "ASCII, for any terminal",
 }
+PICTURES: dict[Pictures, str] = {"auto": "automatic", "kitty": "Kitty graphics", "sixel": "Sixel", "blocks": "blocks"}
 SAMPLES: dict[Glyphs, tuple[str, ...]] = {
     "braille": ("⡇⠑⢄⡀", "⡇  ⠈⠑⠢⢄⣀⡀", "⡇      ⠈⠉⠒⠒"),
     "block": ("█▙▖", "█ ▝▀▄▖", "█    ▝▀▀▄▄▄▖"),
@@ -89,23 +90,38 @@ class ThemeSelect(ValueSelect):
             self.app.keep_theme(self.value)
 
 
+SAMPLE_MATRIX = ((965, 0, 3), (2, 946, 11), (8, 3, 915))
+SAMPLE_WIDTH = 58
+"""Columns from which the sample has a matrix, too."""
+
+
 class ThemeSample(Static):
-    """A curve in the chosen characters, and the states of runs in the colours of the theme."""
+    """A curve in the chosen characters, the states of runs and a matrix in the colours of the theme."""
 
     app = getters.app(Bench)
 
     def render(self) -> Content:
-        """Return three lines, each with a part of the curve and two states."""
+        """Return three lines, each with a part of the curve, two states and a row of the matrix."""
         lines: list[Content] = []
         for at, curve in enumerate(SAMPLES[self.app.settings.glyphs]):
             states = ((f"● {state:10}", f"$state-{state}") for state in STATES[2 * at : 2 * at + 2])
-            lines.append(Content.assemble((f"{curve:16}", "$primary"), *states))
+            cells = SAMPLE_MATRIX[at] if self.size.width >= SAMPLE_WIDTH else ()
+            row = (
+                (f"{count or '·':>4} ", "bold $foreground on $primary 60%" if place == at else _shade(count))
+                for place, count in enumerate(cells)
+            )
+            lines.append(Content.assemble((f"{curve:16}", "$primary"), *states, *row))
         return Content("\n").join(lines)
+
+
+def _shade(count: int) -> str:
+    return f"$foreground on $accent {15 + 3 * count}%" if count else "$text-muted"
 
 
 class SettingsScreen(BenchScreen[None]):
     """The screen that shows and changes the settings and the keys."""
 
+    MAIN = True
     TAB = "settings"
     CSS_PATH = "settings.tcss"
     GUIDE = "settings"
@@ -135,6 +151,7 @@ class SettingsScreen(BenchScreen[None]):
                     others = sorted(set(self.app.available_themes) - set(own))
                     yield _row("Theme", ThemeSelect([*own, *others], self.app.theme))
                     yield _row("Curves drawn in", _values(GLYPHS, settings.glyphs, "glyphs"))
+                    yield _row("Images shown as", _values(PICTURES, settings.pictures, "pictures"))
                     yield ThemeSample(id="sample", markup=False)
                 with _Pane("Behaviour"):
                     yield _row("Redraw", _values(REFRESH, settings.refresh, "refresh"))
@@ -180,7 +197,7 @@ class SettingsScreen(BenchScreen[None]):
 
     def _runs_note(self) -> str:
         if folder := os.environ.get("MNIST_TUI_RUNS"):
-            return f"MNIST_TUI_RUNS names {folder} and beats this"
+            return f"MNIST_TUI_RUNS takes precedence: {folder}"
         return f"from the next start on; now {self.app.options.runs_dir}"
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

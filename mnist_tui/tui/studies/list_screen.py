@@ -14,10 +14,19 @@ from textual.worker import Worker
 from mnist_tui.errors import RequestError
 from mnist_tui.studies.folder import StudyFolder, study_folders
 from mnist_tui.studies.state import StudyState
-from mnist_tui.studies.trial_table import metric_text, values_text
+from mnist_tui.studies.trial_table import (
+    METRIC_NAMES,
+    in_rank_order,
+    known_values,
+    metric_text,
+    spread_text,
+    table_shape,
+    values_text,
+)
 from mnist_tui.studies.watch import StudySnapshot, StudyWatch
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.studies import study_commands
+from mnist_tui.tui.studies.plots import PlotPane, plot_of
 from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow, tone
@@ -26,6 +35,10 @@ from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import count, counted, moment
 
 READ_SECONDS = 1.5
+LIST_FRAME = 3
+"""Lines of the list that hold no study: its borders and its head."""
+ROOMY = 16
+"""Lines below the list from which the chosen study's plot is shown there."""
 DEFAULT_PRESET = "raw"
 """The preset of a new study before any preset was used."""
 EMPTY = """There are no studies yet in {folder}.
@@ -36,7 +49,7 @@ COLUMNS = (
     RowColumn("state", "state", toned=True),
     RowColumn("title", "study", least=16),
     RowColumn("done", "trials", right=True),
-    RowColumn("best", "best", right=True, need=4),
+    RowColumn("best", "score", right=True, need=4),
     RowColumn("failed", "failed", right=True, need=3),
     RowColumn("started", "started", need=2),
     RowColumn("id", "id", need=1),
@@ -61,6 +74,7 @@ class ListedStudy:
 class StudiesScreen(BenchScreen[None]):
     """The list of studies."""
 
+    MAIN = True
     TAB = "studies"
     CSS_PATH = "studies.tcss"
     GUIDE = "studies"
@@ -68,9 +82,10 @@ class StudiesScreen(BenchScreen[None]):
     AUTO_FOCUS = "RowTable"
     KEPT = True
     HELP = """
-    **Studies.** Seeds and sweeps, each a folder that names its runs. Enter opens one: its trials, live. `w` starts one
-    of the preset that was used last; `w` on a preset and Ctrl+G in the editor start others. `x` stops, `r` trains what
-    is missing, Delete asks whether the runs go too.
+    **Studies.** Seeds, folds and sweeps, each a folder that names its runs; the plot of the chosen one stands below the
+    list where there is room. Enter opens one: its trials, live. `w` starts one of the preset that was used last; `w` on
+    a preset and Ctrl+G in the editor start others. `x` stops, `r` trains what is missing, Delete asks whether the runs
+    go too.
     """
     BINDINGS = [
         bind("studies.open", "enter", "open", "Open", "Its trials"),
@@ -91,6 +106,7 @@ class StudiesScreen(BenchScreen[None]):
     pane = getters.query_one("#studies", Vertical)
     nothing = getters.query_one("#nothing", Line)
     details = getters.query_one("#details", Line)
+    plots = getters.query_one(PlotPane)
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,6 +124,7 @@ class StudiesScreen(BenchScreen[None]):
         with Vertical(id="chosen", classes="pane -stacked") as pane:
             pane.border_title = pane_title("Chosen study")
             yield Line(id="details")
+        yield PlotPane(preview=True)
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -181,13 +198,29 @@ class StudiesScreen(BenchScreen[None]):
         study = chosen.study if chosen else None
         text = chosen.problem if chosen else ""
         if chosen is not None and study is not None:
-            best = f"best #{study.best_row.number}: {values_text(study.best_row)}" if study.best_row else ""
-            text = " · ".join(filter(None, [chosen.folder.id, best, study.reason, *study.notes[:1]]))
+            text = "\n".join(_details(chosen.folder, study))
         self.details.say(text)
+        self._draw_plot()
         possible = (chosen is None, study.state if study else "")
         if possible != self._possible:
             self._possible = possible
             self.refresh_bindings()
+
+    def _draw_plot(self) -> None:
+        """Draw the first plot of the chosen study, where there is room for one."""
+        study = self._chosen.study if self._chosen else None
+        rows = len(self._listed) + LIST_FRAME
+        is_shown = study is not None and bool(study.rows) and self.size.height - rows >= ROOMY
+        self.set_class(is_shown, "-plot")
+        self.pane.styles.height = min(rows, self.size.height // 2) if is_shown else None
+        if study is not None and is_shown:
+            shape = table_shape(study)
+            rows = in_rank_order(study.rows, study.metric, compares=study.compares)
+            best = str(study.best or "")
+            self.plots.show(plot_of(study, ""), study, rows, shape, chosen="", best=best)
+
+    def on_resize(self) -> None:
+        self._draw_plot()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if not self.is_mounted:
@@ -239,6 +272,33 @@ class StudiesScreen(BenchScreen[None]):
             self._read_again()
 
 
+def _details(folder: StudyFolder, study: StudyState) -> list[str]:
+    """Return lines about a study: its best trial or its mean, why it ended, its first note."""
+    lines: list[str] = []
+    if (best := study.best_row) is not None:
+        score = f"{METRIC_NAMES[study.metric]} {metric_text(best, study.metric)}"
+        seed = len({row.seed for row in study.rows}) > 1
+        lines.append(f"best #{best.number}: {values_text(best, seed=seed)} · {score}")
+    elif scores := _repeated_scores(study):
+        of = "accuracy on the images held out" if study.kind == "folds" else "test accuracy"
+        lines.append(f"mean {of} {spread_text('test_accuracy', scores)} over {counted(scores, study.kind[:-1])}")
+    reason = study.reason if study.state != "finished" else ""
+    return [" · ".join(filter(None, [folder.id, *lines, reason])), *study.notes[:1]]
+
+
+def _repeated_scores(study: StudyState) -> list[float]:
+    """Return the test accuracies of the seeds, or those of the folds on their images; none for other studies."""
+    done = [row for row in study.rows if row.state == "finished"] if study.repeats else []
+    return known_values(done, "test_accuracy")
+
+
+def _score(study: StudyState) -> str:
+    """Return the best score of a study that compares trials, or the mean over its seeds or folds; empty for none."""
+    if study.best_row is not None:
+        return metric_text(study.best_row, study.metric)
+    return spread_text("test_accuracy", scores) if (scores := _repeated_scores(study)) else ""
+
+
 def _row(listed: ListedStudy) -> TableRow:
     study, name = listed.study, listed.folder.id
     if study is None:
@@ -248,7 +308,7 @@ def _row(listed: ListedStudy) -> TableRow:
         study.state,
         study.title or name,
         f"{study.done:,}/{study.total:,}",
-        metric_text(study.best_row, study.metric) if study.best_row else "",
+        _score(study),
         count(failed) if failed else "",
         moment(listed.created),
         name,

@@ -1,21 +1,39 @@
-"""The plots of a study's screen: score by parameter, parallel coordinates, small multiples, and seeds with a band."""
+"""The plots of a study's screen: what its parameters do, the curves of its trials, seeds or folds together."""
 
 from __future__ import annotations
 
 import itertools
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Container
 
 from mnist_tui.report.figures.drawing import drawable
+from mnist_tui.runs.collection.cross_validation import OutOfFold
+from mnist_tui.runs.collection.learning_curve import curve_in_words
 from mnist_tui.studies.state import StudyState, TrialRow
-from mnist_tui.studies.trial_table import METRIC_NAMES, TableShape, metric_text, score_of, table_shape
-from mnist_tui.tui.widgets.plots.axes import labels, ticks
-from mnist_tui.tui.widgets.plots.compared import MOST_SERIES, OverlaidCurves, OverlaidSeries, limits_around
+from mnist_tui.studies.trial_table import (
+    METRIC_NAMES,
+    TableShape,
+    metric_text,
+    score_of,
+    study_learning_curve,
+    table_shape,
+)
+from mnist_tui.tui.widgets.confusion import ConfusionView
+from mnist_tui.tui.widgets.plots.axes import SHORT_NUMBER, Span, labels, log_ticks, ticks
+from mnist_tui.tui.widgets.plots.compared import (
+    MOST_SERIES,
+    OverlaidCurves,
+    OverlaidSeries,
+    accuracy_limits,
+    limits_around,
+)
+from mnist_tui.tui.widgets.plots.parameters import ImportancePlot, LearningPlot, MapPlot, ScoreMap
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.plots.trials import (
     Frame,
@@ -28,7 +46,7 @@ from mnist_tui.tui.widgets.plots.trials import (
     TrialLine,
     TrialScore,
 )
-from mnist_tui.wording import percent
+from mnist_tui.wording import counted, percent
 
 LISTED = 8
 """An axis with at most this number of values has equal distances; a larger number of numbers is placed by size."""
@@ -39,12 +57,12 @@ LOG_FROM = 20.0
 def varied(rows: Sequence[TrialRow], shape: TableShape) -> dict[str, list[str]]:
     """Return the value of each trial by the names of the parameters in which trials differ; empty for none.
 
-    If the trials differ in nothing but the seed, the seed is the parameter.
+    If the trials differ in nothing but the seed or the fold, that is the parameter.
     """
     texts = {"preset": [row.base for row in rows]} if shape.bases else {}
     texts |= {name: [dict(row.values).get(name, "") for row in rows] for name in shape.axes}
     if shape.seeds and not texts:
-        texts["seed"] = [str(row.seed) for row in rows]
+        texts[shape.repetition] = [str(row.fold or row.seed) for row in rows]
     return texts
 
 
@@ -57,50 +75,146 @@ def parallel(rows: Sequence[TrialRow], shape: TableShape) -> tuple[list[Parallel
     return [axis for axis, _ in columns], [TrialLine(str(row.number), lines[row.number]) for row in rows]
 
 
-def only_parameter(rows: Sequence[TrialRow], shape: TableShape) -> str:
-    """Return the name of the parameter that alone has several values; empty if none or several do."""
-    several = [name for name, texts in varied(rows, shape).items() if len(set(texts)) > 1 and name != "seed"]
-    return several[0] if len(several) == 1 else ""
+def parameters(rows: Sequence[TrialRow], shape: TableShape) -> tuple[str, ...]:
+    """Return the names of the parameters that have several values among the trials, in the study's order."""
+    found = varied(rows, shape)
+    return tuple(name for name, texts in found.items() if len(set(texts)) > 1 and name not in {"seed", "fold"})
 
 
-def by_parameter(rows: Sequence[TrialRow], shape: TableShape) -> tuple[ScoreAxes | None, list[TrialScore]]:
-    """Return the axes and the scores of the trials against the only parameter; no axes without any score.
+@dataclass(frozen=True)
+class ParameterAxis:
+    """The places of a parameter's values on the axis of a plot.
 
-    The parameter's axis is logarithmic if its values are positive numbers whose logarithms are spaced more evenly than
-    they are.
+    Attributes:
+        places: the place of each value, by its text.
+        numbers: whether the values are numbers; else the places are 0, 1, …
+        log: whether the places are logarithms to the base 10.
+    """
+
+    places: Mapping[str, float]
+    numbers: bool
+    log: bool
+
+    @property
+    def span(self) -> Span:
+        """The ends of the axis, with a margin."""
+        if not self.numbers:
+            return -0.5, len(self.places) - 0.5
+        low, high = min(self.places.values()), max(self.places.values())
+        margin = 0.06 * (high - low) or 0.5
+        return low - margin, high + margin
+
+    @property
+    def ticks(self) -> tuple[tuple[float, str], ...]:
+        """The places and labels of all values, or of round numbers if there are many values."""
+        if not self.numbers or len(self.places) <= LISTED:
+            return tuple(sorted((place, text) for text, place in self.places.items()))
+        span = min(self.places.values()), max(self.places.values())
+        values = log_ticks(span, LISTED) if self.log else ticks(span, LISTED)
+        return tuple((math.log10(value) if self.log else value, f"{value:g}") for value in values)
+
+
+def parameter_axis(texts: Sequence[str]) -> ParameterAxis:
+    """Return the axis of a parameter with these values.
+
+    It is logarithmic if the values are positive numbers that grow by factors, or of which the largest is LOG_FROM times
+    the smallest if they are many.
+    """
+    distinct = list(dict.fromkeys(text for text in texts if text))
+    found = {text: value for text in distinct if (value := _number(text)) is not None}
+    if len(found) < len(distinct) or not distinct:
+        return ParameterAxis({text: float(at) for at, text in enumerate(distinct)}, False, False)
+    values = sorted(set(found.values()))
+    is_wide = values[0] > 0 and values[-1] >= LOG_FROM * values[0]
+    log = is_wide if len(values) > LISTED else _grow_by_factors(values)
+    return ParameterAxis({text: math.log10(value) if log else value for text, value in found.items()}, True, log)
+
+
+def by_parameter(
+    rows: Sequence[TrialRow], shape: TableShape, name: str, *, alone: bool = True
+) -> tuple[ScoreAxes | None, list[TrialScore]]:
+    """Return the axes and the scores of the trials against a parameter; no axes without any score.
+
+    Args:
+        alone: whether the trials differ in no other parameter, so that their means are of interest.
     """
     planned = sorted(rows, key=lambda row: row.number)
-    name, share = only_parameter(rows, shape), shape.metric == "val_accuracy"
+    share = shape.metric == "val_accuracy"
     texts = dict(zip((row.number for row in planned), varied(planned, shape).get(name, ()), strict=False))
-    distinct = list(dict.fromkeys(text for text in texts.values() if text))
-    found = {text: value for text in distinct if (value := _number(text)) is not None}
-    log = False
-    if numbers := len(found) == len(distinct) > 0:
-        log = _grow_by_factors(sorted(set(found.values())))
-        places = {text: math.log10(value) if log else value for text, value in found.items()}
-    else:
-        places = {text: float(at) for at, text in enumerate(distinct)}
+    axis = parameter_axis(list(texts.values()))
     scores = [
-        TrialScore(str(row.number), places[text], 100 * score if share else score)
+        TrialScore(str(row.number), axis.places[text], 100 * score if share else score)
         for row in rows
         if (text := texts.get(row.number))
         and (score := drawable(score_of(row, shape.metric, shape.metric))) is not None
     ]
     if not scores:
         return None, []
-    low, high = limits_around([score.y for score in scores])
-    ends = (min(places.values()), max(places.values()))
-    margin = 0.06 * (ends[1] - ends[0]) or 0.5
     axes = ScoreAxes(
         f"{METRIC_NAMES[shape.metric].capitalize()} by {name}",
-        " (log axis)" if log else "",
-        (ends[0] - margin, ends[1] + margin) if numbers else (-0.5, len(distinct) - 0.5),
-        (low, min(high, max(100.0, *(score.y for score in scores))) if share else high),
-        tuple(sorted((place, text) for text, place in places.items())),
-        numbers,
+        "".join([" (log axis)" if axis.log else "", "" if alone else ", whatever the other parameters are"]),
+        axis.span,
+        (accuracy_limits if share else limits_around)([score.y for score in scores]),
+        axis.ticks,
+        axis.numbers,
+        alone,
         " %" if share else "",
     )
     return axes, scores
+
+
+MOST_CELLS = 6
+"""The most columns and rows of a map; more values are put together into as many ranges."""
+
+
+def _cells(axis: ParameterAxis) -> tuple[Mapping[str, int], tuple[str, ...]]:
+    """Return the cell of each value on an axis, by its text, and the labels of the cells."""
+    ordered = sorted(axis.places, key=lambda text: axis.places[text])
+    if len(ordered) <= MOST_CELLS:
+        return {text: at for at, text in enumerate(ordered)}, tuple(ordered)
+    if not axis.numbers:
+        ordered = ordered[: MOST_CELLS - 1]
+        rest = {text: MOST_CELLS - 1 for text in axis.places if text not in ordered}
+        return {text: at for at, text in enumerate(ordered)} | rest, (*ordered, "others")
+    low, high = axis.places[ordered[0]], axis.places[ordered[-1]]
+    width = (high - low) / MOST_CELLS
+    cells = {text: min(MOST_CELLS - 1, int((place - low) / width)) for text, place in axis.places.items()}
+    edges = [low + width * at for at in range(MOST_CELLS + 1)]
+    numbers = [10**edge if axis.log else edge for edge in edges]
+    return cells, tuple(f"~{_rounded((left + right) / 2)}" for left, right in itertools.pairwise(numbers))
+
+
+def _rounded(value: float) -> str:
+    """Return a number with about two digits: ``180``, ``0.013``, ``1.4e-4``."""
+    if abs(value) >= 100 or not value:
+        return f"{value:.0f}"
+    if abs(value) >= SHORT_NUMBER:
+        return f"{value:.2g}"
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def score_map(rows: Sequence[TrialRow], shape: TableShape, names: tuple[str, str]) -> ScoreMap | None:
+    """Return the mean scores of the trials over two parameters; None while no trial has a score."""
+    texts = varied(rows, shape)
+    (columns, column_labels), (lines, row_labels) = (_cells(parameter_axis(texts[name])) for name in names)
+    found: dict[tuple[int, int], list[float]] = {}
+    cell_of: dict[str, tuple[int, int]] = {}
+    for at, row in enumerate(rows):
+        score = drawable(score_of(row, shape.metric, shape.metric))
+        across, down = (texts[name][at] for name in names)
+        if score is not None and across and down:
+            cell = columns[across], lines[down]
+            cell_of[str(row.number)] = cell
+            found.setdefault(cell, []).append(score)
+    if not found:
+        return None
+    share = shape.metric == "val_accuracy"
+    scores = {cell: statistics.fmean(values) for cell, values in found.items()}
+    texts_of = {cell: f"{100 * score:.2f}" if share else f"{score:.4f}" for cell, score in scores.items()}
+    unit = " (%)" if share else ""
+    title = f"Mean {METRIC_NAMES[shape.metric]}{unit} by {names[0]} and {names[1]}"
+    return ScoreMap(title, names, column_labels, row_labels, scores, texts_of, cell_of, not share)
 
 
 def _grow_by_factors(values: Sequence[float]) -> bool:
@@ -197,7 +311,7 @@ def _differences(row: TrialRow, shape: TableShape, shared: str) -> str:
         shared: the words with which all names of presets begin, such as ``labo04-raw-``.
     """
     parts = [*([row.base.removeprefix(shared)] if shape.bases else []), *(value for _, value in row.values)]
-    return ", ".join([*parts, *([f"seed {row.seed}"] if shape.seeds else [])])
+    return ", ".join([*parts, *([row.repetition] if shape.seeds else [])])
 
 
 def _limits(values: Sequence[float], share: bool) -> tuple[float, float]:
@@ -213,9 +327,9 @@ def _drawable(row: TrialRow) -> dict[int, float]:
 
 
 def seeds(rows: Sequence[TrialRow], chosen: str) -> list[OverlaidSeries]:
-    """Return the mean curve with its band, then the chosen seed's curve, then the curves of the other seeds.
+    """Return the mean curve with its band, then the chosen trial's curve, then the curves of the other seeds or folds.
 
-    The mean is over the finished seeds, or over all seeds while fewer than two have finished.
+    The mean is over the finished trials, or over all while fewer than two have finished.
     """
     with_curve = [row for row in rows if row.curve]
     finished = [row for row in with_curve if row.state == "finished"]
@@ -226,72 +340,169 @@ def seeds(rows: Sequence[TrialRow], chosen: str) -> list[OverlaidSeries]:
         columns = [[curve[epoch] for curve in curves] for epoch in shared]
         points = tuple((float(epoch), statistics.fmean(column)) for epoch, column in zip(shared, columns, strict=True))
         series.append(OverlaidSeries(f"mean, n={len(curves)}", points, tuple(map(statistics.stdev, columns))))
-    ordered = sorted(with_curve, key=lambda row: (str(row.number) != chosen, row.seed))
+    ordered = sorted(with_curve, key=lambda row: (str(row.number) != chosen, row.fold, row.seed))
     for row in ordered[: MOST_SERIES - len(series)]:
-        name = f"{'> ' if str(row.number) == chosen else ''}seed {row.seed}"
+        name = f"{'> ' if str(row.number) == chosen else ''}{row.repetition}"
         series.append(OverlaidSeries(name, tuple((float(epoch), value) for epoch, value in row.curve)))
     return series
 
 
-PLOTS = {"seeds": ("curves", "multiples"), "reproduction": ("multiples", "parallel")}
-"""The plots of each kind of study, the default first."""
+MAP, LEARNING, IMPORTANCES, SCORES = "map", "learning", "importances", "scores:"
+"""Names of plots; the parameter's name follows that of its scores."""
+PLOTS = {
+    "seeds": ("curves", "multiples"),
+    "folds": ("curves", "matrix", "multiples"),
+    "reproduction": ("multiples", "parallel"),
+}
+"""The plots of each kind of study that varies no parameter, the default first."""
 
 
-def plot_of(study: StudyState, wanted: str, *, after: bool = False) -> str:
-    """Return the requested plot if the study has it, else its default; or the plot after that one.
+def plots_of(study: StudyState) -> tuple[str, ...]:
+    """Return the names of the plots that a study has, the default first."""
+    shape = table_shape(study)
+    names = parameters(study.rows, shape) if study.kind == "sweep" else ()
+    if not names:
+        return PLOTS.get(study.kind, ("parallel", "multiples"))
+    scores = tuple(f"{SCORES}{name}" for name in names)
+    if len(names) > 1:
+        return ("parallel", MAP, *scores, IMPORTANCES, "multiples")
+    return (LEARNING, *scores, "multiples") if study_learning_curve(study) else (*scores, "multiples")
 
-    A study of one parameter has the score against that instead of parallel coordinates.
-    """
-    plots = PLOTS.get(study.kind, ("parallel", "multiples"))
-    if "parallel" in plots and only_parameter(study.rows, table_shape(study)):
-        plots = tuple("scores" if plot == "parallel" else plot for plot in plots)
+
+def plot_of(study: StudyState, wanted: str, *, after: int = 0) -> str:
+    """Return the requested plot if the study has it, else its default; or the plot so many places after that one."""
+    plots = plots_of(study)
     at = plots.index(wanted) if wanted in plots else 0
     return plots[(at + after) % len(plots)]
 
 
+@dataclass(frozen=True)
+class PlotContent:
+    """The data of the plots that do not follow from the study's state alone.
+
+    Attributes:
+        importances: pairs of a parameter and its importance, the largest first; empty if they are not known.
+        importance_note: of what they are computed, or why they are not known.
+        predicted: the out-of-fold predictions; None if there are none.
+    """
+
+    importances: tuple[tuple[str, float], ...] = ()
+    importance_note: str = "computing …"
+    predicted: OutOfFold | None = None
+
+
 class PlotPane(Container):
-    """A pane with one of a study's plots, in which the trial under the table's cursor stands out."""
+    """A pane with one of a study's plots, in which the trial under the table's cursor stands out.
+
+    Args:
+        preview: whether the plots only show a study, without keys.
+    """
+
+    DEFAULT_CSS = "PlotPane ConfusionView { height: 1fr; }"
 
     scores = getters.query_one(ScorePlot)
     parallel = getters.query_one(ParallelPlot)
     multiples = getters.query_one(MultiplesPlot)
     curves = getters.query_one(OverlaidCurves)
+    map = getters.query_one(MapPlot)
+    importances = getters.query_one(ImportancePlot)
+    learning = getters.query_one(LearningPlot)
+    matrix = getters.query_one(ConfusionView)
+
+    def __init__(self, *, preview: bool = False) -> None:
+        super().__init__()
+        self._preview = preview
 
     def compose(self) -> ComposeResult:
         yield ScorePlot()
         yield ParallelPlot()
         yield MultiplesPlot()
         yield OverlaidCurves("accuracy")
+        yield MapPlot()
+        yield ImportancePlot()
+        yield LearningPlot()
+        yield ConfusionView()
 
     def on_mount(self) -> None:
         for widget in self._plots.values():
             widget.display = False
+            if self._preview and isinstance(widget, Plot):
+                widget.can_focus = widget.shows_keys = False
 
     @property
-    def _plots(self) -> dict[str, Plot]:
-        return {"scores": self.scores, "parallel": self.parallel, "multiples": self.multiples, "curves": self.curves}
+    def _plots(self) -> dict[str, Plot | ConfusionView]:
+        return {
+            SCORES: self.scores,
+            "parallel": self.parallel,
+            "multiples": self.multiples,
+            "curves": self.curves,
+            MAP: self.map,
+            IMPORTANCES: self.importances,
+            LEARNING: self.learning,
+            "matrix": self.matrix,
+        }
 
     def show(
-        self, plot: str, study: StudyState, rows: Sequence[TrialRow], shape: TableShape, *, chosen: str, best: str
+        self,
+        plot: str,
+        study: StudyState,
+        rows: Sequence[TrialRow],
+        shape: TableShape,
+        *,
+        chosen: str,
+        best: str,
+        content: PlotContent = PlotContent(),
     ) -> None:
         """Draw one of the plots and hide the others.
 
         Args:
-            plot: scores, parallel, multiples or curves.
+            plot: a name of `plots_of`.
             rows: in the table's order.
             chosen, best: keys of rows; empty for none.
         """
+        kind = SCORES if plot.startswith(SCORES) else plot
         for name, widget in self._plots.items():
-            widget.display = name == plot
-        if plot == "scores":
-            self.scores.show(*by_parameter(rows, shape), chosen, best)
-        elif plot == "parallel":
+            widget.display = name == kind
+        if kind == SCORES:
+            name = plot.removeprefix(SCORES)
+            alone = len(parameters(rows, shape)) == 1
+            self.scores.show(*by_parameter(rows, shape, name, alone=alone), chosen, best)
+        elif kind == "parallel":
             self.parallel.show(*parallel(rows, shape), chosen, best)
-        elif plot == "multiples":
+        elif kind == "multiples":
             self.multiples.show(*multiples(rows, study, shape), chosen)
+        elif kind == MAP:
+            self.map.show(score_map(rows, shape, map_axes(rows, shape, content)), chosen, best)
+        elif kind == IMPORTANCES:
+            self.importances.show(content.importances, content.importance_note, chosen)
+        elif kind == LEARNING:
+            self._show_learning(study, shape, chosen)
+        elif kind == "matrix":
+            predicted = content.predicted
+            caption = f"out of fold, {predicted.folds} of {counted(predicted.of, 'fold')}" if predicted else ""
+            names = predicted.class_names if predicted else ()
+            self.matrix.show(predicted.confusion if predicted else None, names, caption)
         else:
             self.curves.metric = "loss" if study.metric == "val_loss" else "accuracy"
             self.curves.show(seeds(study.rows, chosen))
 
+    def _show_learning(self, study: StudyState, shape: TableShape, chosen: str) -> None:
+        points, of = study_learning_curve(study), "held-out" if shape.folds else "test"
+        images = {row.number: row.train_images or _number(row.values[0][1]) for row in study.rows}
+        scores = [
+            TrialScore(str(row.number), math.log10(number), 100 * row.test_accuracy)
+            for row in study.rows
+            if (number := images[row.number]) and row.state == "finished" and row.test_accuracy is not None
+        ]
+        self.learning.show(points, scores, chosen, of, curve_in_words(points, of))
+
     def focus_plot(self, plot: str) -> None:
-        self._plots[plot].focus()
+        self._plots[SCORES if plot.startswith(SCORES) else plot].focus()
+
+
+def map_axes(rows: Sequence[TrialRow], shape: TableShape, content: PlotContent) -> tuple[str, str]:
+    """Return the two parameters of the map: the most important ones if that is known, else the first ones."""
+    names = parameters(rows, shape)
+    known = [name for name, _ in content.importances if name in names]
+    first, second, *_ = [*known, *(name for name in names if name not in known)]
+    return first, second

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from textual import getters, on
+from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 
@@ -19,7 +19,7 @@ from mnist_tui.studies.watch import StudySnapshot
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.run_screen import FeedScreen
 from mnist_tui.tui.studies import study_commands, study_view
-from mnist_tui.tui.studies.plots import PlotPane, plot_of
+from mnist_tui.tui.studies.plots import IMPORTANCES, PlotContent, PlotPane, plot_of
 from mnist_tui.tui.studies.study_view import RowCache, StudyFeed, TrialListing, listing, screen_shape
 from mnist_tui.tui.terminal.keymap import bind, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter, SidePanel
@@ -47,28 +47,32 @@ class StudyScreen(FeedScreen[StudyFeed]):
     GUIDE = "studies"
     TITLE = "Study"
     LISTS_RUNS = True
+    SAYS_END = True
     AUTO_FOCUS = "RowTable"
     HELP = """
     **Study.** Each row is a trial, a run of its own; the best come first. Enter opens its run, live or with its
     results, and Esc there leads back. Space marks; `o` compares the marked trials, `E` reports on them, of a study of
     seeds on all where none is marked; `e` opens one in the editor. `x` stops the study, `r` trains what is missing. The
     study is a process of its own: leaving this screen, or the app, leaves it training; `mnist-tui studies` and F5 show
-    it again. `p` changes the plot, `g` takes trials that differ in their seed alone together.
+    it again. `p` shows the next plot, `P` the one before; `g` takes trials that differ in their seed or fold alone
+    together; `c` writes the table into a CSV file.
     """
     BINDINGS = [
         bind("study.open", "enter", "open", "Open", "The trial's run: live, or its results"),
         bind("study.view", "v", "view", "View", "Table, plot or notes, where the window is small"),
-        bind("study.plot", "p", "plot", "Plot", "Scores by parameter, or curves one by one"),
+        bind("study.plot", "p", "plot(1)", "Plot", "The next plot: parameters, importances, curves one by one"),
+        bind("study.plot_before", "P", "plot(-1)", "Plot before", "The plot before", hidden=True),
         bind("study.stop", "x", "stop", "Stop", "Stop the study; what is missing can be resumed"),
         bind("study.resume", "r", "resume", "Resume", "Train what is missing, failed trials again"),
         bind("study.edit", "e", "edit", "Edit", "The chosen trial's experiment in the editor"),
-        bind("study.compare", "o", "compare", "Compare", "Compare the marked trials, or the seeds of this one"),
+        bind("study.compare", "o", "compare", "Compare", "Compare the marked trials, or those of the same values"),
         bind("study.mark", "space", "mark", "Mark", "Mark the trial for comparing"),
-        bind("study.seeds", "g", "together", "Seeds", "Seeds of one point as one row, and back"),
+        bind("study.seeds", "g", "together", "Group", "Seeds or folds of the same values as one row, and back"),
         bind("study.sort", "s", "sort", "Sort", "Sort by the next column", hidden=True),
         bind("study.reverse", "S", "reverse", "Reverse", "Sort the other way round", hidden=True),
         bind("study.best", "b", "best", "Best", "Best first again, and to the best", hidden=True),
         bind("study.all", "a", "mark_all", "Mark all", "Mark all trials, or none", hidden=True),
+        bind("study.csv", "c", "csv", "CSV", "Write the table of trials into a CSV file", hidden=True),
         bind("study.export", "E", "export", "Export", "Report over the marked trials", hidden=True),
         bind("study.copy", "y", "copy", "Copy", "Its command line to the clipboard", hidden=True),
         bind("study.back", "escape", "back", "Back", "Back to where you were; this one goes on"),
@@ -94,6 +98,8 @@ class StudyScreen(FeedScreen[StudyFeed]):
         self._listed = TrialListing()
         self._plot_due = False
         self._possible: tuple[object, ...] = ()
+        self._content = PlotContent()
+        self._explained = -1
 
     @property
     def ended_runs(self) -> list[RunFolder]:
@@ -159,9 +165,9 @@ class StudyScreen(FeedScreen[StudyFeed]):
         why = snapshot.reason if snapshot.state != "finished" else ""
         self.reason.say(why)
         self.reason.display = bool(why)
-        seeds = study_view.seed_lines(snapshot.summaries, study) if study.kind == "seeds" else []
+        repeated = study_view.repetition_lines(snapshot)
         command = [snapshot.requested.command] if snapshot.requested is not None else []
-        parts = [seeds, [*study.notes, *snapshot.log, *study_view.worker_lines(study)], command]
+        parts = [repeated, [*study.notes, *snapshot.log, *study_view.worker_lines(study)], command]
         self.side.say("\n\n".join(filter(None, map("\n".join, parts))))
         shape, same = screen_shape(study)
         self.same.say(f"All trials: {' · '.join(f'{title} {value}' for title, value in same.items())}" if same else "")
@@ -185,13 +191,24 @@ class StudyScreen(FeedScreen[StudyFeed]):
     def _draw_plot(self, shape: TableShape) -> None:
         study, chosen = self.snapshot.study, self.table.chosen or ""
         plot, best = plot_of(study, self.feed.view.plot), self._listed.key_of(study.best)
-        self.plots.show(plot, study, self._listed.trials, shape, chosen=chosen, best=best)
+        if plot == IMPORTANCES and self._explained != study.count("finished"):
+            self._explained = study.count("finished")
+            self._explain()
+        content = replace(self._content, predicted=self.snapshot.out_of_fold)
+        self.plots.show(plot, study, self._listed.trials, shape, chosen=chosen, best=best, content=content)
+
+    @work(group="importances", exclusive=True, exit_on_error=False)
+    async def _explain(self) -> None:
+        """Compute the importances of the parameters in a process of their own, which imports what takes seconds."""
+        shares, note = await study_commands.importances_of(self.feed.folder)
+        self._content = PlotContent(shares, note)
+        self._plot_again()
 
     def _show_trial(self) -> None:
         chosen = self.chosen
         lines = study_view.trial_lines(chosen, self.snapshot.study) if chosen else []
         if chosen is None and self.snapshot.summaries:
-            lines = study_view.seed_lines(self.snapshot.summaries, self.snapshot.study)
+            lines = study_view.repetition_lines(self.snapshot)
         if not self.table.keys:
             lines = [self.snapshot.reason or "no trial is planned yet: the study's process is starting"]
         self.trial_text.say("\n".join(lines))
@@ -218,10 +235,10 @@ class StudyScreen(FeedScreen[StudyFeed]):
 
     @property
     def targets(self) -> Sequence[TrialRow]:
-        """The marked trials in the order of their marks; else all trials of a study of seeds, or the chosen trials."""
+        """The marked trials in the order of their marks; else all trials of seeds or folds, or the chosen trials."""
         study, marked = self.snapshot.study, self.feed.view.marked
         rows = [row for number in marked if (row := study.row(number)) is not None]
-        return rows or (study.rows if study.kind == "seeds" else self._chosen_rows)
+        return rows or (study.rows if study.repeats else self._chosen_rows)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if not self.is_mounted:
@@ -234,9 +251,10 @@ class StudyScreen(FeedScreen[StudyFeed]):
         conditions = {
             "view": lambda: not self._shows_all_parts,
             "best": lambda: study.best is not None,
-            "together": lambda: study.kind != "seeds" and len({row.seed for row in study.rows}) > 1,
+            "together": lambda: not study.repeats and len({row.repetition for row in study.rows}) > 1,
             "compare": lambda: len(study.rows) > 1,
             "export": lambda: bool(self.targets),
+            "csv": lambda: bool(study.rows),
             "stop": lambda: self.snapshot.live,
             "resume": lambda: study.resumable,
             "copy": lambda: requested is not None and bool(requested.command),
@@ -289,9 +307,8 @@ class StudyScreen(FeedScreen[StudyFeed]):
 
     @on(RowTable.Marked)
     def action_mark(self) -> None:
-        """Mark or unmark the chosen row, and move to the next."""
+        """Mark or unmark the chosen row."""
         self._mark([row.number for row in self._chosen_rows])
-        self.table.action_move(1)
 
     def action_mark_all(self) -> None:
         self._mark([row.number for row in self.snapshot.study.rows])
@@ -305,12 +322,12 @@ class StudyScreen(FeedScreen[StudyFeed]):
     def action_together(self) -> None:
         self._change_view(together=not self.feed.view.together)
 
-    def action_plot(self) -> None:
-        """Show the next plot; if only one part is visible and it is another one, show the plot."""
+    def action_plot(self, by: int) -> None:
+        """Show the plot so many places further on; if only one part is visible and it is another one, show the plot."""
         if not self._shows_all_parts and self.feed.view.shown != "plot":
             self._show_part("plot")
             return
-        self._change_view(plot=plot_of(self.snapshot.study, self.feed.view.plot, after=True))
+        self._change_view(plot=plot_of(self.snapshot.study, self.feed.view.plot, after=by))
         self._focus_part()
 
     @property
@@ -346,7 +363,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
             study_commands.edit_trial(self.app, self.feed.folder, self.chosen)
 
     def action_compare(self) -> None:
-        """Compare the marked or chosen trials if there are several, else all seeds of the chosen trial."""
+        """Compare the marked or chosen trials if there are several, else all seeds or folds of the chosen trial."""
         rows = list(self.targets)
         if len(rows) < 2 and (chosen := self.chosen) is not None:
             rows = [row for row in self.snapshot.study.rows if row.point == chosen.point]
@@ -354,6 +371,9 @@ class StudyScreen(FeedScreen[StudyFeed]):
 
     def action_export(self) -> None:
         study_commands.export_trials(self.app, self.feed.folder, self.targets)
+
+    def action_csv(self) -> None:
+        study_commands.ask_for_csv(self, self.snapshot)
 
     def action_copy(self) -> None:
         from mnist_tui.tui.terminal.desktop import copy

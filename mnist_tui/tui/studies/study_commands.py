@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from textual import on
+from textual.widget import Widget
+from textual.widgets import Input
+
 from mnist_tui.errors import RequestError
+from mnist_tui.files import write_text
+from mnist_tui.paths import PathError, typed_path
+from mnist_tui.python_process import environment, module
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.studies.folder import StudyFolder, delete_study
 from mnist_tui.studies.state import TrialRow
+from mnist_tui.studies.trial_table import csv_rows
 from mnist_tui.studies.watch import StudySnapshot
 from mnist_tui.tui.bench import Bench, BenchScreen, Route
-from mnist_tui.tui.dialogs import Choice, Question, answer_keys
+from mnist_tui.tui.dialogs import Choice, FormDialog, Question, answer_keys
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
+from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.widgets.path_input import PathInput
 from mnist_tui.wording import counted
 
 
@@ -28,7 +41,7 @@ class StopStudyQuestion(Question):
     """
     ANSWERS = (
         Choice("keep", "escape,k,n", "Keep going", "Let it go on", "primary"),
-        Choice("stop", "x,s,y", "Stop", "Stop it now", "warning"),
+        Choice("stop", "s,y", "Stop", "Stop it now", "warning"),
     )
     BINDINGS = answer_keys("ask-stop", ANSWERS)
 
@@ -60,6 +73,103 @@ class DeleteStudyQuestion(Question):
         super().__init__(
             f"{title}\n{counted(runs, 'run')}", "The study alone, or also its runs with weights, results and exports?"
         )
+
+
+class CsvScreen(FormDialog[Path]):
+    """A dialog that asks for the path of a CSV file; None if it was cancelled.
+
+    Args:
+        path: the path at first.
+    """
+
+    TITLE = "Write the table of trials"
+    ACCEPT = "Write"
+    HELP = """
+    **CSV file.** A line for each trial: its values, its state, its scores (shares from 0 to 1), its run. A relative
+    path begins where the program was started; Tab completes names. `mnist-tui studies show STUDY --csv FILE` writes
+    the same.
+    """
+    BINDINGS = [
+        bind("csv.cancel", "escape", "cancel", "Cancel", "Write nothing"),
+        bind("csv.write", "ctrl+s", "accept", "Write", "Write the file"),
+    ]
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._line = PathInput(str(path), placeholder="path of the CSV file; Tab completes names")
+        self._warned: Path | None = None
+
+    def fields(self) -> Iterable[Widget]:
+        yield self._line
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        self._warned = None
+        self.show_problem("")
+
+    def accept(self) -> None:
+        """Dismiss the dialog with the path; a file that exists is replaced only after a second time."""
+        try:
+            path = typed_path(self._line.value.strip())
+        except PathError as error:
+            self.show_problem(str(error))
+            return
+        if not self._line.value.strip() or path.is_dir():
+            self.show_problem("name a file, such as trials.csv")
+        elif path.exists() and self._warned != path:
+            self._warned = path
+            self.show_problem(f"{path} exists; Enter once more replaces it")
+        else:
+            self.dismiss(path)
+
+
+def ask_for_csv(screen: BenchScreen[Any], snapshot: StudySnapshot) -> None:
+    """Ask for a path, and write the table of a study's trials there."""
+
+    def answered(path: Path | None) -> None:
+        if path is not None:
+            _in_thread(screen, partial(write, path), "The table is not written")
+
+    def write(path: Path) -> str:
+        from mnist_tui.report.tabular import csv_text
+
+        try:
+            write_text(path, csv_text(csv_rows(snapshot.study)))
+        except OSError as error:
+            raise RequestError(f"{path} cannot be written: {error.strerror or error}") from None
+        return f"wrote {path.resolve()}: {counted(snapshot.study.rows, 'trial')}"
+
+    screen.app.push_screen(CsvScreen(Path(f"{snapshot.folder.id}.csv")), answered)
+
+
+async def importances_of(study: StudyFolder) -> tuple[tuple[tuple[str, float], ...], str]:
+    """Compute the importances of a study's parameters in a process of their own.
+
+    Returns:
+        Pairs of a parameter and its share, the largest first; and of what they are computed, or why there are none.
+    """
+    command = module("mnist_tui.studies.importance", str(study.path.absolute()))
+    quiet = asyncio.subprocess.DEVNULL
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=quiet, stdout=asyncio.subprocess.PIPE, stderr=quiet, env=environment()
+        )
+    except OSError as error:
+        return (), f"no process can be started to compute them: {error.strerror or error}"
+    try:
+        printed, _ = await process.communicate()
+    finally:
+        if process.returncode is None:  # the screen was closed
+            process.kill()
+    try:
+        found = json.loads(printed)
+        if "problem" in found:
+            return (), found["problem"]
+        combinations = counted(found["points"], "combination")
+        note = f"Share of the score's variance over {combinations} of values that each explains alone (fANOVA)."
+        return tuple(found["shares"].items()), note
+    except (ValueError, KeyError, TypeError):
+        return (), "Optuna could not compute them"
 
 
 def run_of(study: StudyFolder, trial: TrialRow) -> RunFolder | None:

@@ -48,6 +48,7 @@ def table_columns(shape: TableShape) -> tuple[RowColumn, ...]:
     """Return the table's columns; on narrow screens state, values and scores are kept longest."""
     names = {"val_accuracy": "val acc.", "val_loss": "val loss"}
     other = "val_loss" if shape.metric == "val_accuracy" else "val_accuracy"
+    need = 10 if shape.axes or shape.bases else 0
     columns = (
         RowColumn("number", "#", right=True, need=12),
         RowColumn("state", "state", toned=True),
@@ -56,7 +57,7 @@ def table_columns(shape: TableShape) -> tuple[RowColumn, ...]:
             RowColumn(f"{AXIS}{name}", name, right=True, need=0 if at < 2 else 11 - at, least=6)
             for at, name in enumerate(shape.axes)
         ),
-        *([RowColumn("seed", "seed", right=True, need=10 if shape.axes or shape.bases else 0)] if shape.seeds else []),
+        *([RowColumn("seed", shape.repetition, right=True, need=need)] if shape.seeds else []),
         RowColumn("epochs", "epochs", right=True, need=9),
         RowColumn(shape.metric, names[shape.metric], right=True),
         RowColumn("test_accuracy", "test acc.", right=True, need=8),
@@ -67,7 +68,8 @@ def table_columns(shape: TableShape) -> tuple[RowColumn, ...]:
         RowColumn(TIME, "training", right=True, need=4),
         RowColumn("worker", "machine", need=1),
     )
-    return tuple(column for column in columns if column.key not in shape.omitted)
+    unused = {"test_accuracy", "test_loss"} if shape.folds else set[str]()
+    return tuple(column for column in columns if column.key not in shape.omitted | unused)
 
 
 def screen_shape(study: StudyState) -> tuple[TableShape, dict[str, str]]:
@@ -100,7 +102,7 @@ SORT_KEYS: Mapping[str, Callable[[TrialRow], Any]] = {
     "number": lambda row: row.number,
     "state": lambda row: ROW_STATES.index(row.state) if row.state in ROW_STATES else len(ROW_STATES),
     "base": lambda row: row.base,
-    "seed": lambda row: row.seed,
+    "seed": lambda row: row.fold or row.seed,
     "epochs": lambda row: row.epoch or None,
     "parameters": lambda row: row.parameters or None,
     TIME: lambda row: row.training_seconds,
@@ -169,7 +171,7 @@ def cells_of(row: TrialRow, shape: TableShape, best: bool, glyphs: Glyphs) -> tu
         "number": f"{'best ' if best else ''}{row.number}",
         "state": row.state,
         "base": row.base,
-        "seed": str(row.seed),
+        "seed": str(row.fold or row.seed),
         "epochs": epochs,
         "parameters": count(row.parameters or None),
         TIME: seconds(row.training_seconds),
@@ -186,7 +188,7 @@ def host_of(address: str) -> str:
 
 
 def seed_rows(summaries: Mapping[str, SeedStatistics], shape: TableShape) -> list[TableRow]:
-    """Return the rows below the seeds: mean, standard deviation, interval of the mean, and range of the values."""
+    """Return the rows below the seeds or folds: mean, standard deviation, interval of a mean over seeds, and range."""
     if not summaries:
         return []
     columns = table_columns(shape)
@@ -197,13 +199,16 @@ def seed_rows(summaries: Mapping[str, SeedStatistics], shape: TableShape) -> lis
         cells[1] = name
         return TableRow(key, tuple(cells), tone="row-table--marked")
 
+    def interval(key: str, score: SeedStatistics) -> str:
+        return "" if key == TIME else _span_text(key, score.interval)
+
     mean = row("mean", f"mean, n={n}", lambda key, score: _mean_text(key, score.mean))
     if n == 1:
         return [mean]
     return [
         mean,
         row("std", "± std", lambda key, score: deviation_text(key, score.std)),
-        row("interval", "95 %", lambda key, score: "" if key == TIME else _span_text(key, score.interval)),
+        *([] if shape.folds else [row("interval", "95 %", interval)]),
         row("range", "min–max", lambda key, score: _span_text(key, (score.minimum, score.maximum))),
     ]
 
@@ -229,7 +234,7 @@ def _span_text(key: str, ends: tuple[float, float] | None) -> str:
 
 
 def points(rows: Sequence[TrialRow], order: RowOrder, shape: TableShape) -> list[tuple[TrialRow, tuple[TrialRow, ...]]]:
-    """Group the trials by point: the trials of a point differ in their seed alone.
+    """Group the trials by point: the trials of a point differ in their seed or fold alone.
 
     Returns:
         For each point, sorted: a row with the number of its first trial and the mean scores of its finished trials, and
@@ -252,7 +257,7 @@ def point_rows(
     for mean, members in pairs:
         done = [row for row in members if row.state == "finished"]
         cells = dict(zip(keys, cells_of(mean, shape, any(row.number == best for row in members), glyphs), strict=True))
-        cells["state"] = f"{len(done)}/{counted(members, 'seed')}"
+        cells["state"] = f"{len(done)}/{counted(members, shape.repetition)}"
         if "seed" in cells:
             cells["seed"] = f"n={len(done)}"
         for key in (shape.metric, "test_accuracy"):
@@ -332,7 +337,7 @@ def default_order(study: StudyState) -> RowOrder:
     """Return the order of the rows until the user chooses one: the best first if trials are compared."""
     if study.compares:
         return best_first(study.metric)
-    return RowOrder("seed" if study.kind == "seeds" else "number")
+    return RowOrder("seed" if study.repeats else "number")
 
 
 class StudyFeed(FolderFeed[StudySnapshot]):
@@ -396,7 +401,7 @@ def trial_lines(row: TrialRow, study: StudyState) -> list[str]:
     scores = [f"validation accuracy {percent(score_of(row, 'val_accuracy', study.metric))}"]
     if (value := score_of(row, "val_loss", study.metric)) is not None:
         scores.append(f"validation loss {loss(value)}")
-    if row.test_accuracy is not None:
+    if row.test_accuracy is not None and not row.fold:
         scores.append(f"test accuracy {percent(row.test_accuracy)}")
     if row.macro_f1 is not None:
         scores.append(f"macro F1 {percent(row.macro_f1)}")
@@ -412,8 +417,24 @@ def trial_lines(row: TrialRow, study: StudyState) -> list[str]:
     return [f"#{row.number} {marked}{values} · {row.state}{epochs}", *reason, " · ".join(scores), " · ".join(where)]
 
 
-def seed_lines(summaries: Mapping[str, SeedStatistics], study: StudyState) -> list[str]:
-    """Return lines with mean, standard deviation and interval over the seeds, or the reason why there are none yet."""
+def repetition_lines(snapshot: StudySnapshot) -> list[str]:
+    """Return lines about the scores over the seeds or folds; none if the trials do not repeat one experiment."""
+    if snapshot.study.kind == "folds":
+        return _fold_lines(snapshot)
+    return _seed_lines(snapshot.summaries, snapshot.study) if snapshot.study.repeats else []
+
+
+def _fold_lines(snapshot: StudySnapshot) -> list[str]:
+    score, predicted = snapshot.summaries.get("test_accuracy"), snapshot.out_of_fold
+    if score is None:
+        return ["mean and deviation come with the first fold that has finished"]
+    line = f"accuracy on the images held out {percent(score.mean)} over {counted(score.n, 'fold')}"
+    spread = "" if score.std is None else f", standard deviation {deviation_text('test_accuracy', score.std)}"
+    lines = [f"{line}{spread}", f"lowest {percent(score.minimum)}, highest {percent(score.maximum)}"]
+    return [*lines, predicted.in_words] if predicted is not None else lines
+
+
+def _seed_lines(summaries: Mapping[str, SeedStatistics], study: StudyState) -> list[str]:
     score = summaries.get("test_accuracy") or summaries.get("score")
     if score is None:
         return ["mean and deviation come with the first seed that has finished"]

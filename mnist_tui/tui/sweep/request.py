@@ -11,16 +11,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mnist_tui import PROGRAM
-from mnist_tui.data.catalogue import validate_name, with_whole_name
+from mnist_tui.data.catalogue import validate_name
+from mnist_tui.data.facts import resolved
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.fields import whole
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
+from mnist_tui.experiment.spec import MOST_FOLDS, checked
 from mnist_tui.studies.folder import StudyFolder
-from mnist_tui.studies.spec import MANY_TRIALS, METRICS, SEARCH_TRIALS, Study, SweepAxis
+from mnist_tui.studies.spec import MANY_TRIALS, METRICS, SEARCH_TRIALS, STOPPING_NOTE, Study, SweepAxis
 from mnist_tui.studies.start import StudyRequest, begin_study, parse_scheduler_address, study_request
 from mnist_tui.studies.trials import (
+    Trial,
     combinations,
     count_trials,
     ends_of,
@@ -31,10 +34,12 @@ from mnist_tui.studies.trials import (
 )
 from mnist_tui.wording import count, counted
 
-MOST = {"seeds": 1_000, "trials": 100_000, "workers": 1_024, "threads": 1_024}
+MOST = {"seeds": 1_000, "folds": MOST_FOLDS, "trials": 100_000, "workers": 1_024, "threads": 1_024}
 """The largest number that each field accepts."""
 MOST_CHECKED = 10_000
 """Combinations of a grid that are all checked while a person types."""
+MOST_LISTED = 60
+"""Planned trials that are listed beside the form."""
 MOST_SIZED = 256
 """Combinations whose numbers of parameters are counted."""
 
@@ -47,14 +52,18 @@ class SweepRequestError(RequestError):
         super().__init__(message)
 
 
+class NothingToRepeatError(SweepRequestError):
+    """A form that asks for a single training."""
+
+
 @dataclass(frozen=True)
 class SweepRequest:
     """The content of the sweep form.
 
     Attributes:
         axes: for each parameter to vary its name or TOML path, and its values as typed.
-        texts: the other fields by name: seeds, search, trials, prune, metric, workers, threads, scheduler; an empty or
-            missing text means the default.
+        texts: the other fields by name: seeds, folds, search, trials, prune, metric, workers, threads, scheduler; an
+            empty or missing text means the default.
         device, data_dir: the options that the app was started with.
     """
 
@@ -82,6 +91,7 @@ class SweepPlan:
 
     Attributes:
         sentence: how the number of trials comes about, for example ``3 × 2 values × 3 seeds = 18 trials``.
+        listed: the first trials as text, for a grid; empty for a search, which chooses them later.
         sizes: the numbers of parameters of the smallest and the largest network; None if they were not counted.
         notes: sentences for the person to read before the start.
     """
@@ -89,6 +99,7 @@ class SweepPlan:
     request: StudyRequest
     trials: int
     sentence: str
+    listed: tuple[str, ...] = ()
     sizes: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
 
@@ -105,6 +116,11 @@ def study_of(request: SweepRequest) -> StudyRequest:
             parse_scheduler_address(scheduler)
         if scheduler is not None and workers is not None:
             raise SweepRequestError("workers", "a scheduler has workers of its own; leave Workers or Scheduler empty")
+        seeds, folds = request.number("seeds") or 1, request.number("folds")
+        if folds == 1:
+            raise SweepRequestError("folds", f"1 leaves no images to train on; 2 to {MOST_FOLDS} work")
+        if folds is not None and seeds > 1:
+            raise SweepRequestError("folds", "folds are made with one seed; leave Folds empty, or Seeds at 1")
         search = {
             "kind": request.text("search") or "grid",
             "trials": request.number("trials"),
@@ -114,8 +130,9 @@ def study_of(request: SweepRequest) -> StudyRequest:
         }
         return study_request(
             request.preset,
-            request.number("seeds") or 1,
+            seeds,
             [_axis(row, name, values) for row, (name, values) in enumerate(request.axes)],
+            folds=folds,
             search=search if request.axes else {},
             device=request.device,
             threads=request.number("threads"),
@@ -148,9 +165,22 @@ EXAMPLES = {
     "filters": "8,16,32",
     "hidden": "50,100,200x100",
     "dropout": "0,0.25,0.5",
+    "shift": "0,1,2",
+    "rotation": "0,10,20",
+    "zoom": "0,0.1,0.2",
+    "shear": "0,5,10",
+    "elastic": "0,20,34",
+    "noise": "0,0.05,0.1",
+    "erasing": "0,0.25,0.5",
     "lr": "0.0001,0.001,0.01",
     "momentum": "0,0.5,0.9",
     "schedule": "constant,cosine",
+    "warmup": "none,1,3",
+    "clipvalue": "none,0.1,0.5",
+    "clipnorm": "none,0.5,1",
+    "global-clipnorm": "none,1,5",
+    "label-smoothing": "none,0.05,0.1",
+    "class-weights": "none,balanced",
     "batch-size": "64,256,1024",
     "epochs": "10,20,40",
     "patience": "5,10,none",
@@ -164,7 +194,22 @@ def example_of(name: str) -> str:
     return EXAMPLES.get(name) or ",".join(choices[:3]) or "0.8,0.9"
 
 
-LABELS = {parameter.name: parameter.label for parameter in PARAMETERS} | {"search": "Search", "seeds": "Seeds"}
+def first_axis(preset: Preset) -> tuple[str, str]:
+    """Return a parameter that is worth varying, and three values around its present one; empty texts for none."""
+    texts = {parameter.name: parameter.read(preset.experiment) for parameter in PARAMETERS}
+    if (hidden := texts["hidden"]).isdecimal() and int(hidden) > 1:
+        return "hidden", f"{int(hidden) // 2},{hidden},{2 * int(hidden)}"
+    with suppress(ValueError):
+        rate = float(texts["lr"])
+        return "lr", f"{rate / 3:.1g},{texts['lr']},{3 * rate:.1g}"
+    return "", ""
+
+
+LABELS = {parameter.name: parameter.label for parameter in PARAMETERS} | {
+    "search": "Search",
+    "seeds": "Seeds",
+    "folds": "Folds",
+}
 
 
 def _in_form_words(sentence: str) -> str:
@@ -194,27 +239,38 @@ def plan_of(request: SweepRequest) -> SweepPlan:
     wanted = study_of(request)
     study, trials = wanted.study, count_trials(wanted.study)
     if not study.axes and trials == 1:
-        raise SweepRequestError("", "one seed is one training: add a parameter to vary (Ctrl+N), or seeds")
+        raise NothingToRepeatError("", "one seed is one training: add a parameter to vary (Ctrl+N), seeds or folds")
+    planned: tuple[Trial, ...] = ()
     try:
         if study.search.kind != "grid" or trials <= MOST_CHECKED:
-            plan_trials(study, wanted.bases)
+            planned = plan_trials(study, wanted.bases)
     except RequestError as error:
         raise _at_field(error, request) from None
     sizes, notes = _sizes(study, request.preset), tuple(_notes(study, trials, request))
-    return SweepPlan(wanted, trials, _sentence_of(study, trials), sizes, notes)
+    lines = tuple(_trial_line(study, trial) for trial in planned[:MOST_LISTED])
+    return SweepPlan(wanted, trials, _sentence_of(study, trials), lines, sizes, notes)
+
+
+def _trial_line(study: Study, trial: Trial) -> str:
+    """Return a planned trial as text: ``#3 hidden 500, seed 0``."""
+    base = study.bases[0]
+    repetition = f"fold {trial.fold} of {base.folds}" if trial.fold else f"seed {trial.seed}"
+    values = [f"{LABELS.get(name, name)} {value}" for name, value in trial.values.items()]
+    return f"#{trial.number} {', '.join([*values, *([repetition] if base.repetitions > 1 or not values else [])])}"
 
 
 def _sentence_of(study: Study, trials: int) -> str:
-    seeds = study.bases[0].seeds
+    base = study.bases[0]
     if not study.axes:
-        first = study.bases[0].first_seed
-        return f"{counted(seeds, 'seed')}, {first} to {first + seeds - 1} = {counted(trials, 'trial')}"
+        first, last = base.first_seed, base.first_seed + base.seeds - 1
+        repeated = f"{base.folds} folds" if base.folds else f"{counted(base.seeds, 'seed')}, {first} to {last}"
+        return f"{repeated} = {counted(trials, 'trial')}"
     sizes = [str(len(axis.values)) for axis in study.axes]
     if study.search.kind != "grid":
-        parts = [f"{counted(trials // seeds, 'point')} by {study.search.kind} search"]
+        parts = [f"{counted(trials // base.repetitions, 'point')} by {study.search.kind} search"]
     else:
         parts = [f"{' × '.join(sizes)} value{'' if sizes == ['1'] else 's'}"]
-    parts += [counted(seeds, "seed")] if seeds > 1 else []
+    parts += [counted(base.repetitions, "fold" if base.folds else "seed")] if base.repetitions > 1 else []
     return f"{' × '.join(parts)} = {counted(trials, 'trial')}"
 
 
@@ -239,6 +295,7 @@ def command_of(request: StudyRequest, preset_file: str) -> str:
     for flag, value in (
         *(("--over", axis.text) for axis in study.axes),
         ("--seeds", seeds if seeds > 1 else None),
+        ("--folds", study.bases[0].folds),
         ("--search", search.kind if is_sampled else None),
         ("--trials", search.points if is_sampled else None),
         ("--metric", search.metric if search.metric != METRICS[0] else None),
@@ -269,7 +326,13 @@ def _sizes(study: Study, preset: Preset) -> tuple[int, int] | None:
 def _notes(study: Study, trials: int, request: SweepRequest) -> Iterable[str]:
     if trials > MANY_TRIALS:
         yield f"more than {MANY_TRIALS:,} trials: you are asked once more"
-    if study.compares and request.preset.experiment.dataset.validation == "test":
+    if study.bases[0].folds:
+        yield (
+            "each fold is held out once and scores the model that was trained on the others; the test set is not used"
+        )
+        if request.preset.experiment.training.early_stopping is not None:
+            yield STOPPING_NOTE
+    elif study.compares and request.preset.experiment.dataset.validation == "test":
         yield (
             "trials are compared on the test set, so the test accuracy of the best one is too optimistic; "
             "Validation 0.2 in the editor holds training images out"
@@ -290,7 +353,7 @@ def start_sweep(runs_dir: Path, request: SweepRequest) -> tuple[StudyFolder, str
         OSError: no process can be started.
     """
     validate_name(request.preset.experiment.dataset.name)
-    preset = replace(request.preset, experiment=with_whole_name(request.preset.experiment))
+    preset = replace(request.preset, experiment=checked(resolved(request.preset.experiment)))
     wanted = study_of(replace(request, preset=preset))
 
     def command(folder: StudyFolder) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Input, Select
 
@@ -19,11 +19,14 @@ from mnist_tui.studies.start import absolute
 from mnist_tui.tui.bench import BenchScreen, Route, subject_of
 from mnist_tui.tui.dialogs import Choice, ChooseScreen, Question, TextScreen, answer_keys, too_long
 from mnist_tui.tui.sweep.request import (
+    LABELS,
+    NothingToRepeatError,
     SweepPlan,
     SweepRequest,
     SweepRequestError,
     command_of,
     example_of,
+    first_axis,
     plan_of,
     sizes_text,
     start_sweep,
@@ -36,6 +39,11 @@ from mnist_tui.tui.widgets.text import Line
 
 NOTICE_SECONDS = 12
 SYNTAX = "Values with commas: 50,100,200. A random or tpe search also takes a range: 50..400, or 0.0001..0.01:log."
+EXAMPLES = """\
+Hidden neurons 100,200,400 with 3 seeds: 9 trainings. Which is the best?
+Dropout 0,0.3 and learning rate 0.001,0.01: 4 trainings, all pairs.
+No parameter and 10 seeds: 10 trainings. How much is due to chance?
+No parameter and 5 folds: 5 trainings, each scored on a fifth that it has not seen."""
 BY_PATH = "another field, by its TOML path …"
 PLANNING_SECONDS = 0.15
 """The time without a further change after which the form is checked."""
@@ -75,10 +83,12 @@ class SweepScreen(BenchScreen[None]):
     TITLE = "Sweep"
     AUTO_FOCUS = ""
     HELP = """
-    **Sweep.** Ctrl+N adds a parameter to vary. Its values are separated by commas, `150,250,200x100`; a random or tpe
-    search also takes a range, `50..400`, `0.0001..0.01:log`. Every combination is a trial, trained once for each seed.
-    Without any parameter the preset is trained in several seeds. Ctrl+T starts the study in a process of its own, which
-    goes on when the app is left. Ctrl+O copies the command line that does the same.
+    **Sweep.** The first row is a parameter and values to try: type others, or remove it with Ctrl+R. Ctrl+N adds a
+    parameter to vary. Values are separated by commas, `150,250,200x100`; a random or tpe search also takes a range,
+    `50..400`, `0.0001..0.01:log`. Every combination is a trial, trained once for each seed, or once for each fold that
+    is held out (cross-validation). Without any parameter the preset itself is trained in several seeds or folds.
+    Ctrl+T starts the study in a process of its own, which goes on when the app is left. Ctrl+O copies the command line
+    that does the same.
     """
     BINDINGS = [
         bind("sweep.start", "ctrl+t", "start", "Start", "Start the study"),
@@ -93,6 +103,7 @@ class SweepScreen(BenchScreen[None]):
     sentence = getters.query_one("#sweep-sentence", Line)
     sizes = getters.query_one("#sweep-sizes", Line)
     notes = getters.query_one("#sweep-notes", Line)
+    listed = getters.query_one("#sweep-listed", Line)
     command = getters.query_one("#sweep-command", Line)
 
     def __init__(self, preset: Preset, seeds: int = 1) -> None:
@@ -105,41 +116,60 @@ class SweepScreen(BenchScreen[None]):
         yield TabStrip()
         with Horizontal(id="top"):
             yield Line(f"Sweep of {self._preset.name}: {self._preset.title or 'as it is'}", id="what")
-        with VerticalScroll(id="sweep-form", classes="pane", can_focus=False):
-            yield Line("Parameters to vary", classes="section")
-            yield Vertical(id="sweep-axes")
-            yield Line(f"None yet; {self._key('add')} adds one.", id="sweep-none")
-            yield Line(SYNTAX, id="sweep-syntax")
-            yield Line("Seeds and search", classes="section")
-            yield SweepRow(
-                "seeds", "Seeds", f"{self._seeds}", f"1 or more, from seed {self._preset.experiment.training.seed} on"
-            )
-            yield SweepRow("search", "Search", SEARCH_KINDS[0], "grid takes all, random and tpe some", SEARCH_KINDS)
-            yield SweepRow("trials", "Trials", "", f"points to sample; {SEARCH_TRIALS} by default")
-            yield SweepRow("prune", "Pruning", "on", "stop trials worse than the others", ("on", "off"))
-            yield SweepRow("metric", "Metric", METRICS[0], "the score by which trials are compared", METRICS)
-            yield Line("Where it trains", classes="section")
-            yield SweepRow("workers", "Workers", "", "trainings at once; empty: automatic")
-            yield SweepRow("threads", "Threads", "", "of each worker; empty: automatic")
-            yield SweepRow("scheduler", "Scheduler", "", "empty: this machine, or tcp://HOST:PORT")
-        with Vertical(id="sweep-plan", classes="pane -stacked"):
-            yield Line(id="sweep-sentence")
-            yield Line(id="sweep-sizes")
-            yield Line(id="sweep-notes")
-            yield Line(id="sweep-command")
+        with Container(id="sweep-body"):
+            with VerticalScroll(id="sweep-form", classes="pane", can_focus=False):
+                yield from self._fields()
+            with VerticalScroll(id="sweep-plan", classes="pane -stacked", can_focus=False):
+                yield Line(id="sweep-sentence")
+                yield Line(id="sweep-sizes")
+                yield Line(id="sweep-notes")
+                yield Line("Trials", classes="section")
+                yield Line(id="sweep-listed")
+                yield Line("Command", classes="section")
+                yield Line(id="sweep-command")
         yield KeyFooter()
+
+    def _fields(self) -> ComposeResult:
+        seed = self._preset.experiment.training.seed
+        yield Line("Parameters to vary", classes="section")
+        with Vertical(id="sweep-axes"):
+            name, values = first_axis(self._preset) if self._seeds == 1 else ("", "")
+            if name:
+                yield self._axis_row(name, values)
+        yield Line(f"None; {self._key('add')} adds one. Each of its values is trained.", id="sweep-none")
+        yield Line(SYNTAX, id="sweep-syntax")
+        yield Line("Repeat each training", classes="section")
+        yield SweepRow("seeds", "Seeds", f"{self._seeds}", f"1 or more, from seed {seed} on")
+        yield SweepRow("folds", "Folds", "", "5: each fifth is held out once")
+        yield Line("Search", classes="section", id="sweep-search-head")
+        yield SweepRow("search", "Search", SEARCH_KINDS[0], "grid takes all, random and tpe some", SEARCH_KINDS)
+        yield SweepRow("trials", "Trials", "", f"points to sample; {SEARCH_TRIALS} by default")
+        yield SweepRow("prune", "Pruning", "on", "stop trials worse than the others", ("on", "off"))
+        yield SweepRow("metric", "Metric", METRICS[0], "the score that is compared", METRICS)
+        yield Line("Where it trains", classes="section")
+        yield SweepRow("workers", "Workers", "", "trainings at once; empty: automatic")
+        yield SweepRow("threads", "Threads", "", "of each worker; empty: automatic")
+        yield SweepRow("scheduler", "Scheduler", "", "tcp://HOST:PORT of Dask; or empty")
+        with Vertical(id="sweep-examples"):
+            yield Line("Examples", classes="section")
+            yield Line(EXAMPLES)
 
     def _key(self, action: str) -> str:
         return key_of(f"sweep.{action}", SweepScreen, self.app.settings.keys)
 
     def on_mount(self) -> None:
         form, plan = self.query_one("#sweep-form"), self.query_one("#sweep-plan")
-        form.border_title, plan.border_title = pane_title("Form"), pane_title("Study")
-        add, copy = self._key("add"), self._key("copy")
-        form.border_subtitle = pane_keys({add: "Add parameter"}, {add: "screen.add"})
-        plan.border_subtitle = pane_keys({copy: "Copy command"}, {copy: "screen.copy"})
+        form.border_title, plan.border_title = pane_title("Parameters"), pane_title("Study")
+        add, remove, start, copy = (self._key(action) for action in ("add", "remove", "start", "copy"))
+        form.border_subtitle = pane_keys(
+            {add: "Add parameter", remove: "Remove"}, {add: "screen.add", remove: "screen.remove"}
+        )
+        plan.border_subtitle = pane_keys(
+            {start: "Start", copy: "Copy command"}, {start: "screen.start", copy: "screen.copy"}
+        )
         self._plan_soon()
-        self._row("seeds").control.focus()
+        first = next(iter(self._axis_rows), self._row("seeds"))
+        first.control.focus()
 
     @property
     def subject(self) -> Hashable:
@@ -167,7 +197,9 @@ class SweepScreen(BenchScreen[None]):
             is_unused = not self._axis_rows or (key == "trials" and self._row("search").text == "grid")
             self._row(key).control.disabled = is_unused
             self._row(key).display = not is_unused
+        self.query_one("#sweep-search-head").display = bool(self._axis_rows)
         self.query_one("#sweep-none").display = not self._axis_rows
+        self.set_class(bool(self._axis_rows), "-axes")
         self.query_one("#sweep-syntax").display = bool(self._axis_rows)
         await asyncio.sleep(PLANNING_SECONDS)
         problem: SweepRequestError | None = None
@@ -184,9 +216,15 @@ class SweepScreen(BenchScreen[None]):
         plan = self._plan
         refusal = "Correct the marked value first." if explained else sentence_of(problem)
         self.sentence.say(plan.sentence if plan else refusal)
-        self.sentence.set_class(plan is None, "-wrong")
+        is_nothing = isinstance(problem, NothingToRepeatError)
+        self.sentence.set_class(plan is None and not is_nothing, "-refused")
+        self.sentence.set_class(is_nothing, "-hint")
+        self.sentence.set_class(explained, "-wrong")
         self.sizes.say(sizes_text(plan.sizes) if plan else "")
-        self.notes.say("; ".join(plan.notes) if plan else "")
+        self.notes.say("\n".join(map(sentence_of, plan.notes)) if plan else "")
+        self.set_class(plan is None, "-planless")
+        more = plan.trials - len(plan.listed) if plan and plan.listed else 0
+        self.listed.say("\n".join([*plan.listed, *([f"… and {more:,} more"] if more else [])]) if plan else "")
         self.command.say(command_of(plan.request, "FILE") if plan else "")
         self.refresh_bindings()
 
@@ -218,15 +256,14 @@ class SweepScreen(BenchScreen[None]):
     async def add_axis(self, name: str) -> None:
         """Add a row for the values of a parameter, starting with its present value."""
         parameter = next((parameter for parameter in PARAMETERS if parameter.name == name), None)
-        if parameter is None:
-            row = SweepRow(name, name, "", f"such as {example_of(name)}", axis=True)
-        else:
-            row = SweepRow(
-                name, parameter.label, parameter.read(self._preset.experiment), f"such as {example_of(name)}", axis=True
-            )
+        row = self._axis_row(name, parameter.read(self._preset.experiment) if parameter else "")
         await self.axes.mount(row)
         self._plan_soon()
         row.control.focus()
+
+    @staticmethod
+    def _axis_row(name: str, values: str) -> SweepRow:
+        return SweepRow(name, LABELS.get(name, name), values, f"such as {example_of(name)}", axis=True)
 
     async def action_remove(self) -> None:
         for row in self._axis_rows:

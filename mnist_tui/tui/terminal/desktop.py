@@ -125,5 +125,5 @@ def _open(app: App[Any], path: Path, notify: partial[None]) -> None:
             opened = True
         except OSError:
             pass
-    message = f"{path.name} is opened" if opened else f"There is no desktop here that opens it; it is {path}"
+    message = f"{path.name} is opened" if opened else f"No program here opens it. It is saved as\n{path}"
     app.call_from_thread(notify, message)

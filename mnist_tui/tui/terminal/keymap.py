@@ -26,6 +26,7 @@ SECTIONS = {
     "run": "All screens of a run",
     "matrix": "Confusion matrix",
     "gallery": "Images",
+    "inside": "Look inside",
     "weights": "Weights",
     "diagnosis": "Diagnosis",
     "results": "Results",
@@ -107,7 +108,9 @@ def shown(keys: str | tuple[str, ...]) -> str:
 def _shown_key(key: str) -> str:
     modifiers, plus, bare = key.rpartition("+")
     name = KEY_NAMES.get(bare) or (bare.upper() if re.fullmatch(r"f\d+", bare) else format_key(bare))
-    return "".join(part.capitalize() + "+" for part in modifiers.split("+") if plus) + (name.upper() if plus else name)
+    return "".join(part.capitalize() + "+" for part in modifiers.split("+") if plus) + (
+        name.upper() if plus and len(name) == 1 else name
+    )
 
 
 def bind(

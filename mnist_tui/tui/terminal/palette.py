@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from textwrap import shorten
 from typing import Any
 
 from rich.text import Text
@@ -25,9 +26,13 @@ COUNTS_NAME = "commands.json"
 COUNTS_BYTES = 100_000
 WIDTH = 84
 """The columns of the palette in a window that is wide enough; the style sheet has the same number."""
+SHARE = 0.96
+"""The largest share of the window's width, which the style sheet has, too."""
 FRAME = 8
 """The columns of the palette's frame, padding and scroll bar."""
 NAME = 22
+OWN_NAME = "palette"
+"""The name of the command that opens the palette, which is of no use in it."""
 ABOUT_SCORE = 0.1
 """The score of a command whose description contains the query; a match of its name scores from about 0.5 on."""
 
@@ -72,13 +77,14 @@ class BenchCommands(Provider):
         commands = [
             PaletteCommand(command.title, command.help, keys.get(command.title, ""), command.callback)
             for command in self.app.get_system_commands(self.screen)
+            if command.title != OWN_NAME
         ]
         return sorted(commands, key=lambda command: -counts[command.name])
 
     def _line(self, command: PaletteCommand) -> Text:
         """Return name and description, and the keys at the right."""
-        room = min(WIDTH, self.app.size.width) - FRAME
-        about = cut_end(command.about, max(0, room - NAME - len(command.keys) - 2))
+        room = min(WIDTH, int(SHARE * self.app.size.width)) - FRAME
+        about = shorten(command.about, max(1, room - NAME - len(command.keys) - 2), placeholder=" …")
         left = f"{cut_end(command.name, NAME - 1):{NAME}}"
         blank = " " * max(1, room - len(left) - len(about) - len(command.keys))
         return Text.assemble((left, "bold"), (about, "not bold dim"), blank, (command.keys, "bold"))

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from textual.theme import Theme
 
 
-def _variables(*, border: str, blurred: str, muted: str) -> dict[str, str]:
+def _variables(*, border: str, blurred: str, muted: str, track: str) -> dict[str, str]:
     """Return the variables of a theme that Textual does not derive well from the theme's other colours."""
-    return {"border": border, "border-blurred": blurred, "text-muted": muted, "foreground-muted": muted}
+    bars = {"scrollbar": blurred, "scrollbar-hover": muted, "scrollbar-background": track}
+    return {"border": border, "border-blurred": blurred, "text-muted": muted, "foreground-muted": muted, **bars}
 
 
 THEMES = (
@@ -25,7 +26,7 @@ THEMES = (
         background="#10141b",
         surface="#171c25",
         panel="#1f2631",
-        variables=_variables(border="#ffa55c", blurred="#3b4658", muted="#95a0b3"),
+        variables=_variables(border="#ffa55c", blurred="#3b4658", muted="#95a0b3", track="#171c25"),
     ),
     Theme(
         name="bench-light",
@@ -40,7 +41,7 @@ THEMES = (
         surface="#f1f2f4",
         panel="#e6e9ee",
         dark=False,
-        variables=_variables(border="#a34608", blurred="#b4bcc8", muted="#515c6c"),
+        variables=_variables(border="#a34608", blurred="#b4bcc8", muted="#515c6c", track="#f1f2f4"),
     ),
     Theme(
         name="bench-contrast",
@@ -54,7 +55,7 @@ THEMES = (
         background="#000000",
         surface="#000000",
         panel="#1b1b1b",
-        variables=_variables(border="#ffb84d", blurred="#a8a8a8", muted="#d0d0d0"),
+        variables=_variables(border="#ffb84d", blurred="#a8a8a8", muted="#d0d0d0", track="#1b1b1b"),
     ),
 )
 """Dark, light and with high contrast; tests check the contrast of their texts by the formula of WCAG 2.2."""

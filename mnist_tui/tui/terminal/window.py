@@ -66,6 +66,11 @@ class Window:
         self._answers = False
 
     @property
+    def is_terminal(self) -> bool:
+        """Whether there is a terminal, and not a web page or a test."""
+        return self._driver is not None
+
+    @property
     def _driver(self) -> Driver | None:
         is_own = not (self._app.is_headless or self._app.is_web)
         return self._app._driver if is_own else None  # pyright: ignore[reportPrivateUsage]

@@ -27,6 +27,7 @@ DETAILS = (
     "Device",
     "GPU",
     "Program",
+    "Start",
     "Step",
     "Rate",
     "Checkpoint",
@@ -72,12 +73,14 @@ class Notice(Vertical):
         yield Line(id="warnings", classes="-empty")
         yield Static(id="ways", markup=False)
 
-    def show(self, findings: Sequence[Finding], warnings: Sequence[str], do_key: str, more_key: str) -> None:
+    def show(
+        self, findings: Sequence[Finding], warnings: Sequence[str], keys: Mapping[str, str], more_key: str
+    ) -> None:
         """Show the first of the findings and all warnings.
 
         Args:
-            do_key: the key that does the first thing that the finding advises.
-            more_key: the key that leads to the diagnosis.
+            keys: the keys of actions that the screen itself can do, by the actions' names.
+            more_key: the key that leads to the diagnosis, where all actions can be done.
         """
         verdict = findings[0] if findings else None
         if (shown := (verdict, len(findings), tuple(warnings))) == self._shown:
@@ -90,8 +93,9 @@ class Notice(Vertical):
         self.evidence.say(verdict.evidence if verdict else "")
         self.warnings.say("\n".join(f"Warning: {text}" for text in warnings))
         self.warnings.set_class(not warnings, "-empty")
-        ways = [(do_key, verdict.actions[0].label)] if verdict and verdict.actions else []
-        ways.append((more_key, f"All {len(findings)} findings" if len(findings) > 1 else "The finding"))
+        actions = verdict.actions if verdict else ()
+        ways = [(keys[action.name], action.label) for action in actions if action.name in keys]
+        ways.append((more_key, "What to do" if actions and not ways else "More about it"))
         parts = [part for key, label in ways for part in ((key, "$accent"), f" {label}   ")]
         self.ways.update(Content.assemble(*parts))
 
@@ -105,19 +109,21 @@ def details(snapshot: RunSnapshot, findings: Sequence[Finding] = ()) -> Mapping[
     run, data, model, load = snapshot.run, snapshot.run.data, snapshot.run.model, snapshot.run.load
     facts = {"Warning": "\n".join(run.warnings), "Folder": str(snapshot.folder.path)}
     if data is not None:
-        facts["Data"] = f"{data.title}: {data.train:,} training, {data.test:,} test images"
-        held_out = f"{counted(data.validation, 'image')} held out"
-        facts["Validation"] = held_out if data.validation else "the test images"
+        facts["Data"] = f"{data.title}: {data.train:,} training, {data.test:,} {data.evaluated}"
+        held_out = counted(data.validation, "image")
+        facts["Validation"] = held_out if data.validation else f"the {data.evaluated}"
         facts["Inputs"] = count(data.inputs)
     if (total := model.total if model else run.start.total if run.start else None) is not None:
         facts["Parameters"] = count(total)
     if model is not None:
         facts["Device"] = f"{model.device} ({model.device_name})" if model.device_name else model.device
         facts["Program"] = computation(model)
+        if model.start:
+            facts["Start"] = model.start
     if load is not None and not load.gpus:
         facts["GPU"] = "none seen; mnist-tui doctor says why"
     last = run.progress or (run.history[-1] if run.history else None)
-    if run.progress is not None:
+    if run.progress is not None and snapshot.live:
         facts["Step"] = f"{run.progress.step:,} of {run.progress.steps:,} in epoch {run.progress.epoch:,}"
     if last is not None and last.learning_rate is not None:
         facts["Rate"] = f"learning rate {last.learning_rate:.4g}"

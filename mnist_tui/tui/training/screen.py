@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from asyncio import to_thread
 from collections.abc import Callable, Sequence
 
 from textual import getters, on
@@ -12,19 +13,23 @@ from textual.containers import Horizontal, Vertical
 from mnist_tui.clocks import RemoteClock
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.preset_files import PresetError
+from mnist_tui.experiment.presets import length_in_words
 from mnist_tui.report.result_words import score_difference
 from mnist_tui.runs import control
 from mnist_tui.runs.diagnosis import Finding, diagnose
-from mnist_tui.runs.state import EXTENDABLE, RESUMABLE, EpochRow
+from mnist_tui.runs.events import Ended, Matrix
+from mnist_tui.runs.results import results_of
+from mnist_tui.runs.state import RESUMABLE, EpochRow
 from mnist_tui.runs.watch import BROKEN, RunSnapshot
 from mnist_tui.tui import run_commands
 from mnist_tui.tui.bench import Route
+from mnist_tui.tui.experiment_words import dataset_title
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
 from mnist_tui.tui.training.device import DeviceLoads
 from mnist_tui.tui.training.panes import DETAILS, Notice, details, log_text
-from mnist_tui.tui.widgets.confusion import ConfusionView, class_names
+from mnist_tui.tui.widgets.confusion import DIGITS, ConfusionView, class_names
 from mnist_tui.tui.widgets.controls import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.plots.curves import CURVE_HELP, CurvePlots, curve_keys
 from mnist_tui.tui.widgets.plots.plot import Plot
@@ -50,34 +55,36 @@ class TrainingScreen(RunScreen):
     GUIDE = "screens#training"
     CSS_PATH = "training.tcss"
     AUTO_FOCUS = ""
+    SAYS_END = True
     HELP = """
     **Training.** The network trains in a process of its own; pause, stop and checkpoint happen between two chunks of
-    its steps. Detach leaves it training; `mnist-tui attach latest` shows it again. A run that was stopped, failed or
-    crashed can be resumed. Arrow keys or the mouse look at an earlier epoch; `f` follows the newest again.
+    its steps. `d` opens the presets while it trains; `mnist-tui attach latest` shows it again, also if the window was
+    closed. `a` trains longer, `e` opens the experiment in the editor, `E` exports a run that has ended. A run that was
+    stopped, failed or crashed can be resumed. Arrow keys or the mouse look at an earlier epoch; `f` follows the newest
+    again.
     """
     MORE_HELP = CURVE_HELP
     BINDINGS = [
         bind("training.pause", "p,space", "send('pause')", "Pause", "Pause the training"),
         bind("training.continue", "p,space", "send('continue')", "Resume", "Go on with the training"),
         bind("training.resume", "p,space", "resume", "Resume", "Go on from the last checkpoint"),
-        bind("training.results", "r", "show('results')", "Results", "Scores, confusions, complexity, export"),
         bind("training.view", "v", "view", "View", "Curves, matrix, device or details, in a narrow window"),
         bind("training.stop", "s", "send('stop')", "Stop, save", "End the training now and save it"),
-        bind("training.detach", "d", "detach", "Detach", "To the presets; the training goes on"),
+        bind("training.results", "r", "show('results')", "Results", "Scores, confusions, complexity, export"),
+        bind("training.diagnosis", "i", "show('diagnosis')", "Diagnosis", "How the training went, and what to do next"),
+        bind("training.detach", "d", "detach", "Presets", "To the presets; the training goes on", hidden=True),
+        bind("training.extend", "a", "extend", "Add epochs", "Train to a later epoch, also after the end"),
+        bind("training.export", "E", "export", "Export", "Report, weights, tables as files"),
+        bind("training.edit", "e", "edit", "Train again", "Its experiment in the editor: train it again with changes"),
         bind("training.presets", "d", "show('presets')", "Presets", "To the presets", hidden=True),
         bind("training.matrix", "m", "show('matrix')", "Matrix", "The confusion matrix in full"),
         bind("training.gallery", "g", "show('gallery')", "Images", "The images behind the matrix"),
         bind("training.weights", "w", "show('weights')", "Weights", "Weights and biases layer by layer"),
-        bind("training.diagnosis", "i", "show('diagnosis')", "Diagnosis", "The figures in words"),
-        bind(
-            "training.advice", "a", "advice", "As advised", "Do the first thing that the diagnosis advises", hidden=True
-        ),
         bind("training.details", "v", "details", "Details", "Data, device, program, checkpoint", hidden=True),
-        bind("training.extend", "e", "extend", "Train longer", "Train to a later epoch, also after the end"),
         bind("training.checkpoint", "c", "send('checkpoint')", "Checkpoint", "Save a checkpoint now"),
         bind("training.step", "n", "send('step')", "One epoch", "Train one epoch, then pause"),
-        bind("training.discard", "x", "discard", "Discard", "End it, save nothing, delete its files"),
         bind("training.back", "escape", "back", "Back", "Back to where you were; the training goes on"),
+        bind("training.discard", "x", "discard", "Discard", "End it, save nothing, delete its files"),
         *curve_keys("curves"),
     ]
 
@@ -96,11 +103,13 @@ class TrainingScreen(RunScreen):
         super().__init__(feed)
         self.folder = feed.folder
         self._worker_clock, self._clock = RemoteClock(), clock
-        self._state = ""
+        self._state, self._stopping = "", False
+        self._final: Matrix | None = None
+        self._final_requested = False
         self._warned: int | None = None
         self._findings: tuple[Finding, ...] = ()
-        self._diagnosed: tuple[str, tuple[EpochRow, ...]] = ("", ())
-        self._next_diagnosis = 0.0
+        self._diagnosed: tuple[tuple[str, Ended | None], tuple[EpochRow, ...]] = (("", None), ())
+        self._next_diagnosis, self._length, self._planned = 0.0, "", -1
         try:
             self._preset = feed.folder.preset()
         except PresetError:
@@ -113,7 +122,8 @@ class TrainingScreen(RunScreen):
         yield RunProgress()
         yield Line(id="outcome")
         with Horizontal(id="body"):
-            yield CurvePlots(id="curves")
+            note = self._preset.experiment.loss_note if self._preset else ""
+            yield CurvePlots(note, id="curves")
             with Vertical(id="side"):
                 yield ConfusionView(self._key("matrix"))
                 yield Notice()
@@ -134,7 +144,7 @@ class TrainingScreen(RunScreen):
             return "experiment.toml cannot be read"
         data = self.snapshot.run.data
         name = self._preset.title or self._preset.name
-        return f"{name}, on {data.title if data else self._preset.experiment.dataset.name}"
+        return f"{name}, on {data.title if data else dataset_title(self._preset.experiment.dataset.name)}"
 
     def on_mount(self) -> None:
         self.add_class(VIEWS[0])
@@ -152,60 +162,84 @@ class TrainingScreen(RunScreen):
             self._warned = len(warnings)
         if self._state != self.snapshot.state:
             self._state = self.snapshot.state
+            self._stopping = self._stopping and self.snapshot.live
             self.redraw()
             self.refresh_bindings()
 
     def tick(self) -> None:
         planned = self._preset.experiment.training.epochs if self._preset else 0
         now = self._clock() if self._clock else self._worker_clock(self.snapshot.run.updated)
-        self.progress.show_run(self.snapshot.run, self.snapshot.state, now, planned)
+        self.progress.show_run(self.snapshot.run, self.snapshot.state, now, planned, stopping=self._stopping)
 
     def draw(self) -> None:
         snapshot, run = self.snapshot, self.snapshot.run
-        self.status.show(snapshot.state, self._title())
+        if self._preset is not None and snapshot.run.epochs != self._planned:
+            self._planned = snapshot.run.epochs
+            self._length = length_in_words(self._preset, self._planned)
+        self.status.show(snapshot.state, self._title(), self._length)
         self.sample.say(sample_line(run.data is not None and run.data.sample))
         self.outcome.say("\n".join(outcome_lines(snapshot)))
         self.outcome.display = not snapshot.live
-        self.plots.show(run, self.feed.cursor)
+        augmented = self._preset is not None and self._preset.experiment.augmentation is not None
+        self.plots.show(run, self.feed.cursor, augmented=augmented)
         epoch = self.feed.epoch
         ended = self.feed.ended(epoch) if epoch != run.confusion_epoch else None
         matrix, epoch = (ended.confusion, epoch) if ended else (run.confusion, run.confusion_epoch)
-        self.matrix.show(matrix, class_names(run), f"evaluated after epoch {epoch}")
-        self.matrix.set_class(not snapshot.live and run.confusion is None, "-nothing")
+        names = class_names(run, self._preset.experiment.classes if self._preset else len(DIGITS))
+        if matrix is None and run.ended is not None:
+            self._read_final()
+            self.matrix.show(self._final, names, "of the test set, evaluated after training")
+        else:
+            self.matrix.show(matrix, names, f"evaluated after epoch {epoch}")
+        self.matrix.set_class(not snapshot.live and matrix is None and self._final is None, "-nothing")
         self.set_class(snapshot.state in BROKEN, "-broken")
-        shown_before, findings = self._findings, self._diagnose()
-        self.notice.show(findings, run.warnings, self._key("advice"), self._key("diagnosis"))
-        if findings != shown_before:
-            self.refresh_bindings()
+        self.set_class(not snapshot.live and snapshot.state not in BROKEN, "-ended")
+        findings = self._diagnose()
+        keys = {"extend": self._key("extend"), "resume": self._key("resume")}
+        self.notice.show(findings, run.warnings, keys, self._key("diagnosis"))
         self.loads.show(run.loads)
         self.log_lines.say(log_text(snapshot))
-        if self.has_class("-details"):
+        if self.has_class("-details") or self.has_class("-ended"):
             self.details.show(details(snapshot, findings))
+
+    def _read_final(self) -> None:
+        """Read the matrix of the final evaluation once, for a run that was stopped in its first epoch."""
+        if self._final_requested:
+            return
+        self._final_requested = True
+
+        async def read() -> None:
+            rows = (await to_thread(results_of, self.folder, self.snapshot.run) or {}).get("confusion_matrix")
+            self._final = tuple(tuple(row) for row in rows) if rows else None
+            self._dirty = True
+            self.redraw()
+
+        self.run_worker(read())
 
     def _diagnose(self) -> tuple[Finding, ...]:
         """Return the diagnosis. It is repeated when an epoch has ended, less often if it takes long."""
         run, now = self.snapshot.run, time.monotonic()
-        if self._preset is None or not run.history:
+        if self._preset is None or (self.snapshot.live and not run.history):
             return ()
-        state, history = self._diagnosed
-        if state != self.snapshot.state or (history is not run.history and now >= self._next_diagnosis):
+        end, history = self._diagnosed
+        if end != (self.snapshot.state, run.ended) or (history is not run.history and now >= self._next_diagnosis):
             self._findings = diagnose(run, self._preset.experiment, self.snapshot.state)
-            self._diagnosed = (self.snapshot.state, run.history)
+            self._diagnosed = ((self.snapshot.state, run.ended), run.history)
             self._next_diagnosis = now + (time.monotonic() - now) / DIAGNOSIS_SHARE
         return self._findings
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         state, live = self.snapshot.state, self.snapshot.live
-        in_epochs = self._preset is None or self._preset.experiment.trains_in_epochs
         allowed = {
             "pause": state == "running",
             "continue": state == "paused",
-            "step": state in {"running", "paused"} and not self._is_trained,
+            "step": state in {"running", "paused"} and not run_commands.is_trained(self.snapshot),
             "send": live,
             "detach": live,
             "resume": state in RESUMABLE,
-            "extend": state in EXTENDABLE and not (live and self._is_trained) and in_epochs,
-            "advice": bool(self._findings and self._findings[0].actions),
+            "extend": run_commands.can_extend(self.snapshot, self._preset.experiment if self._preset else None),
+            "edit": not live and self._preset is not None,
+            "export": not live,
             "presets": not live,
             "results": not live,
             "view": self.has_class("-narrow"),
@@ -215,26 +249,25 @@ class TrainingScreen(RunScreen):
         return allowed.get(command, allowed.get(action, True))
 
     def action_send(self, command: control.CommandName) -> None:
+        if command == "stop":
+            self._stopping = run_commands.stop(self.app, self.folder) or self._stopping
+            return
         try:
             control.send(self.folder, command)
         except (RunError, OSError) as error:
             self.notify(str(error), severity="warning")
             return
-        if command in {"stop", "checkpoint"}:
-            self.notify("asked to stop and save" if command == "stop" else "checkpoint asked for", timeout=3)
-
-    @property
-    def _is_trained(self) -> bool:
-        """Whether training is over, and the network is being evaluated or saved."""
-        phase = self.snapshot.run.phase
-        return phase is not None and phase.name in {"evaluating", "saving"}
+        if command == "checkpoint":
+            self.notify("checkpoint asked for", timeout=3)
 
     def action_extend(self) -> None:
         run_commands.ask_to_extend(self.app, self.snapshot, self._preset.experiment if self._preset else None)
 
-    def action_advice(self) -> None:
-        assert self._preset is not None
-        run_commands.carry_out(self.app, self.folder, self._preset, self._findings[0].actions[0])
+    def action_edit(self) -> None:
+        run_commands.edit_again(self.app, self.folder)
+
+    def action_export(self) -> None:
+        self.app.show(Route("export", runs=[self.folder]))
 
     def action_discard(self) -> None:
         run_commands.ask_to_discard(self.app, self.snapshot)
@@ -243,7 +276,7 @@ class TrainingScreen(RunScreen):
         run_commands.resume(self.app, self.folder)
 
     def action_detach(self) -> None:
-        self.notify(f"{self.folder.id} goes on; mnist-tui attach latest shows it", title="Detached")
+        self.notify(f"{self.folder.id} trains on; F3 or mnist-tui attach latest shows it", title="The training goes on")
         self.app.show(Route("presets"))
 
     def action_plot(self, what: str) -> None:
@@ -283,11 +316,18 @@ def outcome_lines(snapshot: RunSnapshot) -> list[str]:
     if snapshot.live:
         return []
     ended, state = snapshot.run.ended, snapshot.state.capitalize()
-    lines = [f"{state}: {snapshot.reason}" if snapshot.reason and snapshot.state != "finished" else f"{state}."]
+    reason = snapshot.reason if snapshot.state != "finished" else ""
+    if reason.startswith(snapshot.state):  # "stopped in epoch 2 …"
+        lines = [f"{reason[0].upper()}{reason[1:]}."]
+    else:
+        lines = [f"{state}: {reason}" if reason else f"{state}."]
     if ended is not None and ended.test_accuracy is not None:
         scores = f"test accuracy {percent(ended.test_accuracy)}, test loss {loss(ended.test_loss)}"
         if ended.macro_f1 is not None:
             scores += f", macro F1 {percent(ended.macro_f1)}"
+        history = snapshot.run.history
+        if snapshot.state == "stopped" and history:
+            scores += f" (at the stop; curves and matrix end with epoch {history[-1].epoch:,})"
         lines.append(scores)
     if ended is not None and ended.refused:
         lines.append(f"Not resumed: {ended.refused}")

@@ -17,8 +17,9 @@ from mnist_tui.columns import Column
 from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.runs.events import Distribution, LayerWeights
 from mnist_tui.settings import Glyphs
+from mnist_tui.tui.widgets.plots.axes import epoch_ticks, labels, ticks
 from mnist_tui.tui.widgets.text import DrawnWidget, TableView
-from mnist_tui.wording import percent
+from mnist_tui.wording import percent, signed
 
 Pen = tuple[str, Style]
 BANDS = ((0.0, 1.0), (0.05, 0.95), (0.25, 0.75), (0.5, 0.5))
@@ -32,6 +33,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉█"
 LABEL = 9
 BARS, FEWEST_COLUMNS, GAP = 22, 24, 2
 PERCENT = 7
+LINES_PER_TICK = 4
 SMALLEST = 1e-12
 """Values that differ by no more than this count as equal."""
 FIGURES = ("low", "high", "mean", "deviation")
@@ -192,6 +194,11 @@ class DistributionView(DrawnWidget):
         return max(0, bisect_right(self._spreads, epoch, key=lambda one: one.epoch) - 1)
 
     @property
+    def sentence(self) -> str:
+        """Return in words what is drawn; empty if nothing is."""
+        return middle_half(self._spreads, self.selected) if self.selected else ""
+
+    @property
     def _columns(self) -> list[int]:
         bars = BARS if self.size.width >= LABEL + FEWEST_COLUMNS + GAP + BARS else BARS // 2
         first, last = self._spreads[0].epoch, self._spreads[-1].epoch
@@ -213,17 +220,20 @@ class DistributionView(DrawnWidget):
         pens, marked = self._pens(), self._pens(marked=True)
         begin, end = cursor if cursor[1] - cursor[0] < len(columns) else (0, 0)
         bars = shares(selected.spread, axis)
+        beside = self._labels(axis)
         lines = [self._legend_line(len(columns), selected.epoch)]
         for line in range(axis.lines):
             halves = [tuple(numbers[place][2 * line : 2 * line + 2]) for place in places]
             row = [(marked if begin <= at < end else pens)[pair] for at, pair in enumerate(halves)]
             shaded = [Segment(glyph * len(list(run)), style) for (glyph, style), run in groupby(row)]
-            lines.append([self._label(line, axis), *shaded, Segment(" " * GAP), *self._bar(bars, line, len(columns))])
+            lines.append([self._label(beside[line]), *shaded, Segment(" " * GAP), *self._bar(bars, line, len(columns))])
         return [Strip(line).apply_style(self.rich_style) for line in (*lines, self._epochs_line(columns, cursor))]
 
     def _legend_line(self, columns: int, epoch: int) -> list[Segment]:
         label, pens = self.component_style("spread--label"), self._pens()
         names = ("all", "90 %", "half of the values", "median")
+        if sum(len(name) + 4 for name in names) > columns:
+            names = ("all", "90 %", "half", "median")
         keys = [Segment("value".rjust(LABEL - 2) + "  ", label)]
         room = columns
         for number, name in reversed(tuple(enumerate(names, 1))):
@@ -231,27 +241,36 @@ class DistributionView(DrawnWidget):
                 glyph, style = pens[number, number]
                 keys += [Segment(2 * glyph, style), Segment(f" {name} ", label)]
                 room -= len(name) + 4
-        after = f"after epoch {epoch}" if epoch else "before training"
-        return [*keys, Segment(" " * (room + GAP) + after[: self.size.width - LABEL - GAP - columns], label)]
+        when = f"epoch {epoch}" if epoch else "before training"
+        beside = self.size.width - LABEL - GAP - columns
+        title = next((text for text in (f"% of values, {when}", when) if len(text) <= beside), "")
+        return [*keys, Segment(" " * (room + GAP) + title, label)]
 
-    def _label(self, line: int, axis: ValueAxis) -> Segment:
-        """Return the value at the end of the axis for the first and the last line, ``0`` for its line, else blanks."""
-        text = ""
-        if axis.low < 0 < axis.high and axis.line_of(0.0) == line:
-            text = "0"
-        elif line == 0:
-            text = f"{'>' if axis.beyond[1] else ''}{axis.high:.2g}"
-        elif line == axis.lines - 1:
-            text = f"{'<' if axis.beyond[0] else ''}{axis.low:.2g}"
-        text = f"{text[: LABEL - 2]:>{LABEL - 2}} {'|' if self.glyphs == 'ascii' else '│'}"
-        return Segment(text, self.component_style("spread--label"))
+    def _labels(self, axis: ValueAxis) -> list[str]:
+        """Return the values beside the lines: round ones, and at the end lines those beyond which the axis is cut."""
+        texts = [""] * axis.lines
+        values = ticks((axis.low, axis.high), max(2, axis.lines // LINES_PER_TICK))
+        for value, text in zip(values, labels(values), strict=True):
+            texts[axis.line_of(value)] = text
+        for line, sign, value, is_beyond in (
+            (0, ">", axis.high, axis.beyond[1]),
+            (axis.lines - 1, "<", axis.low, axis.beyond[0]),
+        ):
+            if is_beyond:
+                texts[line] = f"{sign}{value:#.2g}"
+        return texts
+
+    def _label(self, text: str) -> Segment:
+        tick = ("+" if self.glyphs == "ascii" else "┤") if text else ("|" if self.glyphs == "ascii" else "│")
+        written = text[: LABEL - 2].replace("-", "−")
+        return Segment(f"{written:>{LABEL - 2}} {tick}", self.component_style("spread--label"))
 
     def _bar(self, bars: list[float], line: int, columns: int) -> list[Segment]:
         share, room = bars[line], self.size.width - LABEL - GAP - columns - PERCENT
         text = _bar_text(share, max(bars) or 1.0, room, self.glyphs)
-        percentage = f" {100 * share:.1f} %"[:PERCENT] if share >= 0.0005 else ""
+        percentage = f"{100 * share:.1f} %"[:PERCENT].rjust(PERCENT) if share >= 0.0005 else ""
         bar, label = (self.component_style(f"spread--{name}") for name in ("bar", "label"))
-        return [Segment(text, bar), Segment(percentage, label)]
+        return [Segment(text.ljust(room), bar), Segment(percentage, label)]
 
     def _pens(self, *, marked: bool = False) -> dict[tuple[int, ...], Pen]:
         """Return the glyph and the style for each pair of bands in the upper and the lower half of a character.
@@ -278,14 +297,31 @@ class DistributionView(DrawnWidget):
         width, line = len(columns), [" "] * len(columns)
         middle, text = (cursor[0] + cursor[1] - 1) // 2, f"{'^' if self.glyphs == 'ascii' else '▲'} {self._epoch}"
         begin = max(0, min(middle, width - len(text)))
+        taken = range(begin - 1, begin + len(text) + 1)
+        for epoch in (*epoch_ticks((columns[0], columns[-1]), width), columns[0]):
+            first, last = _columns_of(columns, epoch)
+            at = max(0, min((first + last - 1) // 2, width - len(f"{epoch}")))
+            place = range(at, at + len(f"{epoch}"))
+            if not any(column in taken or line[column] != " " for column in place):
+                line[place.start : place.stop] = f"{epoch}"
         line[begin : begin + len(text)] = text
-        first, last = f"{columns[0]}", f"{columns[-1]}"
-        if begin > len(first):
-            line[: len(first)] = first
-        if self._epoch != columns[-1] and begin + len(text) < width - len(last):
-            line[width - len(last) :] = last
         label = self.component_style("spread--label")
         return [Segment("epoch".rjust(LABEL - 2) + "  ", label), Segment("".join(line)[:width], label)]
+
+
+def middle_half(spreads: Sequence[EpochSpread], selected: EpochSpread) -> str:
+    """Return between which values half of all lie at the selected epoch, and between which they lay before training.
+
+    Args:
+        spreads: in the order of their epochs; what was before training is named only if it was recorded.
+    """
+
+    def quartiles(one: EpochSpread) -> str:
+        return " to ".join(f"{one.spread.quantile(share):+#.2g}".replace("-", "−") for share in BANDS[2])
+
+    first = spreads[0]
+    before = "" if first.epoch or first is selected else f"; before training: {quartiles(first)}"
+    return f"Half of the values: {quartiles(selected)}{before}."
 
 
 def _columns_of(columns: Sequence[int], epoch: int) -> tuple[int, int]:
@@ -309,7 +345,7 @@ COLUMNS = (
     Column("values", right=True, need=2),
     Column("mean", right=True, need=4),
     Column("deviation", right=True, need=5),
-    Column("at first", right=True, need=1),
+    Column("before training", right=True, need=1),
     Column("smallest", right=True, need=3),
     Column("largest", right=True, need=3),
     Column("dead units", right=True, need=6),
@@ -339,11 +375,11 @@ def rows_of(
         if spread is not None:
             figures = [
                 f"{sum(spread.counts):,}",
-                f"{spread.mean:+.4f}",
+                signed(spread.mean, 4),
                 f"{spread.deviation:.4f}",
                 f"{before[layer.name]:.4f}" if layer.name in before else "–",
-                f"{spread.low:+.3f}",
-                f"{spread.high:+.3f}",
+                signed(spread.low, 3),
+                signed(spread.high, 3),
             ]
         rows.append([">" if at == chosen else " ", layer.name, *figures, dead_units(layer, units.get(layer.name))])
     return rows
@@ -353,7 +389,7 @@ def dead_units(layer: LayerWeights, units: int | None) -> str:
     """Return ``3 of 250, 1.2 %``; empty for a layer without ReLUs."""
     if layer.dead is None:
         return ""
-    return f"{round(layer.dead * units)} of {units}, {percent(layer.dead, 1)}" if units else percent(layer.dead, 1)
+    return f"{round(layer.dead * units):,} of {units:,}, {percent(layer.dead, 1)}" if units else percent(layer.dead, 1)
 
 
 class LayerTable(TableView):
@@ -361,9 +397,11 @@ class LayerTable(TableView):
 
     HELP = """
     **Layers.** Number, mean, standard deviation and range of a layer's weights or biases at the epoch that is looked
-    at; *at first* is the deviation before training. Dead units are ReLUs whose output was zero for every image looked
-    at. The arrow keys or a click choose a layer.
+    at; *before training* is the deviation at that time. Dead units are ReLUs whose output was zero for every image
+    looked at. The arrow keys or a click choose a layer.
     """
+
+    BOLD = "bold $block-cursor-foreground on $block-cursor-background"
 
     @dataclass
     class LayerPicked(Message):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from asyncio import to_thread
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -26,35 +26,42 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.runs import control
 from mnist_tui.runs.event_log import EpochReader
 from mnist_tui.runs.events import WeightsSeen
+from mnist_tui.runs.explanations import sign_of
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen, run_keys
-from mnist_tui.tui.terminal.keymap import bind, pane_title
+from mnist_tui.tui.terminal.keymap import bind, pane_keys, pane_title
 from mnist_tui.tui.weights.distributions import DistributionView, EpochSpread, LayerTable, rows_of
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import StatusLine
 from mnist_tui.tui.widgets.tab_strip import TabStrip
-from mnist_tui.tui.widgets.text import DrawnWidget
+from mnist_tui.tui.widgets.true_pictures import DrawnPictures
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from mnist_tui.runs.first_weights import FirstWeights
+    from mnist_tui.tui.terminal.graphics import IndexedPicture
 
 
 Palette = tuple[list[Color], list[Color]]
 UPPER_HALF = "▀"
 LEVELS = 16
 """Shades of each colour; a person cannot tell finer ones apart."""
-WEAK, STRONG = 0.2, 0.6
-"""Shares of the weight with the full shade, from which a weak and a strong sign are drawn."""
 GAP = 2
+SMALL, LARGE = 8, 40
+"""Weights along the longer edge of pictures that are drawn enlarged, and of those that are drawn at most halved."""
+CHANNELS = ("red", "green", "blue")
 FEW = 6
 """The automatic size is the largest that shows this many pictures at once."""
 
 
 def resampled(picture: NDArray[np.floating], width: int, height: int) -> NDArray[np.float64]:
-    """Return a picture with `height` rows and `width` columns: means of neighbouring values, or repeated values."""
+    """Return a picture with `height` rows and `width` columns: means of neighbouring values, or repeated values.
+
+    Args:
+        picture: (rows, columns), or (rows, columns, 3).
+    """
     import numpy as np
 
     values = picture.astype(float)
@@ -64,35 +71,27 @@ def resampled(picture: NDArray[np.floating], width: int, height: int) -> NDArray
         if count >= size:
             values = values.take(starts, axis)
         else:
-            lengths = np.diff(starts, append=size)
-            values = np.add.reduceat(values, starts, axis) / (lengths if axis else lengths[:, None])
+            lengths = np.diff(starts, append=size).reshape([-1, *[1] * (values.ndim - axis - 1)])
+            values = np.add.reduceat(values, starts, axis) / lengths
     return values
 
 
-def sign_of(weight: float, strong: float) -> str:
-    """Return ``#`` or ``+`` for strong and weak positive weights, ``=`` or ``-`` for negative, a space near 0."""
-    if math.isnan(weight):
-        return "?"
-    part = abs(weight) / strong if strong else 0.0
-    if part < WEAK:
-        return " "
-    return ("#" if weight > 0 else "=") if part >= STRONG else ("+" if weight > 0 else "-")
+def sizes_of(rows: int, columns: int) -> list[tuple[int, int]]:
+    """Return the sizes (columns, lines) for drawing pictures of so many weights, largest first."""
+    if max(rows, columns) <= SMALL:
+        return [(2 * scale * columns, scale * rows) for scale in (4, 3, 2, 1)]
+    parts = (1, 2, 4) if max(rows, columns) <= LARGE else (1, 2, 4, 8)
+    return [(-(-2 * columns // part), -(-rows // part)) for part in parts]
 
 
-def sizes_of(edge: int) -> list[tuple[int, int]]:
-    """Return the sizes (columns, lines) for drawing pictures of `edge` times `edge` weights, largest first."""
-    if edge > 8:
-        return [(2 * edge, edge), (edge, -(-edge // 2)), (-(-edge // 2), -(-edge // 4))]
-    return [(2 * scale * edge, scale * edge) for scale in (4, 3, 2, 1)]
-
-
-class WeightPictures(DrawnWidget):
+class WeightPictures(DrawnPictures):
     """A page of pictures of weights: as many as fit, from the unit with the index `first` on."""
 
     HELP = """
     **First-layer weights.** One picture a neuron or filter, its weights where the pixels are that they weigh. One
     colour is positive, the other negative; `s` shows signs instead: `+` and `#` positive, `-` and `=` negative, a space
-    near 0. `z` changes the size, Page Up and Page Down or the wheel turn pages.
+    near 0. The weights of red, green and blue have one picture together, in which middle grey is 0; as signs, each
+    colour has its own. `z` changes the size, Page Up and Page Down or the wheel turn pages.
     """
     COMPONENT_CLASSES = {"picture--positive", "picture--negative", "picture--caption"}
     DEFAULT_CSS = """
@@ -127,13 +126,38 @@ class WeightPictures(DrawnWidget):
             self.draw()
 
     @property
+    def apart(self) -> int:
+        """Return how many pictures each unit has: one, or one for each colour if signs are drawn."""
+        return len(CHANNELS) if self.in_colour and self._palette is None else 1
+
+    @property
+    def in_colour(self) -> bool:
+        """Whether the weights are those of red, green and blue."""
+        return self._weights is not None and self._weights.pictures.ndim == 4
+
+    @property
     def count(self) -> int:
-        return 0 if self._weights is None else len(self._weights.pictures)
+        return 0 if self._weights is None else len(self._weights.pictures) * self.apart
+
+    def _picture(self, number: int) -> NDArray[np.float32]:
+        assert self._weights is not None
+        unit, channel = divmod(number, self.apart)
+        picture = self._weights.pictures[unit]
+        return picture if self.apart == 1 else picture[..., channel]
+
+    def _caption(self, number: int, width: int) -> str:
+        unit, channel = divmod(number, self.apart)
+        name = f"{unit + 1}" if self.apart == 1 else f"{unit + 1} {CHANNELS[channel]}"
+        return name if len(name) <= width else f"{unit + 1}{CHANNELS[channel][0]}"
+
+    @property
+    def _sizes(self) -> list[tuple[int, int]]:
+        return sizes_of(0, 0) if self._weights is None else sizes_of(*self._weights.pictures.shape[1:3])
 
     @property
     def picture_size(self) -> tuple[int, int]:
         """Return columns and lines of a picture: the chosen size, else the largest that shows FEW pictures at once."""
-        sizes = sizes_of(0 if self._weights is None else self._weights.pictures.shape[2])
+        sizes = self._sizes
         if self._size_at is not None:
             return sizes[self._size_at % len(sizes)]
         enough = min(FEW, self.count)
@@ -150,8 +174,7 @@ class WeightPictures(DrawnWidget):
     def resize(self) -> None:
         """Change to the next smaller size; after the smallest comes the largest."""
         if self._weights is not None:
-            sizes = sizes_of(self._weights.pictures.shape[2])
-            self._size_at = (sizes.index(self.picture_size) + 1) % len(sizes)
+            self._size_at = (self._sizes.index(self.picture_size) + 1) % len(self._sizes)
             self.draw()
 
     def turn(self, pages: int) -> None:
@@ -167,6 +190,7 @@ class WeightPictures(DrawnWidget):
         self.turn(-1)
 
     def strips(self) -> list[Strip]:
+        self.begin_drawing()
         if self._weights is None:
             return [Strip([Segment(self._nothing, self.rich_style)])]
         width, height = self.picture_size
@@ -175,18 +199,27 @@ class WeightPictures(DrawnWidget):
         lines: list[list[Segment]] = []
         for begin in range(0, len(numbers), across):
             row = numbers[begin : begin + across]
-            lines += self._row([self._weights.pictures[number] for number in row], width, height)
-            caption = "".join(f"{number + 1}".center(width + GAP) for number in row)
+            pictures = [self._picture(number) for number in row]
+            regions = [Region(at * (width + GAP), len(lines), width, height) for at in range(len(row))]
+            lines += self._row(zip(pictures, regions, strict=True), width, height)
+            caption = "".join(self._caption(number, width).center(width) + " " * GAP for number in row)
             lines.append([Segment(caption, self.component_style("picture--caption"))])
         return [Strip(line).apply_style(self.rich_style) for line in lines]
 
-    def _row(self, pictures: Iterable[NDArray[np.float32]], width: int, height: int) -> list[list[Segment]]:
+    def _row(
+        self, pictures: Iterable[tuple[NDArray[np.float32], Region]], width: int, height: int
+    ) -> list[list[Segment]]:
         lines: list[list[Segment]] = [[] for _ in range(height)]
         palette, strong = self._palette, self._weights.strong if self._weights else 0.0
-        for picture in pictures:
+        for picture, region in pictures:
             if palette is None:
                 rows = resampled(picture, width, height).tolist()
                 drawn = [[Segment("".join(sign_of(weight, strong) for weight in row))] for row in rows]
+            elif self.drawn_with != "blocks":
+                indexed = _coloured if picture.ndim == 3 else _indexed
+                drawn = self.true_lines(indexed(picture, palette, strong), region)
+            elif picture.ndim == 3:
+                drawn = _colour_lines(resampled(picture, width, 2 * height), palette, strong)
             else:
                 drawn = _half_block_lines(resampled(picture, width, 2 * height), palette, strong)
             for line, segments in zip(lines, drawn, strict=True):
@@ -217,6 +250,41 @@ def _half_block_lines(picture: NDArray[np.float64], palette: Palette, strong: fl
         ]
         for upper, lower in zip(levels[::2], levels[1::2], strict=True)
     ]
+
+
+def _indexed(picture: NDArray[np.floating], palette: Palette, strong: float) -> IndexedPicture:
+    """Return weights as a true picture: the palette leads from negative ones over 0 in its middle to positive ones."""
+    import numpy as np
+
+    from mnist_tui.tui.terminal.graphics import IndexedPicture
+
+    (ground, *_, positive), (*_, negative) = palette
+    colours = [ground.blend(negative if at < 127 else positive, abs(at - 127) / 127) for at in range(255)]
+    shares = np.nan_to_num(picture / strong).clip(-1, 1) if strong else np.zeros_like(picture)
+    indices = np.rint(127 + 127 * shares).astype(np.uint8)
+    channels = bytes(part for colour in (*colours, positive) for part in colour.rgb)
+    return IndexedPicture(indices.tobytes(), indices.shape[1], indices.shape[0], channels)
+
+
+def _colours_of(picture: NDArray[np.floating], strong: float) -> NDArray[np.uint8]:
+    """Return weights of red, green and blue as colours: middle grey for 0, lighter for positive ones."""
+    import numpy as np
+
+    shares = np.nan_to_num(picture / strong).clip(-1, 1) if strong else np.zeros_like(picture)
+    return np.rint(127.5 + 127.5 * shares).astype(np.uint8)
+
+
+def _colour_lines(picture: NDArray[np.float64], palette: Palette, strong: float) -> Sequence[list[Segment]]:
+    from mnist_tui.tui.widgets.pixels import Ink
+
+    (paper, *_, ink), _ = palette
+    return Ink(paper, ink).lines(_colours_of(picture, strong))
+
+
+def _coloured(picture: NDArray[np.floating], palette: Palette, strong: float) -> IndexedPicture:
+    from mnist_tui.tui.terminal.graphics import coloured
+
+    return coloured(_colours_of(picture, strong).tobytes(), picture.shape[1], picture.shape[0])
 
 
 def _shade(level: int, palette: Palette) -> RichColor:
@@ -273,8 +341,9 @@ class WeightsScreen(RunScreen):
 
     def compose(self) -> ComposeResult:
         yield TabStrip()
-        yield StatusLine(self.feed.name, self.feed.folder.id)
-        with Vertical(id="values", classes="pane -stacked"):
+        yield StatusLine(self.feed.title, self.feed.folder.id)
+        with Vertical(id="values", classes="pane -stacked") as pane:
+            pane.border_subtitle = pane_keys({"← →": "epoch"})
             yield Static("", id="about", markup=False)
             yield DistributionView()
             yield WeightPictures(signs=self.app.no_color or self.app.settings.glyphs == "ascii")
@@ -294,7 +363,7 @@ class WeightsScreen(RunScreen):
         return self.has_class("-pictures")
 
     def draw(self) -> None:
-        self.status.show(self.snapshot.state, self.feed.name)
+        self.status.show(self.snapshot.state, self.feed.title)
         newest = self.snapshot.run.weights
         if not self._reading and (newest is not self._read_for or not self._read_once):
             self._reading, self._read_for = True, newest
@@ -319,6 +388,7 @@ class WeightsScreen(RunScreen):
         if seen is None:
             nothing = "No weights have been recorded yet." if self.snapshot.live else "This run recorded no weights."
             self.view.show((), 0, nothing if self._read_once else READING)
+            self.about.update("")
             self._entitle(self._kind.capitalize())
             self.table.show([])
             return
@@ -331,6 +401,7 @@ class WeightsScreen(RunScreen):
             if part.name == layer and (spread := part.biases if what == "biases" else part.weights) is not None
         ]
         self.view.show(spreads, epoch, f"{layer} has no {what} that could be drawn")
+        self.about.update(self.view.sentence)
         known = self._layers.get(layer)
         configuration = f", {known.configuration}" if known is not None and known.configuration else ""
         after = "before training" if seen.epoch == 0 else f"after epoch {seen.epoch}"
@@ -348,16 +419,22 @@ class WeightsScreen(RunScreen):
         first = self._first
         if first is None:
             return Content("")
-        shown, count = self.pictures.shown, self.pictures.count
-        begin = self.pictures.first + 1
+        pictures, count = self.pictures, len(first.pictures)
+        begin = pictures.first // pictures.apart + 1
+        end = -(-min(pictures.count, pictures.first + pictures.shown) // pictures.apart)
         epoch = "" if math.isnan(first.epoch) else f", after epoch {first.epoch:g}"
         what = (
-            f"{first.layer}: {first.units} {begin} to {min(count, begin + shown - 1)} of {count}{epoch} "
+            f"{first.layer}: {first.units} {begin} to {end} of {count}{epoch} "
             f"({first.source}). The strongest colour is ±{first.strong:.3g} and beyond: "
         )
-        if self.pictures.signs:
+        if pictures.signs:
             return Content(f"{what}+ # positive, - = negative")
-        return Content.assemble(what, ("██", "$primary"), " positive, ", ("██", "$accent"), " negative")
+        if pictures.in_colour:
+            return Content(f"{what}in each of red, green and blue, grey is 0, lighter positive, darker negative")
+        unbroken = "\N{NO-BREAK SPACE}"  # a square and its word stay in one line
+        return Content.assemble(
+            what, ("██", "$primary"), f"{unbroken}positive, ", ("██", "$accent"), f"{unbroken}negative"
+        )
 
     @work(exit_on_error=False, group="weights")
     async def _read(self) -> None:
@@ -425,7 +502,7 @@ class WeightsScreen(RunScreen):
 
     def action_signs(self) -> None:
         self.pictures.signs = not self.pictures.signs
-        self.pictures.draw()
+        self.pictures.turn(0)
         self._changed_view()
 
     def action_resize(self) -> None:

@@ -9,6 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.widgets import Checkbox, Footer, Input, Select, Switch
 from textual.widgets._footer import FooterKey
 
@@ -21,12 +22,12 @@ def _move_keys(following: str, action: str = "{}") -> list[BindingType]:
         action: the action of the widget, with {} for the action that moves the focus.
     """
     return [
-        Binding(keys, action.format(move), name, show=False, priority=True)
-        for keys, move, name in (
-            ("up", "app.focus_within(-1)", "Previous field"),
-            ("down", "app.focus_within(1)", "Next field"),
-            ("shift+tab", "app.focus_previous", "Previous field"),
-            (following, "app.focus_next", "Next field"),
+        Binding(keys, action.format(move), name, tooltip=about, show=False, priority=True)
+        for keys, move, name, about in (
+            ("up", "app.focus_within(-1)", "Previous field", "Go to the field before"),
+            ("down", "app.focus_within(1)", "Next field", "Go to the field after"),
+            ("shift+tab", "app.focus_previous", "Previous field", "Go to the field before"),
+            (following, "app.focus_next", "Next field", "Go to the field after"),
         )
     ]
 
@@ -70,9 +71,9 @@ class Toggle(Switch):
     BINDINGS = _move_keys("tab")
 
 
-ALWAYS = ("quit", "help")
+ALWAYS = ("quit_here", "help")
 """Actions whose keys are always shown."""
-KEY_PADDING, NAME_PADDING, PALETTE_FRAME = 2, 1, 2
+KEY_PADDING, NAME_PADDING = 2, 1
 PALETTE_FROM = 78
 """Columns from which the key of the command palette is shown; the help names it, too."""
 
@@ -98,17 +99,33 @@ def fitting(keys: Sequence[FooterKey], width: int, always: Collection[str]) -> l
 
 
 def _width(key: FooterKey) -> int:
-    frame = PALETTE_FRAME if key.has_class("-command-palette") else 0
-    return cell_len(key.key_display) + KEY_PADDING + cell_len(key.description) + NAME_PADDING + frame
+    return cell_len(key.key_display) + KEY_PADDING + cell_len(key.description) + NAME_PADDING
 
 
 class KeyFooter(Footer):
-    """A footer that shows only whole keys; Textual's footer cuts the last one."""
+    """A footer that shows only whole keys (Textual's footer cuts the last one), whose labels may change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._labels: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
         keys = [key for key in super().compose() if isinstance(key, FooterKey)]
+        for key in keys:
+            key.description = self._labels.get(key.action, key.description)
         self._fit(keys)
         yield from keys
+
+    def relabel(self, action: str, label: str) -> None:
+        """Show another label for the key of an action."""
+        if self._labels.get(action) != label:
+            self._labels[action] = label
+            keys = list(self.query(FooterKey))
+            for key in keys:
+                if key.action == action:
+                    key.description = label
+                    key.refresh(layout=True)
+            self._fit(keys)
 
     def on_resize(self, event: events.Resize) -> None:
         self._fit(list(self.query(FooterKey)))
@@ -122,19 +139,22 @@ class KeyFooter(Footer):
 
 
 class KeyedCheckbox(Checkbox):
-    """A checkbox for the value `key` that shows X or nothing; the states of Textual's own differ only in colour."""
+    """A checkbox for the value `key` that shows [x] or [ ]; the states of Textual's own differ only in colour."""
+
+    DEFAULT_CSS = """
+    KeyedCheckbox {
+        & > .toggle--button { color: $foreground-muted; background: transparent; }
+        &.-on > .toggle--button { color: $text-success; background: transparent; }
+    }
+    """
 
     def __init__(self, label: str, key: str, value: bool) -> None:
         super().__init__(label, value, compact=True)
         self.key = key
-        self._mark()
 
-    def watch_value(self) -> None:
-        self._mark()
-        super().watch_value()
-
-    def _mark(self) -> None:
-        self.BUTTON_INNER = "X" if self.value else " "
+    @property
+    def _button(self) -> Content:
+        return Content.styled("[x]" if self.value else "[ ]", self.get_visual_style("toggle--button"))
 
 
 class SidePanel(VerticalScroll, inherit_bindings=False):

@@ -1,43 +1,58 @@
-"""Grey pictures in a terminal, two pixels in each character: a widget for one picture, and one for a grid of them."""
+"""Grey and colour pictures in a terminal: a widget for one picture, and one for a grid of them.
+
+They are drawn with two pixels in each character or, where the terminal has true pictures, as those. Grey pictures have
+the theme's colours; those of colour pictures are their own, or shades of their brightness where there are no colours.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.segment import Segment
 from rich.style import Style
-from textual import events, getters
+from textual import events
 from textual.color import Color
+from textual.geometry import Offset, Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.experiment.shapes import IMAGE_EDGE
+from mnist_tui.data.pictures import brightness, resampled, resized
+from mnist_tui.experiment.shapes import DEFAULT_IMAGE
 from mnist_tui.settings import Glyphs
 from mnist_tui.tui.terminal.keymap import bind
-from mnist_tui.tui.widgets.text import DrawnWidget
+from mnist_tui.tui.widgets.true_pictures import DrawnPictures, TruePictures
 
 if TYPE_CHECKING:
     from mnist_tui.experiment.spec import HogFeatures
-    from mnist_tui.tui.bench import Bench
+    from mnist_tui.tui.terminal.graphics import IndexedPicture
 
 
 LEVELS = 32
 """Shades that are drawn; a person cannot tell finer ones apart, and each pair of shades needs a style."""
 KEPT = 256
 """Drawn pictures that are kept in memory, enough for a few pages."""
+Pixels = NDArray[np.uint8]
+"""A grey picture, uint8 ``(height, width)``, or one in colour, uint8 ``(height, width, 3)``."""
+Size = tuple[int, int]
+"""Height and width of a picture in pixels; drawn, two rows of pixels are one line."""
+ENLARGED = 56
+"""Pixels to which a small picture is enlarged at most; a larger one than half of this, at most twice."""
 UPPER, LOWER = "▀", "▄"
 SHADES, ASCII = " ░▒▓█", " .:-=+*#%@"
 STROKES, ASCII_STROKES = "─╱│╲", "-/|\\"
 LEAST_CELL, FAINT, STRONG = 4, 32, 160
 """Columns of the smallest HOG cell that is drawn as a stroke, and the strengths of strokes that are drawn and bold."""
+SHARP, MIDDLE = 4, 2
+"""Pixels of a true HOG picture for one pixel of the image, and from the middle of a cell in which its lines cross."""
 EDGE_CONTRAST = 96
 """The difference in brightness (0 to 255) of a character's two pixels from which a half block replaces a shade."""
 
@@ -50,20 +65,21 @@ class Ink:
     ink: Color | None = None
     glyphs: Glyphs = "block"
 
-    def line(self, upper: bytes, lower: bytes) -> list[Segment]:
-        """Return one line of characters for two rows of brightness values (0 to 255)."""
+    def line(self, rows: Pixels) -> list[Segment]:
+        """Return the line of characters for one or two rows of a picture; below one row, there is paper."""
         if self.glyphs == "ascii" or self.paper is None or self.ink is None:
+            upper, lower = _pair(brightness(rows), 0)
             pairs = zip(upper, lower, strict=True)
             return [Segment("".join(_glyph(*pair, ascii=self.glyphs == "ascii") for pair in pairs))]
-        pairs = ((high * LEVELS // 256, low * LEVELS // 256) for high, low in zip(upper, lower, strict=True))
+        upper, lower = _pair(rows * (LEVELS / 256), None if rows.ndim == 3 else 0)
         return [
-            Segment((" " if levels[0] == levels[1] else UPPER) * len(list(run)), _style(self.paper, self.ink, *levels))
-            for levels, run in groupby(pairs)
+            Segment((" " if high == low else UPPER) * len(list(run)), _style(self.paper, self.ink, high, low))
+            for (high, low), run in groupby(zip(upper, lower, strict=True))
         ]
 
-    def lines(self, picture: NDArray[np.uint8]) -> tuple[list[Segment], ...]:
-        """Return the lines of a picture with an even number of rows: half as many as it has rows."""
-        return _lines(self, picture.tobytes(), picture.shape[1])
+    def lines(self, picture: Pixels) -> tuple[list[Segment], ...]:
+        """Return the lines of a picture: one for every two rows."""
+        return _lines(self, picture.tobytes(), picture.shape)
 
     def stroke_style(self, brightness: int) -> Style:
         """Return the style of a stroke with a brightness from 0 to 255."""
@@ -73,10 +89,20 @@ class Ink:
         return Style(color=self.paper.blend(self.ink, level).rich_color, bgcolor=self.paper.rich_color)
 
 
+Shade = int | tuple[int, int, int] | None
+"""A level from 0 to LEVELS - 1, three of them for red, green and blue, or None for the paper."""
+
+
+def _pair(rows: NDArray[Any], nothing: Shade) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Return whole values for each pixel of two rows; `nothing` for those of the second one if it is missing."""
+    values: list[list[Any]] = [list(map(tuple, row)) if rows.ndim == 3 else row for row in rows.astype(int).tolist()]
+    return values[0], values[1] if len(values) == 2 else [nothing] * len(values[0])
+
+
 @lru_cache(maxsize=KEPT)
-def _lines(ink: Ink, pixels: bytes, width: int) -> tuple[list[Segment], ...]:
-    rows = [pixels[at : at + width] for at in range(0, len(pixels), width)]
-    return tuple(ink.line(*pair) for pair in zip(rows[::2], rows[1::2], strict=True))
+def _lines(ink: Ink, pixels: bytes, shape: tuple[int, ...]) -> tuple[list[Segment], ...]:
+    picture = np.frombuffer(pixels, np.uint8).reshape(shape)
+    return tuple(ink.line(picture[row : row + 2]) for row in range(0, len(picture), 2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,26 +110,52 @@ class HogPicture:
     """The HOG features of an image: a stroke along the strongest edge of each cell, or pixels if cells are small.
 
     Attributes:
-        pixels: the picture of all cell histograms, uint8 ``(28, 28)``.
+        image: the image, grey or in colour.
+        features: the features' parameters.
+        pixels: the grey picture of all cell histograms, as large as the image; in a large picture, twice as large.
         directions, strengths: as `data.hog.strongest_edges` returns them.
-        side: the side of a cell in pixels.
     """
 
-    pixels: NDArray[np.uint8]
+    image: Pixels
+    features: HogFeatures
+    pixels: Pixels
     directions: NDArray[np.uint8]
     strengths: NDArray[np.uint8]
-    side: int
 
-    def lines(self, ink: Ink, edge: int) -> tuple[list[Segment], ...]:
-        """Return the lines of the picture: `edge` columns, and half as many lines."""
-        if self.side * edge < LEAST_CELL * len(self.pixels):
-            return ink.lines(shrunk(self.pixels, edge))
+    @property
+    def side(self) -> int:
+        """Return the side of a cell in pixels of the image."""
+        return self.features.pixels_per_cell
+
+    @cached_property
+    def sharp(self) -> NDArray[np.uint8]:
+        """The true picture of all cell histograms, SHARP times as large as the image; `pixels` if cells are small.
+
+        The strongest line has the brightness 255, not the point where many lines cross.
+        """
+        if self.side < LEAST_CELL:  # hundreds of cells would take too long to draw, and look the same
+            return self.pixels
+        from mnist_tui.data.hog import hog_picture
+
+        options = {"orientations": self.features.orientations, "pixels_per_cell": self.side}
+        picture = hog_picture(self.image, **options, scale=SHARP)
+        side = self.side * SHARP
+        rows, columns = (np.abs(np.arange(count) % side - side // 2) <= MIDDLE for count in picture.shape)
+        strongest = picture[~(rows[:, None] & columns)].max(initial=1)
+        return np.minimum(np.rint(picture * (255 / strongest)), 255).astype(np.uint8)
+
+    def lines(self, ink: Ink, size: Size) -> tuple[list[Segment], ...]:
+        """Return the lines of the picture in a size in pixels."""
+        scale = size[1] / self.pixels.shape[1]
+        if len(self.pixels) > len(self.image) or self.side * scale < LEAST_CELL:
+            return ink.lines(scaled(self.pixels, size))
         glyphs = ASCII_STROKES if ink.glyphs == "ascii" else STROKES
-        grid: list[list[tuple[str, int]]] = [[(" ", 0)] * edge for _ in range(edge // 2)]
+        height = -(-size[0] // 2)
+        grid: list[list[tuple[str, int]]] = [[(" ", 0)] * size[1] for _ in range(height)]
         for row, column in np.argwhere(self.strengths >= FAINT).tolist():
             direction, strength = int(self.directions[row, column]), int(self.strengths[row, column])
-            for line, place in self._places(row, column, direction, edge):
-                grid[line][place] = (glyphs[direction], strength)
+            for line, place in _places(row, column, direction, self.side * scale):
+                grid[min(line, height - 1)][place] = (glyphs[direction], strength)
         return tuple(
             [
                 Segment("".join(glyph for glyph, _ in run), ink.stroke_style(strength))
@@ -113,39 +165,82 @@ class HogPicture:
             for line in grid
         )
 
-    def _places(self, row: int, column: int, direction: int, edge: int) -> list[tuple[int, int]]:
-        """Return line and column of the characters of one cell's stroke."""
-        scale = self.side * edge / len(self.pixels)
-        lines = range(int(row * scale / 2), max(int(row * scale / 2) + 1, int((row + 1) * scale / 2)))
-        columns = range(int(column * scale), int((column + 1) * scale))
-        middle, count = columns[len(columns) // 2], len(lines)
-        if direction == 0:
-            return [(lines[count // 2], place) for place in columns[:-1] or columns]
-        lean = {1: -1, 2: 0, 3: 1}[direction]
-        return [(line, middle + lean * (at - count // 2)) for at, line in enumerate(lines)]
+
+def _places(row: int, column: int, direction: int, side: float) -> list[tuple[int, int]]:
+    """Return line and column of the characters of one cell's stroke; the cell has `side` columns."""
+    lines = range(int(row * side / 2), max(int(row * side / 2) + 1, int((row + 1) * side / 2)))
+    columns = range(int(column * side), int((column + 1) * side))
+    middle, count = columns[len(columns) // 2], len(lines)
+    if direction == 0:
+        return [(lines[count // 2], place) for place in columns[:-1] or columns]
+    lean = {1: -1, 2: 0, 3: 1}[direction]
+    return [(line, middle + lean * (at - count // 2)) for at, line in enumerate(lines)]
 
 
-def hog_picture_of(image: NDArray[np.uint8], features: HogFeatures) -> HogPicture:
-    """Return the HOG features of an image, uint8 ``(28, 28)``, as a picture. Slow for small cells: call in a thread."""
+def hog_picture_of(image: Pixels, features: HogFeatures, scale: int = 1) -> HogPicture:
+    """Return the HOG features of an image as a picture. Slow for small cells: call in a thread.
+
+    Args:
+        scale: pixels of the picture for one pixel of the image; from 2 on, the picture is always drawn as pixels.
+    """
     from mnist_tui.data.hog import hog_picture, strongest_edges
 
     options = {"orientations": features.orientations, "pixels_per_cell": features.pixels_per_cell}
-    return HogPicture(hog_picture(image, **options), *strongest_edges(image, **options), features.pixels_per_cell)
+    return HogPicture(image, features, hog_picture(image, **options, scale=scale), *strongest_edges(image, **options))
 
 
-Picture = NDArray[np.uint8] | HogPicture
+Picture = Pixels | HogPicture
 
 
-def shrunk(picture: NDArray[np.uint8], edge: int) -> NDArray[np.uint8]:
-    """Return a square picture shrunk to `edge` pixels a side: means of areas, scaled to the greatest brightness."""
-    if edge == len(picture):
-        return picture
-    bounds = np.linspace(0, len(picture), edge + 1)
-    starts = np.arange(len(picture))
-    upper, lower = np.minimum(bounds[1:, None], starts + 1), np.maximum(bounds[:-1, None], starts)
-    shares = np.clip(upper - lower, 0, None) * edge / len(picture)
-    means = shares @ picture @ shares.T
+def indexed(picture: Picture, colours: tuple[Color, Color]) -> IndexedPicture:
+    """Return a picture as a true one, if it is grey from the colour of the brightness 0 to that of 255."""
+    from mnist_tui.tui.terminal.graphics import IndexedPicture, coloured
+
+    pixels = picture.sharp if isinstance(picture, HogPicture) else picture
+    if pixels.ndim == 3:
+        return coloured(pixels.tobytes(), pixels.shape[1], pixels.shape[0])
+    return IndexedPicture(pixels.tobytes(), pixels.shape[1], pixels.shape[0], _palette(*colours))
+
+
+@lru_cache(maxsize=4)
+def _palette(paper: Color, ink: Color) -> bytes:
+    return bytes(part for level in range(256) for part in paper.blend(ink, level / 255).rgb)
+
+
+def size_in(shape: Size, columns: int, lines: int) -> Size:
+    """Return the size in which a picture is drawn in a room of so many characters.
+
+    It is the largest whole multiple of the picture's that fits, up to ENLARGED pixels or twice the picture; in a room
+    that is too small for the picture, a smaller one of the same proportions.
+    """
+    height, width = shape
+    times = min(columns // width, 2 * lines // height, max(2, ENLARGED // max(shape)))
+    if times < 1:
+        return _smaller(shape, min(columns / width, 2 * lines / height))
+    return times * height, times * width
+
+
+def _smaller(shape: Size, share: float) -> Size:
+    return max(1, int(shape[0] * share + 1e-6)), max(1, int(shape[1] * share + 1e-6))
+
+
+def scaled(picture: Pixels, size: Size) -> Pixels:
+    """Return a picture in another size: in a whole multiple its pixels are repeated, else areas are averaged.
+
+    A grey picture that is made smaller keeps its greatest brightness, so that thin strokes do not fade.
+    """
+    height, width = picture.shape[:2]
+    if size[0] % height == 0 and size[1] % width == 0:
+        return picture.repeat(size[0] // height, axis=0).repeat(size[1] // width, axis=1)
+    if picture.ndim == 3 or size[0] > height:
+        return resized(picture, *size)
+    means = resampled(picture, *size)
     return np.rint(means * (picture.max() / max(means.max(), 1))).astype(np.uint8)
+
+
+def natural(pixels: Pixels) -> Pixels:
+    """Return a grey picture in colours from black to white, so that no photograph becomes a negative."""
+    return pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=-1)
 
 
 def _glyph(upper: int, lower: int, *, ascii: bool) -> str:
@@ -156,9 +251,16 @@ def _glyph(upper: int, lower: int, *, ascii: bool) -> str:
 
 
 @lru_cache(maxsize=4 * LEVELS * LEVELS)
-def _style(paper: Color, ink: Color, upper: int, lower: int) -> Style:
-    high, low = (paper.blend(ink, level / (LEVELS - 1)).rich_color for level in (upper, lower))
+def _style(paper: Color, ink: Color, upper: Shade, lower: Shade) -> Style:
+    high, low = (_colour(paper, ink, shade).rich_color for shade in (upper, lower))
     return Style(color=high, bgcolor=low)
+
+
+def _colour(paper: Color, ink: Color, shade: Shade) -> Color:
+    if isinstance(shade, tuple):
+        red, green, blue = (round(part * 255 / (LEVELS - 1)) for part in shade)
+        return Color(red, green, blue)
+    return paper if shade is None else paper.blend(ink, shade / (LEVELS - 1))
 
 
 def colours_of(widget: Widget) -> tuple[Color, Color] | None:
@@ -168,73 +270,104 @@ def colours_of(widget: Widget) -> tuple[Color, Color] | None:
     return None if plain else (paper, ink)
 
 
-class PixelView(Widget):
-    """A square picture in the theme's colours; doubled, each pixel is drawn as four.
+class PixelView(TruePictures):
+    """A grey picture in the theme's colours, or one in its own colours.
 
     Attributes:
-        pixels: the picture, uint8.
+        pixels: the picture.
+        photograph: whether a grey picture is drawn from black to white, instead of in the theme's colours.
     """
 
     ALLOW_SELECT = False
+    photograph = False
     DEFAULT_CSS = "PixelView { background: $surface; color: $foreground; }"
-
-    if TYPE_CHECKING:
-        app = getters.app(Bench)
+    _true: Sequence[list[Segment]] | None = None
+    _scaled: Pixels | None = None
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.pixels: NDArray[np.uint8] = np.zeros((IMAGE_EDGE, IMAGE_EDGE), np.uint8)
-        self.doubled = False
+        self.pixels: Pixels = np.zeros(DEFAULT_IMAGE[:2], np.uint8)
+        self._extent: Size = DEFAULT_IMAGE[:2]
         self._hog: HogPicture | None = None
 
     def on_mount(self) -> None:
         self._fit()
 
-    def show(self, picture: Picture) -> None:
-        """Show pixels with an even number of rows, or a HOG picture."""
-        self._hog = picture if isinstance(picture, HogPicture) else None
-        pixels = picture.pixels if isinstance(picture, HogPicture) else picture
-        resized = len(pixels) != len(self.pixels)
-        self.pixels = pixels
-        if resized:
-            self._fit()
-        self.refresh()
+    @property
+    def drawn_size(self) -> Size:
+        """The size in pixels in which the picture is drawn."""
+        return self._extent
 
-    def double(self, doubled: bool) -> None:
-        """Draw every pixel as four, or as one again."""
-        if doubled != self.doubled:
-            self.doubled = doubled
+    def show(self, picture: Picture, size: Size | None = None) -> None:
+        """Show a picture in a size in pixels; None for its own."""
+        self._hog = picture if isinstance(picture, HogPicture) else None
+        self.pixels = picture.pixels if isinstance(picture, HogPicture) else picture
+        self._take(size or self.pixels.shape[:2])
+        self.draw_anew()
+
+    def draw_in(self, size: Size) -> None:
+        """Draw the picture in another size in pixels."""
+        if size != self._extent:
+            self._take(size)
+            self.draw_anew()
+
+    def _take(self, size: Size) -> None:
+        if size != self._extent:
+            self._extent = size
             self._fit()
+
+    def draw_anew(self) -> None:
+        self._true = self._scaled = None
+        super().draw_anew()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._true = None
 
     def render_line(self, y: int) -> Strip:
-        if self._hog is not None and not self.doubled and y < len(self.pixels) // 2:
-            ink = Ink(*(colours_of(self) or (None, None)), glyphs=self.app.settings.glyphs)
-            return Strip(self._hog.lines(ink, len(self.pixels))[y], len(self.pixels)).apply_style(self.rich_style)
-        rows = self.pixels[y : y + 1].repeat(2, axis=0) if self.doubled else self.pixels[2 * y : 2 * y + 2]
-        if len(rows) < 2:
-            return Strip.blank(self.size.width, self.rich_style)
-        upper, lower = (row.repeat(2 if self.doubled else 1).tobytes() for row in rows)
+        blank = Strip.blank(self.size.width, self.rich_style)
+        if (lines := self._true_lines()) is not None:
+            return Strip(lines[y], self._extent[1]).apply_style(self.rich_style) if y < len(lines) else blank
         ink = Ink(*(colours_of(self) or (None, None)), glyphs=self.app.settings.glyphs)
-        return Strip(ink.line(upper, lower), len(upper)).apply_style(self.rich_style)
+        if self._hog is not None:
+            lines = self._hog.lines(ink, self._extent)
+            return Strip(lines[y], self._extent[1]).apply_style(self.rich_style) if y < len(lines) else blank
+        if self._scaled is None:
+            self._scaled = scaled(self._coloured(), self._extent)
+        rows = self._scaled[2 * y : 2 * y + 2]
+        return Strip(ink.line(rows), self._extent[1]).apply_style(self.rich_style) if len(rows) else blank
+
+    def _true_lines(self) -> Sequence[list[Segment]] | None:
+        """Return the lines under the true picture; None if it is drawn as blocks."""
+        if self._true is None or self.protocol == "blocks":
+            colours = colours_of(self)
+            if self.begin_drawing() == "blocks" or colours is None:
+                return None
+            picture = indexed(self._coloured() if self._hog is None else self._hog, colours)
+            self._true = self.true_lines(picture, Region(0, 0, self._extent[1], -(-self._extent[0] // 2)))
+        return self._true
+
+    def _coloured(self) -> Pixels:
+        return natural(self.pixels) if self.photograph else self.pixels
 
     def _fit(self) -> None:
-        edge = len(self.pixels) * (2 if self.doubled else 1)
-        self.styles.width, self.styles.height = edge, edge // 2
+        self.styles.height, self.styles.width = -(-self._extent[0] // 2), self._extent[1]
 
 
 PictureSize = Literal["automatic", "large", "medium", "small"]
-EDGES: dict[PictureSize, int] = {"large": IMAGE_EDGE, "medium": 20, "small": IMAGE_EDGE // 2}
-"""Pixels along each side, from the largest size to the smallest; even, because a character shows two."""
+PICTURE_SIZES: tuple[PictureSize, ...] = ("automatic", "large", "medium", "small")
+USUAL, SMALLEST = DEFAULT_IMAGE[0], 16
+"""Pixels near which smaller pictures are enlarged in the size ``large``, and of the longer edge in ``small``."""
 GAP, BESIDE = 2, 1
 """Columns between two tiles, and between two pictures of a tile."""
-CAPTION_LINES = 2
+CAPTION_LINES, CAPTION_WIDTH = 2, 14
 PLENTY = 9
 """The automatic size is the largest that shows at least this many pictures on a page."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """Pictures ``(28, 28)`` side by side, None for one that is missing, with a caption of CAPTION_LINES lines."""
+    """Pictures side by side, None for one that is missing, with the lines of its caption."""
 
     pictures: tuple[Picture | None, ...]
     caption: tuple[str, ...]
@@ -242,9 +375,9 @@ class Tile:
 
 @dataclass(frozen=True)
 class GridLayout:
-    """The layout of a page: pixels along a picture's edge, columns and rows of tiles, size of a tile in characters."""
+    """The layout of a page: size of a picture in pixels, columns and rows of tiles, size of a tile in characters."""
 
-    edge: int
+    picture: Size
     columns: int
     rows: int
     width: int
@@ -255,27 +388,61 @@ class GridLayout:
         """Return the number of tiles on a page."""
         return self.columns * self.rows
 
+    @property
+    def columns_wide(self) -> int:
+        """Return the columns of characters that all tiles side by side take."""
+        return self.columns * (self.width + GAP) - GAP
 
-def layout_for(width: int, height: int, pictures: int, size: PictureSize) -> GridLayout:
+
+def picture_sizes(shape: Size) -> tuple[Size, ...]:
+    """Return a picture's size in pixels when it is large, medium and small.
+
+    A large one is as large as the picture, or near USUAL pixels for a smaller one; a small one has at most half of
+    that, and about SMALLEST pixels.
+    """
+    longest = max(shape)
+    times = max(1, round(USUAL / longest))
+    least = 1 / max(2, -(-times * longest // SMALLEST))
+    if times > 1:
+        multiples = times, max(1, round(times * math.sqrt(least))), max(1, int(times * least))
+        return tuple((each * shape[0], each * shape[1]) for each in multiples)
+    middle = 2 * round(longest * math.sqrt(least) / 2) / longest  # whole lines for a square picture
+    return shape, _smaller(shape, middle), _smaller(shape, least)
+
+
+def layout_for(
+    width: int,
+    height: int,
+    pictures: int,
+    size: PictureSize,
+    shape: Size,
+    *,
+    captions: int = CAPTION_LINES,
+    plenty: int = PLENTY,
+) -> GridLayout:
     """Return the layout of tiles with `pictures` each, in the requested size or the next smaller one that fits.
 
-    The size ``automatic`` is the largest with at least PLENTY pictures on a page.
+    Args:
+        size: ``automatic`` is the largest with at least `plenty` pictures on a page.
+        shape: height and width of a picture in pixels.
+        captions: lines of a caption.
     """
-    plans = [_plan(width, height, pictures, edge) for edge in EDGES.values()]
-    wanted = plans if size == "automatic" else plans[list(EDGES).index(size) :]
-    least = PLENTY if size == "automatic" else 1
+    plans = [_plan(width, height, pictures, each, captions) for each in picture_sizes(shape)]
+    wanted = plans if size == "automatic" else plans[PICTURE_SIZES.index(size) - 1 :]
+    least = plenty if size == "automatic" else 1
     fitting = (plan for plan in wanted if plan.width <= width and plan.height <= height)
     return next((plan for plan in fitting if plan.page * pictures >= least), plans[-1])
 
 
-def _plan(width: int, height: int, pictures: int, edge: int) -> GridLayout:
-    tile_width, tile_height = pictures * (edge + BESIDE) - BESIDE, edge // 2 + CAPTION_LINES
+def _plan(width: int, height: int, pictures: int, picture: Size, captions: int) -> GridLayout:
+    tile_width = max(pictures * (picture[1] + BESIDE) - BESIDE, CAPTION_WIDTH)
+    tile_height = -(-picture[0] // 2) + captions
     columns = max(1, (width + GAP) // (tile_width + GAP))
     rows = max(1, height // (tile_height + 1), (height + 1) // (tile_height + 1))
-    return GridLayout(edge, columns, rows, tile_width, tile_height)
+    return GridLayout(picture, columns, rows, tile_width, tile_height)
 
 
-class PictureGrid(DrawnWidget, can_focus=True):
+class PictureGrid(DrawnPictures, can_focus=True):
     """A page of pictures, one of which is selected. Selecting another one posts `PictureSelected`."""
 
     HELP = """
@@ -292,7 +459,19 @@ class PictureGrid(DrawnWidget, can_focus=True):
         bind("gallery.first", "home", "to(0)", "First", "Select the first picture", hidden=True),
         bind("gallery.last", "end", "to(-1)", "Last", "Select the last picture", hidden=True),
     ]
-    DEFAULT_CSS = "PictureGrid { height: 1fr; background: $background; color: $foreground; }"
+    COMPONENT_CLASSES = {"pictures--chosen"}
+    DEFAULT_CSS = """
+    PictureGrid {
+        height: 1fr;
+        background: $background;
+        color: $foreground;
+        & > .pictures--chosen {
+            color: $block-cursor-foreground;
+            background: $block-cursor-background;
+            text-style: bold;
+        }
+    }
+    """
 
     class PictureSelected(Message):
         """Posted when another picture is selected, or another page is shown."""
@@ -300,28 +479,49 @@ class PictureGrid(DrawnWidget, can_focus=True):
     class PictureOpened(Message):
         """Posted when a picture is clicked twice."""
 
+    SELECTS = True
+    """Whether the selected picture looks different from the others."""
     selected = 0
     count = 0
+    plenty = PLENTY
     _pictures = 1
+    _shape: Size = DEFAULT_IMAGE[:2]
+    _captions = CAPTION_LINES
     _picture_size: PictureSize = "automatic"
     _tile: Callable[[int, int], Tile] | None = None
 
     def show(
-        self, count: int, tile: Callable[[int, int], Tile], *, selected: int, pictures: int, size: PictureSize
+        self,
+        count: int,
+        tile: Callable[[int, int], Tile],
+        *,
+        selected: int,
+        pictures: int,
+        size: PictureSize,
+        shape: Size = DEFAULT_IMAGE[:2],
+        captions: int = CAPTION_LINES,
     ) -> None:
         """Show the page that has the tile with the index `selected`, of `count` tiles.
 
         Args:
             tile: returns the tile of an index; its second argument is the width of the caption in characters.
             pictures: the number of pictures in each tile.
+            shape: height and width of each picture in pixels.
+            captions: lines of a caption.
         """
+        self._shape, self._captions = shape, captions
         self.count, self._tile, self._pictures, self._picture_size = count, tile, pictures, size
         self.selected = max(0, min(selected, count - 1))
         self._redraw()
 
     @property
     def plan(self) -> GridLayout:
-        return layout_for(*self.size, self._pictures, self._picture_size)
+        return self.plan_in(self.size.width)
+
+    def plan_in(self, width: int) -> GridLayout:
+        """Return the layout that the page would have in another width."""
+        choice = self._pictures, self._picture_size, self._shape
+        return layout_for(width, self.size.height, *choice, captions=self._captions, plenty=self.plenty)
 
     @property
     def page(self) -> int:
@@ -388,31 +588,44 @@ class PictureGrid(DrawnWidget, can_focus=True):
         self.post_message(self.PictureSelected())
 
     def strips(self) -> list[Strip]:
+        self.begin_drawing()
         if self._tile is None or not self.count:
             return []
         plan, shown = self.plan, self.shown
-        ink = Ink(*(colours_of(self) or (None, None)), glyphs=self.app.settings.glyphs)
         lines: list[Strip] = []
         for start in range(shown.start, shown.stop, plan.columns):
             indices = range(start, min(start + plan.columns, shown.stop))
-            tiles = ((self._tile(index, plan.width), index == self.selected) for index in indices)
-            row = [_tile_lines(tile, plan, ink, selected=selected) for tile, selected in tiles]
+            places = (Offset(column * (plan.width + GAP), len(lines)) for column in range(plan.columns))
+            row = [
+                self._tile_lines(self._tile(index, plan.width), place, selected=self.SELECTS and index == self.selected)
+                for index, place in zip(indices, places, strict=False)
+            ]
             for parts in zip(*row, strict=True):
                 lines.append(Strip([segment for part in parts for segment in (*part, Segment(" " * GAP))]))
             lines.append(Strip([]))
         return [line.apply_style(self.rich_style) for line in lines]
 
+    def _tile_lines(self, tile: Tile, place: Offset, *, selected: bool) -> list[list[Segment]]:
+        plan = self.plan
+        height, width = plan.height - self._captions, plan.picture[1]
+        regions = [Region(place.x + at * (width + BESIDE), place.y, width, height) for at in range(len(tile.pictures))]
+        pictures = [self._picture_lines(*pair) for pair in zip(tile.pictures, regions, strict=True)]
+        rest = Segment(" " * (plan.width - len(pictures) * (width + BESIDE) + BESIDE))
+        lines = [
+            [*[segment for part in parts for segment in (*part, Segment(" " * BESIDE))][:-1], rest]
+            for parts in zip(*pictures, strict=True)
+        ]
+        style = None
+        if selected:
+            plain = colours_of(self) is None
+            style = Style(reverse=True, bold=True) if plain else self.component_style("pictures--chosen")
+        return [*lines, *([Segment(line[: plan.width].ljust(plan.width), style)] for line in tile.caption)]
 
-def _tile_lines(tile: Tile, plan: GridLayout, ink: Ink, *, selected: bool) -> list[list[Segment]]:
-    blank = [[Segment(" " * plan.edge)]] * (plan.edge // 2)
-    pictures = [blank if picture is None else _picture_lines(picture, ink, plan.edge) for picture in tile.pictures]
-    lines = [
-        [segment for part in parts for segment in (*part, Segment(" " * BESIDE))][:-1]
-        for parts in zip(*pictures, strict=True)
-    ]
-    style = Style(reverse=True, bold=True) if selected else None
-    return [*lines, *([Segment(line[: plan.width].ljust(plan.width), style)] for line in tile.caption)]
-
-
-def _picture_lines(picture: Picture, ink: Ink, edge: int) -> Sequence[list[Segment]]:
-    return picture.lines(ink, edge) if isinstance(picture, HogPicture) else ink.lines(shrunk(picture, edge))
+    def _picture_lines(self, picture: Picture | None, region: Region) -> Sequence[list[Segment]]:
+        colours, size = colours_of(self), self.plan.picture
+        if picture is None:
+            return [[Segment(" " * region.width)]] * region.height
+        if self.drawn_with != "blocks" and colours is not None:
+            return self.true_lines(indexed(picture, colours), region)
+        ink = Ink(*(colours or (None, None)), glyphs=self.app.settings.glyphs)
+        return picture.lines(ink, size) if isinstance(picture, HogPicture) else ink.lines(scaled(picture, size))

@@ -23,8 +23,8 @@ from mnist_tui.tui.terminal.themes import RUN_TOKENS
 from mnist_tui.wording import shortened
 
 GAP = 2
-MARKS = 2
-"""Columns at the left, for `>` at the cursor and `*` at marked rows."""
+MARKS = 3
+"""Columns at the left, for `>` at the cursor and `*` at marked rows, and a blank."""
 WIDEST = 60
 """The most characters of a column."""
 ACCURACIES = {"accuracy", "f1", "val_accuracy", "test_accuracy", "macro_f1"}
@@ -48,6 +48,7 @@ class RowColumn:
     Attributes:
         toned: whether the cells have their row's tone.
         middle: whether a text that is too long loses its middle, as names often differ at their ends.
+        tone: the component class of its head; empty for that of all heads.
     """
 
     key: str
@@ -57,6 +58,7 @@ class RowColumn:
     least: int = 0
     toned: bool = False
     middle: bool = False
+    tone: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,10 @@ class TableRow:
 
 
 class RowTable(ScrollView, can_focus=True):
-    """A table whose rows have a cursor and marks, and whose column heads can be clicked."""
+    """A table whose rows have a cursor and marks, and whose column heads can be clicked.
+
+    A table with `can_focus` False is only read: it has no cursor and ignores clicks.
+    """
 
     HELP = """
     **The list.** Arrow keys, page up and down, home and end move; a click chooses, a second one opens. A click at the
@@ -259,6 +264,8 @@ class RowTable(ScrollView, can_focus=True):
         self._into_view()
 
     def on_click(self, event: events.Click) -> None:
+        if not self.can_focus:
+            return
         if event.y == 0:
             left = MARKS
             for at, width in self._fitted():
@@ -282,13 +289,16 @@ class RowTable(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         if y == 0:
             style = self.get_component_rich_style("row-table--head")
-            shown = ((self._columns[at], size) for at, size in self._fitted())
-            head = (" " * GAP).join(_cell(self._title(column), size, column.right) for column, size in shown)
-            return Strip([Segment(" " * MARKS + head, style)]).adjust_cell_length(width, style)
+            segments = [Segment(" " * MARKS, style)]
+            for at, size in self._fitted():
+                column = self._columns[at]
+                own = style + self.get_component_rich_style(column.tone, partial=True) if column.tone else style
+                segments.append(Segment(_cell(self._title(column), size, column.right) + " " * GAP, own))
+            return Strip(segments).adjust_cell_length(width, style)
         at = round(self.scroll_y) + y - 1
         if at >= len(self._rows):
             return Strip.blank(width, self.rich_style)
-        return self._line(self._rows[at], at == self._cursor, width)
+        return self._line(self._rows[at], at == self._cursor and self.can_focus, width)
 
     def _title(self, column: RowColumn) -> str:
         arrow = " ▼" if self._order.descending else " ▲"
@@ -302,7 +312,7 @@ class RowTable(ScrollView, can_focus=True):
         def style(own: Style | None) -> Style:
             return under or (plain if own is None else plain + own)
 
-        segments = [Segment(f"{'>' if cursor else ' '}{'*' if row.marked else ' '}", style(marked))]
+        segments = [Segment(f"{'>' if cursor else ' '}{'*' if row.marked else ' '} ", style(marked))]
         if row.heading:
             left, right = row.cells
             text = _cell(left, max(0, width - MARKS - 1 - cell_len(right)), False, middle=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.content import Content
 from textual.strip import Strip
 
 from mnist_tui.runs.events import Phase
@@ -23,7 +25,10 @@ def sample_line(sample: bool) -> str:
 
 
 class StatusLine(Horizontal):
-    """The state, name and id of a run in one line."""
+    """The state, name and id of a run in one line.
+
+    Where there is no room for all of that, the note in brackets goes, then the date in the id, then the id.
+    """
 
     DEFAULT_CSS = """
     StatusLine {
@@ -41,22 +46,43 @@ class StatusLine(Horizontal):
     """
     word = getters.query_one("#word", Line)
     what = getters.query_one("#what", Line)
+    run_id = getters.query_one("#run-id", Line)
 
     def __init__(self, what: str, run_id: str) -> None:
         super().__init__()
-        self._what, self._run_id = what, run_id
+        self._what, self._note, self._run_id = what, "", run_id
 
     def compose(self) -> ComposeResult:
         yield Line("reading …", id="word")
         yield Line(self._what, cut=True, id="what")
         yield Line(self._run_id, id="run-id")
 
-    def show(self, state: str, what: str) -> None:
-        """Show the state of a run, and a name or a title."""
+    def show(self, state: str, what: str, note: str = "", run_id: str | None = None) -> None:
+        """Show the state of a run, and a name or a title with a note about it; with an id, it is another run."""
+        self._what, self._note = what, f" ({note})" if note else ""
+        self._run_id = self._run_id if run_id is None else run_id
         self.word.say(state)
-        self.what.say(what)
+        self._fit()
         for each in STATES:
             self.word.set_class(each == state, f"-{each}")
+
+    def on_resize(self) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        """Show as much as there is room for, beside the state and the blanks around the texts."""
+        short, room = self._run_id.split("-", 2)[-1], self.size.width - cell_len(self.word.text) - 4
+        texts = (
+            (self._what + self._note, self._run_id),
+            (self._what, self._run_id),
+            (self._what, short),
+            (self._what, ""),
+        )
+        fitting = (pair for pair in texts if sum(map(cell_len, pair)) + (2 if pair[1] else 0) <= room)
+        what, run_id = next(fitting, texts[-1] if room > 0 else texts[0])
+        self.what.say(what)
+        self.run_id.say(run_id)
+        self.run_id.display = bool(run_id)
 
 
 class Banner(Line):
@@ -74,9 +100,9 @@ class Banner(Line):
     }
     """
 
-    def say(self, text: str) -> None:
+    def say(self, text: str | Content) -> None:
         super().say(text)
-        self.set_class(bool(text), "-said")
+        self.set_class(bool(self.text), "-said")
 
 
 PHASES = {
@@ -118,7 +144,9 @@ def in_training(run: RunState) -> bool:
     return run.phase is None or run.phase.name == "training"
 
 
-def progress_parts(run: RunState, state: str, now: float, planned: int) -> list[tuple[int, str]]:
+def progress_parts(
+    run: RunState, state: str, now: float, planned: int, *, stopping: bool = False
+) -> list[tuple[int, str]]:
     """Return the parts of a run's line of progress at `now` (seconds since 1970), each with its rank.
 
     Where there is no room for all, the parts with the largest ranks are left out. The parts are the phase or the epoch
@@ -126,6 +154,7 @@ def progress_parts(run: RunState, state: str, now: float, planned: int) -> list[
 
     Args:
         planned: the number of epochs to assume until the run's events tell it.
+        stopping: whether the run was asked to stop; then no time left is told.
     """
     progress, last, done = run.progress, run.history[-1] if run.history else None, len(run.history)
     planned = run.epochs or planned
@@ -142,7 +171,9 @@ def progress_parts(run: RunState, state: str, now: float, planned: int) -> list[
         parts.append((4, f"step {progress.step:,} of {progress.steps:,}"))
     if state == "running" and progress is not None:
         parts.append((1, f"{progress.images_per_second:,.0f} images/s"))
-    if run.seconds_left is not None and (last or (progress and progress.step > 1)):
+    if stopping:
+        parts.append((1, "stopping"))
+    elif run.seconds_left is not None and (last or (progress and progress.step > 1)):
         parts.append((1, f"ETA {ticking(run.seconds_left)}"))
     rates = (newest.learning_rate for newest in (progress, last) if newest is not None)
     return [*parts, *elapsed, *[(5, f"learning rate {rate:.4g}") for rate in rates if rate is not None][:1]]
@@ -192,7 +223,7 @@ class RunProgress(Bar):
     HELP = """
     **Progress.** The bar is filled by the epochs of those planned, and inside an epoch by its steps (batches). ETA is
     the time to the last planned epoch at the pace of the last few; pauses are in neither time. Once the run has ended:
-    time and speed of the training alone, evaluation left out, and the total time from the start to the end.
+    time and speed of the training alone, without evaluation, and the total time from the start to the end.
     """
     DEFAULT_CSS = """
     RunProgress {
@@ -206,15 +237,15 @@ class RunProgress(Bar):
     _state = ""
     _texts: Sequence[tuple[int, str]] = ()
 
-    def show_run(self, run: RunState, state: str, now: float, planned: int) -> None:
-        """Show a run at `now` (seconds since 1970); `planned` epochs are assumed until its events tell their number."""
+    def show_run(self, run: RunState, state: str, now: float, planned: int, *, stopping: bool = False) -> None:
+        """Show a run; the arguments are those of `progress_parts`."""
         done, progress, phase = len(run.history), run.progress, run.phase
         planned = run.epochs or planned
         partial = progress.step / progress.steps if progress and progress.epoch == done + 1 else 0.0
         share = (done + partial) / planned if planned else 0.0
         if phase is not None and not in_training(run) and phase.total and state in LIVE:
             share = phase.done / phase.total
-        self._texts = progress_parts(run, state, now, planned)
+        self._texts = progress_parts(run, state, now, planned, stopping=stopping)
         if state != self._state:
             self.set_classes(f"-{state}")
             self._state = state

@@ -40,21 +40,22 @@ class Line(Static):
     def __init__(self, text: str = "", *, cut: bool = False, id: str | None = None, classes: str | None = None) -> None:
         self._changed: list[Region] = []
         super().__init__(text, id=id, classes=classes, markup=False)
-        self.text = text
+        self.text, self._shown = text, Content(text)
         if cut:
             self.styles.text_wrap, self.styles.text_overflow = "nowrap", "ellipsis"
 
-    def say(self, text: str) -> None:
-        """Show another text."""
-        if text == self.text:
+    def say(self, text: str | Content) -> None:
+        """Show another text, which may have styles."""
+        content = Content(text) if isinstance(text, str) else text
+        if content.is_same(self._shown):
             return
-        self.text = text
+        self.text, self._shown = content.plain, content
         if not self.size:
-            self.update(text)
+            self.update(content)
             return
         before = self._needed_size()
-        self._changed = changed_regions(self._drawn(self.visual), self._drawn(Content(text)))
-        self.update(text, layout=False)
+        self._changed = changed_regions(self._drawn(self.visual), self._drawn(content))
+        self.update(content, layout=False)
         self._changed = []
         if self._needed_size() != before:
             self.refresh(layout=True)
@@ -117,8 +118,8 @@ class FactGrid(Grid):
     }
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__()
+    def __init__(self, names: Sequence[str], *, id: str | None = None) -> None:
+        super().__init__(id=id)
         self._lines = {name: (Line(name, classes="facts--name"), Line(classes="facts--value")) for name in names}
 
     def compose(self) -> ComposeResult:
@@ -143,6 +144,8 @@ class TableView(Widget):
     """
 
     DEFAULT_CSS = "TableView { width: 1fr; height: auto; }"
+    BOLD = "bold"
+    """The style of the row in bold type."""
     rows: Sequence[Sequence[str]] = ()
     _bold: int | None = None
 
@@ -167,7 +170,7 @@ class TableView(Widget):
         fitted = text_table(self._columns, self.rows, width)
         lines = [Content.styled(fitted.header, "bold $foreground-muted")]
         for at, (line, row) in enumerate(zip(fitted.lines, self.rows, strict=True)):
-            lines.append(Content.styled(line, "bold") if at == self._bold else Content(line))
+            lines.append(Content.styled(line, self.BOLD) if at == self._bold else Content(line))
             if text := self._text_below(row, fitted.shown):
                 lines.append(Content.styled(f"  {text}", "$foreground-muted"))
         return lines

@@ -116,7 +116,7 @@ def test_labels_meet_neither_each_other_nor_a_point() -> None:
 
 def test_capacity_names_every_model_on_a_logarithmic_axis() -> None:
     points = [
-        CapacityPoint("raw $x_1$", 198_760, 0.9762, 0.001),
+        CapacityPoint("raw $x_1$", 198_760, 0.9762, (0.973, 0.979)),
         CapacityPoint("hog", 80_610, 0.9841),
         CapacityPoint("cnn", 7_465, 0.9871, convolutional=True),
     ]

@@ -12,23 +12,14 @@ from mnist_tui.report.figures.drawing import SMALLEST_DRAWABLE, drawable
 from mnist_tui.tui.widgets.plots.axes import AXIS_COLUMNS, EpochAxis, Plane, Span, Stretch, log_ticks, plane_of, ticks
 from mnist_tui.tui.widgets.plots.plot import EpochView, Plot, view_keys
 from mnist_tui.tui.widgets.plots.raster import Marks, PlotPicture, Row, Stroke, Tick, side_by_side
-from mnist_tui.tui.widgets.plots.series import (
-    MEASURES,
-    Measure,
-    Metric,
-    Track,
-    line,
-    scaled,
-    spans_decades,
-    track_of,
-    y_limits,
-)
-from mnist_tui.wording import percent_plus_minus, shortened
+from mnist_tui.tui.widgets.plots.series import MEASURES, Measure, Metric, Track, line, scaled, track_of, y_limits
+from mnist_tui.wording import counted, percent_plus_minus, shortened
 
+READING = "reading …"
 MOST_SERIES = 8
 MARK_EVERY = 10
 """Columns between two marks on a run's line."""
-LEAST_ROWS = 6
+LEAST_ROWS = 5
 LEAST_COLUMNS = 20
 
 
@@ -128,28 +119,42 @@ def _heights_by_column(plane: Plane, parts: Sequence[Stretch]) -> dict[int, int]
 
 
 class OverlaidCurves(Plot, EpochView):
-    """One validation measure of several runs over the epochs."""
+    """One validation measure of several runs over the epochs.
+
+    Args:
+        named: whether the legend has the labels of the runs, beside their marks and values.
+    """
 
     HELP = """
     **Runs laid over each other.** Each run has a mark and a colour; the legend below names them with the newest value.
     A group of seeds is its mean, with a shaded band one standard deviation to each side. Of many
     the first eight are drawn, in the order in which they were marked. `+` `-` and the wheel zoom,
-    `[` `]` and shift with the wheel pan, `0` shows all epochs. `l` changes between a linear and a logarithmic axis; of
-    ten epochs and more, a loss whose largest value is over ten times its smallest starts on a logarithmic one.
+    `[` `]` and shift with the wheel pan, `0` shows all epochs. `l` changes between a linear and a logarithmic axis for
+    the loss, in the curves of all screens.
     """
     BINDINGS = [*view_keys("overlay", "view")]
     can_focus = True
     _series: tuple[OverlaidSeries, ...] = ()
     _cursor: float | None = None
+    _scale = False
+    _read = False
 
-    def __init__(self, metric: Metric = "loss", *, id: str | None = None) -> None:
+    def __init__(self, metric: Metric = "loss", *, named: bool = True, id: str | None = None) -> None:
         super().__init__(id=id)
         self.metric: Metric = metric
+        self._labels = named
 
     def show(self, series: Sequence[OverlaidSeries], cursor: float | None = None) -> None:
-        """Draw the first MOST_SERIES series; the legend has their values at the epoch `cursor`, or the newest."""
-        if (tuple(series), cursor) != (self._series, self._cursor):
-            self._series, self._cursor = tuple(series), cursor
+        """Draw the first MOST_SERIES series; the legend has their values at the epoch `cursor`, or the newest.
+
+        The view moves if the cursor has left it.
+        """
+        shown = (tuple(series), cursor, self.log_scale)
+        if not self._read or shown != (self._series, self._cursor, self._scale):
+            moved, self._read = cursor != self._cursor, True
+            self._series, self._cursor, self._scale = shown
+            if moved and cursor is not None:
+                self.window = self.window.showing(cursor, self.axis)
             self.draw()
 
     @property
@@ -159,14 +164,16 @@ class OverlaidCurves(Plot, EpochView):
         return EpochAxis(max(1.0, end), max(1.0, end))
 
     @property
+    def last_in_view(self) -> float:
+        return self.window.limits(self.axis)[1]
+
+    @property
     def anchors(self) -> Sequence[float]:
         return () if self._cursor is None else (self._cursor,)
 
     @property
     def is_logarithmic(self) -> bool:
-        if not MEASURES[self.metric].log or self.logarithmic is not None:
-            return MEASURES[self.metric].log and bool(self.logarithmic)
-        return spans_decades(one.tracks[0] for one in self._series[:MOST_SERIES])
+        return MEASURES[self.metric].log and self.log_scale
 
     def lines(self) -> list[Row]:
         width, height = self.inside
@@ -174,17 +181,18 @@ class OverlaidCurves(Plot, EpochView):
         shown = self._series[:MOST_SERIES]
         at = f"  {marks.cursor} epoch {self._cursor:,.0f}" if self._cursor is not None else ""
         title = f"Validation {measure.title}{' (log)' if log else ''}"
-        heading: Row = (("title", title), ("muted", at + _most_drawn(len(self._series))))
-        entries = ((number, one.label, self._value_at_cursor_or_end(one)) for number, one in enumerate(shown))
-        legend = _legend(entries, marks, max(1, width))[: max(0, height // 3)]
+        heading: Row = (("title", title), ("muted", at + most_drawn(len(self._series))))
+        names = [one.label if self._labels else "" for one in shown]
+        entries = ((number, names[number], self._value_at_cursor_or_end(one)) for number, one in enumerate(shown))
+        legend = legend_rows(entries, marks, max(1, width))[: max(0, height // 3)]
         rows = height - len(legend)
         if not any(one.points for one in shown):
-            return self.framed(heading, [(("muted", "no values to draw"),), *legend])
+            return self.framed(heading, [(("muted", "no values to draw" if self._read else READING),), *legend])
         if width < LEAST_COLUMNS or rows < LEAST_ROWS:
             return self.framed(heading, legend)
         view = self.window.limits(self.axis)
         self.plane, picture = overlay(shown, (width, rows), marks, measure, span=view, log=log, cursor=self._cursor)
-        keys = [("log", "linear axis" if log else "log axis")] if measure.log else []
+        keys = [("log", f"log scale: {'on' if log else 'off'}")] if measure.log else []
         keys += [("in,out", "zoom"), ("earlier,later", "epoch")]
         return self.framed(heading, [*self.paint(picture), *legend], keys=keys)
 
@@ -197,17 +205,22 @@ class OverlaidCurves(Plot, EpochView):
         return "–"
 
 
-def _legend(entries: Iterable[tuple[int, str, str]], marks: Marks, width: int) -> list[Row]:
+def legend_rows(entries: Iterable[tuple[int, str, str]], marks: Marks, width: int) -> list[Row]:
+    """Return the lines of a legend; an entry has the number of its mark and colour, a label or none, and figures."""
     return side_by_side(
         [
-            ((f"run{number}", marks.runs[number]), ("text", f" {shortened(label, width - 3 - len(figures))} {figures}"))
+            (
+                (f"run{number}", marks.runs[number]),
+                ("text", f" {shortened(label, width - 3 - len(figures))} {figures}" if label else f" {figures}"),
+            )
             for number, label, figures in entries
         ],
         width,
     )
 
 
-def _most_drawn(count: int) -> str:
+def most_drawn(count: int) -> str:
+    """Say how many series of `count` are drawn, after a title; empty if all are."""
     return f", {MOST_SERIES} of {count} drawn" if count > MOST_SERIES else ""
 
 
@@ -226,12 +239,14 @@ class ScatterPoint:
         series: the number of its mark and colour; from MOST_SERIES on it is drawn as a grey dot.
         x, y: its number of parameters, and its accuracy from 0 to 1.
         deviation: the standard deviation of a mean.
+        label: its name in the legend.
     """
 
     series: int
     x: float
     y: float
     deviation: float | None = None
+    label: str = ""
 
 
 def drawable_points(points: Sequence[ScatterPoint]) -> list[ScatterPoint]:
@@ -252,7 +267,7 @@ def scatter(points: Sequence[ScatterPoint], size: tuple[int, int], marks: Marks)
         for point in points
     ]
     ends = [end for _, _, y, deviation in placed for end in (y - deviation, y + deviation)]
-    plane, axes = plane_of(limits_around([x for _, x, *_ in placed]), limits_around(ends), size, marks, unit=" %")
+    plane, axes = plane_of(limits_around([x for _, x, *_ in placed]), accuracy_limits(ends), size, marks, unit=" %")
     tones = [f"run{series}" if series < MOST_SERIES else "muted" for series, *_ in placed]
     strokes = [
         plane.stroke(tone, [(x, y - deviation), (x, y + deviation)])
@@ -277,6 +292,12 @@ def limits_around(values: Sequence[float]) -> Span:
     return low - margin, high + margin
 
 
+def accuracy_limits(values: Sequence[float]) -> Span:
+    """Return the ends of an axis of accuracies in per cent: a little beyond the values, but not beyond 100."""
+    low, high = limits_around(values)
+    return low, min(high, max(100.0, *values))
+
+
 def _short(value: float) -> str:
     """Return a number with four digits, such as ``198.8k`` for 198,760."""
     for unit, size in (("M", 1e6), ("k", 1e3)):
@@ -292,7 +313,8 @@ class Scatter(Plot):
     **Accuracy against size.** Each run is a mark at its number of parameters and its accuracy on the test set; the mark
     is that of its curve. A group of seeds stands at its mean, with a line one standard deviation up and down.
     """
-    _points: tuple[ScatterPoint, ...] = ()
+    _points: tuple[ScatterPoint, ...] | None = None
+    _labels = True
 
     def show(self, points: Sequence[ScatterPoint]) -> None:
         drawn = tuple(drawable_points(points))
@@ -300,14 +322,32 @@ class Scatter(Plot):
             self._points = drawn
             self.draw()
 
+    def show_labels(self, shown: bool) -> None:
+        """Have the labels of the runs in the legend, or only their marks and figures."""
+        if shown != self._labels:
+            self._labels = shown
+            self.draw()
+
     def lines(self) -> list[Row]:
         width, height = self.inside
-        title: Row = (("title", "Test accuracy by parameters"),)
+        title: Row = (("title", "Test accuracy by number of parameters"),)
         if not self._points:
-            return self.framed(title, [(("muted", "no run here has a test accuracy yet"),)])
+            nothing = READING if self._points is None else "no run here has a test accuracy yet"
+            return self.framed(title, [(("muted", nothing),)])
         if width < LEAST_POINT_COLUMNS or height < LEAST_ROWS:
             return self.framed(title, ())
-        return self.framed(title, self.paint(scatter(self._points, self.inside, self.marks)))
+        entries = (
+            (
+                one.series,
+                one.label if self._labels else "",
+                f"{percent_plus_minus(one.y, one.deviation)}, {counted(round(one.x), 'parameter')}",
+            )
+            for one in self._points
+            if one.series < MOST_SERIES
+        )
+        legend = legend_rows(entries, self.marks, width)[: max(0, min(height // 3, height - LEAST_ROWS))]
+        picture = scatter(self._points, (width, height - len(legend)), self.marks)
+        return self.framed(title, [*self.paint(picture), *legend])
 
 
 SEED_ROOM = 5
@@ -325,6 +365,7 @@ class SeedScores:
         label: its name in the legend.
         points: seed and test accuracy of each run, in the order of the seeds.
         deviation: the standard deviation of the sample; None for one seed.
+        repetition: what distinguishes the runs: ``seed`` or ``fold``.
     """
 
     series: int
@@ -332,6 +373,7 @@ class SeedScores:
     points: tuple[tuple[int, float], ...]
     mean: float
     deviation: float | None = None
+    repetition: str = "seed"
 
 
 def drawable_groups(groups: Sequence[SeedScores]) -> list[SeedScores]:
@@ -350,7 +392,7 @@ def by_seed(groups: Sequence[SeedScores], size: tuple[int, int], marks: Marks) -
     places = {seed: at for at, seed in enumerate(sorted({seed for group in groups for seed, _ in group.points}))}
     ends = [group.mean + side * (group.deviation or 0.0) for group in groups for side in (-1, 1)]
     heights = [100 * y for y in (*ends, *(y for group in groups for _, y in group.points))]
-    plane, axes = plane_of((-0.5, len(places) - 0.5), limits_around(heights), size, marks, unit=" %")
+    plane, axes = plane_of((-0.5, len(places) - 0.5), accuracy_limits(heights), size, marks, unit=" %")
     strokes = [_mean_band(plane, group) for group in groups if group.deviation]
     strokes += [plane.stroke(f"run{group.series}", [(x, 100 * group.mean) for x in plane.x]) for group in groups]
     for at, group in enumerate(groups):
@@ -390,15 +432,17 @@ class SeedPlot(Plot):
     def lines(self) -> list[Row]:
         width, height = self.inside
         shown = self._groups[:MOST_SERIES]
-        about = f"  line: mean, band: ± standard deviation{_most_drawn(len(self._groups))}"
-        title: Row = (("title", "Test accuracy by seed"), ("muted", about))
+        about = f"  line: mean, band: ± standard deviation{most_drawn(len(self._groups))}"
+        kinds = {one.repetition for one in shown}
+        name = "Held-out accuracy by fold" if kinds == {"fold"} else "Test accuracy by seed"
+        title: Row = (("title", name), ("muted", about))
         if not shown:
             return self.framed(title, [(("muted", "no seed here has a test accuracy yet"),)])
         entries = (
             (one.series, one.label, f"{percent_plus_minus(one.mean, one.deviation)}, n = {len(one.points)}")
             for one in shown
         )
-        legend = _legend(entries, self.marks, max(1, width))[: max(0, height // 4)]
+        legend = legend_rows(entries, self.marks, max(1, width))[: max(0, height // 4)]
         rows = height - len(legend)
         if width < LEAST_POINT_COLUMNS or rows < LEAST_ROWS:
             return self.framed(title, legend)

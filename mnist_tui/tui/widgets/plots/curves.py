@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from textwrap import wrap
 
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.timer import Timer
 
-from mnist_tui.runs.state import EpochRow, RunState
+from mnist_tui.runs.state import LIVE, EpochRow, RunState
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.plots.axes import AXIS_COLUMNS, EpochAxis, EpochWindow, Plane, Span, plane_of
 from mnist_tui.tui.widgets.plots.plot import EpochView, Plot, view_keys
@@ -26,17 +28,24 @@ from mnist_tui.tui.widgets.plots.series import (
     axis_of,
     curves_of,
     running_shown,
-    spans_decades,
 )
+from mnist_tui.tui.widgets.run_status import in_training, phase_progress
+from mnist_tui.wording import counted
 
-LONG = ("training", "validation", "training without dropout")
-SHORT = ("train", "val", "no dropout")
+LONG = ("training", "validation", "plain training")
+SHORT = ("train", "val", "plain")
 NAMELESS = ("", "", "")
 
 
 @dataclass(frozen=True)
 class Legend:
-    """The texts in a curve's borders; the cursor is the selected epoch, the span a text about the epochs in view."""
+    """The texts in a curve's borders.
+
+    Attributes:
+        cursor: the selected epoch.
+        span: a text about the epochs in view.
+        augmented: whether training is measured on augmented images.
+    """
 
     run: RunState
     measure: Measure
@@ -45,6 +54,8 @@ class Legend:
     cursor: int | None = None
     log: bool = False
     span: str = ""
+    augmented: bool = False
+    note: str = ""
 
     @property
     def row(self) -> EpochRow | None:
@@ -65,7 +76,8 @@ class Legend:
             (SHORT, True, False, True),
             (SHORT, True, False, False),
         )
-        headings = (self._heading(names, short=short, more=more, epoch=epoch) for names, short, more, epoch in variants)
+        headings = [self._heading(names, short=short, more=more, epoch=epoch) for names, short, more, epoch in variants]
+        headings.append(self._heading(SHORT[:2], short=True, more=False, epoch=False))
         fitting = next((heading for heading in headings if row_length(heading) <= width), None)
         return fitting or cut_row(self._heading(NAMELESS, short=True, more=False), width)
 
@@ -114,6 +126,8 @@ class Legend:
         fields, marks = self.measure.fields, self.marks
         line = marks.line if marks.colours else marks.dashed
         samples = (line[:1], marks.validation, marks.plain) if short else (line, marks.marked, marks.plain)
+        if self.augmented and names is LONG:
+            names = (f"{LONG[0]} (augmented images)", *LONG[1:])
         spaced = [f" {name}" if name and len(fields) > 1 else "" for name in names]
         series = zip(("training", "validation", "plain"), spaced, samples, fields, strict=False)
         return [entry for entry in series if entry[0] != "plain" or self.history.tracks[entry[3]].xs]
@@ -131,13 +145,16 @@ class Legend:
             parts.append((("best", self.marks.best), ("muted", f" best epoch {best[0]:,.0f}")))
         if self.stopped is not None:
             parts.append((("best", self.marks.stopped), ("muted", f" early stopping after epoch {self.stopped:,}")))
+        if self.note:
+            parts.append((("muted", self.note),))
         if self.cursor is not None and newest:
             now: Row = (("muted", "now"),)
             for tone, name, mark, field in self._series(SHORT):
                 value = self.measure.written(getattr(newest[0], field), True)
                 now = (*now, (tone, f" {mark}"), ("muted", f"{name} {value}"))
             parts.append(now)
-        for tone, name, mark, field in self._series(SHORT):
+        series = self._series(SHORT)
+        for tone, name, mark, field in sorted(series, key=lambda entry: entry[0] != "validation"):
             track = self.history.tracks[field]
             if track.lowest is not None:
                 low, high = (self.measure.written(value, True) for value in (track.lowest[1], track.highest))
@@ -157,19 +174,20 @@ LEAST_COLUMNS, LEAST_ROWS = 16, 4
 
 CURVE_HELP = """
     **A curve over the epochs.** One line is training, measured while the weights change and dropout is on, averaged
-    over the epoch. The line with diamonds (at the best epoch, at the cursor and at its end) is validation, measured
-    after the epoch; circles are training without dropout, where it is measured. Early on and in long epochs, dots are
+    over the epoch; with augmentation it is measured on the randomly changed images, so it may stay below the line of
+    validation. The line with diamonds (at the best epoch, at the cursor and at its end) is validation, measured
+    after the epoch; circles are plain training (with the setting *Plain loss*): measured
+    like the validation, without dropout and augmentation. Early on and in long epochs, dots are
     the running mean inside the epoch. Nothing is smoothed. Where both lines run through one character, it has the
     colour of the line with more dots in it; without colours, the line of training is dashed. A value that was not
     finite leaves a gap, and so does one that is not above 0 where the axis is logarithmic.
 
-    The best epoch is the one with the lowest validation loss. The axis of a run of ten epochs or more is logarithmic
-    from the start if its largest value is more than ten times its smallest.
+    The best epoch (★) is the one with the lowest validation loss.
 
     `←` `→` and the mouse move the epoch cursor, `f` follows the newest again. `+` `-` and the wheel zoom, `[` `]`,
     shift and wheel, and the right mouse button pan; `0` or a double click shows all epochs. A zoomed view stays where
-    it is; panned to its right end it follows the newest epoch. `l` changes to a logarithmic axis, `u` to the learning
-    rate and the images per second.
+    it is; panned to its right end it follows the newest epoch. `l` changes to a logarithmic axis in the curves of all
+    screens, `u` to the learning rate and the images per second.
     """
 
 
@@ -186,16 +204,46 @@ def curve_strokes(curves: Curves, plane: Plane, marks: Marks) -> tuple[Stroke, .
     return tuple(stroke for stroke in strokes if stroke.dots)
 
 
+def with_note(row: Row, note: Row) -> Row:
+    """Return a row with a note in the middle of its longest blank, if there is room for it."""
+    text, length = "".join(part for _, part in row), row_length(note)
+    blank = max(re.finditer(" +", text), key=lambda found: len(found[0]), default=None)
+    if blank is None or len(blank[0]) < length + 4:
+        return row
+    tone, at = row[0][0], blank.start() + (len(blank[0]) - length) // 2
+    return ((tone, text[:at]), *note, (tone, text[at + length :]))
+
+
+def preparations(run: RunState) -> list[str]:
+    """Return lines about what is ready for the training of a live run, and what its worker does now."""
+    if run.state not in LIVE:
+        return []
+    lines: list[str] = []
+    if run.data is not None:
+        lines.append(f"data ready: {run.data.title}, {counted(run.data.train, 'training image')}")
+    if run.model is not None:
+        lines.append(f"model ready: {counted(run.model.total, 'parameter')}, on {run.model.device}")
+    if run.phase is not None and not in_training(run):
+        lines.append(f"now: {phase_progress(run.phase)} …")
+    return [*lines, ""] if lines else []
+
+
 class Curve(Plot):
-    """One measure of a run over its epochs; the axis may be logarithmic if the measure allows it."""
+    """One measure of a run over its epochs; the axis may be logarithmic if the measure allows it.
+
+    Attributes:
+        augmented: whether training is measured on augmented images.
+        note: words about the values, for the lower border; empty for none.
+    """
 
     HELP = CURVE_HELP
     DEFAULT_CSS = "Curve.-other { display: none; }"
 
     window = EpochWindow()
-    logarithmic: bool | None = None
+    augmented = False
     _run = RunState()
     _read = False
+    _scale = False
     _cursor: int | None = None
     _drawn = 0.0
     _later: Timer | None = None
@@ -203,6 +251,7 @@ class Curve(Plot):
     def __init__(self, metric: Metric, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.metric: Metric = metric
+        self.note = ""
         self._history = History(metric)
 
     def show(self, run: RunState, cursor: int | None = None) -> None:
@@ -212,7 +261,9 @@ class Curve(Plot):
         moved, self._cursor = cursor != self._cursor, cursor
         other_marks = self.painted is not None and self.painted[1] is not self.marks
         new = run.history is not before.history or run.epochs != before.epochs or run.ended != before.ended
-        if first or new or moved or other_marks:
+        other_scale = self._scale != self.log_scale
+        prepares = self.painted is None and run.phase is not before.phase
+        if first or new or moved or other_marks or other_scale or prepares:
             self.draw()
         elif run.running is not before.running and (running_shown(run) or self.painted is None):
             self._draw_running()
@@ -235,9 +286,11 @@ class Curve(Plot):
     def lines(self) -> list[Row]:
         columns, rows = self.inside
         self._history.update(self._run.history)
+        self._scale = self.log_scale
         measure, log = MEASURES[self.metric], self.is_logarithmic
         window = self.window.limits(axis_of(self._run))
-        legend = Legend(self._run, measure, self._history, self.marks, self._cursor, log, self._span(window))
+        span, note = self._span(window), self.note
+        legend = Legend(self._run, measure, self._history, self.marks, self._cursor, log, span, self.augmented, note)
         title = legend.heading(self.title_room)
         if columns < LEAST_COLUMNS or rows < LEAST_ROWS:
             return self.framed(title, ())
@@ -253,8 +306,10 @@ class Curve(Plot):
         )
         if curves.empty:
             self.plane = self.painted = None
-            return self.framed(title, [(), (("muted", self._waiting()),)])
-        keys = [("log", "linear axis" if log else "log axis")] if measure.log else []
+            margin = "" if self.side else " "
+            lines = [part for line in self._waiting() for part in wrap(line, columns - len(margin)) or [""]]
+            return self.framed(title, [(), *((("muted", f"{margin}{line}"),) for line in lines)])
+        keys = [("log", f"log scale: {'on' if log else 'off'}")] if measure.log else []
         keys += [("in,out", "zoom"), ("earlier,later", "epoch")]
         caption = legend.caption
         if not legend.is_named(self.title_room):
@@ -268,7 +323,7 @@ class Curve(Plot):
         flags = [(best[0], marks.best)] if best is not None else []
         flags += [(float(stopped), marks.stopped)] if stopped is not None else []
         self.plane = plane
-        return self.paint(
+        rows = self.paint(
             replace(
                 axes,
                 strokes=curve_strokes(curves, plane, marks),
@@ -276,14 +331,14 @@ class Curve(Plot):
                 flags=tuple((x, mark, "best") for at, mark in flags if (x := plane.column(at)) is not None),
             )
         )
+        if best is not None and not self.side:  # else the lower border says it
+            return [*rows[:-1], with_note(rows[-1], (("best", marks.best), ("muted", " best epoch")))]
+        return rows
 
     @property
     def is_logarithmic(self) -> bool:
-        """Return whether the axis is logarithmic: as a person wants it, else as the values ask for."""
-        measure = MEASURES[self.metric]
-        if not measure.log or self.logarithmic is not None:
-            return measure.log and bool(self.logarithmic)
-        return spans_decades(self._history.tracks[name] for name in measure.fields)
+        """Return whether the axis is logarithmic."""
+        return MEASURES[self.metric].log and self.log_scale
 
     def _span(self, window: Span) -> str:
         if self.window.span is None:
@@ -291,15 +346,17 @@ class Curve(Plot):
         end = axis_of(self._run).end
         return f"epochs {window[0]:.3g} to {window[1]:.3g} of {end:.0f}{', follows' if self.window.follows else ''}"
 
-    def _waiting(self) -> str:
+    def _waiting(self) -> list[str]:
+        """Return lines in place of the curve, of the loss also what the worker does before the first step."""
         if not self._read:
-            return "reading …"
-        measure = MEASURES[self.metric]
-        if self._run.history and self.window.span is not None:
-            return "nothing in view; 0 shows all epochs"
-        if self._run.history or (self._run.progress is not None and measure.running):
-            return f"no finite {measure.title} to draw"
-        return "waits for the first steps" if measure.running else "waits for the first epoch"
+            return ["reading …"]
+        measure, run = MEASURES[self.metric], self._run
+        if run.history and self.window.span is not None:
+            return ["nothing in view; 0 shows all epochs"]
+        if run.history or (run.progress is not None and measure.running):
+            return [f"no finite {measure.title} to draw"]
+        begun = preparations(run) if self.metric == "loss" else []
+        return [*begun, "no step has been trained" if measure.running else "no epoch has ended"]
 
 
 PAIRS: tuple[tuple[Metric, Metric], ...] = (("loss", "accuracy"), ("learning_rate", "images_per_second"))
@@ -315,7 +372,11 @@ def curve_keys(section: str) -> list[Binding]:
 
 
 class CurvePlots(Vertical, EpochView):
-    """Two curves of a run at a time, with the same epochs in view."""
+    """Two curves of a run at a time, with the same epochs in view.
+
+    Args:
+        loss_note: what the losses are computed with, for the lower border of their curve; empty for the plain loss.
+    """
 
     DEFAULT_CSS = "CurvePlots { width: 1fr; height: 1fr; }"
 
@@ -323,18 +384,29 @@ class CurvePlots(Vertical, EpochView):
     _run = RunState()
     _cursor: int | None = None
 
+    def __init__(self, loss_note: str = "", *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._loss_note = loss_note
+
     def compose(self) -> ComposeResult:
         for number, pair in enumerate(PAIRS):
             for metric in pair:
                 curve = Curve(metric, id=metric.replace("_", "-"))
+                curve.note = self._loss_note if metric == "loss" else ""
                 curve.set_class(number != self._shown, "-other")
                 yield curve
 
-    def show(self, run: RunState, cursor: int | None = None) -> None:
-        """Draw the run; the view moves if the cursor has left it."""
+    def show(self, run: RunState, cursor: int | None = None, *, augmented: bool = False) -> None:
+        """Draw the run; the view moves if the cursor has left it.
+
+        Args:
+            augmented: whether training is measured on augmented images.
+        """
         moved, self._run, self._cursor = cursor != self._cursor, run, cursor
         if moved:
             self.look_at(self.window.following() if cursor is None else self.window.showing(cursor, self.axis))
+        for curve in self.query(Curve):
+            curve.augmented = augmented
         for curve in self.curves:
             curve.show(run, cursor)
 
@@ -346,10 +418,6 @@ class CurvePlots(Vertical, EpochView):
     @property
     def axis(self) -> EpochAxis:
         return axis_of(self._run)
-
-    @property
-    def is_logarithmic(self) -> bool:
-        return any(curve.is_logarithmic for curve in self.curves)
 
     @property
     def anchors(self) -> Sequence[float]:
@@ -369,5 +437,5 @@ class CurvePlots(Vertical, EpochView):
 
     def draw(self) -> None:
         for curve in self.query(Curve):
-            curve.window, curve.logarithmic = self.window, self.logarithmic
+            curve.window = self.window
             curve.draw()

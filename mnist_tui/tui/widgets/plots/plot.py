@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from rich.segment import Segment
 from rich.style import Style
@@ -11,6 +12,7 @@ from textual import events
 from textual.binding import Binding
 from textual.message import Message
 from textual.strip import Strip
+from textual.widget import Widget
 
 from mnist_tui.tui.terminal.keymap import bind, key_of
 from mnist_tui.tui.terminal.themes import RUN_TOKENS
@@ -26,6 +28,9 @@ from mnist_tui.tui.widgets.plots.raster import (
     row_length,
 )
 from mnist_tui.tui.widgets.text import DrawnWidget
+
+if TYPE_CHECKING:
+    from mnist_tui.tui.bench import Bench
 
 TONES = {
     "title": "$foreground; text-style: bold",
@@ -43,6 +48,7 @@ TONES = {
     "best": "$success; text-style: bold",
     **{f"run{at}": f"${token}" for at, token in enumerate(RUN_TOKENS)},
     **{f"band{at}": f"${token} 22%" for at, token in enumerate(RUN_TOKENS)},
+    **{f"heat{at}": f"$primary {6 + 11 * at}%" for at in range(5)},
 }
 WHEEL = 1 / 1.25
 """Width of a view after a step of the wheel that zooms in, as a share of the width before."""
@@ -59,6 +65,7 @@ class Plot(DrawnWidget):
         plane, margin: the area in which a person can point at epochs, and the number of columns left of it, with those
             of the frame.
         painted: the picture that was painted last, with the marks used and its lines.
+        shows_keys: whether the frame names the plot's keys.
     """
 
     COMPONENT_CLASSES = {f"plot--{tone}" for tone in TONES}
@@ -81,6 +88,7 @@ class Plot(DrawnWidget):
     plane: Plane | None = None
     margin = 0
     painted: tuple[PlotPicture, Marks, list[Row]] | None = None
+    shows_keys = True
     _held: int | None = None
     _few_colours: bool | None = None
     _keys: tuple[Mapping[str, str], dict[str, str]] = ({}, {})
@@ -92,6 +100,11 @@ class Plot(DrawnWidget):
         if self._few_colours is None:
             self._few_colours = self.app.native_ansi_color or self.background_colors[1].ansi is not None
         return marks_of(settings.glyphs if settings is not None else "braille", self.app.no_color, self._few_colours)
+
+    @property
+    def log_scale(self) -> bool:
+        """Whether a key has chosen logarithmic axes, for the curves of all screens."""
+        return getattr(self.app, "log_scale", False)
 
     def lines(self) -> Sequence[Row]:
         """Return the lines as they should be now, and set `plane` if a person can point at epochs."""
@@ -126,12 +139,21 @@ class Plot(DrawnWidget):
         Args:
             title: the text of the upper border.
             foot: returns the text of the lower border for a width in characters.
-            keys: the keys that a border names, if there is room: the last parts of the bindings' ids, such as
+            keys: the keys that a border names, if there is room beside the first part of `foot`:
+                the last parts of the bindings' ids, such as
                 ``in,out``, and the effect.
         """
         room = self.title_room - (2 if self.side else row_length(title) + 5)
-        found = [(" ".join(filter(None, map(self._key, names.split(",")))), effect) for names, effect in keys]
-        hints = fitting_parts([(("key", key), ("muted", f" {effect}")) for key, effect in found if key], room, "  ")
+        found = [
+            (" ".join(filter(None, map(self._key, names.split(",")))), effect)
+            for names, effect in keys
+            if self.shows_keys
+        ]
+        named: list[Row] = [(("key", key), ("muted", f" {effect}")) for key, effect in found if key]
+        hints = fitting_parts(named, room, "  ")
+        while named and self.side and foot(room) and not foot(room - row_length(hints) - 2):
+            named.pop()
+            hints = fitting_parts(named, room, "  ")
         lower = (foot(room - row_length(hints) - 2) if self.side else (), hints)
         return framed(title, body, (self.size.width, self.size.height), self.marks, side=self.side, lower=lower)
 
@@ -262,17 +284,10 @@ class EpochView:
     """A mixin for widgets that show curves over epochs: keys and the mouse choose the epochs in view and the scale."""
 
     window = EpochWindow()
-    logarithmic: bool | None = None
-    """Whether a person wants logarithmic axes; None until a key has chosen."""
 
     @property
     def axis(self) -> EpochAxis:
         """Return the axis for all epochs."""
-        raise NotImplementedError
-
-    @property
-    def is_logarithmic(self) -> bool:
-        """Return whether an axis is logarithmic now."""
         raise NotImplementedError
 
     def draw(self) -> None:
@@ -296,8 +311,14 @@ class EpochView:
             case "all":
                 self.look_at(EpochWindow())
             case _:
-                self.logarithmic = not self.is_logarithmic
-                self.draw()
+                self._change_scale()
+
+    def _change_scale(self) -> None:
+        """Change between linear and logarithmic axes for all curves; those of other screens are drawn when shown."""
+        assert isinstance(self, Widget)
+        cast("Bench", self.app).log_scale = not getattr(self.app, "log_scale", False)
+        for plot in self.screen.query(Plot):
+            plot.draw()
 
     def look_at(self, window: EpochWindow) -> None:
         """Show these epochs."""

@@ -31,7 +31,7 @@ class Marks:
     Attributes:
         bits: the bit of each dot of a character, by column from the left and row from the top.
         line, dashed, marked: samples of a line, of a dashed line, and of a line with marks, for legends.
-        validation, plain, running: marks of points: validation, training without dropout, running means.
+        validation, plain, running: marks of points: validation, plain training, running means.
         cursor, best, stopped: marks of the selected epoch, the best epoch and the last one before early stopping.
         rule: fills the rest of a heading.
         dot: separates the parts of a caption.

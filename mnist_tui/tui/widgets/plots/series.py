@@ -142,7 +142,7 @@ class Measure:
 
     Attributes:
         title, short: its name, and a name for narrow places.
-        fields: the fields of an `EpochRow` for training, validation, and training without dropout.
+        fields: the fields of an `EpochRow` for training, validation, and plain training.
         running: the field of a `RunningPoint`; empty if there is none.
         factor: values on the axis are those of a row times this factor.
         log: whether the axis may be logarithmic.
@@ -217,7 +217,7 @@ class Curves:
 
     Attributes:
         training, validation: stretches without gaps, to be joined by lines.
-        plain: training without dropout, as points to be marked.
+        plain: training without dropout and augmentation, as points to be marked.
         highlights: the points of validation at its end, at the best epoch and at the cursor.
         running: the running means within epochs, as points to be marked.
         x_limits, y_limits: the ends of the axes.
@@ -283,22 +283,6 @@ def curves_of(
         x_limits=span,
         y_limits=limits,
     )
-
-
-LONG_RUN = 10
-DECADE = 10.0
-
-
-def spans_decades(tracks: Iterable[Track]) -> bool:
-    """Return whether an axis for these series is logarithmic until a person changes it.
-
-    It is if one of them has LONG_RUN epochs, no value is 0 or less, and the largest is more than DECADE times the
-    smallest.
-    """
-    tracks = list(tracks)
-    lows = [track.lowest[1] for track in tracks if track.lowest is not None]
-    long = any(len(track.ys) >= LONG_RUN for track in tracks)
-    return long and 0 < DECADE * min(lows) < max(track.highest for track in tracks)
 
 
 def axis_of(run: RunState) -> EpochAxis:

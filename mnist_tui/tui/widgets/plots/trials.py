@@ -409,6 +409,7 @@ class ScoreAxes:
         x, y: the ends of the axes.
         ticks: the places and the labels of the lower axis, from the left.
         numbers: whether the values of the parameter are numbers, whose means are joined by a line.
+        means: whether the means are drawn: not if the trials of one value differ in other parameters, too.
         unit: follows the numbers of the left axis.
     """
 
@@ -418,6 +419,7 @@ class ScoreAxes:
     y: Span
     ticks: tuple[tuple[float, str], ...]
     numbers: bool
+    means: bool = True
     unit: str = ""
 
 
@@ -447,15 +449,21 @@ def score_picture(
     for score in scores:
         at.setdefault(score.x, []).append(score.y)
     means = [(x, fmean(ys)) for x, ys in sorted(at.items())]
-    lines = [means] if axes.numbers else [[(x - MEAN_WIDTH / 2, y), (x + MEAN_WIDTH / 2, y)] for x, y in means]
+    lines = (
+        []
+        if not axes.means
+        else [means]
+        if axes.numbers
+        else [[(x - MEAN_WIDTH / 2, y), (x + MEAN_WIDTH / 2, y)] for x, y in means]
+    )
     strokes = [plane.stroke("training", line) for line in lines]
     strokes.append(plane.stroke("text", [(score.x, score.y) for score in scores], marks.plain))
     for key, tone, mark in ((best, "best", marks.best), (chosen, "validation", marks.validation)):
         strokes.append(plane.stroke(tone, [(score.x, score.y) for score in scores if score.key == key], mark))
-    return plane, replace(picture, x_ticks=_labels_that_fit(plane, axes.ticks), strokes=tuple(strokes))
+    return plane, replace(picture, x_ticks=labels_that_fit(plane, axes.ticks), strokes=tuple(strokes))
 
 
-def _labels_that_fit(plane: Plane, ticks: Sequence[tuple[float, str]]) -> tuple[Tick, ...]:
+def labels_that_fit(plane: Plane, ticks: Sequence[tuple[float, str]]) -> tuple[Tick, ...]:
     """Return the labels with their columns; a label that would touch another one is shortened or left out."""
     columns = [plane.column(x) or 0 for x, _ in ticks]
     apart = min((right - left for left, right in pairwise(columns)), default=plane.columns)
@@ -500,7 +508,7 @@ class ScorePlot(TrialPlot):
         )
         legend: list[Row] = [
             (("text", marks.plain), ("muted", " trial")),
-            (("training", marks.line), ("muted", " mean")),
+            *([(("training", marks.line), ("muted", " mean"))] if axes.means else []),
             (("validation", marks.validation), ("muted", " chosen")),
             (("best", marks.best), ("muted", " best")),
         ]
@@ -509,11 +517,15 @@ class ScorePlot(TrialPlot):
     def key_at(self, x: int, y: int) -> str | None:
         if self._plane is None or not self._scores:
             return None
-        plane, (wide, high) = self._plane, self._plane.dots
-        left = self.margin - self.side
+        return nearest(self._plane, self._scores, x - (self.margin - self.side), y)
 
-        def distance(score: TrialScore) -> float:
-            column, row = plane.dot(score.x, score.y)
-            return math.hypot(column / wide - (x - left), 2 * (row / high - (plane.rows - 1 - y)))
 
-        return min(self._scores, key=distance).key
+def nearest(plane: Plane, scores: Sequence[TrialScore], column: int, row: int) -> str | None:
+    """Return the key of the trial nearest to a column and a row, from the upper left corner inside the axes."""
+    wide, high = plane.dots
+
+    def distance(score: TrialScore) -> float:
+        x, y = plane.dot(score.x, score.y)
+        return math.hypot(x / wide - column, 2 * (y / high - (plane.rows - 1 - row)))
+
+    return min(scores, key=distance).key if scores else None

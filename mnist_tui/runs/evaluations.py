@@ -1,0 +1,273 @@
+"""Start runs that are not trained: a trained run on other data, and models or predictions made elsewhere.
+
+Such a run is computed by a worker like a training, and followed by the same means. Where its worker refuses the
+request, for example because the data do not fit the network, `refusal` deletes the run and returns the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from mnist_tui.errors import RequestError, RunError
+from mnist_tui.experiment import corruptions
+from mnist_tui.experiment.layers import Flatten
+from mnist_tui.experiment.presets import Preset
+from mnist_tui.experiment.spec import DatasetSpec, Experiment
+from mnist_tui.files import UnreadableFileError, open_regular
+from mnist_tui.runs.deletion import discard_run
+from mnist_tui.runs.folder import LONGEST_NAME, Label, Launch, RunFolder, create, write_label
+from mnist_tui.runs.origin import ENDINGS, Origin, OriginSource, imported_file
+from mnist_tui.runs.start import Standby, start_worker
+from mnist_tui.runs.state import LIVE, RunState
+from mnist_tui.runs.worker_jobs import has_model
+from mnist_tui.wording import listed, size
+
+LARGEST_FILE = 2_000_000_000
+"""The largest file that is imported, in bytes."""
+BLOCK_BYTES = 1 << 20
+
+
+def start_untrained(
+    runs_dir: Path,
+    preset: Preset,
+    origin: Origin,
+    *,
+    command: Callable[[RunFolder], str] | None = None,
+    data_dir: Path | None = None,
+    name: str = "",
+    fill: Callable[[RunFolder], None] = lambda _: None,
+    standby: Standby | None = None,
+) -> RunFolder:
+    """Make the folder of a run that is not trained, and start the worker that computes its predictions.
+
+    Args:
+        preset: the experiment, whose dataset is the one to be classified.
+        command: returns the command line that makes the same run again, from the run's folder.
+        data_dir: the folder that is searched for the data first.
+        name: the name that the user gives the run; empty for none.
+        fill: writes further files into the new folder.
+        standby: a worker that waits for a run; it is used if it lives.
+
+    Raises:
+        RunError: the runs folder cannot be written, the name is too long, or no worker can be started; then no folder
+            is left.
+    """
+    launch = Launch(time.time(), "", device="cpu", data_dir=str(data_dir.absolute()) if data_dir else None)
+
+    def complete(folder: RunFolder) -> None:
+        if name:
+            write_label(folder, Label(name))
+        fill(folder)
+
+    preset = replace(preset, reference=None, about="")
+    folder = create(runs_dir, preset, launch, command, origin=origin, fill=complete)
+    start_worker(folder, standby)
+    return folder
+
+
+def start_evaluated(
+    run: RunFolder,
+    dataset: str,
+    *,
+    corrupt: str = "",
+    command: Callable[[RunFolder], str] | None = None,
+    data_dir: Path | None = None,
+    name: str = "",
+    standby: Standby | None = None,
+) -> RunFolder:
+    """Start the evaluation of a run on the test images of another dataset; return the new run, beside the old one.
+
+    The worker checks that the images and the classes fit the network.
+
+    Args:
+        run: a run with a model; for a run that is itself an evaluation, the run that was evaluated.
+        dataset: the name of a dataset, or the absolute path of a person's own data.
+        corrupt: the corruption of the test images, as `experiment.corruptions.parse` takes it; empty for none.
+        command, data_dir, name, standby: as for `start_untrained`.
+
+    Raises:
+        RequestError: the run has no model, still trains, or the corruption does not exist.
+        RunError: as for `start_untrained`.
+    """
+    source = evaluated_run(run)
+    check_has_model(source)
+    applied = corruptions.parse(corrupt) if corrupt else ()
+    preset, own = source.preset(), source.origin
+    before = preset.experiment.dataset
+    experiment = preset.experiment.model_copy(
+        update={
+            "dataset": DatasetSpec(name=dataset, classes=before.classes, image=before.image),
+            "training": preset.experiment.training.model_copy(update={"class_weights": None}),
+        }
+    )
+    origin = Origin(
+        "evaluated",
+        (OriginSource(source.id),),
+        dataset=shown_dataset(dataset),
+        trained_on=own.trained_on if own is not None else shown_dataset(before.name),
+        changes=" and ".join(f"{each.name} {each.strength}" for each in applied),
+        corrupt=",".join(each.text for each in applied),
+        network=own.network if own is not None else None,
+        labels_only=own is not None and own.labels_only,
+        notes=tuple(f"The test images are changed: {each.in_words}." for each in applied),
+    )
+    return start_untrained(
+        source.path.parent,
+        replace(preset, experiment=experiment),
+        origin,
+        command=command,
+        data_dir=data_dir,
+        name=name,
+        standby=standby,
+    )
+
+
+def evaluated_run(run: RunFolder) -> RunFolder:
+    """Return the run itself or, for an evaluation, the run that was evaluated.
+
+    Raises:
+        RunError: that run no longer exists.
+    """
+    origin = run.origin
+    if origin is None or origin.kind != "evaluated":
+        return run
+    source = sibling(run, origin.sources[0].name)
+    if not source.experiment_file.is_file():
+        raise RunError(f"run {run.id} has no model of its own: {origin.sentence}, and that run no longer exists")
+    return source
+
+
+def sibling(run: RunFolder, name: str) -> RunFolder:
+    """Return the run of this id in the same folder of runs; an origin names runs by their ids, never by a path."""
+    return RunFolder(run.path.parent / Path(name).name)
+
+
+def member_networks(run: RunFolder) -> list[RunFolder]:
+    """Return the runs whose networks are the members of an ensemble; none for other runs.
+
+    Raises:
+        RunError: a member no longer exists, or is itself an ensemble.
+    """
+    origin, networks = run.origin, list[RunFolder]()
+    for source in origin.sources if origin is not None and origin.kind == "ensemble" else ():
+        member = sibling(run, source.name)
+        if not member.experiment_file.is_file():
+            raise RunError(f"run {run.id} has no model: its member {source.name} no longer exists")
+        network = evaluated_run(member)
+        if network.origin is not None and network.origin.kind == "ensemble":
+            raise RunError(f"run {run.id} has no model: its member {source.name} is an ensemble itself")
+        networks.append(network)
+    return networks
+
+
+def check_has_model(run: RunFolder) -> None:
+    """Raise a RunError unless a run has ended and has a model that can classify images."""
+    origin, state = run.origin, run.state()
+    if origin is not None and origin.predictions_only:
+        raise RunError(f"run {run.id} has no model: {origin.sentence}, which holds only predictions")
+    if state in LIVE:
+        raise RunError(f"run {run.id} is {state}; it can be evaluated on other data once it has ended")
+    for member in member_networks(run):
+        check_has_model(member)
+    if origin is None and not has_model(run):
+        raise RunError(f"run {run.id} has no model: it is {state} and left no checkpoint")
+
+
+def shown_dataset(name: str) -> str:
+    """Return a dataset's name for lists: of a person's own data the last part of the path."""
+    return Path(name).name if os.sep in name else name
+
+
+def start_imported(
+    runs_dir: Path,
+    file: Path,
+    dataset: DatasetSpec,
+    *,
+    scale: str = "",
+    command: Callable[[RunFolder], str] | None = None,
+    data_dir: Path | None = None,
+    name: str = "",
+    standby: Standby | None = None,
+) -> RunFolder:
+    """Start the import of a model, or of predictions, made elsewhere for a dataset's test images; return the new run.
+
+    The file is copied into the run's folder, and the worker reads the copy.
+
+    Args:
+        file: its ending, one of ENDINGS, says what it is.
+        dataset: with the classes and the image shape of the dataset.
+        scale: the largest value of a pixel that the model takes, ``1`` or ``255``; empty to find out.
+        name: the name of the run; empty for the name of the file.
+        command, data_dir, standby: as for `start_untrained`.
+
+    Raises:
+        RequestError: the file does not exist, cannot be read, is too large, or has another ending.
+        RunError: as for `start_untrained`.
+    """
+    ending = file.suffix.lower()
+    if ending not in ENDINGS:
+        raise RequestError(f"{file.name} cannot be imported: its name must end in {listed(list(ENDINGS), 'or')}")
+    digest = _checksum(file)
+    experiment = Experiment(dataset=dataset, layers=(Flatten(),))
+    origin = Origin(
+        "imported",
+        (OriginSource(file.name, digest),),
+        dataset=shown_dataset(dataset.name),
+        predictions_only=ENDINGS[ending] == "predictions",
+        settings={"scale": scale} if scale else {},
+    )
+    return start_untrained(
+        runs_dir,
+        Preset(name="imported", experiment=experiment, title=file.name, origin="run"),
+        origin,
+        command=command,
+        data_dir=data_dir,
+        name=name or file.name[:LONGEST_NAME],
+        fill=lambda folder: _copy(file, imported_file(folder.path, origin)),
+        standby=standby,
+    )
+
+
+def _checksum(file: Path) -> str:
+    """Return the SHA-256 of a file that a person named; raise RequestError if it cannot be read or is too large."""
+    try:
+        with open_regular(file, follow_links=True) as opened:
+            if (found := os.fstat(opened.fileno()).st_size) > LARGEST_FILE:
+                raise RequestError(f"{file} has {size(found)}; files of at most {size(LARGEST_FILE)} are imported")
+            digest = hashlib.sha256()
+            for block in iter(lambda: opened.read(BLOCK_BYTES), b""):
+                digest.update(block)
+            return digest.hexdigest()
+    except FileNotFoundError:
+        raise RequestError(f"there is no file {file}") from None
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise RequestError(
+            f"{file} {why if isinstance(error, UnreadableFileError) else f'cannot be read: {why}'}"
+        ) from None
+
+
+def _copy(file: Path, copy: Path) -> None:
+    with open_regular(file, follow_links=True) as opened, copy.open("xb") as written:
+        shutil.copyfileobj(opened, written)
+
+
+def refusal(folder: RunFolder, run: RunState) -> str:
+    """Delete a run that its worker has refused, and return the reason; return an empty text for any other run.
+
+    Args:
+        run: the run's state after its last event.
+    """
+    ended = run.ended
+    if ended is None or ended.state != "failed" or ended.where:
+        return ""
+    with suppress(RunError, OSError):  # what is left can be deleted by hand
+        discard_run(folder)
+    return ended.reason

@@ -1,0 +1,1 @@
+"""The dialogs that make runs without a training: an evaluation on other data, and an import."""

@@ -1,0 +1,1 @@
+"""The screen that looks inside a run's network for one image."""

@@ -1,0 +1,1 @@
+"""The screen of runs' accuracy on corrupted test images."""
