@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from mnist_tui.data.catalogue import FILE_NAMES, Part
-from mnist_tui.data.reading import idx_header
+from mnist_tui.data.idx import idx_header
 from mnist_tui.errors import RunError
 from mnist_tui.runs import control
 from mnist_tui.runs.event_log import replayed
@@ -178,7 +178,7 @@ def test_a_cluster_of_this_machine_obeys_survives_a_crash_and_leaves_nothing(tmp
 
         # TensorFlow crashes: its process is the child of the worker that has the run.
         (server,) = [
-            p for p in processes if "--trials" in p.cmdline() and any(crashing.id in f.path for f in p.open_files())
+            p for p in processes if "--trials" in _cmdline(p) and any(crashing.id in f.path for f in p.open_files())
         ]
         server.send_signal(signal.SIGSEGV)
         told = polled(here, lambda news: news.kind == "lost")

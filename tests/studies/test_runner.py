@@ -31,7 +31,15 @@ def processes_of(made: StudyFolder) -> list[psutil.Process]:
     found = [
         process for process in psutil.process_iter(["cmdline"]) if str(made.path) in (process.info["cmdline"] or [])
     ]
-    return [each for process in found for each in (process, *process.children(recursive=True))]
+    return [each for process in found for each in (process, *children_of(process))]
+
+
+def children_of(process: psutil.Process) -> list[psutil.Process]:
+    """Return what it started, recursively; nothing if it ended since it was found."""
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def test_a_sweep_whose_process_is_killed_goes_on_with_what_is_missing(tmp_path: Path) -> None:

@@ -43,7 +43,13 @@ def started():
 
 
 def gone(pid):
-    return wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    def over():
+        try:
+            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    return wait_for(over)
 
 
 def test_a_standby_worker_pauses_goes_on_saves_and_stops(tmp_path, started):
