@@ -20,9 +20,10 @@ from mnist_tui.data.catalogue import validate_name
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.corruptions import CORRUPTIONS
 from mnist_tui.runs.collection.summaries import summary_of
-from mnist_tui.runs.evaluations import evaluated_run, refusal, start_evaluated
+from mnist_tui.runs.evaluations import refusal, start_evaluated
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import run_document
+from mnist_tui.runs.source_runs import evaluated_run
 from mnist_tui.runs.statistics import document_with_statistics
 from mnist_tui.wording import percent
 

@@ -149,7 +149,7 @@ def _image(folder: RunFolder, text: str | None, centre: bool | None, data_dir: P
     data, shape = data_of(folder), folder.preset().experiment.image_shape
     reading = reading_of(shape, data.name if data else None)
     if text.startswith("#"):
-        from mnist_tui.tui.gallery.predictions import test_images
+        from mnist_tui.report.run_images import test_images
 
         if not text[1:].isdecimal():
             raise RequestError(f"{text} is not the number of a test image, such as '#7'")

@@ -18,10 +18,10 @@ from mnist_tui.python_process import end_words, informative_lines
 from mnist_tui.report.complexity.breakdown import TEXT, complexity_in_format
 from mnist_tui.report.tabular import csv_text
 from mnist_tui.runs import tensorboard
-from mnist_tui.runs.evaluations import check_has_model
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.folder import RunFolder, check_place_in_run
 from mnist_tui.runs.origin import complexity_of
+from mnist_tui.runs.source_runs import check_has_model
 from mnist_tui.runs.state import EpochRow
 from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS, WHOLE_MODELS
 from mnist_tui.runs.worker_jobs import run_job

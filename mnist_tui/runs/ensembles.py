@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.runs.collection.summaries import summary_of
-from mnist_tui.runs.evaluations import check_has_model, evaluated_run, sibling, start_untrained
+from mnist_tui.runs.evaluations import start_untrained
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.model_tests import McNemarTest, answers_of, compare_pair
 from mnist_tui.runs.origin import ForeignLayer, Origin, OriginSource, complexity_of
 from mnist_tui.runs.predictions import read_predictions
+from mnist_tui.runs.source_runs import check_has_model, evaluated_run, sibling
 from mnist_tui.runs.start import Standby
 from mnist_tui.runs.state import LIVE
 from mnist_tui.runs.worker_jobs import data_of

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.complexity import LayerComplexity, of
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.runs.evaluations import evaluated_run
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.source_runs import evaluated_run
 from mnist_tui.runs.worker_jobs import Loaded, ModelProcess, in_base64
 from mnist_tui.wording import listed
 

@@ -16,10 +16,10 @@ from typing import Any, Self
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.corruptions import CORRUPTIONS, STRENGTHS, VERSION
 from mnist_tui.files import write_json
-from mnist_tui.runs.evaluations import check_has_model
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.process_folder import read_record
 from mnist_tui.runs.records import document
+from mnist_tui.runs.source_runs import check_has_model
 from mnist_tui.runs.state import LIVE
 from mnist_tui.runs.worker_jobs import WorkerMessages
 from mnist_tui.wording import counted

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.shapes import pixels_shape
 from mnist_tui.runs.ensembles import combined
-from mnist_tui.runs.evaluations import check_has_model, evaluated_run, member_networks
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.origin import ForeignLayer, Origin
+from mnist_tui.runs.source_runs import check_has_model, evaluated_run, member_networks
 from mnist_tui.training.evaluation import MOST_ROWS, block_of
 from mnist_tui.training.model_server import ModelSource, features_of, load_model
 

@@ -15,10 +15,10 @@ from mnist_tui.data.errors import DataError
 from mnist_tui.data.prediction_files import read_predictions_file
 from mnist_tui.files import write_json
 from mnist_tui.runs.ensembles import combined_of
-from mnist_tui.runs.evaluations import sibling
 from mnist_tui.runs.events import Ended, Warned
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.origin import Origin, counts_of, imported_file
+from mnist_tui.runs.source_runs import sibling
 from mnist_tui.runs.worker_jobs import class_names
 from mnist_tui.training.classifiers import classifier_of
 from mnist_tui.training.evaluation import DATA, evaluation_of, finite, save_predictions, scores_document

@@ -26,9 +26,9 @@ from mnist_tui.data.recorded import recorded_parts
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.shapes import pixels_shape, written
 from mnist_tui.experiment.spec import HogFeatures
-from mnist_tui.runs.evaluations import evaluated_run
 from mnist_tui.runs.explanations import METHODS, checked_layer, explained_run, packed_array
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.source_runs import evaluated_run
 from mnist_tui.runs.worker_jobs import data_of
 from mnist_tui.training import model_server
 from mnist_tui.training.model_server import Send, images_in, milliseconds_since

@@ -23,9 +23,9 @@ from mnist_tui.experiment.presets import dump_preset, without_folder
 from mnist_tui.experiment.shapes import Shape, hog_blocks, hog_cells, hog_length, pixels_shape
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.files import replacing, replacing_folder
-from mnist_tui.runs.evaluations import check_has_model, member_networks
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.origin import Origin
+from mnist_tui.runs.source_runs import check_has_model, member_networks
 from mnist_tui.runs.state import LIVE
 from mnist_tui.runs.weight_formats import IMAGES, PROBABILITIES, WEIGHT_FORMATS, WHOLE_MODELS, csv_name
 from mnist_tui.runs.worker_jobs import class_names

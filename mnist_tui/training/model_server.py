@@ -27,8 +27,8 @@ from mnist_tui.data.hog import hog_batch
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.shapes import Shape, written
 from mnist_tui.experiment.spec import Experiment, HogFeatures
-from mnist_tui.runs.evaluations import evaluated_run
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.source_runs import evaluated_run
 from mnist_tui.training.checkpoint import newest_weights
 
 Answer = Callable[[bytes], dict[str, Any]]

@@ -11,9 +11,9 @@ import pytest
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.files import write_json
 from mnist_tui.runs.ensembles import check_members, combined, start_ensemble
-from mnist_tui.runs.evaluations import check_has_model
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.origin import Origin, OriginSource
+from mnist_tui.runs.source_runs import check_has_model
 from tests.runs.synthetic import BEGIN, finished_run
 
 

@@ -17,19 +17,12 @@ from mnist_tui.data import datasets
 from mnist_tui.data.datasets import load, validation_split
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.spec import HogFeatures
+from mnist_tui.report.run_images import Images, validation_images
 from mnist_tui.runs import epoch_predictions
 from mnist_tui.runs.events import DataReady, Resumed, RunStarted
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.gallery.predictions import (
-    ORDERS,
-    ImageFilter,
-    ImagePredictions,
-    Images,
-    RunPredictions,
-    picked,
-    validation_images,
-)
+from mnist_tui.tui.gallery.predictions import ORDERS, ImageFilter, ImagePredictions, RunPredictions, drawn_image, picked
 from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.matrix.screen import MatrixScreen
 from mnist_tui.tui.widgets.pixels import (
@@ -551,7 +544,7 @@ def test_grey_photographs_are_drawn_from_black_to_white_and_strokes_in_the_theme
     light = Ink(Color(255, 255, 255), Color(0, 0, 0))
     for photographs, red in ((True, 255), (False, 0)):
         images = Images("images", pixels, one.astype(np.uint8), one, photographs=photographs)
-        style: Any = light.lines(present(images.shown(0)))[0][0].style
+        style: Any = light.lines(present(drawn_image(images, 0)))[0][0].style
         assert style.bgcolor.triplet.red == red
 
 

@@ -22,6 +22,7 @@ from mnist_tui.data.errors import DataError
 from mnist_tui.data.pictures import FilePicture, Reading, centred, fitted, read_picture
 from mnist_tui.errors import RequestError
 from mnist_tui.paths import PathError, typed_path
+from mnist_tui.report.run_images import Images, test_images
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.settings import BLOCK
 from mnist_tui.tui.bench import BenchScreen, Route
@@ -36,7 +37,6 @@ from mnist_tui.tui.draw.model_reader import (
     readable_run,
     runs_with_model,
 )
-from mnist_tui.tui.gallery.predictions import Images, test_images
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import bind, key_of, pane_keys, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter

@@ -21,9 +21,10 @@ from mnist_tui.experiment import corruptions
 from mnist_tui.experiment.corruptions import CORRUPTIONS
 from mnist_tui.experiment.shapes import ImageShape, written
 from mnist_tui.paths import typed_path
-from mnist_tui.runs.evaluations import evaluated_run, refusal
+from mnist_tui.runs.evaluations import refusal
 from mnist_tui.runs.folder import LONGEST_NAME, RunFolder
 from mnist_tui.runs.origin import ENDINGS
+from mnist_tui.runs.source_runs import evaluated_run
 from mnist_tui.runs.watch import RunSnapshot, RunWatch
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.dialogs import FormDialog, too_long

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 
 from mnist_tui.tui.bench import BenchModal
-from mnist_tui.tui.gallery.predictions import HOG_SIDE
+from mnist_tui.tui.gallery.predictions import HOG_SIDE, drawn_image
 from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.pixels import PixelView, Size, size_in
@@ -19,7 +19,7 @@ from mnist_tui.tui.widgets.probabilities import Probabilities
 from mnist_tui.tui.widgets.text import Line
 
 if TYPE_CHECKING:
-    from mnist_tui.tui.gallery.predictions import Images
+    from mnist_tui.report.run_images import Images
     from mnist_tui.tui.gallery.screen import GalleryScreen
 
 FRAME, BARS_LEAST = 8, 40
@@ -111,7 +111,7 @@ class LargeImage(BenchModal[None]):
             f"Image {number:,}", note=f"{predictions.images.what}  {note}{HOG_SIDE if gallery.drawings else ''}"
         )
         self.words.say(predictions.verdict(shown, names))
-        picture = predictions.images.shown(shown)
+        picture = drawn_image(predictions.images, shown)
         shape = predictions.images.shape
         size, below = self._fitted(shape)
         self.set_class(below, "-below")
@@ -139,7 +139,7 @@ class LargeImage(BenchModal[None]):
         small = size_in(images.shape, NEIGHBOUR_COLUMNS, NEIGHBOUR_COLUMNS // 2)
         for name, by in NEIGHBOURS.items():
             at, part = gallery.grid.selected + by, self.query_one(f"#image-{name}")
-            picture = images.shown(gallery.indices[at]) if 0 <= at < len(gallery.indices) else None
+            picture = drawn_image(images, gallery.indices[at]) if 0 <= at < len(gallery.indices) else None
             line, view = part.query_one(Line), part.query_one(PixelView)
             if picture is None:
                 line.say(NO_NEIGHBOUR[name])

@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 
 from mnist_tui.experiment.shapes import DEFAULT_IMAGE
 from mnist_tui.experiment.spec import HogFeatures
+from mnist_tui.report.run_images import Images
 from mnist_tui.runs.events import DataReady
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.dialogs import ChooseClassScreen, TextScreen
@@ -25,7 +26,7 @@ from mnist_tui.tui.gallery.predictions import (
     ImageFilter,
     ImageOrder,
     ImagePredictions,
-    Images,
+    drawn_image,
     picked,
     predictions_after,
     predictions_of,
@@ -192,7 +193,7 @@ class GalleryScreen(RunScreen):
     def _tile(self, at: int, width: int) -> Tile:
         assert self.predictions is not None
         index = self.indices[at]
-        pictures: list[Picture | None] = [self.predictions.images.shown(index)]
+        pictures: list[Picture | None] = [drawn_image(self.predictions.images, index)]
         if self._hog and self.drawings is not None:
             pictures.append(self.drawings.get(self.predictions.images, index))
         return Tile(tuple(pictures), self.predictions.caption(index, self.names, width, self.app.settings.glyphs))
@@ -229,7 +230,7 @@ class GalleryScreen(RunScreen):
         self.side.styles.width = max(SIDE_LEAST, width)
         images = predictions.images
         self.side_title.say(f"image {int(images.numbers[index]):,}: probabilities")
-        picture, size = images.shown(index), size_in(images.shape, width, room.height - SIDE_LINES)
+        picture, size = drawn_image(images, index), size_in(images.shape, width, room.height - SIDE_LINES)
         self.side_picture.display = picture is not None and size >= images.shape
         if picture is not None and self.side_picture.display:
             self.side_picture.show(picture, size)

@@ -239,8 +239,8 @@ class RobustnessScreen(BenchScreen[None]):
     def _read_images(self) -> None:
         from mnist_tui.data.corruptions import at_strength
         from mnist_tui.data.errors import DataError
+        from mnist_tui.report.run_images import test_images
         from mnist_tui.runs.worker_jobs import data_of
-        from mnist_tui.tui.gallery.predictions import test_images
 
         for folder in self.folders:
             try:
