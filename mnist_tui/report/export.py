@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_tui.errors import RequestError, RunError
+from mnist_tui.errors import RequestError
 from mnist_tui.files import discard_abandoned, move, replacing_folder, temporary_prefix, write_text
 from mnist_tui.python_process import end_words, informative_lines
 from mnist_tui.report.complexity.breakdown import TEXT, complexity_in_format
@@ -21,9 +21,9 @@ from mnist_tui.runs import tensorboard
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.folder import RunFolder, check_place_in_run
 from mnist_tui.runs.origin import complexity_of
-from mnist_tui.runs.source_runs import check_has_model
+from mnist_tui.runs.source_runs import check_weights_exportable
 from mnist_tui.runs.state import EpochRow
-from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS, WHOLE_MODELS
+from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS
 from mnist_tui.runs.worker_jobs import run_job
 from mnist_tui.wording import listed
 
@@ -161,15 +161,8 @@ def export(
 
 def check_exportable(folder: RunFolder, item: str) -> None:
     """Raise a RunError if a run has not what an item holds, because it was not trained here."""
-    origin = folder.origin
-    if item in WEIGHT_FORMATS and origin is not None and origin.kind == "ensemble":
-        if item not in WHOLE_MODELS:
-            raise RunError(
-                f"run {folder.id} is an ensemble without weights of its own: {listed(WHOLE_MODELS)} can hold it"
-            )
-        check_has_model(folder)
-    elif item in WEIGHT_FORMATS:
-        folder.check_trained_here("has no weights to export")
+    if item in WEIGHT_FORMATS:
+        check_weights_exportable(folder, [item])
     elif item.startswith("history"):
         folder.check_trained_here("has no history of epochs")
     elif item in CODE_FORMATS.values():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mnist_tui.errors import RunError
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import LIVE
+from mnist_tui.runs.weight_formats import WHOLE_MODELS
 from mnist_tui.runs.worker_jobs import has_model
+from mnist_tui.wording import listed
 
 
 def evaluated_run(run: RunFolder) -> RunFolder:
@@ -59,3 +62,24 @@ def check_has_model(run: RunFolder) -> None:
         check_has_model(member)
     if origin is None and not has_model(run):
         raise RunError(f"run {run.id} has no model: it is {state} and left no checkpoint")
+
+
+def check_weights_exportable(run: RunFolder, formats: Sequence[str]) -> None:
+    """Raise a RunError if formats cannot hold a run's model, because it was not trained here or is an ensemble.
+
+    An ensemble of networks that were trained here has no weights of its own: formats of whole models can hold it.
+
+    Args:
+        formats: keys of `weight_formats.WEIGHT_FORMATS`.
+    """
+    if run.origin is None or run.origin.kind != "ensemble":
+        run.check_trained_here("has no weights to export")
+        return
+    if lacking := [name for name in formats if name not in WHOLE_MODELS]:
+        raise RunError(
+            f"run {run.id} is an ensemble without weights of its own, so {lacking[0]} cannot hold it; "
+            f"{listed(list(WHOLE_MODELS))} can"
+        )
+    check_has_model(run)
+    for member in member_networks(run):
+        member.check_trained_here("is no network that an export of the ensemble can hold")

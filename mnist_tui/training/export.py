@@ -25,13 +25,12 @@ from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.files import replacing, replacing_folder
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.origin import Origin
-from mnist_tui.runs.source_runs import check_has_model, member_networks
+from mnist_tui.runs.source_runs import check_weights_exportable, member_networks
 from mnist_tui.runs.state import LIVE
-from mnist_tui.runs.weight_formats import IMAGES, PROBABILITIES, WEIGHT_FORMATS, WHOLE_MODELS, csv_name
+from mnist_tui.runs.weight_formats import IMAGES, PROBABILITIES, WEIGHT_FORMATS, csv_name
 from mnist_tui.runs.worker_jobs import class_names
 from mnist_tui.training import checkpoint, models
 from mnist_tui.training.backend import tf
-from mnist_tui.wording import listed
 
 EPSILON, HYSTERESIS = 1e-5, 0.2
 """The constants of L2-Hys, as scikit-image has them."""
@@ -196,19 +195,12 @@ class Source:
 
 
 class EnsembleSource(Source):
-    """The networks of an ensemble as one function; it has no weights of its own.
-
-    Raises:
-        RunError: a member is not a network that was trained here.
-    """
+    """The networks of an ensemble as one function; it has no weights of its own."""
 
     def __init__(self, folder: RunFolder, origin: Origin) -> None:
         super().__init__(folder)
         self._method = origin.settings.get("method", "mean")
         self._members = member_networks(folder)
-        for member in self._members:
-            member.check_trained_here("is no network that an export of the ensemble can hold")
-            check_has_model(member)
 
     @cached_property
     def whole(self) -> Any:
@@ -326,20 +318,15 @@ def export(folder: RunFolder, formats: Sequence[str], out: Path) -> None:
     unknown = [name for name in formats if name not in WEIGHT_FORMATS]
     if unknown:
         raise RunError(f"there is no weights format {unknown[0]!r}; choose from {', '.join(WEIGHT_FORMATS)}")
-    origin = folder.origin
-    is_ensemble = origin is not None and origin.kind == "ensemble"
-    if is_ensemble and (lacking := [name for name in formats if name not in WHOLE_MODELS]):
-        raise RunError(
-            f"run {folder.id} is an ensemble without weights of its own, so {lacking[0]} cannot hold it; "
-            f"{listed(list(WHOLE_MODELS))} can"
-        )
-    if not is_ensemble and not folder.model_file.exists():
+    check_weights_exportable(folder, formats)
+    origin = folder.origin  # an ensemble's, or None
+    if origin is None and not folder.model_file.exists():
         state = folder.state()
         if state in LIVE:
             raise RunError(f"run {folder.id} is {state}: it has a model once it has finished or been stopped")
         if not checkpoint.exists(folder.checkpoint):
             raise RunError(f"run {folder.id} has no model: it is {state} and left no checkpoint")
-    source = EnsembleSource(folder, origin) if origin is not None and is_ensemble else Source(folder)
+    source = Source(folder) if origin is None else EnsembleSource(folder, origin)
     paths: list[Path] = []
     try:
         out.mkdir(parents=True, exist_ok=True)
