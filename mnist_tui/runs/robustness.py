@@ -160,11 +160,13 @@ class RobustnessProgress:
     Attributes:
         phase: the present activity in words.
         done, total: the numbers of classified sets of images; total is 0 before it is known.
+        measured: a run with all that is now measured of it, if there is more than at the last progress.
     """
 
     phase: str = ""
     done: int = 0
     total: int = 0
+    measured: tuple[RunFolder, Robustness] | None = None
 
     @property
     def words(self) -> str:
@@ -222,6 +224,7 @@ class RobustnessTest:
                 accuracies = {**found[at].accuracies, message["corruption"]: tuple(message["accuracies"])}
                 found[at] = replace(found[at], accuracies=accuracies)
                 write_robustness(folder, found[at])
+                yield replace(state, measured=(folder, found[at]))
             else:
                 state = replace(state, **message)
                 yield state

@@ -88,8 +88,9 @@ async def test_what_is_missing_is_measured_in_the_background_and_can_be_cancelle
 
         def __iter__(self):
             yield RobustnessProgress("classifying images: blur, strength 1", 3, 41)
-            write_robustness(runs[0], robustness(0.9, ["blur"]))
-            yield RobustnessProgress("classifying images: noise, strength 1", 8, 41)
+            found = robustness(0.9, ["blur"])
+            write_robustness(runs[0], found)
+            yield RobustnessProgress("classifying images: noise, strength 1", 8, 41, (runs[0], found))
             self.closed.wait()
 
         def close(self):

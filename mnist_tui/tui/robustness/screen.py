@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from textual import getters, on, work
@@ -133,6 +133,7 @@ class RobustnessScreen(BenchScreen[None]):
         self.folders = list(runs)
         self._runs: list[RunRobustness] = []
         self._test: RobustnessTest | None = None
+        self._measuring = False
         self._images: NDArray[np.uint8] | None = None
         self._example = 0
         self._failed, self._cancelled = "", False
@@ -195,7 +196,7 @@ class RobustnessScreen(BenchScreen[None]):
         self.status.word.display = one is not None
         self.table.show(*(_table_of_one(one) if one else _table_of_several(runs, self.curves.marks)))
         self._draw_chosen()
-        if self._test is None:
+        if not self._measuring:
             self._say(self._failed or self._words())
         self.refresh_bindings()
 
@@ -287,10 +288,10 @@ class RobustnessScreen(BenchScreen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "measure":
-            return self._test is None and bool(self._lacking)
+            return not self._measuring and bool(self._lacking)
         if action == "example":
             return self._images is not None and self.query_one("#example").display
-        return action != "cancel" or self._test is not None
+        return action != "cancel" or self._measuring
 
     def action_example(self) -> None:
         if self._images is not None:
@@ -298,24 +299,19 @@ class RobustnessScreen(BenchScreen[None]):
             self._draw_examples(self.table.chosen or ALL)
 
     def action_measure(self) -> None:
-        try:
-            self._test = RobustnessTest(self._lacking, data_dir=self.app.options.data_dir)
-        except (RequestError, OSError) as error:
-            self._failed = str(error)
-            self._draw()
-            return
-        self._failed, self._cancelled = "", False
+        self._measuring, self._failed, self._cancelled = True, "", False
         self.refresh_bindings()
-        self._measure(self._test)
+        self._measure(self._lacking)
 
     @work(thread=True, exit_on_error=False)
-    def _measure(self, test: RobustnessTest) -> None:
+    def _measure(self, folders: Sequence[RunFolder]) -> None:
         why = ""
         try:
-            with test:
+            with RobustnessTest(folders, data_dir=self.app.options.data_dir) as test:
+                self._test = test
                 for state in test:
-                    if not self.is_attached:
-                        return
+                    if self._cancelled or not self.is_attached:
+                        break
                     self.app.call_from_thread(self._show_progress, state)
         except (RequestError, OSError) as error:
             why = "" if self._cancelled else f"The measurement failed: {error}"
@@ -323,18 +319,20 @@ class RobustnessScreen(BenchScreen[None]):
             self.app.call_from_thread(self._end, why)
 
     def _show_progress(self, state: RobustnessProgress) -> None:
-        words = state.words
-        if words and self._test is not None:
+        if words := state.words:
             self._say(f"{words[:1].upper()}{words[1:]}")
-            self._read()
+        if state.measured is not None:
+            folder, found = state.measured
+            self._runs = [replace(run, found=found) if run.folder == folder else run for run in self._runs]
+            self._draw()
 
     def _end(self, why: str) -> None:
-        self._test, self._failed = None, why
+        self._test, self._measuring, self._failed = None, False, why
         self._read()
 
     def action_cancel(self) -> None:
+        self._cancelled = True
         if self._test is not None:
-            self._cancelled = True
             self._test.close()
 
 
