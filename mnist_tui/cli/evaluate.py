@@ -76,7 +76,7 @@ def computed(start: Callable[[], RunFolder]) -> RunFolder:
     if reason := refusal(folder, state):
         raise RequestError(reason)
     if state.state != "finished":
-        why = folder.why_crashed() if state.ended is None else state.ended.reason
+        why = f"its worker {folder.why_crashed()}" if state.ended is None else state.ended.reason
         raise WorkFailedError(f"run {folder.id} {state.state}: {why}; its log is {folder.log_file}")
     return folder
 

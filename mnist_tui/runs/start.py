@@ -168,8 +168,12 @@ def start_next_worker(folder: RunFolder, lock: Lock | None = None) -> None:
 
 def check_resumable(folder: RunFolder) -> None:
     """Raise a RunError if a run has a worker, or has ended by itself and cannot be resumed."""
-    folder.check_trained_here("cannot be resumed")
     status, state = folder.status(), folder.state()
+    try:
+        folder.check_trained_here("cannot be resumed")
+    except RunError as error:
+        again = folder.launch().command if state in RESUMABLE else ""
+        raise RunError(f"{error}{f'; `{again}` makes it again' if again else ''}") from None
     if state in RESUMABLE or (state == "finished" and waiting_commands(folder, "extend")):
         return
     if state in LIVE:

@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_tui.data.errors import DataError
-from mnist_tui.data.prediction_files import read_predictions_file
 from mnist_tui.files import write_json
 from mnist_tui.runs.ensembles import combined_of
 from mnist_tui.runs.events import Ended, Warned
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.origin import Origin, counts_of, imported_file
+from mnist_tui.runs.origin import Origin, counts_of
 from mnist_tui.runs.source_runs import sibling
 from mnist_tui.runs.worker_jobs import class_names
 from mnist_tui.training.classifiers import classifier_of
@@ -100,8 +99,7 @@ class EvaluationJob:
         origin, names, images = self._origin, self._inputs.dataset.class_names, self._inputs.images
         if origin.kind == "ensemble":
             return combined_of(self._folder, origin, self._inputs.labels), origin
-        if origin.predictions_only:
-            found = read_predictions_file(imported_file(self._folder.path, origin), len(images), names)
+        if (found := self._inputs.predictions) is not None:
             return found.probabilities, replace(origin, labels_only=found.labels_only, notes=found.notes)
         self._reporter.phase("building")
         classifier = classifier_of(self._folder)

@@ -25,13 +25,14 @@ from mnist_tui.data.errors import DataError, DataProgress, MissingDataError
 from mnist_tui.data.feature_cache import FeatureKey
 from mnist_tui.data.hog import hog_batch
 from mnist_tui.data.known import Part
+from mnist_tui.data.prediction_files import ForeignPredictions, read_predictions_file
 from mnist_tui.data.reading import Dataset
 from mnist_tui.experiment import corruptions
 from mnist_tui.experiment.shapes import written
 from mnist_tui.experiment.spec import Experiment, Fold, HogFeatures
 from mnist_tui.runs.events import DataReady, Warned
 from mnist_tui.runs.folder import Launch, RunFolder
-from mnist_tui.runs.origin import Origin
+from mnist_tui.runs.origin import Origin, imported_file
 from mnist_tui.training.reporter import DataReporter
 from mnist_tui.wording import counted
 
@@ -187,6 +188,7 @@ class EvaluationInputs:
     Attributes:
         images: uint8 ``(n, height, width)``, in colour ``(n, height, width, 3)``, with the run's corruption.
         labels: ``(n,)``, the true classes.
+        predictions: those of an imported file; None for a run whose predictions are to be computed.
         data_seconds: the duration of reading and of changing the images.
     """
 
@@ -194,14 +196,18 @@ class EvaluationInputs:
     dataset: Dataset
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
+    predictions: ForeignPredictions | None
     data_seconds: float
 
 
 def prepare_evaluation(folder: RunFolder, origin: Origin, reporter: DataReporter) -> EvaluationInputs:
     """Read the test images of a run that is not trained, change them as its origin says, and report each step.
 
+    Imported predictions are read and checked here, too: a refusal need not wait for TensorFlow.
+
     Raises:
-        DataError: the data are missing or cannot be used, or do not have the classes and the images of the network.
+        DataError: the data are missing or cannot be used, do not have the classes and the images of the network, or
+            the imported predictions are not those of these images.
     """
     began, experiment = time.perf_counter(), folder.preset().experiment
     dataset = _Source(experiment, folder.launch(), reporter, DatasetCache()).load()
@@ -227,7 +233,10 @@ def prepare_evaluation(folder: RunFolder, origin: Origin, reporter: DataReporter
         inputs=math.prod(experiment.input_shape),
     )
     reporter.emit(ready)
-    return EvaluationInputs(ready, dataset, images, dataset.test_labels, time.perf_counter() - began)
+    predictions = None
+    if origin.kind == "imported" and origin.predictions_only:
+        predictions = read_predictions_file(imported_file(folder.path, origin), len(images), dataset.class_names)
+    return EvaluationInputs(ready, dataset, images, dataset.test_labels, predictions, time.perf_counter() - began)
 
 
 def _check_same_form(experiment: Experiment, dataset: Dataset, origin: Origin) -> None:
