@@ -25,6 +25,7 @@ from mnist_tui.tui.bench import AppOptions, Bench, BenchScreen, Route
 from mnist_tui.tui.terminal.keymap import commands_of
 
 ABOUT_QUIT = "Close the program; asks first while something is training"
+PALETTE_CLOSES_SECONDS = 0.1
 STANDBY_AFTER_SECONDS = 0.3
 """The time between the first frame, which must not wait for TensorFlow's import, and the start of the worker."""
 STANDBY_RETRY_SECONDS = 3.0
@@ -125,14 +126,23 @@ class BenchApp(Bench):
         return (len(trail) < 2 or trail[-1].MAIN) == (action == "quit_here")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Yield a command for every key of the present screen, then Textual's commands."""
+        """Yield a command for every key of the present screen, then those that have no key."""
         names: set[str] = set()
         for command in commands_of(screen):
             if command.own and command.name not in names:
                 names.add(command.name)
                 about = command.about or f"Key {', '.join(command.keys)}"
                 yield SystemCommand(command.name, about, partial(self.run_action, command.action, command.node))
-        yield from (command for command in super().get_system_commands(screen) if command.title not in names)
+        yield SystemCommand("Theme", "Choose the colours of all screens", self.action_change_theme)
+        if screen.maximized is not None:
+            yield SystemCommand("All panes", "Show all panes of the screen again", screen.action_minimize)
+        elif screen.focused is not None and screen.focused.allow_maximize:
+            yield SystemCommand("One pane", "Show only the pane with the focus; Esc ends it", screen.action_maximize)
+        yield SystemCommand("Picture", "Save the screen as a picture, an SVG file", self._save_picture)
+
+    def _save_picture(self) -> None:
+        """Save a picture of the screen once the palette has closed."""
+        self.set_timer(PALETTE_CLOSES_SECONDS, self.deliver_screenshot)
 
     def _screen_changed(self, screen: Screen[Any]) -> None:
         if isinstance(screen, BenchScreen) and screen.STARTS_RUNS:

@@ -220,6 +220,9 @@ async def test_the_palette_has_the_keys_at_the_right_and_the_commands_used_most_
         await until(pilot, lambda: chosen_command(app) == "Train")
         text = await shows(pilot, "Open the chosen preset in the editor")
         assert re.search(r"Edit +Open the chosen preset in the editor +e ", text)
+        names = [option.hit.text for option in app.screen.query_one(CommandList).options if isinstance(option, Command)]
+        assert {"Quick run", "Runs", "Theme"} < set(names)
+        assert not {"Up", "Page down", "Back", "Keys"} & set(names), "what moves a cursor, and Textual's own words"
         await pilot.press(*"Studies")
         await until(pilot, lambda: chosen_command(app) == "Studies")
         await pilot.press("enter")

@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 from textual import events, getters, on, work
@@ -34,6 +35,11 @@ from mnist_tui.wording import shortened
 BUTTONS_BESIDE = 50
 """Columns that the frame and the buttons beside the guide's take from a heading."""
 SHORTEST_HEADING = 10
+BESIDE = 110
+"""Columns of the window from which there are two columns of keys beside each other; the style sheet's `-wide`."""
+ON_SCREEN = "On this screen"
+KeySection = tuple[str, list[tuple[str, str]]]
+"""A heading, and below it keys with what they do."""
 ABOUT = """
 **mnist-tui** trains small networks on MNIST-class images. Training runs in a process of its own: leaving this window,
 or losing it, does not end it. Ctrl+P lists every command; Tab moves the focus.
@@ -58,23 +64,22 @@ def keys_of(screen: Screen[Any]) -> list[tuple[str, str]]:
     return [row for _, rows in _sections_of(screen) for row in rows]
 
 
-def _sections_of(screen: Screen[Any]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return the keys of the screen and those of the whole program, each with its heading."""
+def _sections_of(screen: Screen[Any]) -> list[KeySection]:
+    """Return the keys that work now, each group with its heading: the screen's own, then those of the whole program."""
     palette = shown(screen.app.COMMAND_PALETTE_BINDING)
     commands = [each for each in commands_of(screen) if each.own and palette not in each.keys]
-    here, everywhere = (
-        [
-            (", ".join(each.keys), _in_words(each.name, each.about))
-            for each in commands
-            if (each.node is screen.app) == is_of_app
-        ]
-        for is_of_app in (False, True)
-    )
-    everywhere += [
+    first = next((each.section for each in commands if each.node is screen and each.section), ON_SCREEN)
+    groups: dict[str, list[tuple[str, str]]] = {first: []}
+    for each in commands:
+        section = SECTIONS["app"] if each.node is screen.app else each.section or first
+        words = each.about or each.name if each.moves else _in_words(each.name, each.about)
+        groups.setdefault(section, []).append((", ".join(each.keys), words))
+    everywhere = [
+        *groups.pop(SECTIONS["app"], []),
         (shown("tab,shift+tab"), "The next pane or field, and the one before"),
         (palette, "Every command, by its name"),
     ]
-    return [("", here), (SECTIONS["app"], everywhere)]
+    return [(section, rows) for section, rows in (*groups.items(), (SECTIONS["app"], everywhere)) if rows]
 
 
 def _in_words(name: str, about: str) -> str:
@@ -121,9 +126,13 @@ class HelpScreen(BenchModal[None]):
                 yield self._button("glossary", "Glossary")
                 yield self._button("all", "All keys")
             yield Markdown(self._text)
-            yield Static(_table(self._keys, self._accent), id="key-sheet")
-            yield Markdown(self._more)
+            yield Static(id="key-sheet")
+            if self._more:
+                yield Markdown(self._more, classes="-more")
         yield KeyFooter()
+
+    def on_resize(self) -> None:
+        self._show_keys()
 
     def action_all(self) -> None:
         """Switch between the help about the screen and the keys of all screens."""
@@ -159,7 +168,7 @@ class HelpScreen(BenchModal[None]):
                 for section, group in groupby(entries, lambda entry: entry.section)
             ]
             self.query_one("#help").scroll_home(animate=False)
-        self.sheet.update(_table(sections, self._accent))
+        self.sheet.update(_sheet(sections, self._accent, beside=self.app.size.width >= BESIDE))
 
     @property
     def _accent(self) -> str:
@@ -167,21 +176,40 @@ class HelpScreen(BenchModal[None]):
         return "" if self.app.no_color else self.app.theme_variables["accent"]
 
 
-def _table(sections: list[tuple[str, list[tuple[str, str]]]], accent: str) -> Table:
-    """Return the keys, in the colour that they have everywhere, and what they do, with a heading for each section."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column()
-    for title, keys in sections:
-        if title:
-            table.add_row("", "")
-            table.add_row("", Text(title, "bold"))
-        joined: dict[str, list[str]] = {}
-        for key, about in keys:
-            joined.setdefault(about, []).append(key)
-        for about, same in joined.items():
-            table.add_row(Text(", ".join(same), f"bold {accent}"), Text(about))
-    return table
+def _sheet(sections: list[KeySection], accent: str, *, beside: bool) -> Table:
+    """Return the groups of keys below each other or, with `beside`, in two columns of about the same height."""
+    heights = [len(keys) + 2 for _, keys in sections]
+    halves = [max(sum(heights[:at]), sum(heights[at:])) for at in range(len(sections) + 1)]
+    first = halves.index(min(halves)) if beside else len(sections)
+    sheet = Table.grid(expand=True, padding=(0, 2))
+    parts = [part for part in (sections[:first], sections[first:]) if part]
+    for _ in parts:
+        sheet.add_column(ratio=1)
+    sheet.add_row(*(_column(part, accent) for part in parts))
+    return sheet
+
+
+def _column(sections: list[KeySection], accent: str) -> Group:
+    """Return keys, in the colour that they have everywhere, and what they do, with a heading for each group."""
+    parts: list[Text | Table] = []
+    groups = [(title, _with_joined_keys(keys)) for title, keys in sections]
+    width = max((len(keys) for _, rows in groups for keys in rows.values()), default=0)
+    for title, rows in groups:
+        table = Table.grid(padding=(0, 2))
+        table.add_column(no_wrap=True, min_width=width)
+        table.add_column()
+        for about, keys in rows.items():
+            table.add_row(Text(keys, f"bold {accent}"), Text(about))
+        parts += [*([Text()] if parts else []), Text(title, "bold underline"), table]
+    return Group(*parts)
+
+
+def _with_joined_keys(rows: list[tuple[str, str]]) -> dict[str, str]:
+    """Return for each text the keys that do it, joined by commas."""
+    joined: dict[str, list[str]] = {}
+    for keys, about in rows:
+        joined.setdefault(about, []).append(keys)
+    return {about: ", ".join(keys) for about, keys in joined.items()}
 
 
 def _heading(topic: str) -> str:

@@ -60,6 +60,12 @@ SECTIONS = {
 """The headings in the list of keys, in its order, by the first part of the bindings' ids."""
 
 
+def section_of(name: str) -> str:
+    """Return the heading of a binding in the list of keys, by the binding's id."""
+    part = name.partition(".")[0]
+    return SECTIONS.get(part, part.replace("-", " ").capitalize())
+
+
 @dataclass(frozen=True)
 class Entry:
     """An action of a class; or several actions that share their keys and exclude each other, as pause and continue do.
@@ -79,8 +85,7 @@ class Entry:
     @property
     def section(self) -> str:
         """The heading in the list of keys: the screen or widget in which the keys work."""
-        name = self.ids[0].partition(".")[0]
-        return SECTIONS.get(name, name.replace("-", " ").capitalize())
+        return section_of(self.ids[0])
 
     def current_keys(self, own: Mapping[str, str]) -> tuple[str, ...]:
         """Return the user's keys for the action if there are any, else the default keys."""
@@ -238,6 +243,8 @@ class ScreenCommand:
         about: a longer description; may be empty.
         own: whether this program defines the action; Textual defines scrolling and focusing.
         shown: whether the footer shows the key.
+        section: the heading in the list of keys; empty for a binding without an id.
+        moves: whether its keys move a cursor or lead back, as arrows and Escape do.
     """
 
     node: DOMNode
@@ -247,6 +254,12 @@ class ScreenCommand:
     about: str
     own: bool
     shown: bool
+    section: str
+    moves: bool
+
+
+MOVING = {"up", "down", "left", "right", "pageup", "pagedown", "home", "end", "escape"}
+"""Keys that move a cursor or lead back, on every screen."""
 
 
 def commands_of(screen: Screen[Any]) -> list[ScreenCommand]:
@@ -256,7 +269,11 @@ def commands_of(screen: Screen[Any]) -> list[ScreenCommand]:
         node, binding = active.node, active.binding
         if active.enabled and binding.description:
             key, own = screen.app.get_key_display(binding), _is_own(node, binding.action)
-            command = ScreenCommand(node, binding.action, (), binding.description, binding.tooltip, own, binding.show)
+            section = section_of(binding.id) if binding.id else ""
+            moves = binding.key.rpartition("+")[2] in MOVING and (binding.key == "escape" or not binding.show)
+            command = ScreenCommand(
+                node, binding.action, (), binding.description, binding.tooltip, own, binding.show, section, moves
+            )
             command = merged.get((command.action, command.name), command)
             if key not in command.keys:
                 merged[command.action, command.name] = replace(command, keys=(*command.keys, key))

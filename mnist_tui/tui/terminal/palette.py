@@ -28,9 +28,9 @@ WIDTH = 84
 """The columns of the palette in a window that is wide enough; the style sheet has the same number."""
 SHARE = 0.96
 """The largest share of the window's width, which the style sheet has, too."""
-FRAME = 8
+FRAME = 6
 """The columns of the palette's frame, padding and scroll bar."""
-NAME = 22
+NAME = 18
 OWN_NAME = "palette"
 """The name of the command that opens the palette, which is of no use in it."""
 ABOUT_SCORE = 0.1
@@ -56,8 +56,14 @@ class BenchCommands(Provider):
     """The commands of the present screen and of the app."""
 
     async def discover(self) -> Hits:
-        """Yield all commands: the most often chosen ones first, then in the order of the footer."""
+        """Yield all commands but those that move a cursor or lead back; a search finds these, too.
+
+        The most often chosen ones come first, then the others in the order of the footer.
+        """
+        moving = {command.name for command in commands_of(self.screen) if command.moves}
         for command in self._commands():
+            if command.name in moving:
+                continue
             yield DiscoveryHit(self._line(command), partial(self._choose, command), text=command.name)
 
     async def search(self, query: str) -> Hits:
