@@ -5,8 +5,10 @@ Reports are handed to others: what the texts of a run tell about its machine (fo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from mnist_tui.errors import RunError
@@ -25,6 +27,7 @@ from mnist_tui.runs.predictions import Predictions, read_predictions
 from mnist_tui.runs.results import assemble_document
 from mnist_tui.runs.scores import accuracy_interval
 from mnist_tui.runs.state import RunState
+from mnist_tui.runs.statistics import Statistics, no_validation, statistics_of_predictions
 
 UNKNOWN = "unknown"
 """The state of a run if no file of it says the state."""
@@ -110,6 +113,13 @@ class Evidence:
         """The 95 % interval of the accuracy on the test images; None if the run has no scores."""
         return accuracy_interval(self.test["accuracy"], self.test_images) if self.test else None
 
+    @cached_property
+    def statistics(self) -> Statistics | None:
+        """The statistics of the predictions; None if they cannot be read."""
+        if self.predictions is None:
+            return None
+        return statistics_of_predictions(self.predictions, no_validation(self.results))
+
     @property
     def outlying_end(self) -> OutlyingEnd | None:
         """The last epoch, if it is an outlier whose weights are evaluated."""
@@ -125,6 +135,12 @@ class Evidence:
     def reference(self) -> dict[str, Any]:
         """The scores published for the experiment; empty if there are none."""
         return self.document["reference"] or {}
+
+
+def scored_on(evidences: Iterable[Evidence]) -> str:
+    """Return what images the scores of some runs are of: ``test``, ``held-out`` (of folds), or ``test or held-out``."""
+    folds = {evidence.experiment.dataset.fold is not None for evidence in evidences}
+    return "test or held-out" if len(folds) > 1 else "held-out" if True in folds else "test"
 
 
 def read_evidence(folder: RunFolder, presets: Presets | None = None) -> Evidence:

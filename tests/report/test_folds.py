@@ -31,7 +31,8 @@ def test_a_cross_validation_is_reported_as_folds_without_an_interval_or_a_test_s
     assert "the dataset's test set was not used" in text
     assert "3 runs, which differ only in their fold," in text
     assert "with the scores on the images of the fold that was held out after training" in text
-    assert "of the test images" not in text
+    assert "of the test images" not in text and "Test accuracy" not in text
+    assert text.count("Held-out accuracy (%)") == 2
     assert "Over the three folds 1 to 3 raw (3 epochs, 3 folds)" in text
     assert "From fold to fold the accuracy of runs 1–3 varies by 1.00 points" in text
     assert "95 % interval of" not in text

@@ -342,7 +342,11 @@ def test_the_details_of_a_run_stand_in_the_appendix_of_a_full_report_alone(start
     sums = dict(captioned(full.markdown, "tab-checksums"))
     assert sums["MNIST, train images"] == "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
     assert dict(captioned(full.markdown, "tab-details-1"))["Run"] == starters[0].id
-    assert captioned(full.markdown, "tab-classes-1")[8] == ["7", "98.00 %", "98.00 %", "98.00 %", "1,000"]
+    headings, *classes = captioned(full.markdown, "tab-classes-1")
+    assert headings[-3:] == ["ROC-AUC", "Average precision", "Images"]
+    assert [*classes[7][:4], classes[7][-1]] == ["7", "98.00 %", "98.00 %", "98.00 %", "1,000"]
+    found = present(read_evidence(starters[0]).statistics)
+    assert classes[7][4:6] == [f"{found.roc_auc[7]:.4f}", f"{found.average_precision[7]:.4f}"]
     assert len(captioned(full.markdown, "tab-epochs-1")) == 4
     layers = captioned(full.markdown, "tab-model-1")
     assert column(layers, "Inbound layer") == ["", "input", "flatten_1", "dense_1", "dropout_1"]

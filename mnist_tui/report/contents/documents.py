@@ -22,7 +22,7 @@ from mnist_tui.report.contents.part_contents import PartSettings
 from mnist_tui.report.contents.parts import section_parts, whole_parts
 from mnist_tui.report.contents.references import Citations
 from mnist_tui.report.contents.several_runs import ReportSection, TrainedNetwork
-from mnist_tui.report.evidence import Evidence, read_evidence
+from mnist_tui.report.evidence import Evidence, read_evidence, scored_on
 from mnist_tui.report.figures.accuracies import capacity_figure, seed_figure
 from mnist_tui.report.figures.classes import confusion_figure, mistake_figure
 from mnist_tui.report.figures.diagram import diagram_figure
@@ -80,6 +80,7 @@ def build_report(
     notices = {number: one_run.run_notices(evidence) for number, evidence in enumerate(evidences, 1)}
     at_head = one_run.shared_notices(notices) if len(sections) > 1 else []
     texts, headings = several_runs.experiment_texts(sections), several_runs.headings(sections)
+    ranking = full and "statistics" not in without
     mistakes = MISTAKES if full and len(sections) == 1 else FEWER_MISTAKES
     drawings: list[Drawing] = []
     section_contents: list[dict[str, Any]] = []
@@ -88,7 +89,7 @@ def build_report(
         drawings += figures.values()
         own = {run.number: [text for text in notices[run.number] if text not in at_head] for run in section.runs}
         section_contents.append(
-            {**_section_contents(section, headings[section.anchor], own, figures), "figures": figures}
+            {**_section_contents(section, headings[section.anchor], own, figures, ranking=ranking), "figures": figures}
         )
     opening, runs_caption = _opening(sections, networks, cite), several_runs.runs_caption(sections, cite)
     learning = learning_algorithm(evidences, cite)
@@ -110,7 +111,8 @@ def build_report(
     varied = parameter_figures(sections, by_size) if len(sections) > 1 else []
     drawings += [drawing for drawing, _ in varied]
     for number, (data, points) in enumerate(by_size.items(), 1):
-        accuracies.append(_with_prefix(f"{data}: ", capacity_figure(f"capacity-{number}", points)))
+        of = scored_on(section.shown.evidence for section in sections)
+        accuracies.append(_with_prefix(f"{data}: ", capacity_figure(f"capacity-{number}", points, of)))
     groups = any(section.group is not None for section in sections)
     markdown = render_template(
         "report.md.j2",
@@ -198,11 +200,21 @@ def _works_of_tests(compared: comparison.RunComparison | None, cite: Citations) 
 
 
 def _section_contents(
-    section: ReportSection, title: str, notices: Mapping[int, Sequence[str]], figures: Mapping[str, Drawing]
+    section: ReportSection,
+    title: str,
+    notices: Mapping[int, Sequence[str]],
+    figures: Mapping[str, Drawing],
+    *,
+    ranking: bool,
 ) -> dict[str, Any]:
+    """Return what the templates show of a section.
+
+    Args:
+        ranking: whether the scores of each class include the area under the ROC curve and the average precision.
+    """
     shown = section.shown
     evidence = shown.evidence
-    contents = one_run.run_contents(evidence)
+    contents = one_run.run_contents(evidence, ranking=ranking)
     epochs = several_runs.short_history(evidence)
     tables = {"details": True, "scores": evidence.reference, "classes": contents["per_class"], "epochs": epochs}
     parts = [refer(f"tab-{kind}-{shown.number}") for kind, content in tables.items() if content]
@@ -436,7 +448,7 @@ def _section_figures(section: ReportSection, mistakes: int, *, full: bool) -> di
     if section.group is None:
         return figures
     scores, published = several_runs.seed_scores(section), several_runs.published_by_seed(section)
-    headings, what = several_runs.SEED_SCORE_HEADINGS, section.group.repetition
+    headings, what = several_runs.seed_score_headings(section), section.group.repetition
     seeds = seed_figure(f"{section.anchor}-seeds", scores, headings, published=published, what=what)
     return {"seeds": _with_prefix(f"{section.numbers.capitalize()}: ", seeds), **figures}
 

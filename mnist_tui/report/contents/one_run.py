@@ -19,7 +19,7 @@ from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import Experiment, HogFeatures, TrainingSpec
 from mnist_tui.report.contents.learning import loss_in_words, smoothing_in_words, weights_in_words, weights_text
 from mnist_tui.report.contents.references import by_name
-from mnist_tui.report.evidence import UNKNOWN, Evidence
+from mnist_tui.report.evidence import UNKNOWN, Evidence, scored_on
 from mnist_tui.report.markdown import Facts, MarkdownTable, MarkdownText, code_span, table_of, value_in_words
 from mnist_tui.report.result_words import (
     MEASURED,
@@ -30,6 +30,7 @@ from mnist_tui.report.result_words import (
     ridge_accuracies,
     solution_in_words,
 )
+from mnist_tui.report.statistics_words import class_statistics
 from mnist_tui.runs.diagnosis import LEAST_DROP, RECENT, Improvement, improvement
 from mnist_tui.runs.events import computation
 from mnist_tui.runs.scores import (
@@ -51,17 +52,17 @@ RERUN_COMMAND = shlex.join(["mnist-tui", "train", "--preset", "experiment.toml"]
 """The command that trains the experiment again, for the folder with `experiment.toml`."""
 
 
-def run_contents(evidence: Evidence) -> dict[str, Any]:
-    """Return the contents that the templates show for one run, by the names in the templates."""
+def run_contents(evidence: Evidence, *, ranking: bool = False) -> dict[str, Any]:
+    """Return the contents that the templates show for one run, by the names in the templates.
+
+    Args:
+        ranking: whether the scores of each class include the area under the ROC curve and the average precision.
+    """
     preset, closed = evidence.preset, not evidence.experiment.trains_in_epochs
     solution = evidence.document["closed_form"]
     untrained = "" if evidence.origin is None else "The run was not trained here: it has no epochs."
     matrix, names = evidence.matrix, evidence.class_names
     is_long = len(names) > MOST_IN_ORDER
-    every_class = [
-        _class_row(row["class"], row["precision"], row["recall"], row["f1"], row["support"])
-        for row in evidence.test.get("per_class") or ()
-    ]
     return {
         "preset": preset.name,
         "about": preset.about,
@@ -78,7 +79,8 @@ def run_contents(evidence: Evidence) -> dict[str, Any]:
         "no_history": untrained or (NO_EPOCHS if closed else "") or "No epoch ended, or none was recorded.",
         "scores": _score_table(evidence),
         "readings": evidence.reference.get("readings", ()),
-        "per_class": table_of(every_class, words=["Class"]),
+        "evaluated": evidence.experiment.dataset.evaluated_images,
+        "per_class": _class_table(evidence, ranking=ranking),
         "weakest": table_of(_weakest(matrix, names), words=["Class"]) if matrix and is_long else None,
         "worst": table_of(_worst(matrix, names), words=["True class", "Read as"]) if matrix and is_long else None,
         "matrix": _confusion_table(matrix, names) if matrix and not is_long else None,
@@ -91,6 +93,18 @@ def run_contents(evidence: Evidence) -> dict[str, Any]:
         "command": experiment_command(evidence.document["command"]),
         "again": RERUN_COMMAND,
     }
+
+
+def _class_table(evidence: Evidence, *, ranking: bool) -> MarkdownTable | None:
+    """Return the scores of each class; None if the run has none. For `ranking` see `run_contents`."""
+    found, rows = evidence.statistics if ranking else None, list[dict[str, str]]()
+    more = {name: scores for name, *scores in class_statistics(found, evidence.class_names)} if found else {}
+    for row in evidence.test.get("per_class") or ():
+        cells = _class_row(row["class"], row["precision"], row["recall"], row["f1"], row["support"])
+        images = cells.pop("Images")
+        rankings = zip(("ROC-AUC", "Average precision"), more.get(row["class"], ()), strict=False)
+        rows.append({**cells, **dict(rankings), "Images": images})
+    return table_of(rows, words=["Class"])
 
 
 def _class_row(
@@ -305,8 +319,8 @@ SAMPLE_NOTICE = "The data are the bundled digits sample (scikit-learn, 1,797 ima
 
 
 FOLD_NOTICE = (
-    "A cross-validation: the scores that are called test scores here are measured on the images of the fold that was "
-    "held out of training, and the dataset's test set was not used."
+    "A cross-validation: the scores are measured on the images of the fold that was held out of training, and the "
+    "dataset's test set was not used."
 )
 
 
@@ -467,7 +481,8 @@ def _score_table(evidence: Evidence) -> MarkdownTable | None:
     if test:
         ends = evidence.test_interval
         interval = " to ".join(map(percent, ends)) if ends else DASH
-        rows.append(("test", percent(test["accuracy"]), interval, loss(test["loss"]), percent(test["macro_f1"])))
+        scores = percent(test["accuracy"]), interval, loss(test["loss"]), percent(test["macro_f1"])
+        rows.append((scored_on([evidence]), *scores))
     if train:
         name = "training images, measured after training, without dropout"
         rows.append((name, percent(train["accuracy"]), DASH, loss(train["loss"]), DASH))
@@ -536,7 +551,7 @@ def one_line_table(evidence: Evidence) -> MarkdownTable | None:
         "Parameters": count(evidence.parameters),
         "Epochs": epochs_text(evidence),
         "Batch size": batch_size_text(evidence.experiment),
-        "Test accuracy": percent(evidence.test.get("accuracy")),
+        f"{scored_on([evidence]).capitalize()} accuracy": percent(evidence.test.get("accuracy")),
         "Training accuracy": percent(evidence.train.get("accuracy")),
     }
     return table_of([row if published is None else {**row, "Published test accuracy": percent(published)}], ["Model"])

@@ -16,7 +16,7 @@ from mnist_tui.report.complexity.comparison import FINISHED, ComparedModel, comp
 from mnist_tui.report.contents.learning import initialiser_in_words
 from mnist_tui.report.contents.one_run import dataset_title, epochs_text, history_table
 from mnist_tui.report.contents.references import Citations
-from mnist_tui.report.evidence import Evidence
+from mnist_tui.report.evidence import Evidence, scored_on
 from mnist_tui.report.figures.accuracies import CapacityPoint
 from mnist_tui.report.keras_program import class_of
 from mnist_tui.report.markdown import MarkdownTable, MarkdownText, link, table_of
@@ -289,15 +289,24 @@ def short_history(evidence: Evidence) -> MarkdownTable | None:
     return table if table and len(table.rows) <= MOST_LISTED_EPOCHS else None
 
 
-TEST_ACCURACY, INTERVAL, TEST_LOSS = "Test accuracy (%)", "95 % interval (%)", "Test loss"
-SCORES = {
-    TEST_ACCURACY: ("test", "accuracy", 100, 2),
-    "Training accuracy (%)": ("train", "accuracy", 100, 2),
-    TEST_LOSS: ("test", "loss", 1, 4),
-    "Macro F1 (%)": ("test", "macro_f1", 100, 2),
-}
+SCORES = (
+    ("test", "accuracy", 100, 2),
+    ("train", "accuracy", 100, 2),
+    ("test", "loss", 1, 4),
+    ("test", "macro_f1", 100, 2),
+)
 """The scores in tables over runs: part and key in a run's document, and the factor and the decimals in tables."""
 PUBLISHED = "Published accuracy (%)"
+
+
+def score_headings(of: str) -> tuple[str, ...]:
+    """Return the headings of SCORES in tables.
+
+    Args:
+        of: the images of the scores, as `evidence.scored_on` has them.
+    """
+    tested = of.capitalize()
+    return f"{tested} accuracy (%)", "Training accuracy (%)", f"{tested} loss", "Macro F1 (%)"
 
 
 def runs_table(sections: Sequence[ReportSection], models: Sequence[TrainedNetwork]) -> MarkdownTable | None:
@@ -305,6 +314,7 @@ def runs_table(sections: Sequence[ReportSection], models: Sequence[TrainedNetwor
     model_of = {number: model for model in models for number in model.runs}
     several = any(section.group is not None for section in sections)
     any_folds = any(section.group is not None and section.group.folds for section in sections)
+    accuracy_of, training_of, loss_of, f1_of = score_headings(scored_on(each.shown.evidence for each in sections))
     rows: list[dict[str, object]] = []
     for section in sections:
         evidence, model = section.shown.evidence, model_of.get(section.runs[0].number)
@@ -325,11 +335,11 @@ def runs_table(sections: Sequence[ReportSection], models: Sequence[TrainedNetwor
                     if several
                     else {}
                 ),
-                TEST_ACCURACY: f"{accuracy}{section.mark}",
-                INTERVAL: ends_in_words(section.interval),
-                TEST_LOSS: losses,
-                **({} if several else {"Macro F1 (%)": f1}),  # the tables of the seeds have it
-                "Training accuracy (%)": training,
+                accuracy_of: f"{accuracy}{section.mark}",
+                "95 % interval (%)": ends_in_words(section.interval),
+                loss_of: losses,
+                **({} if several else {f1_of: f1}),  # the tables of the seeds have it
+                training_of: training,
             }
         )
     return table_of(rows, words=("Run", "Name", "Model"))
@@ -387,7 +397,8 @@ def _score_cells(evidence: Evidence) -> dict[str, str]:
     test, train = evidence.test, evidence.train
     shares = (test.get("accuracy"), train.get("accuracy"), test.get("macro_f1"))
     accuracy, training, f1 = map(hundredths, shares)
-    return dict(zip(SCORES, (accuracy, training, loss(test["loss"]) if test else DASH, f1), strict=True))
+    cells = (accuracy, training, loss(test["loss"]) if test else DASH, f1)
+    return dict(zip(score_headings(scored_on([evidence])), cells, strict=True))
 
 
 def hundredths(share: float | None) -> str:
@@ -398,7 +409,7 @@ def hundredths(share: float | None) -> str:
 def score_spreads(section: ReportSection) -> list[tuple[SeedStatistics | None, int, int]]:
     """Return for each of SCORES the statistics over the runs that count, the factor and the decimals."""
     spreads: list[tuple[SeedStatistics | None, int, int]] = []
-    for part, key, scale, digits in SCORES.values():
+    for part, key, scale, digits in SCORES:
         scores = [(run.evidence.document[part] or {}).get(key) for run in section.counted]
         within, folds = LOSS if key == "loss" else SHARE, section.group is not None and section.group.folds > 0
         spreads.append((summary(scores, within=within, interval=not folds), scale, digits))
@@ -480,7 +491,7 @@ def seed_table(section: ReportSection) -> MarkdownTable | None:
             continue
         cells = [DASH if spread is None else in_words(spread, *how) for spread, *how in score_spreads(section)]
         published = [DASH if their_summary is None else in_words(their_summary, 100, 2)] if theirs else []
-        before = [""] * (list(rows[0]).index(TEST_ACCURACY) - 1)
+        before = [""] * (list(rows[0]).index(score_headings(scored_on([section.shown.evidence]))[0]) - 1)
         rows.append(dict(zip(rows[0], (name, *before, *cells, "", *published), strict=True)))
     return table_of(rows, words=["State"])
 
@@ -517,8 +528,9 @@ def seed_scores(section: ReportSection) -> list[tuple[float | None, ...]]:
     return [(run.summary.repetition, *(run.test.get(key) for key in ("accuracy", "loss", "macro_f1"))) for run in runs]
 
 
-SEED_SCORE_HEADINGS = ("test loss", "macro F1 (1 = best)")
-"""The headings of the scores of `seed_scores` after seed and accuracy."""
+def seed_score_headings(section: ReportSection) -> tuple[str, ...]:
+    """Return the headings of the scores of `seed_scores` after seed and accuracy."""
+    return f"{scored_on([section.shown.evidence])} loss", "macro F1 (1 = best)"
 
 
 @dataclass(frozen=True)

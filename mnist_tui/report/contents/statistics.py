@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from mnist_tui.report.contents.part_contents import PartContents, PartSettings
 from mnist_tui.report.contents.several_runs import ReportSection, short_names
+from mnist_tui.report.evidence import scored_on
 from mnist_tui.report.figures.drawing import Drawing
 from mnist_tui.report.figures.epochs import RUN_STYLES
 from mnist_tui.report.figures.reliability import reliability_figure
 from mnist_tui.report.markdown import MarkdownTable, link, render_template
 from mnist_tui.report.result_words import number_ranges
 from mnist_tui.report.statistics_words import CALIBRATION, TEMPERATURE, WITH_IT, statistics_in_words, statistics_notes
-from mnist_tui.runs.statistics import Statistics, no_validation, statistics_of_predictions
+from mnist_tui.runs.statistics import BINS, Statistics
 from mnist_tui.wording import NOT_DEFINED, noun
 
 COLUMNS = {
@@ -43,19 +44,19 @@ WORKS = {
 
 def statistics_part(settings: PartSettings) -> PartContents | None:
     """Return the statistics of the network of each section (of a group of seeds, of the run that is shown)."""
-    found = [(section, each) for section in settings.sections if (each := _statistics(section)) is not None]
+    found = [(section, each) for section in settings.sections if (each := section.shown.evidence.statistics)]
     if not found:
         return None
     drawings = _drawings(found, settings.sections) if settings.full or len(found) == 1 else ()
     seeds = "; of a group of runs, those of the run that is shown" if any(each.group for each, _ in found) else ""
-    folds = all(section.shown.evidence.summary.fold for section, _ in found)
-    images = "images of the fold that was held out" if folds else "test images"
+    images = _images(found)
     text = render_template(
         "statistics.md.j2",
         {
             "table": _side_by_side(found[0][1]) if len(found) == 1 else _table(found),
             "caption": f"Statistics of the predictions on the {images}{seeds}.",
             "drawing": drawings[0] if drawings else None,
+            "bins": BINS,
             "notes": _notes(found),
             "cited": {
                 name: settings.cite(work) for name, work in WORKS.items() if settings.full or name == "calibration"
@@ -63,13 +64,6 @@ def statistics_part(settings: PartSettings) -> PartContents | None:
         },
     )
     return PartContents(text, drawings)
-
-
-def _statistics(section: ReportSection) -> Statistics | None:
-    evidence = section.shown.evidence
-    if evidence.predictions is None:
-        return None
-    return statistics_of_predictions(evidence.predictions, no_validation(evidence.results))
 
 
 def _table(found: Sequence[tuple[ReportSection, Statistics]]) -> MarkdownTable:
@@ -102,7 +96,11 @@ def _drawings(
     best = sorted(found, key=lambda pair: -(pair[1].accuracy or 0.0))[: len(RUN_STYLES)]
     drawn = [pair for pair in found if pair in best]
     networks = [(names[section.anchor], each.calibration) for section, each in drawn if each.calibration is not None]
-    return (reliability_figure("reliability", networks),) if networks else ()
+    return (reliability_figure("reliability", networks, _images(drawn)),) if networks else ()
+
+
+def _images(found: Sequence[tuple[ReportSection, Statistics]]) -> str:
+    return f"{scored_on(section.shown.evidence for section, _ in found)} images"
 
 
 def _notes(found: Sequence[tuple[ReportSection, Statistics]]) -> list[str]:

@@ -57,20 +57,24 @@ class CapacityPoint:
         return draw.LETTER * draw.SMALL / draw.POINTS * len(self.text)
 
 
-def capacity_figure(name: str, points: Sequence[CapacityPoint]) -> Drawing:
-    """Draw models by their number of parameters (logarithmic) and their test accuracy."""
+def capacity_figure(name: str, points: Sequence[CapacityPoint], of: str = "test") -> Drawing:
+    """Draw models by their number of parameters (logarithmic) and their accuracy.
+
+    Args:
+        of: the images of the accuracy: ``test``, ``held-out``.
+    """
     rows = tuple((p.label, p.parameters, p.accuracy, *p.ends, KINDS[p.convolutional][0]) for p in points)
-    headings = ("model", "parameters", "test accuracy (1 = all)", "95 % interval from", "to", "kind")
+    headings = ("model", "parameters", f"{of} accuracy (1 = all)", "95 % interval from", "to", "kind")
     data = FigureData(headings, rows)
     if not points:
-        why = "No model's test accuracy is known, so there is nothing to compare."
+        why = "No model's accuracy is known, so there is nothing to compare."
         return draw.without_data(name, "Accuracy and capacity.", why, data)
     bars = " Bars are 95 % intervals." if any(point.interval for point in points) else ""
-    caption = f"Test accuracy against the number of parameters (logarithmic axis).{bars}"
+    caption = f"{of.capitalize()} accuracy against the number of parameters (logarithmic axis).{bars}"
     listed = "; ".join(f"{p.label}: {counted(p.parameters, 'parameter')}, {percent(p.accuracy)}" for p in points)
     alt = f"Points of {counted(points, 'model')}. {listed}."
     size = (draw.PAGE, CAPACITY_TOP + CAPACITY_HEIGHT + CAPACITY_FOOT)
-    return Drawing(name, caption, alt, data, size, partial(_paint_capacity, tuple(points)))
+    return Drawing(name, caption, alt, data, size, partial(_paint_capacity, tuple(points), of))
 
 
 def place_labels(
@@ -109,9 +113,10 @@ def _label_corners(x: float, y: float, width: float, height: float) -> list[tupl
     return corners
 
 
-def _paint_capacity(points: tuple[CapacityPoint, ...], figure: Figure) -> None:
+def _paint_capacity(points: tuple[CapacityPoint, ...], of: str, figure: Figure) -> None:
     axes = draw.panel(figure, CAPACITY_LEFT, CAPACITY_TOP, CAPACITY_WIDTH, CAPACITY_HEIGHT)
     _capacity_axes(axes, points)
+    axes.set_ylabel(f"{of} accuracy (%)")
     for convolutional, (label, marker, colour) in KINDS.items():
         group = [(point.parameters, point.accuracy) for point in points if point.convolutional is convolutional]
         if group:
@@ -141,7 +146,6 @@ def _capacity_axes(axes: Axes, points: Sequence[CapacityPoint]) -> None:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("parameters")
-    axes.set_ylabel("test accuracy (%)")
     draw.percentages(axes.yaxis)
     axes.grid()
 

@@ -20,11 +20,12 @@ LEFT, WIDTH, HEIGHT, FOOT = 15.0, 62.0, 26.0, 11.0
 SECOND = LEFT + WIDTH + 19.0
 
 
-def reliability_figure(name: str, networks: Sequence[tuple[str, Calibration]]) -> Drawing:
+def reliability_figure(name: str, networks: Sequence[tuple[str, Calibration]], images: str = "test images") -> Drawing:
     """Draw accuracy over probability in bins, and the share of the images in each bin.
 
     Args:
         networks: a label and a calibration for each network, at most as many as RUN_STYLES.
+        images: the images in words.
     """
     headings = ("run", "probability above", "at most", "images", "mean probability", "accuracy (1 = all)")
     rows = tuple(
@@ -34,27 +35,27 @@ def reliability_figure(name: str, networks: Sequence[tuple[str, Calibration]]) -
     )
     caption = (
         "Left: the share of right answers by the probability of the predicted class, in bins of equal width; on the "
-        "dashed diagonal, a network is right as often as its probabilities say. Right: the share of the test images in "
-        "each bin."
+        "dashed diagonal, a network is right as often as its probabilities say. Right: the share of the "
+        f"{images} in each bin."
     )
     errors = "; ".join(f"{label}: calibration error {percent(calibration.error)}" for label, calibration in networks)
     top = math.ceil(len(networks) / LEGEND_COLUMNS) * draw.LINE + 4
     size = (draw.PAGE, top + HEIGHT + FOOT)
-    paint = partial(_paint, tuple(networks), top)
+    paint = partial(_paint, tuple(networks), images, top)
     return Drawing(name, caption, f"{caption} {errors}.", FigureData(headings, rows), size, paint)
 
 
-def _paint(networks: tuple[tuple[str, Calibration], ...], top: float, figure: Figure) -> None:
+def _paint(networks: tuple[tuple[str, Calibration], ...], images: str, top: float, figure: Figure) -> None:
     reliability, shares = (draw.panel(figure, left, top, WIDTH, HEIGHT) for left in (LEFT, SECOND))
     reliability.plot([0, 1], [0, 1], color=draw.GREY, linewidth=0.8, linestyle=(0, (4, 3)))
     for (label, calibration), style in zip(networks, RUN_STYLES, strict=False):
         full = [each for each in calibration.bins if each.images]
-        images = sum(each.images for each in full)
+        total = sum(each.images for each in full)
         points = [(each.confidence, each.accuracy) for each in full]
         reliability.plot(*zip(*points, strict=True), label=draw.one_line(label, LEGEND_LABEL), **style)
         middles = [(each.low + each.high) / 2 for each in calibration.bins]
-        shares.plot(middles, [each.images / images for each in calibration.bins], **style)
-    for axes, words in ((reliability, "right answers (%)"), (shares, "test images (%)")):
+        shares.plot(middles, [each.images / total for each in calibration.bins], **style)
+    for axes, words in ((reliability, "right answers (%)"), (shares, f"{images} (%)")):
         axes.set_xlim(-0.02, 1.02)
         axes.set_ylim(-0.02, 1.02)
         axes.set_xlabel("probability of the predicted class (%)")
