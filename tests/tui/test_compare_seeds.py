@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from mnist_tui.runs.collection.summaries import list_runs
+from mnist_tui.runs.event_log import replayed
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.model_tests import Answers, compare_models
 from mnist_tui.tui.app import AppOptions, BenchApp
-from mnist_tui.tui.compare.screen import CompareScreen, answer, series_of, table
+from mnist_tui.tui.compare.screen import CompareScreen, answer, curves, series_of, table
 from mnist_tui.tui.widgets.plots.compared import SeedScores, by_seed
 from mnist_tui.tui.widgets.plots.raster import MARKS, paint
 from tests.runs.synthetic import BEGIN, finished_run
@@ -195,3 +197,18 @@ async def test_all_settings_that_differ_have_a_row_with_the_value_of_each_run(
             await shows(pilot, "Worst confusions")
             await pilot.press("escape")
             await shows(pilot, "what differs", "159,010")
+
+
+def test_one_run_of_each_seed_counts_in_curves_and_in_the_table_and_runs_of_one_seed_are_compared(
+    tmp_path: Path,
+) -> None:
+    for number, seed in enumerate((0, 1, 1)):
+        finished_run(tmp_path, texts={"seed": str(seed)}, created=BEGIN + number)
+    (group,) = series_of(list_runs(tmp_path), together=True)
+    epochs = {run.run: replayed(RunFolder(tmp_path / run.run).events_file).history for run in group.runs}
+    (curve,) = curves([group], epochs, "loss")
+    means = [row.cells[1] for row in table([group], MARKS["braille"])[1] if row.cells[1].startswith("mean")]
+    assert (curve.label, means) == ("raw, n=2", ["mean, n = 2"])
+
+    same_seed = [run for run in list_runs(tmp_path) if run.seed == 1]
+    assert [len(each.runs) for each in series_of(same_seed, together=True)] == [1, 1]

@@ -215,6 +215,13 @@ class SeedGroup:
     scored: tuple[RunSummary, ...]
 
     @property
+    def newest(self) -> tuple[RunSummary, ...]:
+        """One run for each seed or fold: the newest finished one, or the newest one if none has finished."""
+        in_order = [*sorted(self.runs, key=lambda run: run.started), *self.scored]
+        newest = {run.repetition: run for run in in_order}
+        return tuple(newest[number] for number in sorted(newest))
+
+    @property
     def folds(self) -> int:
         """The number of folds of the cross-validation; 0 for runs with different seeds."""
         fold = self.runs[0].fold

@@ -98,12 +98,20 @@ class ComparedSeries:
 
 
 def series_of(runs: Sequence[RunSummary], *, together: bool) -> list[ComparedSeries]:
-    """Return a series for each run or, with `together`, for each group of seeds."""
-    groups = grouped(runs) if together else [group for run in runs for group in grouped([run])]
+    """Return a series for each run or, with `together`, for each group of seeds; runs of one seed stay apart."""
+    groups: list[SeedGroup] = []
+    for group in grouped(runs) if together else ():
+        has_seeds = len({run.repetition for run in group.runs}) > 1
+        groups += [group] if has_seeds else _alone(group.runs)
+    groups = groups or _alone(runs)
     by_seed = [
         replace(each, runs=tuple(sorted(each.runs, key=lambda run: (run.repetition, run.started)))) for each in groups
     ]
     return list(map(ComparedSeries, _labels(by_seed), by_seed))
+
+
+def _alone(runs: Sequence[RunSummary]) -> list[SeedGroup]:
+    return [group for run in runs for group in grouped([run])]
 
 
 def _labels(groups: Sequence[SeedGroup]) -> list[str]:
@@ -143,10 +151,13 @@ def differing_settings(first: ComparedSeries, second: ComparedSeries) -> list[st
 def curves(
     series: Sequence[ComparedSeries], histories: Mapping[str, Sequence[EpochRow]], metric: str
 ) -> list[OverlaidSeries]:
-    """Return each series' curve of a metric; a group's curve is the mean with its standard deviation."""
+    """Return each series' curve of a metric; a group's curve is the mean with its standard deviation.
+
+    One run of each seed counts (`SeedGroup.newest`), as in the table.
+    """
     overlaid: list[OverlaidSeries] = []
     for each in series:
-        rows = [histories[run.run] for run in each.runs if histories.get(run.run)]
+        rows = [histories[run.run] for run in each.group.newest if histories.get(run.run)]
         if len(rows) > 1:
             spread = band(rows, metric)
             points = tuple((float(epoch), mean) for epoch, mean in zip(spread.epochs, spread.mean, strict=True))
