@@ -21,6 +21,7 @@ from mnist_tui.experiment.layers import Flatten
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.spec import DatasetSpec, Experiment
 from mnist_tui.files import UnreadableFileError, open_regular
+from mnist_tui.privacy import last_name
 from mnist_tui.runs.deletion import discard_run
 from mnist_tui.runs.folder import LONGEST_NAME, Label, Launch, RunFolder, create, write_label
 from mnist_tui.runs.origin import ENDINGS, Origin, OriginSource, imported_file
@@ -110,8 +111,8 @@ def start_evaluated(
     origin = Origin(
         "evaluated",
         (OriginSource(source.id),),
-        dataset=shown_dataset(dataset),
-        trained_on=own.trained_on if own is not None else shown_dataset(before.name),
+        dataset=last_name(dataset),
+        trained_on=own.trained_on if own is not None else last_name(before.name),
         changes=" and ".join(f"{each.name} {each.strength}" for each in applied),
         corrupt=",".join(each.text for each in applied),
         network=own.network if own is not None else None,
@@ -127,11 +128,6 @@ def start_evaluated(
         name=name,
         standby=standby,
     )
-
-
-def shown_dataset(name: str) -> str:
-    """Return a dataset's name for lists: of a person's own data the last part of the path."""
-    return Path(name).name if os.sep in name else name
 
 
 def start_imported(
@@ -168,7 +164,7 @@ def start_imported(
     origin = Origin(
         "imported",
         (OriginSource(file.name, digest),),
-        dataset=shown_dataset(dataset.name),
+        dataset=last_name(dataset.name),
         predictions_only=ENDINGS[ending] == "predictions",
         settings={"scale": scale} if scale else {},
     )

@@ -51,6 +51,12 @@ def test_a_summary_tells_what_was_run_how_it_differs_and_what_it_reached(tmp_pat
     assert run.short == folder.id.split("-", 2)[2]
 
 
+def test_of_the_path_of_own_data_only_the_name_is_told(tmp_path):
+    (tmp_path / "photos").mkdir()
+    folder = finished_run(tmp_path, "raw", epochs=3, texts={"dataset": str(tmp_path / "photos")})
+    assert summary_of(folder).differs == "photos, 3 epochs"
+
+
 def test_what_no_option_sets_is_told_by_its_path(tmp_path):
     folder = finished_run(tmp_path, "raw", epochs=find_preset("raw").experiment.training.epochs)
     assert summary_of(folder).differs == ""

@@ -25,6 +25,7 @@ from mnist_tui.experiment.preset_files import PresetError
 from mnist_tui.experiment.presets import Preset, find_preset
 from mnist_tui.experiment.spec import Experiment, Fold, fold_of, to_mapping, with_part
 from mnist_tui.files import parse_json, read_text, write_text
+from mnist_tui.privacy import last_name
 from mnist_tui.runs.event_log import FiguresReader
 from mnist_tui.runs.folder import Label, RunFolder, checked_label, read_label
 from mnist_tui.runs.naming import SkippedEntry, scan_folder
@@ -318,7 +319,10 @@ def summary_of(folder: RunFolder) -> RunSummary:
 
 
 def difference(preset: Experiment, experiment: Experiment) -> str:
-    """List the changes to a preset, in the order of the command line's options: ``ppc 7, 20 epochs``."""
+    """List the changes to a preset, in the order of the command line's options: ``ppc 7, 20 epochs``.
+
+    Of the path of a person's own data only the last name is told.
+    """
     if preset == experiment:
         return ""
     changed = {
@@ -326,11 +330,11 @@ def difference(preset: Experiment, experiment: Experiment) -> str:
         for parameter in PARAMETERS
         if (text := parameter.read(experiment)) != parameter.read(preset) and text
     }
-    words = {name: f"{name} {text}" for name, text in changed.items()}
+    words = {name: f"{name} {last_name(text)}" for name, text in changed.items()}
     if "epochs" in changed:
         words["epochs"] = counted(int(changed["epochs"]), "epoch")
     if "dataset" in changed:
-        words["dataset"] = changed["dataset"]
+        words["dataset"] = last_name(changed["dataset"])
     dataset = experiment.dataset
 
     def on_same_data(other: Experiment) -> Experiment:

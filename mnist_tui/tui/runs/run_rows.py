@@ -11,6 +11,7 @@ from typing import Any
 
 from textual.content import Content
 
+from mnist_tui.privacy import last_name
 from mnist_tui.report.result_words import score_difference
 from mnist_tui.runs.collection.seed_groups import SeedGroup, SeedStatistics, grouped
 from mnist_tui.runs.collection.summaries import RunSummary
@@ -179,7 +180,7 @@ def run_lines(run: RunSummary) -> list[str]:
     changes = f"{run.preset}{f', {run.differs}' if run.differs else ', unchanged'}"
     first = [
         run.origin if run.origin and run.differs == run.origin else changes,
-        f"{run.dataset}{' (bundled sample, not MNIST)' if run.sample else ''}",
+        f"{last_name(run.dataset)}{' (bundled sample, not MNIST)' if run.sample else ''}",
         run.run,
         *([run.note] if run.note else []),
     ]
