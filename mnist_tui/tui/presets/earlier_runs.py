@@ -13,7 +13,8 @@ from mnist_tui.runs.state import LIVE
 
 WITHOUT_EFFECT = {"epochs", "seed"}
 """Parameters that do not change the time of an epoch."""
-Recipe = tuple[str, frozenset[tuple[str, str]]]
+TimedSettings = tuple[str, frozenset[tuple[str, str]]]
+"""A preset's name and the parameters, with their texts, on which the time of an epoch depends."""
 
 
 class EarlierRuns:
@@ -25,15 +26,15 @@ class EarlierRuns:
 
     def __init__(self, runs: Iterable[RunSummary] = ()) -> None:
         self._by_preset: dict[str, list[RunSummary]] = {}
-        self._seconds: dict[Recipe, float] = {}
+        self._seconds: dict[TimedSettings, float] = {}
         for run in runs:
             if run.origin:
                 continue
             self._by_preset.setdefault(run.preset, []).append(run)
-            recipe = _recipe(run.preset, run.values)
-            measured = run.seconds and run.epochs_done and not run.sample and recipe not in self._seconds
+            settings = _timed_settings(run.preset, run.values)
+            measured = run.seconds and run.epochs_done and not run.sample and settings not in self._seconds
             if measured and run.seconds and _is_of_this_machine(run):
-                self._seconds[recipe] = run.seconds / run.epochs_done
+                self._seconds[settings] = run.seconds / run.epochs_done
 
     def of(self, preset: str) -> list[RunSummary]:
         """Return the runs of a preset, newest first."""
@@ -45,7 +46,7 @@ class EarlierRuns:
 
     def seconds_an_epoch(self, preset: Preset) -> float | None:
         """Return how long an epoch of the preset took in its newest run on this machine; None if there is none."""
-        return self._seconds.get(_recipe(preset.name, values_of(preset.experiment)))
+        return self._seconds.get(_timed_settings(preset.name, values_of(preset.experiment)))
 
 
 def read_earlier_runs(runs_dir: Path) -> EarlierRuns:
@@ -53,7 +54,7 @@ def read_earlier_runs(runs_dir: Path) -> EarlierRuns:
     return EarlierRuns(list_runs(runs_dir))
 
 
-def _recipe(preset: str, values: Mapping[str, str]) -> Recipe:
+def _timed_settings(preset: str, values: Mapping[str, str]) -> TimedSettings:
     return preset, frozenset((name, value) for name, value in values.items() if name not in WITHOUT_EFFECT)
 
 
