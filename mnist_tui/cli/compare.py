@@ -12,7 +12,14 @@ from mnist_tui.cli.output import TextTable, print_json, print_line, print_table
 from mnist_tui.cli.runs import figure_columns
 from mnist_tui.errors import RequestError
 from mnist_tui.report import result_words
-from mnist_tui.runs.collection.seed_groups import GroupPair, SeedGroup, differing, pairs, seed_groups
+from mnist_tui.runs.collection.seed_groups import (
+    GroupPair,
+    SeedGroup,
+    differing,
+    differing_parameters,
+    pairs,
+    seed_groups,
+)
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.model_tests import ModelTests, tests_of_runs
 from mnist_tui.runs.robustness import overall_error
@@ -46,9 +53,9 @@ def compare(ctx: typer.Context, *, runs: Runs, as_json: Json = False, runs_dir: 
             }
         )
         return
-    names, figures = differing(summaries), figure_columns(summaries)
-    if any(error is not None for error in errors.values()):
-        figures[CORRUPTED] = lambda run: percent(errors[run.run])
+    names = {name: texts for name, texts in differing_parameters(summaries).items() if name != "epochs"}
+    figures = {**figure_columns(summaries), CORRUPTED: lambda run: percent(errors[run.run])}
+    figures = {name: text_of for name, text_of in figures.items() if any(text_of(run) != DASH for run in summaries)}
     table = TextTable("run", "name", "state", *names, *figures, right=tuple(figures))
     for at, run in enumerate(summaries):
         own = (texts[at] or DASH for texts in names.values())

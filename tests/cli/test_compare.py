@@ -52,6 +52,14 @@ def test_json_has_a_row_a_run_and_groups_of_seeds_as_mean_deviation_and_count(
     assert "dataset" not in doc["differ"]
 
 
+def test_the_table_has_no_column_without_a_value_or_a_difference(cli: Command, runs_dir: Path) -> None:
+    runs = [finished_run(runs_dir, preset, created=BEGIN + at) for at, preset in enumerate(("raw", "hog"))]
+    headings = cli("compare", *(folder.id for folder in runs)).stdout.splitlines()[0].split("   ")
+    names = [name.strip() for name in headings if name.strip()]
+    assert names[:4] == ["run", "name", "state", "features"]
+    assert names.count("epochs") == 1 and not {"rotation", "filters", "mean error, corrupted"} & {*names}
+
+
 def test_networks_on_the_same_test_images_are_tested_and_it_is_said_what_that_compares(
     cli: Command, runs_dir: Path
 ) -> None:

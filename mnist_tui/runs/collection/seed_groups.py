@@ -357,6 +357,11 @@ def differing(runs: Sequence[RunSummary]) -> dict[str, tuple[str, ...]]:
     return {name: texts for name, texts in rows.items() if differs(name, texts)}
 
 
+def differing_parameters(runs: Sequence[RunSummary]) -> dict[str, tuple[str, ...]]:
+    """Return the parameters that have several values among the runs, by name: a text for each run, empty for none."""
+    return {name: texts for name, texts in differing(runs).items() if len(set(texts) - {""}) > 1}
+
+
 @dataclass(frozen=True)
 class Band:
     """Mean and standard deviation of a curve over seeds, for each epoch in which all runs have a finite value."""

@@ -19,7 +19,7 @@ from mnist_tui.report.result_words import (
     percentage_points,
     seed_sentences,
 )
-from mnist_tui.runs.collection.seed_groups import SeedGroup, band, differing, grouped, seed_groups
+from mnist_tui.runs.collection.seed_groups import SeedGroup, band, differing_parameters, grouped, seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.event_log import EpochReader, FiguresReader
 from mnist_tui.runs.events import EpochEnded
@@ -136,11 +136,6 @@ def _in_words(text: str) -> str:
     """Return a parameter's name, or a text that begins with it, as a form has it: ``batch size 64``."""
     name, blank, value = text.partition(" ")
     return f"{name.replace('-', ' ')}{blank}{value}"
-
-
-def differing_parameters(runs: Sequence[RunSummary]) -> dict[str, tuple[str, ...]]:
-    """Return the parameters that have several values among the runs, by name: a text for each run, empty for none."""
-    return {name: texts for name, texts in differing(runs).items() if len(set(texts) - {""}) > 1}
 
 
 def differing_settings(first: ComparedSeries, second: ComparedSeries) -> list[str]:
