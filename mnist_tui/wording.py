@@ -69,6 +69,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(near)}? " if near else ""
 
 
+def sentence_of(text: str) -> str:
+    """Return a text as a sentence, with a capital letter and a full stop."""
+    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+
+
 def shortened(text: str, width: int) -> str:
     """Return a text in at most `width` characters; … replaces its middle, because names often differ at their ends."""
     if len(text) <= width:

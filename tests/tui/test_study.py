@@ -69,7 +69,9 @@ async def test_every_size_tells_state_progress_and_the_trials_best_first_and_ove
 ) -> None:
     async with bench(under_way.folder).run_test(size=size) as pilot:
         screen = await shown(pilot, until, 6)
-        text = await shows(pilot, "running", "4 of 6 ended", "1 running · 1 waiting · 1 pruned", "hidden", "val acc. ▼")
+        text = await shows(
+            pilot, "running", "4 of 6 ended", "1 running · 1 waiting · 1 pruned", "hidden", "Val. acc. ▼"
+        )
         assert all(len(line) <= size[0] for line in text.splitlines())
         rows = {row.number: row for row in screen.snapshot.study.rows}
         finished = sorted((n for n in rows if rows[n].state == "finished"), key=lambda n: -(rows[n].score or 0))
@@ -107,7 +109,7 @@ async def test_a_click_on_a_head_and_the_keys_sort(under_way: RecordedStudy, sho
     async with bench(under_way.folder).run_test(size=(140, 45), notifications=True) as pilot:
         screen = await shown(pilot, until, 6)
         best_first = screen.table.keys
-        head = next(line for line in (await shows(pilot, "hidden")).splitlines() if "val acc. ▼" in line)
+        head = next(line for line in (await shows(pilot, "hidden")).splitlines() if "Val. acc. ▼" in line)
         await pilot.click(RowTable, offset=(head.index("#"), 0))
         await until(pilot, lambda: screen.table.keys == ["1", "2", "3", "4", "5", "6"])
         await pilot.press("S")
@@ -122,7 +124,7 @@ async def test_the_plots_show_the_chosen_trial_and_the_arrow_keys_choose_there_t
     async with bench(under_way.folder).run_test(size=(80, 24)) as pilot:
         screen = await shown(pilot, until, 6)
         await pilot.press("p")
-        await shows(pilot, "Parameters and score", "◆ chosen", "activation", "250", "sigmoid")
+        await shows(pilot, "Parameters and score", "★ chosen, the best", "activation", "250", "sigmoid")
         assert isinstance(screen.focused, ParallelPlot)
         await pilot.press("down")
         second = screen.table.keys[1]
@@ -145,11 +147,12 @@ async def test_a_study_of_one_parameter_shows_its_scores_by_it_and_a_click_choos
         study.run(number, 12).end(number)
     async with bench(study.finish().folder).run_test(size=(140, 45)) as pilot:
         screen = await shown(pilot, until, 3)
-        text = await shows(pilot, "Validation accuracy by hidden (log axis)", "★ best", "p another plot")
+        text = await shows(pilot, "Validation accuracy by hidden (log axis)", "★ chosen, the best", "p another plot")
         lines = text.splitlines()
         labels = next(line for line in lines if line.split()[1:4] == ["50", "100", "200"])
-        for label, key in (("50", "1"), ("200", "3"), ("100", "2")):
-            await pilot.click(offset=(labels.index(f" {label} ") + 2, lines.index(labels) - 5))
+        top, bottom = screen.plots.scores.region.y + 4, lines.index(labels) - 5
+        for label, key, row in (("50", "1", top), ("200", "3", top), ("100", "2", bottom)):
+            await pilot.click(offset=(labels.index(f" {label} ") + 2, row))
             await until(pilot, lambda key=key: screen.table.chosen == key == screen.plots.scores.chosen)
         await pilot.press("p")
         await shows(pilot, "epochs 1 to 12, all alike")
@@ -298,7 +301,7 @@ async def test_a_broken_study_and_one_that_is_gone_are_told_in_a_sentence(
     under_way.folder.study_file.write_text("kind = 'sweep'\n")
     app = bench(under_way.folder)
     async with app.run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "cannot be read:", "best #1")
+        await shows(pilot, "cannot be read:", "best 1")
         shutil.rmtree(under_way.folder.path)
         await shows(pilot, "crashed", "is gone")
         for key in ("enter", "e", "o", "x", "r", "p", "v", "s", "g", "b", "space", "E", "y"):

@@ -25,14 +25,16 @@ from tests.tui.recorded_studies import AXES, RecordedStudy
 def test_a_stopped_trial_has_not_ended_and_is_missing(under_way: RecordedStudy) -> None:
     under_way.end(5, "stopped").finish("stopped", "as asked")
     seen = StudyWatch(under_way.folder).new_snapshot() or pytest.fail("nothing to see")
-    assert study_view.share_done(seen.study)[1] == "4 of 6 ended"
-    assert study_view.progress_text(seen, 0.0).startswith("2 missing (1 stopped) · 1 pruned · best #")
+    texts = [text for _, text in study_view.progress_parts(seen, 0.0)]
+    assert texts[:3] == ["4 of 6 ended", "2 missing (1 stopped)", "1 pruned"]
+    assert texts[3].startswith("best #")
 
 
 def test_a_stopped_trial_does_not_wait_while_the_study_goes_on(under_way: RecordedStudy) -> None:
     under_way.end(5, "stopped")
     seen = StudyWatch(under_way.folder).new_snapshot() or pytest.fail("nothing to see")
-    assert study_view.progress_text(seen, 0.0).startswith("0 running · 1 waiting · 1 pruned · 1 stopped")
+    texts = [text for _, text in study_view.progress_parts(seen, 0.0)]
+    assert texts[1:5] == ["0 running", "1 waiting", "1 pruned", "1 stopped"]
 
 
 def test_a_point_with_a_failed_seed_is_no_longer_running(place: Path) -> None:
@@ -87,7 +89,7 @@ def test_a_thousand_trials_are_listed_in_the_order_of_every_column(place: Path) 
 def test_parallel_axes_have_the_values_in_their_order_and_the_best_score_at_the_top(under_way: RecordedStudy) -> None:
     study = (StudyWatch(under_way.folder).new_snapshot() or pytest.fail("nothing to see")).study
     axes, strands = plots.parallel(study.rows, trial_table.table_shape(study))
-    assert [axis.title for axis in axes] == ["hidden", "activation", "val acc."]
+    assert [axis.title for axis in axes] == ["hidden", "activation", "Val. acc."]
     assert [label for _, label in axes[0].ticks] == ["50", "150", "250"]
     heights = {strand.key: strand.heights for strand in strands}
     assert heights[str(study.best)][-1] == 1.0

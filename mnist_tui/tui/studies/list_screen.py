@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
+from typing import Any
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Container, Vertical
+from textual.content import Content
 from textual.message import Message
 from textual.worker import Worker
 
@@ -19,26 +23,33 @@ from mnist_tui.studies.trial_table import (
     in_rank_order,
     known_values,
     metric_text,
+    score_of,
     spread_text,
-    table_shape,
     values_text,
 )
 from mnist_tui.studies.watch import StudySnapshot, StudyWatch
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.studies import study_commands
 from mnist_tui.tui.studies.plots import PlotPane, plot_of
+from mnist_tui.tui.studies.study_view import RowCache, screen_shape, table_columns
 from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter
-from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow, tone
+from mnist_tui.tui.widgets.row_table import RowColumn, RowOrder, RowTable, TableRow, sorted_rows, tone
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
-from mnist_tui.wording import count, counted, moment
+from mnist_tui.wording import count, counted, moment, seconds, sentence_of
 
 READ_SECONDS = 1.5
 LIST_FRAME = 3
 """Lines of the list that hold no study: its borders and its head."""
-ROOMY = 16
-"""Lines below the list from which the chosen study's plot is shown there."""
+LEAST_PLOT, LEAST_TRIALS = 12, 4
+"""Lines below the chosen study from which its plot, or only its trials, are shown there."""
+SIDE_BY_SIDE = 110
+"""Columns of a window from which the plot and the trials stand side by side."""
+TALL = 36
+"""Lines of a window from which a long list leaves half of it to the chosen study."""
+OTHER_LINES, OTHER_LINES_TALL = 5, 7
+"""Lines of the tabs, the keys and the pane with the details of the chosen study, in a lower and in a tall window."""
 DEFAULT_PRESET = "raw"
 """The preset of a new study before any preset was used."""
 EMPTY = """There are no studies yet in {folder}.
@@ -46,14 +57,18 @@ EMPTY = """There are no studies yet in {folder}.
 A study trains one preset several times: with several seeds, or with several values of a parameter.
 {key} starts one of the preset {preset}; w on the presets (F2) starts one of another preset."""
 COLUMNS = (
-    RowColumn("state", "state", toned=True),
-    RowColumn("title", "study", least=16),
-    RowColumn("done", "trials", right=True),
-    RowColumn("best", "score", right=True, need=4),
-    RowColumn("failed", "failed", right=True, need=3),
-    RowColumn("started", "started", need=2),
-    RowColumn("id", "id", need=1),
+    RowColumn("state", "State", toned=True),
+    RowColumn("title", "Study", least=30),
+    RowColumn("done", "Trials", right=True),
+    RowColumn("score", "Score", right=True, need=7),
+    RowColumn("measure", "Score is", need=3),
+    RowColumn("best", "Best trial", need=2, least=14),
+    RowColumn("failed", "Failed", right=True, need=5),
+    RowColumn("time", "Took", right=True, need=1),
+    RowColumn("started", "Started", need=4),
 )
+NEWEST_FIRST = RowOrder("started", True)
+SHORT_MEASURES = {"val_accuracy": "best validation", "val_loss": "smallest loss"}
 
 
 @dataclass(frozen=True)
@@ -82,16 +97,18 @@ class StudiesScreen(BenchScreen[None]):
     AUTO_FOCUS = "RowTable"
     KEPT = True
     HELP = """
-    **Studies.** Seeds, folds and sweeps, each a folder that names its runs; the plot of the chosen one stands below the
-    list where there is room. Enter opens one: its trials, live. `w` starts one of the preset that was used last; `w` on
-    a preset and Ctrl+G in the editor start others. `x` stops, `r` trains what is missing, Delete asks whether the runs
-    go too.
+    **Studies.** Seeds, folds and sweeps, each a folder that names its runs; the plot and the trials of the chosen one
+    stand below the list where there is room. Enter opens one: its trials, live. `w` starts one of the preset that was
+    used last; `w` on a preset and Ctrl+G in the editor start others. `s` sorts, `x` stops, `r` trains what is missing,
+    Delete asks whether the runs go too.
     """
     BINDINGS = [
         bind("studies.open", "enter", "open", "Open", "Its trials"),
         bind("studies.new", "w", "new", "New study", "Start a study of the preset that was used last"),
         bind("studies.stop", "x", "stop", "Stop", "Stop it; what is missing can be resumed"),
         bind("studies.resume", "r", "resume", "Resume", "Train what is missing"),
+        bind("studies.sort", "s", "sort", "Sort", "Sort by the next column"),
+        bind("studies.reverse", "S", "reverse", "Reverse", "Sort the other way round", hidden=True),
         bind("studies.delete", "delete", "delete", "Delete", "Delete it; asks about its runs"),
         bind("studies.back", "escape", "back", "Back", "Back to where you were"),
     ]
@@ -106,6 +123,7 @@ class StudiesScreen(BenchScreen[None]):
     pane = getters.query_one("#studies", Vertical)
     nothing = getters.query_one("#nothing", Line)
     details = getters.query_one("#details", Line)
+    trials = getters.query_one("#trials > RowTable", RowTable)
     plots = getters.query_one(PlotPane)
 
     def __init__(self) -> None:
@@ -115,6 +133,8 @@ class StudiesScreen(BenchScreen[None]):
         self._created: dict[Path, float] = {}
         self._reading = False
         self._possible: tuple[object, ...] = ()
+        self._order = NEWEST_FIRST
+        self._trial_rows = RowCache()
 
     def compose(self) -> ComposeResult:
         yield TabStrip()
@@ -124,11 +144,16 @@ class StudiesScreen(BenchScreen[None]):
         with Vertical(id="chosen", classes="pane -stacked") as pane:
             pane.border_title = pane_title("Chosen study")
             yield Line(id="details")
-        yield PlotPane(preview=True)
+        with Container(id="preview"):
+            yield PlotPane(preview=True)
+            with Vertical(id="trials", classes="pane -stacked") as pane:
+                pane.border_title = pane_title("Trials")
+                yield RowTable()
         yield KeyFooter()
 
     def on_mount(self) -> None:
         self.pane.border_title = pane_title("Studies", note="reading …")
+        self.trials.can_focus = False
         self._read_again()
         self.set_interval(READ_SECONDS, self._read_again)
 
@@ -165,13 +190,32 @@ class StudiesScreen(BenchScreen[None]):
         if not (self.is_attached and self.app.is_running):
             return
         self._listed = {listed.folder.id: listed for listed in message.listed}
-        self.table.show(COLUMNS, list(map(_row, message.listed)))
-        self.pane.border_title = pane_title("Studies", note=counted(self._listed, "study"))
+        self._list()
+        self.pane.border_title = pane_title("Studies", note=f"{len(self._listed):,}")
         self.set_class(not self._listed, "-empty")
         if not self._listed:
             preset, key = self._preset_name, key_of("studies.new", StudiesScreen, self.app.settings.keys)
             self.nothing.say(EMPTY.format(key=key, preset=preset, folder=self.app.options.runs_dir))
         self._show_details()
+
+    def _list(self) -> None:
+        """List the studies in the present order; without a value last, equal ones newest first."""
+        newest_first = sorted(self._listed.values(), key=lambda listed: listed.folder.id, reverse=True)
+        ordered = sorted_rows(newest_first, SORT_KEYS[self._order.column], self._order.descending)
+        self.table.show(COLUMNS, list(map(_row, ordered)), self._order)
+
+    @on(RowTable.HeadClicked)
+    def _sort_by(self, message: RowTable.HeadClicked) -> None:
+        self._order = self._order.by(message.column)
+        self._list()
+
+    def action_sort(self) -> None:
+        self._order = self._order.next(COLUMNS)
+        self._list()
+
+    def action_reverse(self) -> None:
+        self._order = self._order.by(self._order.column)
+        self._list()
 
     @property
     def _preset_name(self) -> str:
@@ -196,31 +240,42 @@ class StudiesScreen(BenchScreen[None]):
     def _show_details(self) -> None:
         chosen = self._chosen
         study = chosen.study if chosen else None
-        text = chosen.problem if chosen else ""
-        if chosen is not None and study is not None:
-            text = "\n".join(_details(chosen.folder, study))
-        self.details.say(text)
-        self._draw_plot()
+        self.details.say(_details(chosen.folder, study) if chosen and study else chosen.problem if chosen else "")
+        title = study.title if study else ""
+        self.query_one("#chosen").border_title = pane_title("Chosen study", note=title)
+        self._show_preview()
         possible = (chosen is None, study.state if study else "")
         if possible != self._possible:
             self._possible = possible
             self.refresh_bindings()
 
-    def _draw_plot(self) -> None:
-        """Draw the first plot of the chosen study, where there is room for one."""
+    def _show_preview(self) -> None:
+        """Show the first plot of the chosen study and its trials, best first, where there is room for them."""
         study = self._chosen.study if self._chosen else None
-        rows = len(self._listed) + LIST_FRAME
-        is_shown = study is not None and bool(study.rows) and self.size.height - rows >= ROOMY
-        self.set_class(is_shown, "-plot")
-        self.pane.styles.height = min(rows, self.size.height // 2) if is_shown else None
-        if study is not None and is_shown:
-            shape = table_shape(study)
-            rows = in_rank_order(study.rows, study.metric, compares=study.compares)
-            best = str(study.best or "")
+        is_tall = self.size.height >= TALL
+        needed, lines = (
+            len(self._listed) + LIST_FRAME,
+            self.size.height - (OTHER_LINES_TALL if is_tall else OTHER_LINES),
+        )
+        listed = min(needed, lines // 2) if is_tall else needed
+        room = lines - listed if study is not None and study.rows else 0
+        is_wide = self.size.width >= SIDE_BY_SIDE
+        has_plot, has_trials = room >= LEAST_PLOT, room >= (LEAST_PLOT if is_wide else LEAST_TRIALS)
+        self.set_class(has_plot, "-plot")
+        self.set_class(has_trials and (is_wide or not has_plot), "-trials")
+        self.pane.styles.height = listed if has_plot or has_trials else None
+        if study is None or not room:
+            return
+        shape = screen_shape(study)[0]
+        rows, best = in_rank_order(study.rows, study.metric, compares=study.compares), str(study.best or "")
+        if self.has_class("-plot"):
             self.plots.show(plot_of(study, ""), study, rows, shape, chosen="", best=best)
+        if self.has_class("-trials"):
+            cells = self._trial_rows.of(rows, shape, (), study.best, self.app.settings.glyphs)
+            self.trials.show(table_columns(shape), cells)
 
     def on_resize(self) -> None:
-        self._draw_plot()
+        self._show_preview()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if not self.is_mounted:
@@ -272,18 +327,22 @@ class StudiesScreen(BenchScreen[None]):
             self._read_again()
 
 
-def _details(folder: StudyFolder, study: StudyState) -> list[str]:
-    """Return lines about a study: its best trial or its mean, why it ended, its first note."""
-    lines: list[str] = []
+def _details(folder: StudyFolder, study: StudyState) -> Content:
+    """Return lines about a study: its best trial or its mean; why it ended, else its first note; its id."""
+    lines: list[Content] = []
     if (best := study.best_row) is not None:
-        score = f"{METRIC_NAMES[study.metric]} {metric_text(best, study.metric)}"
         seed = len({row.seed for row in study.rows}) > 1
-        lines.append(f"best #{best.number}: {values_text(best, seed=seed)} · {score}")
+        score = f"{METRIC_NAMES[study.metric]} {metric_text(best, study.metric)}"
+        found = f"best #{best.number}: {values_text(best, seed=seed)} · {score}"
+        lines.append(Content.styled(found, "bold $foreground"))
     elif scores := _repeated_scores(study):
         of = "accuracy on the images held out" if study.kind == "folds" else "test accuracy"
-        lines.append(f"mean {of} {spread_text('test_accuracy', scores)} over {counted(scores, study.kind[:-1])}")
+        found = f"mean {of} {spread_text('test_accuracy', scores)} over {counted(scores, study.kind[:-1])}"
+        lines.append(Content.styled(found, "bold $foreground"))
     reason = study.reason if study.state != "finished" else ""
-    return [" · ".join(filter(None, [folder.id, *lines, reason])), *study.notes[:1]]
+    remarks = [*([reason] if reason else []), *study.notes]
+    lines += [Content(sentence_of(text)) for text in remarks[:1]]
+    return Content("\n").join([*lines, Content(folder.id)])
 
 
 def _repeated_scores(study: StudyState) -> list[float]:
@@ -292,25 +351,61 @@ def _repeated_scores(study: StudyState) -> list[float]:
     return known_values(done, "test_accuracy")
 
 
-def _score(study: StudyState) -> str:
-    """Return the best score of a study that compares trials, or the mean over its seeds or folds; empty for none."""
+def _score(study: StudyState) -> tuple[str, str]:
+    """Return the best score of a study that compares trials, or the mean over its seeds or folds, and which it is."""
     if study.best_row is not None:
-        return metric_text(study.best_row, study.metric)
-    return spread_text("test_accuracy", scores) if (scores := _repeated_scores(study)) else ""
+        return metric_text(study.best_row, study.metric), SHORT_MEASURES[study.metric]
+    if scores := _repeated_scores(study):
+        measure = "mean held-out" if study.kind == "folds" else "mean test"
+        return spread_text("test_accuracy", scores), measure
+    return "", ""
+
+
+def _score_key(listed: ListedStudy) -> float | None:
+    study = listed.study
+    if study is None or study.best_row is None:
+        scores = _repeated_scores(study) if study else []
+        return fmean(scores) if scores else None
+    return score_of(study.best_row, study.metric, study.metric)
+
+
+def _seconds(study: StudyState) -> float | None:
+    """Return the time from the start of a study's newest process to its end, or until now."""
+    end = study.updated if study.live else study.ended or study.updated
+    return None if study.started is None or end is None else max(0.0, end - study.started)
+
+
+def _best_values(study: StudyState) -> str:
+    return values_text(study.best_row, seed=False) if study.best_row is not None else ""
+
+
+SORT_KEYS: dict[str, Callable[[ListedStudy], Any]] = {
+    "state": lambda listed: listed.study.state if listed.study else None,
+    "title": lambda listed: listed.study.title.casefold() if listed.study else None,
+    "done": lambda listed: listed.study.total if listed.study else None,
+    "score": _score_key,
+    "measure": lambda listed: _score(listed.study)[1] or None if listed.study else None,
+    "best": lambda listed: _best_values(listed.study) or None if listed.study else None,
+    "failed": lambda listed: listed.study.count("failed") if listed.study else None,
+    "time": lambda listed: _seconds(listed.study) if listed.study else None,
+    "started": lambda listed: listed.created,
+}
 
 
 def _row(listed: ListedStudy) -> TableRow:
     study, name = listed.study, listed.folder.id
     if study is None:
-        return TableRow(name, ("broken", name, "", "", "", "", name), tone=tone("broken"))
+        cells = ("broken", name, *[""] * (len(COLUMNS) - 2))
+        return TableRow(name, cells, tone=tone("broken"))
     failed = study.count("failed")
     cells = (
         study.state,
         study.title or name,
         f"{study.done:,}/{study.total:,}",
-        _score(study),
+        *_score(study),
+        _best_values(study),
         count(failed) if failed else "",
+        seconds(_seconds(study)),
         moment(listed.created),
-        name,
     )
     return TableRow(name, cells, tone=tone(study.state))

@@ -261,7 +261,7 @@ def _scores(rows: Sequence[TrialRow], metric: str) -> tuple[ParallelAxis, list[f
     share = metric == "val_accuracy"
     scores = [drawable(score_of(row, metric, metric)) for row in rows]
     known = [value for value in scores if value is not None]
-    title = "val acc." if share else "val loss"
+    title = "Val. acc." if share else "Val. loss"
     if not known:
         return ParallelAxis(title, ()), [None] * len(rows)
     low, high = min(known), max(known)
@@ -362,7 +362,7 @@ def plots_of(study: StudyState) -> tuple[str, ...]:
     shape = table_shape(study)
     names = parameters(study.rows, shape) if study.kind == "sweep" else ()
     if not names:
-        return PLOTS.get(study.kind, ("parallel", "multiples"))
+        return PLOTS.get(study.kind, ("multiples", "parallel"))
     scores = tuple(f"{SCORES}{name}" for name in names)
     if len(names) > 1:
         return ("parallel", MAP, *scores, IMPORTANCES, "multiples")

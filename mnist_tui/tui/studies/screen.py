@@ -10,6 +10,7 @@ from typing import Any
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
+from textual.content import Content
 
 from mnist_tui.clocks import RemoteClock
 from mnist_tui.runs.folder import RunFolder
@@ -25,14 +26,30 @@ from mnist_tui.tui.terminal.keymap import bind, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.plots.trials import TrialPlot
 from mnist_tui.tui.widgets.row_table import RowTable
-from mnist_tui.tui.widgets.run_status import Meter, StatusLine
+from mnist_tui.tui.widgets.run_status import ProgressLine, StatusLine
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
 
 PARTS = ("table", "plot", "notes")
 """The parts of the screen; a small window shows one at a time."""
+TABLE_FRAME, SMALL_TABLE_FRAME = 3, 2
+"""Lines of the table's pane around its rows: the head and the borders, of which a small window has only the upper."""
+CHOSEN_LINES = 5
+"""Lines of the pane with the chosen trial below the table of a small window."""
+LEAST_PLOT = 9
+"""Lines from which a small window shows the plot below the table."""
 PLOT_SECONDS = 0.08
 """Delay of the plot after a move of the cursor, so that a key held down does not redraw it at every row."""
+
+
+class StudyProgress(ProgressLine):
+    """The progress of a study in one line."""
+
+    HELP = """
+    **Progress of the study.** The bar is filled by the trials that have ended and by the epochs of those that train.
+    ETA is the time to the end of the last trial.
+    """
+    LEAST_BAR = 8
 
 
 class StudyScreen(FeedScreen[StudyFeed]):
@@ -80,12 +97,12 @@ class StudyScreen(FeedScreen[StudyFeed]):
     ]
 
     status = getters.query_one(StatusLine)
-    meter = getters.query_one(Meter)
-    pace = getters.query_one("#study-pace", Line)
+    progress = getters.query_one(StudyProgress)
     workers_line = getters.query_one("#study-workers", Line)
     reason = getters.query_one("#study-reason", Line)
-    same = getters.query_one("#study-same", Line)
+    body = getters.query_one("#study-body", Vertical)
     table = getters.query_one(RowTable)
+    table_pane = getters.query_one("#study-table", Vertical)
     plots = getters.query_one(PlotPane)
     panel = getters.query_one(SidePanel)
     side = getters.query_one("#study-notes", Line)
@@ -120,23 +137,22 @@ class StudyScreen(FeedScreen[StudyFeed]):
     def compose(self) -> ComposeResult:
         yield TabStrip()
         yield StatusLine(study_view.study_title(self.snapshot), f"study {self.feed.folder.id.rpartition('-')[2]}")
-        with Vertical(id="study-head"):
-            yield Meter("Trials")
-            yield Line(id="study-pace", cut=True)
-            yield Line(id="study-workers", cut=True)
-            yield Line(id="study-reason")
-            yield Line(id="study-same", cut=True)
-        with Container(id="study-body"):
+        yield StudyProgress()
+        yield Line(id="study-workers", cut=True)
+        yield Line(id="study-reason")
+        with Vertical(id="study-body"):
             with Vertical(id="study-table", classes="pane -stacked") as pane:
                 pane.border_title = pane_title("Trials")
                 yield RowTable()
-            yield PlotPane()
-            with SidePanel(id="study-panel", classes="pane -stacked") as panel:
-                panel.border_title = pane_title("Workers and notes")
-                yield Line(id="study-notes")
-        with Vertical(id="study-chosen", classes="pane -stacked") as pane:
-            pane.border_title = pane_title("Chosen trial")
-            yield Line(id="study-trial")
+            with Container(id="study-lower"):
+                yield PlotPane()
+                with Vertical(id="study-side"):
+                    with Vertical(id="study-chosen", classes="pane -stacked") as pane:
+                        pane.border_title = pane_title("Chosen trial")
+                        yield Line(id="study-trial")
+                    with SidePanel(id="study-panel", classes="pane -stacked") as panel:
+                        panel.border_title = pane_title("Workers and notes")
+                        yield Line(id="study-notes")
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -153,9 +169,10 @@ class StudyScreen(FeedScreen[StudyFeed]):
             self.redraw()
 
     def tick(self) -> None:
-        self.meter.show("Trials", *study_view.share_done(self.snapshot.study))
-        now = self._clock() if self._clock else self._heard(self.snapshot.study.updated)
-        self.pace.say(study_view.progress_text(self.snapshot, now))
+        study = self.snapshot.study
+        now = self._clock() if self._clock else self._heard(study.updated)
+        texts = study_view.progress_parts(self.snapshot, now)
+        self.progress.show_progress(study_view.share_done(study), self.snapshot.state, texts)
 
     def draw(self) -> None:
         snapshot, study = self.snapshot, self.snapshot.study
@@ -165,16 +182,22 @@ class StudyScreen(FeedScreen[StudyFeed]):
         why = snapshot.reason if snapshot.state != "finished" else ""
         self.reason.say(why)
         self.reason.display = bool(why)
-        repeated = study_view.repetition_lines(snapshot)
-        command = [snapshot.requested.command] if snapshot.requested is not None else []
-        parts = [repeated, [*study.notes, *snapshot.log, *study_view.worker_lines(study)], command]
-        self.side.say("\n\n".join(filter(None, map("\n".join, parts))))
+        self.side.say(study_view.notes_of(snapshot))
         shape, same = screen_shape(study)
-        self.same.say(f"All trials: {' · '.join(f'{title} {value}' for title, value in same.items())}" if same else "")
-        self.same.display = bool(same)
+        alike = ", ".join(f"{title} {value}" for title, value in same.items())
+        self.table_pane.border_title = pane_title("Trials", note=f"the same in all: {alike}" if alike else "")
         self._list(shape)
+        self._share_room()
         self._draw_plot(shape)
         self._show_trial()
+
+    def _share_room(self) -> None:
+        """Give the plot the room that the table does not need; in a small window, if that is enough for a plot."""
+        needed = len(self.table.keys) + (TABLE_FRAME if self._shows_all_parts else SMALL_TABLE_FRAME)
+        room = self.body.size.height - (0 if self._shows_all_parts else CHOSEN_LINES) - needed
+        self.set_class(not self._shows_all_parts and room >= LEAST_PLOT, "-both")
+        is_limited = self._shows_all_parts or self.has_class("-both")
+        self.table_pane.styles.max_height = needed if is_limited else None
 
     def _list(self, shape: TableShape) -> None:
         view = self.feed.view
@@ -206,12 +229,16 @@ class StudyScreen(FeedScreen[StudyFeed]):
 
     def _show_trial(self) -> None:
         chosen = self.chosen
-        lines = study_view.trial_lines(chosen, self.snapshot.study) if chosen else []
-        if chosen is None and self.snapshot.summaries:
-            lines = study_view.repetition_lines(self.snapshot)
+        text: str | Content = ""
         if not self.table.keys:
-            lines = [self.snapshot.reason or "no trial is planned yet: the study's process is starting"]
-        self.trial_text.say("\n".join(lines))
+            text = self.snapshot.reason or "no trial is planned yet: the study's process is starting"
+        elif chosen is None:
+            text = "\n".join(study_view.repetition_lines(self.snapshot))
+        else:
+            facts, width = study_view.trial_facts(chosen, self.snapshot.study), self.trial_text.size.width
+            is_column = self._shows_all_parts
+            text = study_view.facts_in_columns(facts, width) if is_column else study_view.facts_in_lines(facts)
+        self.trial_text.say(text)
         state = chosen.state if chosen else ""
         several = len(self._listed.trials) > 1
         possible = (chosen is None, state, self.snapshot.state, bool(self.targets), self._shows_all_parts, several)
@@ -324,7 +351,8 @@ class StudyScreen(FeedScreen[StudyFeed]):
 
     def action_plot(self, by: int) -> None:
         """Show the plot so many places further on; if only one part is visible and it is another one, show the plot."""
-        if not self._shows_all_parts and self.feed.view.shown != "plot":
+        is_visible = self._shows_all_parts or self.feed.view.shown == "plot" or self.has_class("-both")
+        if not is_visible:
             self._show_part("plot")
             return
         self._change_view(plot=plot_of(self.snapshot.study, self.feed.view.plot, after=by))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from textual.content import Content
+
+from mnist_tui.columns import cut_end
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
 from mnist_tui.runs.times import ALONE
 from mnist_tui.settings import BAR_FULL, BAR_REST, Glyphs
@@ -26,12 +30,11 @@ from mnist_tui.studies.trial_table import (
     shown_host,
     spread_text,
     table_shape,
-    values_text,
 )
 from mnist_tui.studies.watch import StudySnapshot, StudyWatch
 from mnist_tui.tui.feed import FolderFeed
 from mnist_tui.tui.widgets.row_table import RowColumn, RowOrder, TableRow, sorted_rows, tone
-from mnist_tui.wording import DASH, count, counted, loss, percent, seconds, ticking
+from mnist_tui.wording import DASH, count, counted, loss, percent, seconds, sentence_of, ticking
 
 AXIS = "axis:"
 """The prefix of the key of an axis' column; the name of the axis follows."""
@@ -46,27 +49,27 @@ ENDS = (*ENDED_EARLY, "stopped")
 
 def table_columns(shape: TableShape) -> tuple[RowColumn, ...]:
     """Return the table's columns; on narrow screens state, values and scores are kept longest."""
-    names = {"val_accuracy": "val acc.", "val_loss": "val loss"}
+    names = {"val_accuracy": "Val. acc.", "val_loss": "Val. loss"}
     other = "val_loss" if shape.metric == "val_accuracy" else "val_accuracy"
     need = 10 if shape.axes or shape.bases else 0
     columns = (
         RowColumn("number", "#", right=True, need=12),
-        RowColumn("state", "state", toned=True),
-        *([RowColumn("base", "preset", least=22)] if shape.bases else []),
+        RowColumn("state", "State", toned=True),
+        *([RowColumn("base", "Preset", least=22)] if shape.bases else []),
         *(
-            RowColumn(f"{AXIS}{name}", name, right=True, need=0 if at < 2 else 11 - at, least=6)
+            RowColumn(f"{AXIS}{name}", name, right=True, need=0 if at < 2 else 11 - at, least=min(len(name), 12))
             for at, name in enumerate(shape.axes)
         ),
-        *([RowColumn("seed", shape.repetition, right=True, need=need)] if shape.seeds else []),
-        RowColumn("epochs", "epochs", right=True, need=9),
+        *([RowColumn("seed", shape.repetition.capitalize(), right=True, need=need)] if shape.seeds else []),
+        RowColumn("epochs", "Epochs", right=True, need=9),
         RowColumn(shape.metric, names[shape.metric], right=True),
-        RowColumn("test_accuracy", "test acc.", right=True, need=8),
+        RowColumn("test_accuracy", "Test acc.", right=True, need=8),
         RowColumn(other, names[other], right=True, need=5),
-        RowColumn("macro_f1", "macro F1", right=True, need=3),
-        RowColumn("test_loss", "test loss", right=True, need=2),
-        RowColumn("parameters", "parameters", right=True, need=6),
-        RowColumn(TIME, "training", right=True, need=4),
-        RowColumn("worker", "machine", need=1),
+        RowColumn("macro_f1", "Macro F1", right=True, need=3),
+        RowColumn("test_loss", "Test loss", right=True, need=2),
+        RowColumn("parameters", "Parameters", right=True, need=6),
+        RowColumn(TIME, "Training", right=True, need=4),
+        RowColumn("worker", "Machine", need=1),
     )
     unused = {"test_accuracy", "test_loss"} if shape.folds else set[str]()
     return tuple(column for column in columns if column.key not in shape.omitted | unused)
@@ -353,32 +356,51 @@ class StudyFeed(FolderFeed[StudySnapshot]):
         self.view = replace(self.view, wanted=run)
 
 
-def share_done(study: StudyState) -> tuple[float, str]:
-    """Return the share of a study that is done, with the epochs of running trials, and a text: ``4 of 6 ended``."""
-    if not study.total:
-        return 0.0, "starting"
-    return study.progress / study.total, f"{study.done:,} of {study.total:,} ended"
+def share_done(study: StudyState) -> float:
+    """Return the share of a study that is done, from 0 to 1, with the epochs of running trials."""
+    return study.progress / study.total if study.total else 0.0
 
 
-def progress_text(snapshot: StudySnapshot, now: float) -> str:
-    """Return a line about progress: the trials by state (no zeros), the best trial, the time left and taken."""
+def progress_parts(snapshot: StudySnapshot, now: float) -> list[tuple[int, str]]:
+    """Return texts about the progress of a study, each with its rank; the texts with the largest ranks matter least.
+
+    They are the trials by state (no zeros), the best trial, the time left and the time taken.
+    """
     study = snapshot.study
     stopped, running = study.count("stopped"), study.count("running")
+    parts = [(0, f"{study.done:,} of {study.total:,} ended" if study.total else "starting")]
     if snapshot.live:
-        parts = [f"{running:,} running", *([f"{study.to_come:,} waiting"] if study.to_come else [])]
+        parts += [(0, f"{running:,} running"), *([(0, f"{study.to_come:,} waiting")] if study.to_come else [])]
     else:
         missing, some = study.to_come + stopped + running, f" ({stopped:,} stopped)" if stopped else ""
-        parts = [f"{missing:,} missing{some}"] if missing else []
-    parts += counts(study, ENDS if snapshot.live else ENDED_EARLY)
+        parts += [(0, f"{missing:,} missing{some}")] if missing else []
+    parts += [(1, text) for text in counts(study, ENDS if snapshot.live else ENDED_EARLY)]
     if (best := study.best_row) is not None:
-        parts.append(f"best #{best.number} {metric_text(best, study.metric)}")
+        parts.append((3, f"best #{best.number} {metric_text(best, study.metric)}"))
     if snapshot.live and (left := study.seconds_left(now)) is not None:
-        parts.append(f"ETA {ticking(left)}")
+        parts.append((2, f"ETA {ticking(left)}"))
     if study.started is not None:
         end = now if snapshot.live else study.ended or study.updated or study.started
         spent = max(0.0, end - study.started)
-        parts.append(f"elapsed {ticking(spent)}" if snapshot.live else f"took {seconds(spent)}")
-    return " · ".join(parts)
+        parts.append((4, f"elapsed {ticking(spent)}" if snapshot.live else f"took {seconds(spent)}"))
+    return parts
+
+
+def notes_of(snapshot: StudySnapshot) -> Content:
+    """Return the texts beside the plot, each below its heading: scores over seeds or folds, notes, workers, command."""
+    study, requested = snapshot.study, snapshot.requested
+    parts = {
+        f"All {study.kind}": repetition_lines(snapshot),
+        "Notes": [*map(sentence_of, study.notes), *snapshot.log],
+        "Workers": worker_lines(study),
+        "The same on the command line": [requested.command] if requested is not None and requested.command else [],
+    }
+    texts = (
+        Content.assemble((name, "bold $text-secondary"), "\n", "\n".join(found))
+        for name, found in parts.items()
+        if found
+    )
+    return Content("\n\n").join(texts)
 
 
 def worker_lines(study: StudyState) -> list[str]:
@@ -393,28 +415,70 @@ def worker_lines(study: StudyState) -> list[str]:
     return lines
 
 
-def trial_lines(row: TrialRow, study: StudyState) -> list[str]:
-    """Return lines with a trial's values, state, scores, run and worker."""
-    marked = "the best · " if row.number == study.best else ""
-    values = values_text(row, base=len({each.base for each in study.rows}) > 1)
-    epochs = f", epoch {row.epoch:,} of {row.epochs:,}" if row.epochs and row.state != "waiting" else ""
-    scores = [f"validation accuracy {percent(score_of(row, 'val_accuracy', study.metric))}"]
+SCORE_FACTS = ("Validation accuracy", "Validation loss", "Test accuracy", "Macro F1")
+FACT_STYLES = {"Trial": "bold", **dict.fromkeys(SCORE_FACTS, "bold")}
+
+
+def trial_facts(row: TrialRow, study: StudyState) -> list[tuple[str, str]]:
+    """Return pairs of a name and a value about a trial: its values and state, its scores, its run and worker."""
+    several_bases = len({each.base for each in study.rows}) > 1
+    is_whole = not row.epochs or (row.state == "finished" and row.epoch == row.epochs) or row.state == "waiting"
+    epochs = "" if is_whole else f", epoch {row.epoch:,} of {row.epochs:,}"
+    facts = [
+        ("Trial", f"#{row.number}{', the best' if row.number == study.best else ''}"),
+        *([("Preset", row.base)] if several_bases else []),
+        *row.values,
+        ("Fold" if row.fold else "Seed", f"{row.fold or row.seed}"),
+        ("State", f"{row.state}{epochs}"),
+    ]
+    if row.reason and (row.state != "finished" or row.deleted):
+        facts.append(("Reason", row.reason))
+    facts.append(("Validation accuracy", percent(score_of(row, "val_accuracy", study.metric))))
     if (value := score_of(row, "val_loss", study.metric)) is not None:
-        scores.append(f"validation loss {loss(value)}")
+        facts.append(("Validation loss", loss(value)))
     if row.test_accuracy is not None and not row.fold:
-        scores.append(f"test accuracy {percent(row.test_accuracy)}")
+        facts.append(("Test accuracy", percent(row.test_accuracy)))
     if row.macro_f1 is not None:
-        scores.append(f"macro F1 {percent(row.macro_f1)}")
-    scores.append(counted(row.parameters, "parameter"))
+        facts.append(("Macro F1", percent(row.macro_f1)))
+    facts.append(("Parameters", count(row.parameters)))
     if row.training_seconds is not None:
-        scores.append(f"training {seconds(row.training_seconds)}, {ALONE}")
-    where = [row.run or "no run yet"]
+        facts.append(("Training", f"{seconds(row.training_seconds)}, {ALONE}"))
+    facts.append(("Run", row.run or "no run yet"))
     if row.worker:
-        where.append(f"on {machine_of(row.worker)}")
+        facts.append(("Machine", machine_of(row.worker)))
     if row.attempt > 1:
-        where.append(f"attempt {row.attempt}, as workers were lost")
-    reason = [row.reason] if row.reason and (row.state != "finished" or row.deleted) else []
-    return [f"#{row.number} {marked}{values} · {row.state}{epochs}", *reason, " · ".join(scores), " · ".join(where)]
+        facts.append(("Attempt", f"{row.attempt}, as workers were lost"))
+    return facts
+
+
+NAMELESS = {"Trial", "State", "Reason", "Run"}
+"""The facts about a trial that need no name in a line of text."""
+NEW_LINES = {"Reason", "Validation accuracy", "Run"}
+"""The facts about a trial that begin a new line of text."""
+FACT_NAMES = 20
+"""Columns of the names of facts, with the blank after them."""
+
+
+def facts_in_lines(facts: Sequence[tuple[str, str]]) -> Content:
+    """Return facts about a trial in as few lines as possible, with its number and its scores in bold type."""
+    lines: list[list[Content]] = [[]]
+    for name, value in facts:
+        if name in NEW_LINES:
+            lines.append([])
+        shown = "" if name in NAMELESS else f"{name[:1].lower()}{name[1:]} "
+        lines[-1].append(Content.assemble((shown, "$text-muted"), (value, FACT_STYLES.get(name, ""))))
+    return Content("\n").join(Content(" · ").join(line) for line in lines)
+
+
+def facts_in_columns(facts: Sequence[tuple[str, str]], width: int) -> Content:
+    """Return a line for each fact about a trial, its name and its value in columns of together `width` characters."""
+    lines: list[Content] = []
+    for name, value in facts:
+        shown = cut_end(name, FACT_NAMES - 1)
+        first, *more = textwrap.wrap(value, max(10, width - FACT_NAMES)) or [""]
+        lines.append(Content.assemble((shown.ljust(FACT_NAMES), "$text-muted"), (first, FACT_STYLES.get(name, ""))))
+        lines += [Content(" " * FACT_NAMES + line) for line in more]
+    return Content("\n").join(lines)
 
 
 def repetition_lines(snapshot: StudySnapshot) -> list[str]:

@@ -36,6 +36,7 @@ from mnist_tui.tui.terminal.keymap import bind, key_of, pane_keys, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter, TextControl, ValueSelect
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
+from mnist_tui.wording import sentence_of
 
 NOTICE_SECONDS = 12
 SYNTAX = "Values with commas: 50,100,200. A random or tpe search also takes a range: 50..400, or 0.0001..0.01:log."
@@ -47,12 +48,6 @@ No parameter and 5 folds: 5 trainings, each scored on a fifth that it has not se
 BY_PATH = "another field, by its TOML path …"
 PLANNING_SECONDS = 0.15
 """The time without a further change after which the form is checked."""
-
-
-def sentence_of(problem: object) -> str:
-    """Return a problem as a sentence with a capital letter and a full stop."""
-    text = str(problem)
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 class ManyTrialsQuestion(Question):
@@ -214,7 +209,7 @@ class SweepScreen(BenchScreen[None]):
             row.explain(str(problem) if here else "")
             explained |= here
         plan = self._plan
-        refusal = "Correct the marked value first." if explained else sentence_of(problem)
+        refusal = "Correct the marked value first." if explained else sentence_of(str(problem))
         self.sentence.say(plan.sentence if plan else refusal)
         is_nothing = isinstance(problem, NothingToRepeatError)
         self.sentence.set_class(plan is None and not is_nothing, "-refused")

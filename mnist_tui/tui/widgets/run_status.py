@@ -187,46 +187,11 @@ def fitting_text(parts: Sequence[tuple[int, str]], width: int) -> str:
     return " · ".join(text for _, text in kept)
 
 
-class Meter(Horizontal):
-    """A name, a bar, and a text with the numbers of the bar."""
+class ProgressLine(Bar):
+    """The progress of a run or a study in one line: a bar in the colour of the state, then texts about it."""
 
     DEFAULT_CSS = """
-    Meter {
-        height: 1;
-        & > .meter--name { width: 7; text-style: bold; }
-        & > .meter--numbers { width: auto; min-width: 18; padding-left: 1; }
-    }
-    """
-    bar = getters.query_one(Bar)
-    name_label = getters.query_one(".meter--name", Line)
-    numbers = getters.query_one(".meter--numbers", Line)
-
-    def __init__(self, name: str, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._name_text = name
-
-    def compose(self) -> ComposeResult:
-        yield Line(self._name_text, classes="meter--name")
-        yield Bar()
-        yield Line(classes="meter--numbers")
-
-    def show(self, name: str, share: float, numbers: str) -> None:
-        """Show a share from 0 to 1 as a bar, with its name and its numbers."""
-        self.name_label.say(name)
-        self.bar.show(share)
-        self.numbers.say(numbers)
-
-
-class RunProgress(Bar):
-    """The progress of a run in one line: a bar, and what the worker does, how fast, and how long yet."""
-
-    HELP = """
-    **Progress.** The bar is filled by the epochs of those planned, and inside an epoch by its steps (batches). ETA is
-    the time to the last planned epoch at the pace of the last few; pauses are in neither time. Once the run has ended:
-    time and speed of the training alone, without evaluation, and the total time from the start to the end.
-    """
-    DEFAULT_CSS = """
-    RunProgress {
+    ProgressLine {
         padding: 0 1;
         &.-paused > .bar--full { color: $state-paused; }
         &.-finished > .bar--full { color: $state-finished; }
@@ -234,8 +199,35 @@ class RunProgress(Bar):
         &.-failed > .bar--full, &.-diverged > .bar--full, &.-crashed > .bar--full { color: $state-failed; }
     }
     """
+    LEAST_BAR: int | None = None
+    """Columns that the texts leave to the bar; None for a third of the line."""
     _state = ""
     _texts: Sequence[tuple[int, str]] = ()
+
+    def show_progress(self, share: float, state: str, texts: Sequence[tuple[int, str]]) -> None:
+        """Show a share from 0 to 1 and texts with their ranks, of which those of the largest ranks are left out."""
+        self._texts = texts
+        if state != self._state:
+            self.set_classes(f"-{state}")
+            self._state = state
+        self.show(share)
+
+    def strips(self) -> list[Strip]:
+        width = self.size.width
+        least = width // 3 if self.LEAST_BAR is None else self.LEAST_BAR
+        text = fitting_text(self._texts, width - least - 2)
+        bar = max(0, min(width // 3, width - 2 - len(text)))
+        return [Strip([*self._parts(bar), Segment(f"  {text}", self.rich_style)])]
+
+
+class RunProgress(ProgressLine):
+    """The progress of a run in one line: a bar, and what the worker does, how fast, and how long yet."""
+
+    HELP = """
+    **Progress.** The bar is filled by the epochs of those planned, and inside an epoch by its steps (batches). ETA is
+    the time to the last planned epoch at the pace of the last few; pauses are in neither time. Once the run has ended:
+    time and speed of the training alone, without evaluation, and the total time from the start to the end.
+    """
 
     def show_run(self, run: RunState, state: str, now: float, planned: int, *, stopping: bool = False) -> None:
         """Show a run; the arguments are those of `progress_parts`."""
@@ -245,14 +237,4 @@ class RunProgress(Bar):
         share = (done + partial) / planned if planned else 0.0
         if phase is not None and not in_training(run) and phase.total and state in LIVE:
             share = phase.done / phase.total
-        self._texts = progress_parts(run, state, now, planned, stopping=stopping)
-        if state != self._state:
-            self.set_classes(f"-{state}")
-            self._state = state
-        self.show(share)
-
-    def strips(self) -> list[Strip]:
-        width = self.size.width
-        text = fitting_text(self._texts, width - width // 3 - 2)
-        bar = max(0, min(width // 3, width - 2 - len(text)))
-        return [Strip([*self._parts(bar), Segment(f"  {text}", self.rich_style)])]
+        self.show_progress(share, state, progress_parts(run, state, now, planned, stopping=stopping))

@@ -13,7 +13,15 @@ from mnist_tui.settings import BAR_FULL
 from mnist_tui.tui.widgets.plots.axes import Plane, plane_of
 from mnist_tui.tui.widgets.plots.compared import accuracy_limits
 from mnist_tui.tui.widgets.plots.raster import Row, fitting_parts
-from mnist_tui.tui.widgets.plots.trials import TRIAL_KEYS, TrialPlot, TrialScore, labels_that_fit, nearest
+from mnist_tui.tui.widgets.plots.trials import (
+    TRIAL_KEYS,
+    TrialPlot,
+    TrialScore,
+    labels_that_fit,
+    mark_legend,
+    nearest,
+    trial_marks,
+)
 from mnist_tui.wording import count, percent
 
 SHADES = " ░▒▓█"
@@ -101,10 +109,7 @@ class MapPlot(TrialPlot):
                 body.append(((tone, f"{cut_end(name, labels - 1):>{labels - 1}} "), *cells))
         under = "".join(cut_end(name, wide - 1).center(wide) for name in found.columns)
         body += [(("text", " " * labels + under),), (("muted", " " * labels + found.names[0].center(len(under))),)]
-        legend: list[Row] = [
-            (("validation", marks.validation), ("muted", " chosen")),
-            (("best", marks.best), ("muted", " best")),
-        ]
+        legend = mark_legend(self.chosen, self._best, marks)
         return self.framed(title, body, lambda room: fitting_parts(legend, room, "  "), TRIAL_KEYS)
 
     def _cell(self, found: ScoreMap, cell: tuple[int, int], wide: int, middle: bool) -> tuple[str, str]:
@@ -113,8 +118,8 @@ class MapPlot(TrialPlot):
             return "muted", (marks.dot if middle else "").center(wide)
         shade, text = found.shade(cell), ""
         if middle:
-            mark = marks.validation if found.cell_of.get(self.chosen) == cell else ""
-            mark = marks.best if found.cell_of.get(self._best) == cell and not mark else mark
+            places = {found.cell_of.get(key): mark for key, _, mark in trial_marks(self.chosen, self._best, marks)}
+            mark = places.get(cell, "")
             text = f"{mark}{found.texts[cell]}"
             text = f" {text} " if len(text) + 2 <= wide - 1 else cut_end(text, wide - 1)
         if marks.tinted and marks.colours:

@@ -31,6 +31,26 @@ from mnist_tui.tui.widgets.plots.raster import (
     joined,
 )
 
+
+def trial_marks(chosen: str, best: str, marks: Marks) -> list[tuple[str, str, str]]:
+    """Return the key, the tone and the mark of the best trial and of the chosen one, which is drawn in front.
+
+    A chosen trial that is the best one has the mark of the best one in the colour of the chosen one.
+    """
+    front = marks.best if chosen == best else marks.validation
+    return [(best, "best", marks.best), (chosen, "validation", front)]
+
+
+def mark_legend(chosen: str, best: str, marks: Marks) -> list[Row]:
+    """Return the words for the marks of the chosen and of the best trial."""
+    if chosen and chosen == best:
+        return [(("validation", marks.best), ("muted", " chosen, the best"))]
+    return [
+        *([(("validation", marks.validation), ("muted", " chosen"))] if chosen else []),
+        *([(("best", marks.best), ("muted", " best"))] if best else []),
+    ]
+
+
 TRIAL_KEYS = [("left,right", "trial"), ("plot", "another plot")]
 
 
@@ -289,7 +309,7 @@ def parallel_rows(
         for row in range(layout.rows):
             canvas.put(place, row, marks.cursor, "axis")
     by_key = {strand.key: strand for strand in strands}
-    for key, tone, mark in ((best, "best", marks.best), (chosen, "validation", marks.validation)):
+    for key, tone, mark in trial_marks(chosen, best, marks):
         if key in by_key:
             _draw_in_front(canvas, layout, by_key[key], tone, mark)
     _write_labels(canvas, layout, axes)
@@ -366,9 +386,8 @@ class ParallelPlot(TrialPlot):
         width, height = self.inside
         marks = self.marks
         more = f" {marks.dot} best {MOST_LINES} of {self._all:,} lines" if self._all > MOST_LINES else ""
-        best = f" {marks.best} best" if self._best else ""
-        legend = f" {marks.dot} {marks.validation} chosen{best}{more}"
-        title: Row = (("title", "Parameters and score"), ("muted", legend))
+        legend = mark_legend(self.chosen, self._best, marks)
+        title: Row = (("title", "Parameters and score"), ("muted", more))
         if len(self._axes) < 2:
             return self.framed(title, [(("muted", "no parameter is varied"),)])
         if width < LEAST_PARALLEL_COLUMNS or height < LEAST_PARALLEL_ROWS:
@@ -377,7 +396,8 @@ class ParallelPlot(TrialPlot):
         if self._behind is None or self._behind[:2] != (self._strands, layout):
             self._behind = (self._strands, layout, line_cells(self._strands, layout))
         body = parallel_rows(self._axes, self._strands, layout, self._behind[2], chosen=self.chosen, best=self._best)
-        return self.framed(title, [title_row(self._axes, layout), *body], keys=TRIAL_KEYS)
+        body = [title_row(self._axes, layout), *body]
+        return self.framed(title, body, lambda room: fitting_parts(legend, room, "  "), TRIAL_KEYS)
 
     def key_at(self, x: int, y: int) -> str | None:
         """Return the trial whose line is the nearest to a place, measured on the axis nearest to that place."""
@@ -458,7 +478,7 @@ def score_picture(
     )
     strokes = [plane.stroke("training", line) for line in lines]
     strokes.append(plane.stroke("text", [(score.x, score.y) for score in scores], marks.plain))
-    for key, tone, mark in ((best, "best", marks.best), (chosen, "validation", marks.validation)):
+    for key, tone, mark in trial_marks(chosen, best, marks):
         strokes.append(plane.stroke(tone, [(score.x, score.y) for score in scores if score.key == key], mark))
     return plane, replace(picture, x_ticks=labels_that_fit(plane, axes.ticks), strokes=tuple(strokes))
 
@@ -509,8 +529,7 @@ class ScorePlot(TrialPlot):
         legend: list[Row] = [
             (("text", marks.plain), ("muted", " trial")),
             *([(("training", marks.line), ("muted", " mean"))] if axes.means else []),
-            (("validation", marks.validation), ("muted", " chosen")),
-            (("best", marks.best), ("muted", " best")),
+            *mark_legend(self.chosen, self._best, marks),
         ]
         return self.framed(title, self.paint(picture), lambda room: fitting_parts(legend, room, "  "), TRIAL_KEYS)
 
