@@ -255,11 +255,11 @@ async def test_seeds_have_a_row_each_then_mean_deviation_and_interval_and_a_band
     async with bench(study.folder).run_test(size=(140, 45), notifications=True) as pilot:
         screen = await shown(pilot, until, 8)
         assert screen.table.keys == ["1", "2", "3", "4", "mean", "std", "interval", "range"]
-        text = await shows(pilot, "mean, n=3", "± std", "95 %", "min–max", "over 3 seeds", "seed 0")
+        text = await shows(pilot, "mean, n=3", "deviation", "95 % interval", "lowest–highest", "seed 0")
         scores = [row.score for row in screen.snapshot.study.rows if row.score]
         assert f"{100 * sum(scores) / 3:.2f} %" in text
         await pilot.press("end")
-        await shows(pilot, "95 % interval of the mean")
+        await shows(pilot, "over 3 seeds", "95 % interval of the mean")
         await pilot.press("enter", "e")
         assert pilot.app.screen is screen, "a mean is no trial"
 
@@ -337,7 +337,7 @@ async def test_the_list_of_studies_opens_and_deletes_with_or_without_runs(
         await until(pilot, lambda: len(app.screen.query_one(RowTable).keys) == 3)
         screen = app.screen
         assert isinstance(screen, StudiesScreen)
-        await shows(pilot, "3 studies", "4/6", "2/2", "broken", "finished", "running")
+        await shows(pilot, "Studies  3", "4/6", "2/2", "broken", "finished", "running")
         screen.table.choose(under_way.folder.id)
         await pilot.press("delete")
         await shows(pilot, "It is running; stop it first")

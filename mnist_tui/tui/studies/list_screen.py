@@ -46,6 +46,8 @@ LEAST_PLOT, LEAST_TRIALS = 12, 4
 """Lines below the chosen study from which its plot, or only its trials, are shown there."""
 SIDE_BY_SIDE = 110
 """Columns of a window from which the plot and the trials stand side by side."""
+MOST_VALUES = 6
+"""The most values of a parameter that are listed."""
 TALL = 36
 """Lines of a window from which a long list leaves half of it to the chosen study."""
 OTHER_LINES, OTHER_LINES_TALL = 5, 7
@@ -328,7 +330,7 @@ class StudiesScreen(BenchScreen[None]):
 
 
 def _details(folder: StudyFolder, study: StudyState) -> Content:
-    """Return lines about a study: its best trial or its mean; why it ended, else its first note; its id."""
+    """Return lines about a study: its best trial or mean; why it ended, or a note; its values and its id."""
     lines: list[Content] = []
     if (best := study.best_row) is not None:
         seed = len({row.seed for row in study.rows}) > 1
@@ -342,7 +344,18 @@ def _details(folder: StudyFolder, study: StudyState) -> Content:
     reason = study.reason if study.state != "finished" else ""
     remarks = [*([reason] if reason else []), *study.notes]
     lines += [Content(sentence_of(text)) for text in remarks[:1]]
-    return Content("\n").join([*lines, Content(folder.id)])
+    lines.append(Content(" · ".join([*_values_tried(study), folder.id])))
+    return Content("\n").join(lines)
+
+
+def _values_tried(study: StudyState) -> list[str]:
+    """Return for each parameter its name and its values: ``hidden 50, 100, 200``; of many the first and the last."""
+    texts: list[str] = []
+    for name in study.axes:
+        values = list(dict.fromkeys(dict(row.values).get(name, "") for row in study.rows))
+        shown = values if len(values) <= MOST_VALUES else [*values[: MOST_VALUES - 2], "…", values[-1]]
+        texts.append(f"{name} {', '.join(shown)}")
+    return texts
 
 
 def _repeated_scores(study: StudyState) -> list[float]:

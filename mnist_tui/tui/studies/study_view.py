@@ -210,9 +210,9 @@ def seed_rows(summaries: Mapping[str, SeedStatistics], shape: TableShape) -> lis
         return [mean]
     return [
         mean,
-        row("std", "± std", lambda key, score: deviation_text(key, score.std)),
-        *([] if shape.folds else [row("interval", "95 %", interval)]),
-        row("range", "min–max", lambda key, score: _span_text(key, (score.minimum, score.maximum))),
+        row("std", "deviation", lambda key, score: deviation_text(key, score.std)),
+        *([] if shape.folds else [row("interval", "95 % interval", interval)]),
+        row("range", "lowest–highest", lambda key, score: _span_text(key, (score.minimum, score.maximum))),
     ]
 
 
@@ -232,7 +232,7 @@ def _span_text(key: str, ends: tuple[float, float] | None) -> str:
         return ""
     low, high = ends
     if key == TIME:
-        return f"{low:.1f}–{high:.1f} s"
+        return f"{seconds(low)} – {seconds(high)}"
     return f"{score_text(key, low).removesuffix(' %')}–{score_text(key, high)}"
 
 
@@ -390,7 +390,7 @@ def notes_of(snapshot: StudySnapshot) -> Content:
     """Return the texts beside the plot, each below its heading: scores over seeds or folds, notes, workers, command."""
     study, requested = snapshot.study, snapshot.requested
     parts = {
-        f"All {study.kind}": repetition_lines(snapshot),
+        f"All {study.kind}": _beyond_the_table(snapshot),
         "Notes": [*map(sentence_of, study.notes), *snapshot.log],
         "Workers": worker_lines(study),
         "The same on the command line": [requested.command] if requested is not None and requested.command else [],
@@ -401,6 +401,13 @@ def notes_of(snapshot: StudySnapshot) -> Content:
         if found
     )
     return Content("\n\n").join(texts)
+
+
+def _beyond_the_table(snapshot: StudySnapshot) -> list[str]:
+    """Return lines about seeds or folds that the rows of statistics below the trials do not say."""
+    if not snapshot.summaries:
+        return repetition_lines(snapshot)
+    return [snapshot.out_of_fold.in_words] if snapshot.out_of_fold is not None else []
 
 
 def worker_lines(study: StudyState) -> list[str]:
@@ -416,6 +423,8 @@ def worker_lines(study: StudyState) -> list[str]:
 
 
 SCORE_FACTS = ("Validation accuracy", "Validation loss", "Test accuracy", "Macro F1")
+TABLE_FACTS = {*SCORE_FACTS, "Parameters", "Machine"}
+"""The facts that a wide table shows in the trial's row."""
 FACT_STYLES = {"Trial": "bold", **dict.fromkeys(SCORE_FACTS, "bold")}
 
 
@@ -455,7 +464,7 @@ NAMELESS = {"Trial", "State", "Reason", "Run"}
 """The facts about a trial that need no name in a line of text."""
 NEW_LINES = {"Reason", "Validation accuracy", "Run"}
 """The facts about a trial that begin a new line of text."""
-FACT_NAMES = 20
+FACT_NAMES = 14
 """Columns of the names of facts, with the blank after them."""
 
 
@@ -471,9 +480,15 @@ def facts_in_lines(facts: Sequence[tuple[str, str]]) -> Content:
 
 
 def facts_in_columns(facts: Sequence[tuple[str, str]], width: int) -> Content:
-    """Return a line for each fact about a trial, its name and its value in columns of together `width` characters."""
+    """Return a line for each fact about a trial that a wide table does not show: a column of names, one of values.
+
+    Args:
+        width: the characters of both columns.
+    """
     lines: list[Content] = []
     for name, value in facts:
+        if name in TABLE_FACTS:
+            continue
         shown = cut_end(name, FACT_NAMES - 1)
         first, *more = textwrap.wrap(value, max(10, width - FACT_NAMES)) or [""]
         lines.append(Content.assemble((shown.ljust(FACT_NAMES), "$text-muted"), (first, FACT_STYLES.get(name, ""))))
