@@ -145,7 +145,10 @@ def _image(folder: RunFolder, text: str | None, centre: bool | None, data_dir: P
     from mnist_tui.data.pictures import centred, fitted, read_picture, reading_of, why_not_centred
 
     if not text:
-        raise RequestError("name an image file, or a test image by its number, in quotes for the shell: '#7'")
+        raise RequestError(
+            "name an image file, or a test image by its number, in quotes for the shell: '#7'; "
+            f"`mnist-tui show {folder.id} --wrong` lists those that the run gets wrong"
+        )
     data, shape = data_of(folder), folder.preset().experiment.image_shape
     reading = reading_of(shape, data.name if data else None)
     if text.startswith("#"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Container, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ from mnist_tui.cli.errors import FAILED
 from mnist_tui.cli.follow import wait_until_known
 from mnist_tui.cli.open_app import open_app
 from mnist_tui.cli.options import (
+    DataDir,
     Json,
     RefreshOption,
     Run,
@@ -20,6 +22,7 @@ from mnist_tui.cli.options import (
     RunsDir,
     Yes,
     chosen_run,
+    data_folder,
     may_delete,
     option,
     run_or_study,
@@ -31,11 +34,13 @@ from mnist_tui.files import UnreadableFileError, open_regular
 from mnist_tui.runs.collection.summaries import RunSummary, list_runs
 from mnist_tui.runs.deletion import Waste, delete_run, discard_run, find_waste, remove_waste
 from mnist_tui.runs.event_log import replayed
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import check_readable, skipped_entries
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.scores import MOST_IN_ORDER, WORST_LISTED, lowest_f1_first
 from mnist_tui.runs.statistics import Statistics, document_with_statistics, statistics_of
 from mnist_tui.runs.times import RunTimes, times_in_words
+from mnist_tui.runs.worker_jobs import class_names
 from mnist_tui.wording import DASH, count, counted, listed, loss, moment, noun, percent, seconds, size
 
 LOG_BYTES = 64_000_000
@@ -90,9 +95,23 @@ def figure_columns(summaries: list[RunSummary], without: Container[str] = ()) ->
     return {title: text_of for title, text_of in columns.items() if title not in without}
 
 
-def show(ctx: typer.Context, run: Run, as_json: Json = False, runs_dir: RunsDir = None) -> None:
+WRONG_HELP = "List instead the test images that it gets wrong, the surest first, with the numbers for `explain`."
+
+
+def show(
+    ctx: typer.Context,
+    *,
+    run: Run,
+    wrong: Annotated[bool, option("--wrong", None, WRONG_HELP)] = False,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+    runs_dir: RunsDir = None,
+) -> None:
     """Show one run: its experiment, history and scores."""
     folder = chosen_run(ctx, run, runs_dir)
+    if wrong:
+        _show_wrong(folder, data_folder(ctx, data_dir), as_json=as_json)
+        return
     doc = document_with_statistics(folder) if as_json else run_document(folder)
     if as_json:
         print_json(doc)
@@ -101,6 +120,34 @@ def show(ctx: typer.Context, run: Run, as_json: Json = False, runs_dir: RunsDir 
 
         found = statistics_of(folder) if doc["test"] is not None else None
         print_text(as_text(doc, found, diagnosis_lines(folder, replayed(folder.events_file))))
+
+
+def _show_wrong(folder: RunFolder, data_dir: Path | None, *, as_json: bool) -> None:
+    from mnist_tui.report.run_images import wrong_images
+
+    found, names = wrong_images(folder, data_dir), class_names(folder)
+    if as_json:
+        print_json(
+            [
+                {
+                    "number": image.number,
+                    "class": names[image.true],
+                    "predicted": names[image.predicted],
+                    "probability": image.probability,
+                }
+                for image in found
+            ]
+        )
+        return
+    if not found:
+        print_note(f"run {folder.id} classifies all images correctly")
+        return
+    table = TextTable("image", "class", "read as", "probability", right=("image", "probability"))
+    for image in found:
+        table.add_row(f"#{image.number}", names[image.true], names[image.predicted], percent(image.probability, 1))
+    print_table(table)
+    command = f"mnist-tui explain {folder.id} '#{found[0].number}'"
+    print_note(f"{counted(found, 'image')}; `{command}` looks into the first one")
 
 
 def logs(

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from mnist_tui.data.catalogue import Part
 from mnist_tui.data.errors import DataError
-from mnist_tui.errors import RequestError
+from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.corruptions import parse
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.predictions import read_predictions
+from mnist_tui.runs.worker_jobs import data_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +51,47 @@ class Images:
     def shape(self) -> tuple[int, int]:
         """Height and width of each image in pixels."""
         return self.pixels.shape[1], self.pixels.shape[2]
+
+
+@dataclass(frozen=True)
+class WrongImage:
+    """An image of the final evaluation that the network classifies wrongly.
+
+    Attributes:
+        number: its number in the dataset's file, from 1.
+        true, predicted: the numbers of the classes.
+        probability: the probability of the predicted class, 0 to 1.
+    """
+
+    number: int
+    true: int
+    predicted: int
+    probability: float
+
+
+def wrong_images(folder: RunFolder, data_dir: Path | None = None) -> list[WrongImage]:
+    """Return the misclassified images of a run's final evaluation, the most certain prediction first.
+
+    The data are read only for a fold of a cross-validation, whose images are not all those of their file.
+
+    Args:
+        data_dir: as for `validation_images`.
+
+    Raises:
+        RunError: the run has no final predictions.
+        DataError: the images of a fold cannot be found any more.
+    """
+    data, found = data_of(folder), read_predictions(folder.predictions_file)
+    if data is None or found is None:
+        raise RunError(f"run {folder.id} has no predictions for the test images: it is {folder.state()}")
+    is_fold = folder.preset().experiment.dataset.fold is not None
+    numbers = test_images(folder, data, data_dir).numbers if is_fold else range(1, len(found.labels) + 1)
+    predicted, sure = found.probabilities.argmax(axis=1), found.probabilities.max(axis=1)
+    wrong = (
+        WrongImage(int(numbers[at]), int(found.labels[at]), int(predicted[at]), float(sure[at]))
+        for at in (predicted != found.labels).nonzero()[0]
+    )
+    return sorted(wrong, key=lambda image: -image.probability)
 
 
 def validation_images(folder: RunFolder, data: DataReady, data_dir: Path | None = None) -> Images:

@@ -11,8 +11,10 @@ from mnist_tui.files import write_json
 from mnist_tui.report import export as exports
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.origin import Origin, OriginSource
+from mnist_tui.runs.predictions import read_predictions
 from mnist_tui.runs.process_folder import this_process
 from tests.cli.conftest import Command, sentence
+from tests.present import present
 from tests.report.furnished import furnished_run
 from tests.report.recorded import CREATED, copying_job, recorded_run
 from tests.runs.commands import taken
@@ -93,7 +95,24 @@ def test_show_has_the_statistics_of_the_predictions(cli: Command, runs_dir: Path
     assert "nan" not in text
 
 
+def test_show_lists_the_wrong_images_surest_first_by_the_numbers_that_explain_takes(
+    cli: Command, runs_dir: Path
+) -> None:
+    run = furnished_run(runs_dir)
+    found = present(read_predictions(run.predictions_file))
+    rows = json.loads(cli("show", run.id, "--wrong", "--json").stdout)
+    assert sorted(row["number"] - 1 for row in rows) == sorted(found.misclassified.tolist())
+    assert rows == sorted(rows, key=lambda row: -row["probability"])
+    first, at = rows[0], rows[0]["number"] - 1
+    assert first["class"] == str(found.labels[at])
+    assert first["predicted"] == str(found.probabilities[at].argmax()) != first["class"]
+    text = cli("show", run.id, "--wrong")
+    assert text.stdout.splitlines()[2].split()[:3] == [f"#{first['number']}", first["class"], first["predicted"]]
+    assert f"explain {run.id} '#{first['number']}'" in text.stderr
+
+
 def test_show_without_predictions_has_no_statistics(cli: Command, run: RunFolder) -> None:
+    assert "has no predictions" in sentence(cli("show", run.id, "--wrong"))
     assert json.loads(cli("show", run.id, "--json").stdout)["statistics"] is None
     assert "Cohen" not in cli("show", run.id).stdout
 
