@@ -7,6 +7,7 @@ Matplotlib and the confusion matrix by scikit-learn. Its random numbers are othe
 from __future__ import annotations
 
 import json
+import shlex
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -113,6 +114,7 @@ def code_of_run(folder: RunFolder, file: str) -> str:
     """
     folder.check_trained_here("cannot be written as code")
     preset, read = folder.preset(), replayed(folder.events_file).data
+    _check_start(preset, str(folder.experiment_file))
     if read is None:
         return code_of_preset(preset, file)
     name = read.name_or_path(preset.experiment.dataset.name)
@@ -132,6 +134,7 @@ def code_of_preset(preset: Preset, file: str) -> str:
     Raises:
         RequestError: the experiment cannot be written with Keras alone, or a person's own data are not here.
     """
+    _check_start(preset, preset.name)
     name = preset.experiment.dataset.name
     known, facts = KNOWN.get(name), facts_of(name)
     title = known.title if known else last_name(name)
@@ -140,13 +143,22 @@ def code_of_preset(preset: Preset, file: str) -> str:
     return _written(preset, data, file)
 
 
+def _check_start(preset: Preset, where: str) -> None:
+    """Raise a RequestError if the experiment begins with other weights than random ones.
+
+    Args:
+        where: the experiment as `--preset` takes it.
+    """
+    if (start := preset.experiment.start) is not None:
+        without = shlex.join(["mnist-tui", "presets", "save", "NAME", "--preset", where, "--start", "none"])
+        raise RequestError(
+            f"this experiment begins with the weights of {start.run}, which a program without this one cannot read; "
+            f"`{without}` makes a preset that begins with random ones, whose code can be exported"
+        )
+
+
 def _written(preset: Preset, data: TrainedData, file: str, score: str = "") -> str:
     experiment = preset.experiment
-    if experiment.start is not None:
-        raise RequestError(
-            "this experiment begins with the weights of another run, which a program without this one cannot read; "
-            "--start none begins with random ones"
-        )
     reading = data_code(data.name, experiment.image_shape, splits_of(experiment), data.sha256)
     imports = {*keras_imports(experiment), *IMPORTS, *reading.imports}
     about = (

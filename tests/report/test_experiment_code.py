@@ -250,7 +250,7 @@ def test_a_title_is_text_in_the_program() -> None:
 def test_what_cannot_be_written_is_refused_in_a_sentence(tmp_path: Path) -> None:
     preset = find_preset("raw")
     later = replace(preset, experiment=preset.experiment.model_copy(update={"start": StartSpec(run="other")}))
-    with pytest.raises(RequestError, match="begins with the weights of another run"):
+    with pytest.raises(RequestError, match="presets save NAME --preset raw --start none"):
         code_of_preset(later, SCRIPT)
     folder = write_folder(tmp_path / "own", (9, 8, 1), CLASSES)
     (folder / "train-images-idx3-ubyte").unlink()
