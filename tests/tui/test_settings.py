@@ -246,7 +246,7 @@ async def test_the_runs_folder_is_checked_and_remembered(
         field.value = "/data/lab"
         await pilot.press("enter")
         await until(pilot, lambda: of_file().get("runs_dir") == "/data/lab")
-        await shows(pilot, "from the next start on")
+        await shows(pilot, "a change counts from the next start on; now")
         field.value = ""
         await pilot.press("tab")
         await until(pilot, lambda: "runs_dir" not in of_file())

@@ -13,7 +13,7 @@ from mnist_tui.experiment.preset_files import BrokenPreset
 from mnist_tui.experiment.preset_index import PresetEntry, PresetGroup, matches
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow
-from mnist_tui.wording import DASH, count, percent
+from mnist_tui.wording import count, percent
 
 WHOLE_TITLE, ROOMY = 36, 64
 """Characters of a title that is not cut, and of a table from which there is room for it."""
@@ -150,5 +150,5 @@ class PresetTable(RowTable):
 def _row(preset: PresetEntry | BrokenPreset) -> TableRow:
     if isinstance(preset, BrokenPreset):
         return TableRow(preset.name, (f"  {preset.name}", "cannot be read", "", ""), tone="row-table--bad")
-    published = DASH if preset.accuracy is None else percent(preset.accuracy)
+    published = "" if preset.accuracy is None else percent(preset.accuracy)
     return TableRow(preset.name, (f"  {preset.name}", preset.title, count(preset.parameters), published))

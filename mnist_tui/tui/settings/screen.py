@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -54,6 +55,9 @@ KEY_COLUMNS = (
     RowColumn("name", "Action", least=12),
     RowColumn("about", "What it does", need=1, least=20),
 )
+ROOMY = 76
+"""Columns of the window from which the names of the actions are cut rather than what they do."""
+ROOMY_KEY_COLUMNS = (*KEY_COLUMNS[:2], replace(KEY_COLUMNS[2], least=38))
 
 
 class KeyTable(RowTable):
@@ -131,7 +135,7 @@ class SettingsScreen(BenchScreen[None]):
     takes precedence over the file. The second page lists every key; Enter there asks for a new one.
     """
     BINDINGS = [
-        Binding("f8", "view", "Settings/Keys", tooltip="Between the settings and the keys", id="settings.view"),
+        Binding("f8", "view", "General/Keys", tooltip="Between the general settings and the keys", id="settings.view"),
         Binding("ctrl+r", "defaults", "All defaults", tooltip="Every key as it was at first", id="settings.defaults"),
         Binding("escape", "back", "Back", tooltip="Back to where you were", id="settings.back"),
         Binding("down", "app.focus_within(1)", show=False),
@@ -145,14 +149,14 @@ class SettingsScreen(BenchScreen[None]):
         yield TabStrip()
         settings = self.app.settings
         with TabbedContent(initial="settings"):
-            with TabPane("Settings", id="settings"), _Form(id="form", can_focus=False):
+            with TabPane("General", id="settings"), _Form(id="form", can_focus=False):
                 with _Pane("Appearance"):
                     own = [theme.name for theme in THEMES]
                     others = sorted(set(self.app.available_themes) - set(own))
                     yield _row("Theme", ThemeSelect([*own, *others], self.app.theme))
                     yield _row("Curves drawn in", _values(GLYPHS, settings.glyphs, "glyphs"))
                     yield _row("Images shown as", _values(PICTURES, settings.pictures, "pictures"))
-                    yield ThemeSample(id="sample", markup=False)
+                    yield _row("Example", ThemeSample(id="sample", markup=False), "-example")
                 with _Pane("Behaviour"):
                     yield _row("Redraw", _values(REFRESH, settings.refresh, "refresh"))
                     automatic = f"automatic: {REFRESH['normal']}, on a slow line {REFRESH['slow']}"
@@ -165,7 +169,7 @@ class SettingsScreen(BenchScreen[None]):
                         default = str(default_runs_dir())
                     runs_dir = PathInput(settings.runs_dir or "", placeholder=default, id="runs-dir", folders=True)
                     yield _row("Runs folder", runs_dir)
-                    yield Static(self._runs_note(), id="runs-note", classes="note indented", markup=False)
+                    yield Static(id="runs-note", classes="note indented", markup=False)
                     yield _row("Settings file", Static(settings_file_text(), markup=False, classes="value"))
             key = key_of("settings.view", type(self), settings.keys)
             with TabPane(labelled("Keys", key), id="keys-page"):
@@ -173,6 +177,7 @@ class SettingsScreen(BenchScreen[None]):
         yield KeyFooter()
 
     def on_mount(self) -> None:
+        self.query_one("#runs-note", Static).update(self._runs_note())
         self._read_keys()
 
     @work
@@ -191,14 +196,21 @@ class SettingsScreen(BenchScreen[None]):
                 about = entry.about if entry.about != entry.name else ""
                 rows.append(TableRow(entry.ids[0], (key, entry.name or about, about)))
         is_first = self.table.chosen is None
-        self.table.show(KEY_COLUMNS, rows)
+        self.table.show(ROOMY_KEY_COLUMNS if self.size.width >= ROOMY else KEY_COLUMNS, rows)
         if is_first:
             self.table.choose(rows[1].key)
 
+    def on_resize(self) -> None:
+        if self.table.chosen:
+            self._fill()
+
     def _runs_note(self) -> str:
+        """Return when another folder is used; also the present one, unless the field shows it."""
         if folder := os.environ.get("MNIST_TUI_RUNS"):
             return f"MNIST_TUI_RUNS takes precedence: {folder}"
-        return f"from the next start on; now {self.app.options.runs_dir}"
+        field, present = self.query_one("#runs-dir", Input), str(self.app.options.runs_dir)
+        is_shown = present == (field.value or field.placeholder)
+        return "a change counts from the next start on" + ("" if is_shown else f"; now {present}")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self.pages.active == "keys-page" if action == "defaults" else True
@@ -284,8 +296,8 @@ class _Pane(Vertical):
         self.border_title = pane_title(title)
 
 
-def _row(label: str, control: Widget) -> Horizontal:
-    return Horizontal(Label(label, markup=False), control, classes="row")
+def _row(label: str, control: Widget, classes: str = "") -> Horizontal:
+    return Horizontal(Label(label, markup=False), control, classes=f"row {classes}")
 
 
 def _values(texts: dict[Any, str], value: str, name: str) -> ValueSelect:
