@@ -280,9 +280,10 @@ class FormDialog(Dialog[ScreenResultType | None]):
 
     Attributes:
         ACCEPT: the label of the button that accepts the form, as Enter in a field does.
+        CANCEL: the label of the button that closes the dialog.
     """
 
-    ACCEPT = "Keep"
+    ACCEPT, CANCEL = "Keep", "Cancel"
     BINDINGS = [Binding("down", "app.focus_within(1)", show=False), Binding("up", "app.focus_within(-1)", show=False)]
     problem = getters.query_one(".problem", Static)
     accept_button = getters.query_one("#accept", Button)
@@ -299,7 +300,7 @@ class FormDialog(Dialog[ScreenResultType | None]):
         yield Static(classes="problem", markup=False)
         with Horizontal():
             yield Button(labelled(self.ACCEPT, shown("enter")), variant="primary", id="accept")
-            yield Button(labelled("Cancel", shown("escape")), id="cancel")
+            yield Button(labelled(self.CANCEL, shown("escape")), id="cancel")
 
     def show_problem(self, problem: str) -> None:
         """Show the problem with the fields; an empty text hides the line."""

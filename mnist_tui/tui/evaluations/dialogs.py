@@ -28,7 +28,7 @@ from mnist_tui.runs.source_runs import evaluated_run
 from mnist_tui.runs.watch import RunSnapshot, RunWatch
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.dialogs import FormDialog, too_long
-from mnist_tui.tui.terminal.keymap import bind
+from mnist_tui.tui.terminal.keymap import bind, labelled, shown
 from mnist_tui.tui.widgets.controls import ValueSelect
 from mnist_tui.tui.widgets.path_input import PathInput
 from mnist_tui.tui.widgets.run_status import phase_progress
@@ -51,6 +51,7 @@ class EvaluationDialog(FormDialog[None]):
     """
 
     AUTO_FOCUS = ""
+    CANCEL = "Close"
     FIRST_FOCUS = "Input, ValueSelect"
     state = getters.query_one("#evaluation-state", Static)
     bar = getters.query_one(Bar)
@@ -85,8 +86,14 @@ class EvaluationDialog(FormDialog[None]):
         raise NotImplementedError
 
     def on_mount(self) -> None:
-        self.bar.display = False
+        self.bar.display = self.state.display = False
         self.query(self.FIRST_FOCUS).first().focus()
+
+    def on_descendant_focus(self) -> None:
+        """Show Enter on the button only while it accepts the form; on a choice it opens the list of values."""
+        on_choice = isinstance(self.focused, ValueSelect)
+        self.accept_button.label = labelled(self.ACCEPT, "" if on_choice else shown("enter"))
+        self.query_one(".dialog").border_subtitle = "Enter shows the list" if on_choice else ""
 
     @on(Input.Changed)
     @on(ValueSelect.Changed)
@@ -149,7 +156,7 @@ class EvaluationDialog(FormDialog[None]):
     def _set_busy(self, busy: bool) -> None:
         self._busy = busy
         if self.is_attached:
-            self.bar.display = self.accept_button.disabled = busy
+            self.bar.display = self.state.display = self.accept_button.disabled = busy
             self.state.update("")
             self.show_problem("")
 
@@ -186,10 +193,11 @@ class EvaluateScreen(EvaluationDialog):
         super().__init__()
         self._run = run
         self._image, self._class_count, self._own = (0, 0, 0), 0, ""
-        self._why = ""
+        self._title = self._why = ""
         try:
             self._run = evaluated_run(run)
-            experiment = self._run.preset().experiment
+            preset = self._run.preset()
+            experiment, self._title = preset.experiment, preset.title or preset.name
             self._image, self._class_count = experiment.image_shape, experiment.classes
             self._own = experiment.dataset.name
         except RequestError as error:
@@ -197,12 +205,16 @@ class EvaluateScreen(EvaluationDialog):
 
     def form(self) -> Iterable[Widget]:
         names = datasets_here(self._image, self._class_count, self.app.options.data_dir)
-        first = next((name for name in names if self._note(name) == ""), self._own if self._own in names else None)
+        names.sort(key=lambda name: (KNOWN[name].sample, bool(self._note(name)), name != self._own))
         choices = [(f"{KNOWN[name].title}{self._note(name)}", name) for name in names]
-        forms = f"{written(self._image)} with {counted(self._class_count, 'class')}" if self._class_count else ""
-        yield Static(f"Run {self._run.id}\nIt classifies images of {forms}.", markup=False)
-        yield from dataset_fields(choices, first or next(iter(names), None))
-        yield field("Change", Input(placeholder="nothing, or blur:3,noise:2", id="evaluation-corrupt", compact=True))
+        colours = "grey" if self._image[2] == 1 else "coloured"
+        forms = f"{written(self._image[:2])} {colours} images of {counted(self._class_count, 'class')}"
+        about = [self._title, self._run.id, *([f"It classifies {forms}."] if self._class_count else [])]
+        yield Static("\n".join(filter(None, about)), markup=False)
+        yield from dataset_fields(choices, next(iter(names), None))
+        example = Input(placeholder="none, or such as blur:3,noise:2", id="evaluation-corrupt", compact=True)
+        yield field("Corruption", example)
+        yield Static(f"{listed(list(CORRUPTIONS))}; strength 1 to 5", markup=False, classes="note -below")
 
     def _note(self, name: str) -> str:
         """Return what the choice says of a dataset; empty for another one with the classes of the training."""

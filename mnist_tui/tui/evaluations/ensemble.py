@@ -27,7 +27,7 @@ class EnsembleScreen(EvaluationDialog):
     """
 
     TITLE = "Ensemble"
-    ACCEPT = "Make it"
+    ACCEPT = "Make ensemble"
     FIRST_FOCUS = "#accept"
     GUIDE = "screens#runs-and-comparing"
     HELP = """
@@ -43,14 +43,21 @@ class EnsembleScreen(EvaluationDialog):
         self._runs = runs
 
     def form(self) -> Iterable[Widget]:
-        listed = [f"{run.shown_name}  {percent(run.test_accuracy)}  {run.run}" for run in self._runs[:MOST_LISTED]]
+        listed = [_in_words(run) for run in self._runs[:MOST_LISTED]]
         if more := len(self._runs) - MOST_LISTED:
             listed += [f"and {more} more"] if more > 0 else []
         yield Static("\n".join([f"{counted(self._runs, 'member')}:", *listed]), markup=False)
         methods = [("Mean probability", "mean"), ("Majority vote", "vote")]
-        yield field("Prediction", ValueSelect(methods, compact=True, allow_blank=False, id="ensemble-method"))
+        yield field("Combine by", ValueSelect(methods, compact=True, allow_blank=False, id="ensemble-method"))
 
     def request(self) -> Callable[[], RunFolder]:
         members = [folder_of(run) for run in self._runs]
         vote = self.query_one("#ensemble-method", ValueSelect).value == "vote"
         return partial(self.app.starter.ensemble, members, vote=vote, name=self.chosen_name.value)
+
+
+def _in_words(run: RunSummary) -> str:
+    """Return a member's name, what it differs in from its preset, its accuracy, or its state, and its id."""
+    name = ", ".join(filter(None, (run.shown_name, run.differs)))
+    scored = percent(run.test_accuracy) if run.test_accuracy is not None else f"{run.state}, no test accuracy yet"
+    return f"{name}  {scored}  {run.run}"
