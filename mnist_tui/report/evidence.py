@@ -27,7 +27,7 @@ from mnist_tui.runs.predictions import Predictions, read_predictions
 from mnist_tui.runs.results import assemble_document
 from mnist_tui.runs.scores import accuracy_interval
 from mnist_tui.runs.state import RunState
-from mnist_tui.runs.statistics import Statistics, no_validation, statistics_of_predictions
+from mnist_tui.runs.statistics import Statistics, no_validation, saved_statistics, statistics_of_predictions
 
 UNKNOWN = "unknown"
 """The state of a run if no file of it says the state."""
@@ -115,9 +115,9 @@ class Evidence:
 
     @cached_property
     def statistics(self) -> Statistics | None:
-        """The statistics of the predictions; None if they cannot be read."""
-        if self.predictions is None:
-            return None
+        """The statistics in the results, or else of the predictions; None if neither can be read."""
+        if (saved := saved_statistics(self.results)) is not None or self.predictions is None:
+            return saved
         return statistics_of_predictions(self.predictions, no_validation(self.results))
 
     @property

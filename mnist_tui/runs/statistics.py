@@ -1,14 +1,20 @@
 """Statistics of one trained network, from its probabilities for images whose true classes are known.
 
-All of them come from `predictions.npz` of a run, so that no network has to be loaded. A statistic that is not defined
-(of a class without images, for example) is None. Two and more networks are compared in `model_tests`.
+scikit-learn and SciPy compute them; NumPy alone the calibration error, because scikit-learn's `calibration_curve`
+leaves out how many images each bin has. Importing scikit-learn takes about 2 s, so the worker that evaluates a network
+does it, where Keras has imported it already, and saves the statistics in `results.json`. Front ends read them from
+there. For a run of an earlier version, which has none, they compute them from `predictions.npz`.
+
+A statistic that is not defined (of a class without images, for example) is None. Two and more networks are compared in
+`model_tests`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +26,7 @@ from mnist_tui.runs.results import run_document
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from pydantic import TypeAdapter
 
     from mnist_tui.runs.folder import RunFolder
 
@@ -83,10 +90,16 @@ class Statistics:
     Attributes:
         images, right: the number of images, and of those whose most probable class is the true one.
         interval: the 95 % interval of the accuracy (`scores.accuracy_interval`).
-        macro_f1, weighted_f1, balanced_accuracy, kappa, matthews: see the functions in `scores`.
+        macro_f1, weighted_f1: the mean F1 over the classes that occur, as a true class or as a predicted one; and the
+            mean F1 with each class weighted with the number of its images.
+        balanced_accuracy: the mean recall over the classes that have images.
+        kappa: the agreement of predicted and true classes beyond chance (Cohen, 1960), at most 1; None if all images
+            and all predictions are of a single class.
+        matthews: the correlation of predicted and true classes, from −1 to 1, for several classes by Gorodkin (2004);
+            None if all images or all predictions are of a single class.
         top_2, top_3: the share of images whose true class is among the two (three) most probable ones; of equally
             probable classes, the first ones count, as for the predicted class.
-        roc_auc, average_precision: one value a class, one against rest; None for a class without images.
+        roc_auc, average_precision: one value a class, one against rest, see `ranking_of_class`.
         macro_roc_auc, macro_average_precision: the means over the classes for which they are defined.
         brier: the mean over the images of Σ (probability − [class is true])² over the classes (Brier, 1950), 0 to 2.
         calibration: the expected calibration error with its bins.
@@ -133,6 +146,34 @@ class Statistics:
             ],
         }
 
+    @classmethod
+    def from_document(cls, doc: Any, classes: int | None) -> Statistics | None:
+        """Return the statistics that `to_document` wrote; None for anything else.
+
+        Args:
+            doc: the JSON object, from a file that anybody may have written.
+            classes: the number of classes; None if it is not known.
+        """
+        try:
+            error, rows = doc["calibration_error"], doc["per_class"]
+            fields = {
+                **doc,
+                **{name: [row[name] for row in rows] for name in ("roc_auc", "average_precision")},
+                "calibration": None if error is None else {"error": error, "bins": doc["reliability"]},
+            }
+            found = _checker().validate_python(fields)
+            json.dumps(asdict(found), allow_nan=False)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return None
+        return found if classes in (None, len(found.roc_auc)) else None
+
+
+@cache
+def _checker() -> TypeAdapter[Statistics]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Statistics)
+
 
 NO_VALIDATION = "no validation images were held out of training, and it is never fitted on the evaluated images"
 NOT_SAVED = "an earlier version evaluated this run and did not save its predictions of the validation images"
@@ -147,20 +188,31 @@ def no_validation(results: Mapping[str, Any]) -> str:
 
 
 def statistics_of(folder: RunFolder) -> Statistics | None:
-    """Return the statistics of a run's network on its test images; None if the run has no readable predictions.
+    """Return the statistics of a run's network on its test images; None if the run has none and no predictions.
 
-    The result is kept in memory until `predictions.npz` changes. This reads files: in the app, call it in a
-    thread.
+    Statistics that are not in the results are computed, and kept in memory until `predictions.npz` changes. This reads
+    files and may import scikit-learn: in the app, call it in a thread.
     """
     try:
-        results, changed = folder.results(), folder.predictions_file.stat()
+        results = folder.results()
+        if results is None:
+            return None
+        if (saved := saved_statistics(results)) is not None:
+            return saved
+        changed = folder.predictions_file.stat()
     except (OSError, RunError):
         return None
-    if results is None:
-        return None
     why = no_validation(results)
-    classes = len(results["class_names"]) if results.get("class_names") else None
-    return _statistics_of_file(folder.predictions_file, classes, why, changed.st_mtime_ns, changed.st_size)
+    return _statistics_of_file(folder.predictions_file, _classes_of(results), why, changed.st_mtime_ns, changed.st_size)
+
+
+def saved_statistics(results: Mapping[str, Any]) -> Statistics | None:
+    """Return the statistics in the content of `results.json`; None if there are none, or none that can be read."""
+    return Statistics.from_document(results.get("statistics"), _classes_of(results))
+
+
+def _classes_of(results: Mapping[str, Any]) -> int | None:
+    return len(results["class_names"]) if results.get("class_names") else None
 
 
 def document_with_statistics(folder: RunFolder) -> dict[str, Any]:
@@ -183,51 +235,75 @@ def _statistics_of_file(path: Path, classes: int | None, why: str, *_changed: in
 
 
 def statistics_of_predictions(predictions: Predictions, missing: str = NO_VALIDATION) -> Statistics:
-    """Return the statistics of predictions.
+    """Return the statistics of predictions, as `calibrated_statistics` does."""
+    return calibrated_statistics(predictions.probabilities, predictions.labels, predictions.validation, missing)
+
+
+def calibrated_statistics(
+    probabilities: NDArray[np.float32],
+    labels: NDArray[np.integer],
+    validation: tuple[NDArray[np.float32], NDArray[np.integer]] | None,
+    missing: str = NO_VALIDATION,
+) -> Statistics:
+    """Return the statistics of a network's probabilities, with a temperature if there are validation images.
 
     Args:
-        missing: why there is no temperature if the predictions have no validation images.
+        probabilities: float32 ``(n, classes)``.
+        labels: ``(n,)``, the true classes, below `classes`.
+        validation: the probabilities and the true classes of the images held out of training.
+        missing: why there is no temperature if there are no validation images.
     """
-    found = model_statistics(predictions.probabilities, predictions.labels)
+    found = model_statistics(probabilities, labels)
     if found.no_probabilities:
         return replace(found, no_temperature=found.no_probabilities)
-    if predictions.validation is None:
+    if validation is None:
         return replace(found, no_temperature=missing)
-    fitted = fitted_temperature(*predictions.validation)
+    fitted = fitted_temperature(*validation)
     if isinstance(fitted, str):
         return replace(found, no_temperature=fitted)
-    warmed = with_temperature(predictions.probabilities, fitted)
-    after = calibration(warmed, predictions.labels)
-    images = len(predictions.validation[1])
+    warmed = with_temperature(probabilities, fitted)
+    after = calibration(warmed, labels)
+    images = len(validation[1])
     return replace(
         found, no_temperature="", temperature=FittedTemperature(fitted, images, after.error if after else 0.0)
     )
 
 
-def model_statistics(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> Statistics:
+def model_statistics(probabilities: NDArray[np.float32], labels: NDArray[np.integer]) -> Statistics:
     """Return the statistics of a network's probabilities, without a temperature.
 
     Args:
         probabilities: float32 ``(n, classes)``.
-        labels: uint8 ``(n,)``, the true classes, below `classes`.
+        labels: ``(n,)``, the true classes, below `classes`.
     """
-    matrix = confusion_counts(probabilities, labels).tolist()
-    images, accuracy = len(labels), scores.accuracy(matrix)
+    from sklearn.metrics import cohen_kappa_score, f1_score, matthews_corrcoef, recall_score
+
+    images, classes = probabilities.shape
+    predicted = probabilities.argmax(axis=1)
+    right, true_classes, predicted_classes = (
+        int((predicted == labels).sum()),
+        set(labels.tolist()),
+        set(predicted.tolist()),
+    )
+    accuracy = right / images if images else None
+    single = len(true_classes | predicted_classes) < 2
+    uncorrelated = len(true_classes) < 2 or len(predicted_classes) < 2
     why = why_no_probabilities(probabilities)
-    classes = probabilities.shape[1]
     areas, means, undefined = (None,) * classes, (None,) * classes, bool(why)
     if not undefined:
         areas, means = zip(*map(ranking_of_class, probabilities.T, _one_hot(labels, classes).T), strict=True)
     return Statistics(
         images=images,
-        right=sum(row[at] for at, row in enumerate(matrix)),
+        right=right,
         accuracy=accuracy,
         interval=None if accuracy is None else scores.accuracy_interval(accuracy, images),
-        macro_f1=scores.macro_f1(matrix),
-        weighted_f1=scores.weighted_f1(matrix),
-        balanced_accuracy=scores.balanced_accuracy(matrix),
-        kappa=scores.cohens_kappa(matrix),
-        matthews=scores.matthews_correlation(matrix),
+        macro_f1=float(f1_score(labels, predicted, average="macro")) if images else None,
+        weighted_f1=float(f1_score(labels, predicted, average="weighted")) if images else None,
+        balanced_accuracy=float(recall_score(labels, predicted, labels=[*true_classes], average="macro"))
+        if images
+        else None,
+        kappa=None if single else float(cohen_kappa_score(labels, predicted)),
+        matthews=None if uncorrelated else float(matthews_corrcoef(labels, predicted)),
         top_2=None if undefined else top_accuracy(probabilities, labels, 2),
         top_3=None if undefined else top_accuracy(probabilities, labels, 3),
         roc_auc=areas,
@@ -255,50 +331,31 @@ def why_no_probabilities(probabilities: NDArray[np.float32]) -> str:
     return ""
 
 
-def confusion_counts(probabilities: NDArray[np.float32], labels: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return the confusion matrix, int64 ``(classes, classes)``: counts of images, rows true, columns predicted.
+def top_accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.integer], first: int) -> float:
+    """Return the share of images whose true class is among the `first` most probable ones.
 
-    Of equally probable classes, the first one counts as predicted.
-
-    Args:
-        probabilities: float32 ``(n, classes)``.
-        labels: ``(n,)``, the true classes, below `classes`.
+    Of equally probable classes, the one with the lower number comes first. For scikit-learn it is the one with the
+    higher number, so it gets the classes in the opposite order.
     """
-    import numpy as np
+    from sklearn.metrics import top_k_accuracy_score
 
     classes = probabilities.shape[1]
-    cells = labels.astype(np.int64) * classes + probabilities.argmax(axis=1)
-    return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
+    if first >= classes:
+        return 1.0
+    turned = classes - 1 - labels.astype(int)
+    return float(top_k_accuracy_score(turned, probabilities[:, ::-1], k=first, labels=range(classes)))
 
 
-def top_accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.uint8], first: int) -> float | None:
-    """Return the share of images whose true class is among the `first` most probable ones; None without images.
+def brier_score(probabilities: NDArray[np.float32], labels: NDArray[np.integer]) -> float:
+    """Return the mean over the images of Σ (probability − [class is true])² (Brier, 1950), from 0 to 2."""
+    from sklearn.metrics import mean_squared_error
 
-    Of equally probable classes, the one with the lower number comes first.
-    """
-    import numpy as np
-
-    if not len(labels):
-        return None
-    true = labels.astype(np.int64)[:, None]
-    probability = np.take_along_axis(probabilities, true, axis=1)
-    ahead = (probabilities > probability) | (
-        (probabilities == probability) & (np.arange(probabilities.shape[1]) < true)
-    )
-    return float((ahead.sum(axis=1) < first).mean())
+    classes = probabilities.shape[1]
+    truth = _one_hot(labels, classes).astype(float)
+    return classes * float(mean_squared_error(truth, probabilities.astype(float)))
 
 
-def brier_score(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> float | None:
-    """Return the mean squared distance of the probabilities from the truth (Brier, 1950), from 0 to 2."""
-    import numpy as np
-
-    if not len(labels):
-        return None
-    distances = probabilities.astype(np.float64) - _one_hot(labels, probabilities.shape[1])
-    return float((distances**2).sum(axis=1).mean())
-
-
-def calibration(probabilities: NDArray[Any], labels: NDArray[np.uint8], bins: int = BINS) -> Calibration | None:
+def calibration(probabilities: NDArray[Any], labels: NDArray[np.integer], bins: int = BINS) -> Calibration | None:
     """Return the expected calibration error (Guo et al., 2017) with its bins; None without images.
 
     Args:
@@ -322,7 +379,7 @@ def calibration(probabilities: NDArray[Any], labels: NDArray[np.uint8], bins: in
     return Calibration(float(abs(correct - certain).sum()) / len(labels), found)
 
 
-def fitted_temperature(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> float | str:
+def fitted_temperature(probabilities: NDArray[np.float32], labels: NDArray[np.integer]) -> float | str:
     """Return the temperature with the least cross-entropy on these images, or why there is none, in words.
 
     Args:
@@ -378,7 +435,7 @@ def _log(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny))
 
 
-def _one_hot(labels: NDArray[np.uint8], classes: int) -> NDArray[np.bool_]:
+def _one_hot(labels: NDArray[np.integer], classes: int) -> NDArray[np.bool_]:
     import numpy as np
 
     return labels[:, None] == np.arange(classes)
@@ -398,21 +455,12 @@ def ranking_of_class(sure: NDArray[np.float32], is_class: NDArray[np.bool_]) -> 
     Returns:
         None for both without images of the class; None for the area without images of other classes.
     """
-    import numpy as np
+    from sklearn.metrics import average_precision_score, roc_auc_score
 
-    images, positive = len(is_class), int(is_class.sum())
-    if not positive:
+    if not is_class.any():
         return None, None
-    order = np.argsort(-sure, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(sure[order])), images - 1)  # the last image at or above each threshold
-    hits = np.cumsum(is_class[order])[last].astype(np.float64)
-    chosen = last + 1.0
-    new = np.diff(hits, prepend=0)
-    precision = float((new * hits / chosen).sum()) / positive
-    if positive == images:
-        return None, precision
-    area = np.diff(chosen - hits, prepend=0) * (hits - new / 2)
-    return float(area.sum()) / positive / (images - positive), precision
+    area = None if is_class.all() else float(roc_auc_score(is_class, sure))
+    return area, float(average_precision_score(is_class, sure))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

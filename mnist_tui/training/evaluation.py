@@ -6,7 +6,7 @@ TensorFlow is imported by a `Scorer` alone: predictions that exist already are s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mnist_tui.files import replacing
 from mnist_tui.runs.scores import f1_scores, macro_f1, precisions, recalls
-from mnist_tui.runs.statistics import confusion_counts
+from mnist_tui.runs.statistics import calibrated_statistics, no_validation
 
 if TYPE_CHECKING:
     from mnist_tui.training.device import Resident
@@ -153,6 +153,20 @@ class Evaluation:
         return confusion_counts(self.probabilities, self.labels).tolist()
 
 
+def confusion_counts(probabilities: NDArray[np.float32], labels: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return the confusion matrix, int64 ``(classes, classes)``: counts of images, rows true, columns predicted.
+
+    Of equally probable classes, the first one counts as predicted.
+
+    Args:
+        probabilities: float32 ``(n, classes)``.
+        labels: ``(n,)``, the true classes, below `classes`.
+    """
+    classes = probabilities.shape[1]
+    cells = labels.astype(np.int64) * classes + probabilities.argmax(axis=1)
+    return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
+
+
 def evaluate(
     scorer: Scorer, test: Resident, train: Resident, held_out: Resident | None, on_progress: Callable[[int, int], None]
 ) -> Evaluation:
@@ -210,6 +224,14 @@ def scores_document(evaluation: Evaluation, class_names: tuple[str, ...]) -> dic
         **({"train": {"loss": finite(train.loss), "accuracy": train.accuracy}} if train is not None else {}),
         "confusion_matrix": evaluation.confusion(),
     }
+
+
+def statistics_document(evaluation: Evaluation, results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the statistics for `results.json`, from the evaluation and the other results."""
+    found = calibrated_statistics(
+        evaluation.probabilities, evaluation.labels, evaluation.validation, no_validation(results)
+    )
+    return found.to_document(results["class_names"])
 
 
 def save_predictions(path: Path, evaluation: Evaluation, images: NDArray[np.uint8]) -> None:

@@ -20,7 +20,14 @@ from mnist_tui.runs.origin import Origin, counts_of
 from mnist_tui.runs.source_runs import sibling
 from mnist_tui.runs.worker_jobs import class_names
 from mnist_tui.training.classifiers import classifier_of
-from mnist_tui.training.evaluation import DATA, evaluation_of, finite, save_predictions, scores_document
+from mnist_tui.training.evaluation import (
+    DATA,
+    evaluation_of,
+    finite,
+    save_predictions,
+    scores_document,
+    statistics_document,
+)
 from mnist_tui.training.inputs import EvaluationInputs
 from mnist_tui.training.orders import Orders
 from mnist_tui.training.reporter import Reporter
@@ -82,6 +89,7 @@ class EvaluationJob:
             "timings": {"data": inputs.data_seconds, "evaluate": seconds, "total": total},
             "platform": self._platform,
         }
+        results["statistics"] = statistics_document(evaluation, results)
         write_json(folder.results_file, results)
         self._orders.unwatch()
         reporter.end(

@@ -157,8 +157,8 @@ def averaged(members: Sequence[Any], method: str) -> Any:
             return {PROBABILITIES: mean}
         classes = mean.shape[-1]
         votes = tf.add_n([tf.one_hot(tf.argmax(one, axis=1), classes) for one in each])
-        # a mean is at most 1: halved, it decides between classes with equally many votes alone
-        return {PROBABILITIES: tf.one_hot(tf.argmax(votes + mean / 2.0, axis=1), classes)}
+        is_most = votes >= tf.reduce_max(votes, axis=1, keepdims=True)
+        return {PROBABILITIES: tf.one_hot(tf.argmax(tf.where(is_most, mean, -1.0), axis=1), classes)}
 
     module = tf.Module(name="mnist_tui")
     module.predict = tf.function(predict, input_signature=signature, autograph=False)

@@ -23,7 +23,15 @@ from mnist_tui.training.checkpoint import CheckpointWriter, Spent, TrainingSnaps
 from mnist_tui.training.closed_form import ClosedForm
 from mnist_tui.training.device import Resident
 from mnist_tui.training.engine import Training
-from mnist_tui.training.evaluation import DATA, Evaluation, Scorer, evaluate, save_predictions, scores_document
+from mnist_tui.training.evaluation import (
+    DATA,
+    Evaluation,
+    Scorer,
+    evaluate,
+    save_predictions,
+    scores_document,
+    statistics_document,
+)
 from mnist_tui.training.extension import extend
 from mnist_tui.training.inputs import Examples, Inputs
 from mnist_tui.training.losses import class_weights
@@ -333,7 +341,7 @@ class TrainingJob:
     def _results(self, outcome: TrainingOutcome, evaluation: Evaluation, restored: int) -> dict[str, Any]:
         position, class_names = self._training.position, self._inputs.dataset.class_names
         part = position.step / self._training.steps
-        return {
+        results = {
             "state": outcome.state,
             "reason": outcome.reason,
             "dataset": {key: getattr(self._inputs.ready, key) for key in DATA},
@@ -347,6 +355,7 @@ class TrainingJob:
             "best_epoch": self._training.best_epoch,
             "weights_of_epoch": restored or (round(position.epoch + part, 3) if part else position.epoch),
         }
+        return {**results, "statistics": statistics_document(evaluation, results)}
 
 
 DECISIVE = {

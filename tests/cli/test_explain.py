@@ -12,9 +12,11 @@ from PIL import Image
 
 from mnist_tui.data.reading import read_digits
 from mnist_tui.experiment.presets import find_preset
+from mnist_tui.runs.explanations import METHODS
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.origin import Kind, Origin, OriginSource
 from tests.cli.conftest import Command, sentence
+from tests.own_data import write_folder
 from tests.report.recorded import recorded_run
 
 EXPLAINING = Path(__file__).parents[1] / "tui" / "explaining.py"
@@ -107,15 +109,45 @@ def test_wrong_requests_are_answered_in_a_sentence(cli: Command, run: RunFolder,
         assert why in sentence(cli("explain", plain.id, image))
 
 
+STARTERS = {"raw": ("raw",), "hog": ("hog",), "cnn": ("cnn",), "fashion": ("fashion",), "letters": ("cnn", "--dataset")}
+
+
 @pytest.mark.exhaustive
 @pytest.mark.slow
-def test_a_real_run_is_looked_into(tmp_path: Path, image: Path):
-    options = ["--runs-dir", str(tmp_path / "runs")]
-    command = [sys.executable, "-m", "mnist_tui"]
-    trained = [*command, "train", "--preset", "cnn", "--dataset", "digits", "--epochs", "3", "--json", *options]
-    subprocess.run(trained, capture_output=True, check=True)
-    for method in ("activations", "occlusion", "saliency", "smoothgrad", "gradcam", "nearest"):
-        asked = [*command, "explain", "latest", "#7", "--method", method, "--json", *options]
-        doc = json.loads(subprocess.run(asked, capture_output=True, check=True).stdout)
-        assert doc["method"] == method
+@pytest.mark.parametrize("name", STARTERS)
+def test_each_method_looks_into_a_real_run_as_json_and_as_a_picture(name: str, tmp_path: Path, real_data: Path):
+    """The letters are 47 classes of pictures, as many as in EMNIST Balanced."""
+    letters = write_folder(tmp_path / "letters", (28, 28), [f"letter {at}" for at in range(47)])
+    preset, *dataset = STARTERS[name]
+    options = ["--runs-dir", str(tmp_path / "runs"), "--data-dir", str(real_data)]
+
+    def run(*words: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "mnist_tui", *map(str, words), *options]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    limit = [] if dataset else ["--limit", 5000]
+    trained = run("train", "--preset", preset, *dataset, *[letters][: len(dataset)], "--epochs", 1, *limit, "--json")
+    assert trained.returncode == 0, trained.stderr
+    kinds = [layer["kind"] for layer in json.loads(trained.stdout)["experiment"]["layers"]]
+    classes = 47 if dataset else 10
+    for method in METHODS:
+        file = tmp_path / f"{method}.png"
+        asked = run("explain", "latest", "#7", "--method", method, "--json", "-o", file)
+        if method == "gradcam" and "conv2d" not in kinds:
+            assert (asked.returncode, asked.stdout, file.exists()) == (2, "", False)
+            assert asked.stderr.startswith("error: Grad-CAM needs a convolutional layer")
+            continue
+        assert asked.returncode == 0, asked.stderr
+        doc = json.loads(asked.stdout)
+        assert (doc["method"], len(doc["probabilities"])) == (method, classes)
         assert sum(doc["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        if METHODS[method].is_map:
+            assert np.shape(doc["map"]) == (28, 28)
+            assert np.ptp(doc["map"]) > 0
+        elif method == "activations":
+            assert doc["layers"][-1]["shape"] == [classes]
+        else:
+            distances = [each["distance"] for each in doc["images"]]
+            assert distances == sorted(distances)
+        with Image.open(file) as picture:
+            assert min(picture.size) > 100

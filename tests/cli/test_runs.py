@@ -93,6 +93,11 @@ def test_show_has_the_statistics_of_the_predictions(cli: Command, runs_dir: Path
     for words in ("Cohen's κ", "ROC-AUC, macro", "Calibration error", "95 % interval", "There is no temperature:"):
         assert words in text
     assert "nan" not in text
+    results = json.loads(run.results_file.read_text())
+    run.results_file.write_text(json.dumps({**results, "statistics": found}))
+    run.predictions_file.unlink()
+    assert json.loads(cli("show", run.id, "--json").stdout)["statistics"] == found, "those that the worker saved"
+    assert cli("show", run.id).stdout == text
 
 
 def test_show_lists_the_wrong_images_surest_first_by_the_numbers_that_explain_takes(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,16 @@ import pytest
 from mnist_tui.data.corruptions import at_strength
 from mnist_tui.data.hog import hog_batch
 from mnist_tui.errors import RunError
+from mnist_tui.runs.ensembles import combined
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.predictions import read_predictions
 from mnist_tui.runs.robustness import robustness_of
+from mnist_tui.runs.statistics import saved_statistics, statistics_of_predictions
 from mnist_tui.training.classifiers import classifier_of
 from mnist_tui.training.export import export
 from mnist_tui.training.session import Session
 from tests.invoked import invoke
+from tests.present import present
 from tests.training.support import digits, experiment, new_run
 
 pytestmark = pytest.mark.slow
@@ -111,6 +116,9 @@ def test_an_ensemble_is_scored_classifies_and_is_exported_as_one_graph(runs, tmp
     document = json.loads(ended.stdout)
     assert document["statistics"]["accuracy"] == document["test"]["accuracy"]
     folder: Any = RunFolder(runs[0].path.parent / document["run"])
+    for run in (folder, *runs):
+        kept = present(saved_statistics(run.results()))
+        assert kept == statistics_of_predictions(present(read_predictions(run.predictions_file)), kept.no_temperature)
     mean = np.mean([saved(run) for run in runs], axis=0)
     assert np.allclose(saved(folder), mean, atol=1e-7)
     right = mean.argmax(axis=1) == digits().test_labels
@@ -128,3 +136,29 @@ def test_an_ensemble_is_scored_classifies_and_is_exported_as_one_graph(runs, tmp
     assert np.abs(probabilities - mean[:40]).max() < 1e-5
     with pytest.raises(RunError, match="so csv cannot hold it; onnx, tflite and savedmodel can"):
         export(folder, ["csv"], tmp_path / "out")
+
+
+def test_the_graph_of_a_vote_gives_the_votes_of_the_program_with_every_kind_of_tie(tmp_path):
+    """Each network looks its probabilities up by the first pixel; sixteenths make ties of votes and of means."""
+    import tensorflow as tf
+
+    from mnist_tui.training.export import averaged, write_onnx
+
+    tables = np.random.default_rng(3).multinomial(16, [1 / 4] * 4, size=(3, 256)).astype(np.float32) / 16
+
+    def network(table: np.ndarray) -> Any:
+        module: Any = tf.Module()
+        module.predict = tf.function(
+            lambda images: {"probabilities": tf.gather(table, tf.cast(images[:, 0, 0], tf.int32))},
+            input_signature=[tf.TensorSpec((None, 2, 2), tf.uint8, name="images")],
+        )
+        return module
+
+    images = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None], (256, 2, 2))
+    for members in (tables[:2], tables):
+        whole = averaged([network(table) for table in members], "vote")
+        source: Any = SimpleNamespace(whole=whole, classes='["a", "b", "c", "d"]')
+        write_onnx(source, tmp_path / "vote.onnx")
+        session = onnxruntime.InferenceSession(tmp_path / "vote.onnx")
+        (votes,) = session.run(["probabilities"], {"images": images})
+        np.testing.assert_array_equal(votes, combined(list(members), "vote"))

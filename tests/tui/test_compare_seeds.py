@@ -21,14 +21,6 @@ from tests.tui.conftest import browse
 from tests.tui.sizes import at_sizes
 
 
-@pytest.fixture(autouse=True)
-def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the person's own; the tour was seen."""
-    (tmp_path / "config").mkdir()
-    (tmp_path / "config" / "settings.toml").write_text("toured = true\n")
-    monkeypatch.setenv("MNIST_TUI_CONFIG", str(tmp_path / "config" / "settings.toml"))
-
-
 @pytest.fixture
 def runs_dir(tmp_path: Path) -> Path:
     """Ten seeds of raw, and the first five of them of hog, better by two points each."""

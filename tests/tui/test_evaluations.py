@@ -30,14 +30,6 @@ ANSWERS = Origin("imported", (OriginSource("answers.csv"),), "mnist", prediction
 MATRIX = [[90 if row == column else 1 for column in range(10)] for row in range(10)]
 
 
-@pytest.fixture(autouse=True)
-def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the person's own; the tour was seen."""
-    (tmp_path / "config").mkdir()
-    (tmp_path / "config" / "settings.toml").write_text("toured = true\n")
-    monkeypatch.setenv("MNIST_TUI_CONFIG", str(tmp_path / "config" / "settings.toml"))
-
-
 @pytest.fixture
 def runs_dir(tmp_path: Path) -> Path:
     """A trained run, and above it the answers of another program."""

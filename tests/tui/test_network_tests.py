@@ -18,10 +18,8 @@ from tests.tui.sizes import at_sizes
 
 
 @pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[RunFolder]:
+def runs(tmp_path: Path) -> list[RunFolder]:
     """Three runs of other sizes: all but 30, 20 and 0 images right, and a run without predictions."""
-    (tmp_path / "config.toml").write_text("toured = true\n")
-    monkeypatch.setenv("MNIST_TUI_CONFIG", str(tmp_path / "config.toml"))
     found = [furnished_run(tmp_path / "runs", changed("raw", epochs="3", hidden=size)) for size in ("50", "100", "150")]
     for run, wrong in zip(found, (range(100, 130), range(120, 140), range(0)), strict=True):
         with np.load(run.predictions_file) as arrays:

@@ -37,14 +37,6 @@ ACCURACIES = (0.95, 0.96, 0.98)
 Opened = Callable[..., Any]
 
 
-@pytest.fixture(autouse=True)
-def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the person's own; the tour was seen."""
-    (tmp_path / "config").mkdir()
-    (tmp_path / "config" / "settings.toml").write_text("toured = true\n")
-    monkeypatch.setenv("MNIST_TUI_CONFIG", str(tmp_path / "config" / "settings.toml"))
-
-
 @pytest.fixture
 def runs_dir(tmp_path: Path) -> Path:
     """Three seeds of one experiment, and a smaller one on other data."""
