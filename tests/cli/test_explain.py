@@ -117,7 +117,7 @@ STARTERS = {"raw": ("raw",), "hog": ("hog",), "cnn": ("cnn",), "fashion": ("fash
 @pytest.mark.parametrize("name", STARTERS)
 def test_each_method_looks_into_a_real_run_as_json_and_as_a_picture(name: str, tmp_path: Path, real_data: Path):
     """The letters are 47 classes of pictures, as many as in EMNIST Balanced."""
-    letters = write_folder(tmp_path / "letters", (28, 28), [f"letter {at}" for at in range(47)])
+    letters = write_folder(tmp_path / "letters", (28, 28, 1), [f"letter {at}" for at in range(47)])
     preset, *dataset = STARTERS[name]
     options = ["--runs-dir", str(tmp_path / "runs"), "--data-dir", str(real_data)]
 

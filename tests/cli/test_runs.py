@@ -15,7 +15,7 @@ from mnist_tui.runs.predictions import read_predictions
 from mnist_tui.runs.process_folder import this_process
 from tests.cli.conftest import Command, sentence
 from tests.present import present
-from tests.report.furnished import furnished_run
+from tests.report.furnished import furnished_run, with_statistics
 from tests.report.recorded import CREATED, copying_job, recorded_run
 from tests.runs.commands import taken
 
@@ -93,9 +93,7 @@ def test_show_has_the_statistics_of_the_predictions(cli: Command, runs_dir: Path
     for words in ("Cohen's κ", "ROC-AUC, macro", "Calibration error", "95 % interval", "There is no temperature:"):
         assert words in text
     assert "nan" not in text
-    results = json.loads(run.results_file.read_text())
-    run.results_file.write_text(json.dumps({**results, "statistics": found}))
-    run.predictions_file.unlink()
+    with_statistics(run).predictions_file.unlink()
     assert json.loads(cli("show", run.id, "--json").stdout)["statistics"] == found, "those that the worker saved"
     assert cli("show", run.id).stdout == text
 

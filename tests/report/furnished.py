@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from mnist_tui.experiment.shapes import pixels_shape
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Distribution, Ended, LayerWeights, WeightsSeen
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.statistics import statistics_of
+from tests.present import present
 from tests.report.recorded import matrix, recorded_run
 
 
@@ -47,6 +50,14 @@ def furnished_run(runs_dir: Path, preset: Preset | None = None, **how: Any) -> R
     return folder
 
 
+def with_statistics(folder: RunFolder) -> RunFolder:
+    """The run, with the statistics of its predictions in its results, as a worker saves them."""
+    results = json.loads(folder.results_file.read_text(encoding="utf-8"))
+    results["statistics"] = present(statistics_of(folder)).to_document(results["class_names"])
+    folder.results_file.write_text(json.dumps(results), encoding="utf-8")
+    return folder
+
+
 def seed_runs(runs_dir: Path, seeds: range, **texts: str) -> list[RunFolder]:
     """Runs of one experiment that differ in their seed; each starts one second after the previous run."""
     return [
@@ -57,8 +68,6 @@ def seed_runs(runs_dir: Path, seeds: range, **texts: str) -> list[RunFolder]:
 
 def scored(folder: RunFolder, accuracy: float) -> None:
     """Set the run's test accuracy, in its results and at the end of its log."""
-    import json
-
     results = json.loads(folder.results_file.read_text(encoding="utf-8"))
     results["test"]["accuracy"] = accuracy
     folder.results_file.write_text(json.dumps(results), encoding="utf-8")

@@ -33,7 +33,7 @@ from mnist_tui.runs.folder import Label, Launch, RunFolder, create, write_label
 from mnist_tui.runs.scores import accuracy_interval
 from mnist_tui.runs.statistics import statistics_of
 from tests.present import present
-from tests.report.furnished import changed, furnished_run, scored, seed_runs
+from tests.report.furnished import changed, furnished_run, scored, seed_runs, with_statistics
 from tests.report.recorded import CREATED
 from tests.runs.sample_events import epoch
 
@@ -574,7 +574,8 @@ assert not heavy, heavy
 
 
 def test_the_same_runs_make_the_same_bytes_in_any_process_and_any_time_zone(tmp_path: Path) -> None:
-    runs = [str(run.path) for run in (*seed_runs(tmp_path, range(2)), furnished_run(tmp_path))]
+    found = (*seed_runs(tmp_path, range(2)), furnished_run(tmp_path))
+    runs = [str(with_statistics(run).path) for run in found]
     texts = [
         subprocess.run(
             [sys.executable, "-c", SCRIPT, *runs],

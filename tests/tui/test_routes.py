@@ -155,7 +155,7 @@ async def test_each_key_leads_where_the_map_says_and_escape_leads_back_to_the_sa
             over = ("f1", "ctrl+p")
             for key in over if exhaustive else over[len(trail.kinds) % 2 :][:1]:
                 await pilot.press(key, "escape")
-                assert app.screen is here, key
+                await until(pilot, lambda here=here: app.screen is here)
         while kinds(app) != ["Presets"]:
             trail.back()
             await pilot.press("escape")

@@ -183,10 +183,10 @@ class LearningPlot(TrialPlot):
     """The accuracy on the training images and on others against the number of training images."""
 
     HELP = """
-    **Learning curve.** The lower axis is the number of training images, logarithmic: each step to the right doubles
-    it. One line is the accuracy on images that the network was not trained on, the other that on its training images.
-    Where the first still rises, more images help; where it is level and the other is far above it, the network
-    overfits. Each circle is a trial. The sentences below say it in words.
+    **Learning curve.** The lower axis is the number of training images, logarithmic: from 500 to 1,000 it is as far as
+    from 5,000 to 10,000. One line is the accuracy on images that the network was not trained on, the other that on its
+    training images. Where the first still rises, more images help; where it is level and the other is far above it,
+    the network overfits. Each circle is a trial. The sentences below say it in words.
     """
 
     _points: tuple[LearningPoint, ...] = ()
