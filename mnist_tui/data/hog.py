@@ -318,11 +318,15 @@ def strongest_edges(
         ValueError: As for `hog_batch`.
     """
     histograms = _histograms_of(image, orientations, pixels_per_cell)
-    angles = 90 - 180 * (np.arange(orientations) + 0.5) / orientations  # at right angles to the bins' gradients
-    directions = (np.rint(angles / 45) % 4).astype(np.uint8)
     largest = histograms.max(axis=2)
     strengths = np.rint(largest * (255 / max(largest.max(), 1e-12)))
-    return directions[histograms.argmax(axis=2)], strengths.astype(np.uint8)
+    return edge_directions(orientations)[histograms.argmax(axis=2)], strengths.astype(np.uint8)
+
+
+def edge_directions(orientations: int) -> NDArray[np.uint8]:
+    """Return the direction of the edges that cause the gradients of each bin, in the numbers of `strongest_edges`."""
+    angles = 90 - 180 * (np.arange(orientations) + 0.5) / orientations  # at right angles to the gradients
+    return (np.rint(angles / 45) % 4).astype(np.uint8)
 
 
 def _histograms_of(image: NDArray[np.uint8], orientations: int, pixels_per_cell: int) -> NDArray[np.float64]:

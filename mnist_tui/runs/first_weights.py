@@ -12,6 +12,7 @@ import math
 import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.complexity import of
-from mnist_tui.experiment.shapes import Shape
+from mnist_tui.experiment.shapes import Shape, hog_blocks, hog_cells
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.files import open_regular, read_array_shapes, read_arrays, read_json
 from mnist_tui.runs.folder import RunFolder
@@ -40,10 +41,13 @@ class FirstWeights:
     Attributes:
         layer: the layer's name, as in `complexity.of`.
         units: the word for its units: neurons or filters.
-        pictures: float32 (units, rows, columns), or (units, rows, columns, 3) for a network that reads colour images.
+        pictures: float32 (units, rows, columns), or (units, rows, columns, 3) for a network that reads colour images;
+            for one that reads HOG features (units, cells down, cells across, orientations), with the sum of the weights
+            of a cell in all blocks that it belongs to.
         epoch: the number of trained epochs; nan where it is not known.
         source: the file that the weights were read from.
         strong: the absolute value that 99.5 % of the weights do not exceed, for the scale of colours.
+        is_hog: whether the weights are those of HOG features.
     """
 
     layer: str
@@ -52,6 +56,7 @@ class FirstWeights:
     epoch: float
     source: str
     strong: float
+    is_hog: bool = False
 
 
 KERNELS = {"conv2d": "kernel", "depthwise_conv2d": "kernel", "separable_conv2d": "depthwise_kernel", "dense": "kernel"}
@@ -60,14 +65,17 @@ KERNELS = {"conv2d": "kernel", "depthwise_conv2d": "kernel", "separable_conv2d":
 
 @dataclass(frozen=True)
 class _FirstLayer:
-    """The first layer with weights, and the shape of the image that it reads."""
+    """The first layer with weights, the shape of the images, and the HOG features that it reads instead of pixels."""
 
     name: str
     kind: str
     image: Shape
+    hog: HogFeatures | None = None
 
     def pictures_of(self, kernel: NDArray[Any]) -> NDArray[np.float32]:
         """Return a kernel as `FirstWeights.pictures`; raises a ValueError if it has not this layer's shape."""
+        if self.hog is not None:
+            return _cell_weights(kernel, self.image, self.hog)
         channels = self.image[2]
         if self.kind == "dense":
             values = kernel.T.reshape(-1, *self.image)
@@ -78,6 +86,17 @@ class _FirstLayer:
         else:  # a filter reads one channel
             values = kernel.transpose(2, 3, 0, 1).reshape(-1, *kernel.shape[:2], 1)
         return (values[..., 0] if values.shape[3] == 1 else values).astype(np.float32)
+
+
+def _cell_weights(kernel: NDArray[Any], image: Shape, hog: HogFeatures) -> NDArray[np.float32]:
+    """Return the weights of HOG features (features, units) by cell, as `FirstWeights.pictures`."""
+    edge = hog.cells_per_block
+    down, across = hog_blocks(image, hog.pixels_per_cell, edge)
+    blocks = kernel.T.reshape(-1, down, across, edge, edge, hog.orientations)
+    cells = np.zeros((len(blocks), *hog_cells(image, hog.pixels_per_cell), hog.orientations), np.float32)
+    for row, column in product(range(edge), repeat=2):
+        cells[:, row : row + down, column : column + across] += blocks[:, :, :, row, column]
+    return cells
 
 
 def first_weights(folder: RunFolder, experiment: Experiment) -> FirstWeights:
@@ -94,15 +113,16 @@ def first_weights(folder: RunFolder, experiment: Experiment) -> FirstWeights:
     sizes = np.abs(pictures[np.isfinite(pictures)])
     strong = float(np.quantile(sizes, 0.995)) if sizes.size else 0.0
     units = "neurons" if layer.kind == "dense" else "filters"
-    return FirstWeights(layer.name, units, pictures, epoch, source, strong)
+    return FirstWeights(layer.name, units, pictures, epoch, source, strong, layer.hog is not None)
 
 
 def _first_layer(experiment: Experiment) -> _FirstLayer:
-    if isinstance(experiment.features, HogFeatures):
-        raise RunError("The first layer reads HOG features, not pixels: its weights cannot be shown as pictures.")
+    hog = experiment.features if isinstance(experiment.features, HogFeatures) else None
     shape: Shape = experiment.input_shape
     for layer in of(experiment).layers:
         if layer.kind in KERNELS:
+            if hog is not None and layer.kind == "dense" and shape == experiment.input_shape:
+                return _FirstLayer(layer.name, layer.kind, experiment.image_shape, hog)
             if len(shape) != 3 or shape[2] != experiment.image_shape[2]:
                 raise RunError("The first layer does not read one picture: its weights cannot be shown as pictures.")
             return _FirstLayer(layer.name, layer.kind, shape)

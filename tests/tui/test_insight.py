@@ -15,6 +15,7 @@ from rich.segment import Segment
 
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.presets import find_preset
+from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.files import replacing, write_json
 from mnist_tui.runs import start as run_start
 from mnist_tui.runs.events import CheckpointSaved, Distribution, LayerWeights, WeightsSeen
@@ -326,7 +327,7 @@ async def test_weights_of_colours_are_one_picture_in_colour_and_three_of_signs(
     async with app.run_test(size=(140, 45)) as pilot:
         screen = await on_screen(app, pilot, WeightsScreen)
         await pilot.press("p")
-        await shows(pilot, "filters 1 to 8 of 9", "lighter positive, darker negative")
+        await shows(pilot, "filters 1 to 9 of 9", "grey is 0")
         styles = [segment.style for segment in screen.query_one(WeightPictures).render_line(0)]
         red, green, _ = next(style.bgcolor.triplet for style in styles if style and style.bgcolor)
         assert red > 240 and 120 < green < 136
@@ -334,11 +335,40 @@ async def test_weights_of_colours_are_one_picture_in_colour_and_three_of_signs(
         await shows(pilot, "1 red", "1 green", "###")
 
 
+def test_weights_of_hog_features_are_by_cell_with_those_of_all_its_blocks(record: Any) -> None:
+    folder: RunFolder = record("hog").folder
+    hog = HogFeatures(kind="hog", pixels_per_cell=7, orientations=8, cells_per_block=2)
+    experiment = find_preset("hog").experiment.model_copy(update={"features": hog})
+    checkpoint(folder, np.ones((3 * 3 * 4 * 8, 100), np.float32), "dense_1", 3)
+    found = first_weights(folder, experiment)
+    assert found.is_hog and found.pictures.shape == (100, 4, 4, 8)
+    of_blocks = np.outer([1, 2, 2, 1], [1, 2, 2, 1])
+    assert np.array_equal(found.pictures, np.broadcast_to(of_blocks[..., None], found.pictures.shape))
+
+
+async def test_weights_of_hog_features_are_strokes_along_the_edges(record: Any, app_on: Any, shows: Any) -> None:
+    recording = record("hog").begin()
+    recording.epoch(1, steps=False)
+    kernel = np.zeros((7, 7, 8, 250), np.float32)
+    kernel[:, :2, 0], kernel[:, 4:, 4] = 1, -1  # edges upwards, and to the right
+    kernel = kernel.reshape(7 * 7 * 8, 250)
+    checkpoint(recording.finish().folder, kernel, "dense_1", 1)
+    app = app_on(recording.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        pictures = (await on_screen(app, pilot, WeightsScreen)).query_one(WeightPictures)
+        await pilot.press("p")
+        await shows(pilot, "neurons 1 to 10 of 250", "the edge with the largest weight", "│ │")
+        styles = {segment.text: segment.style for segment in pictures.render_line(0) if segment.text.strip()}
+        assert set(styles) == {"│", "─"} and styles["│"].color != styles["─"].color
+        await pilot.press("s")
+        await shows(pilot, "plain strokes positive, reversed ones negative")
+        reversed_texts = {s.text for s in pictures.render_line(0) if s.style and s.style.reverse and s.text.strip()}
+        assert reversed_texts == {"─"}
+
+
 def test_what_cannot_be_had_is_a_sentence(record: Any) -> None:
     folder: RunFolder = record().folder
     raw = find_preset("raw").experiment
-    with pytest.raises(RunError, match="HOG features, not pixels"):
-        first_weights(folder, find_preset("hog").experiment)
     with pytest.raises(RunError, match="no checkpoint yet"):
         first_weights(folder, raw)
     checkpoint(folder, np.zeros((784, 250)), "dense_1", 1)

@@ -317,6 +317,8 @@ def middle_half(spreads: Sequence[EpochSpread], selected: EpochSpread) -> str:
     """
 
     def quartiles(one: EpochSpread) -> str:
+        if one.spread.low == one.spread.high == 0:
+            return "all 0"
         return " to ".join(f"{one.spread.quantile(share):+#.2g}".replace("-", "−") for share in BANDS[2])
 
     first = spreads[0]
@@ -341,14 +343,14 @@ def _bar_text(share: float, most: float, room: int, glyphs: Glyphs) -> str:
 
 COLUMNS = (
     Column(""),
-    Column("layer"),
-    Column("values", right=True, need=2),
-    Column("mean", right=True, need=4),
-    Column("deviation", right=True, need=5),
-    Column("before training", right=True, need=1),
-    Column("smallest", right=True, need=3),
-    Column("largest", right=True, need=3),
-    Column("dead units", right=True, need=6),
+    Column("Layer"),
+    Column("Values", right=True, need=2),
+    Column("Mean", right=True, need=4),
+    Column("Deviation", right=True, need=5),
+    Column("Deviation before", right=True, need=1),
+    Column("Smallest", right=True, need=3),
+    Column("Largest", right=True, need=3),
+    Column("Dead units", right=True, need=6),
 )
 
 
@@ -397,7 +399,7 @@ class LayerTable(TableView):
 
     HELP = """
     **Layers.** Number, mean, standard deviation and range of a layer's weights or biases at the epoch that is looked
-    at; *before training* is the deviation at that time. Dead units are ReLUs whose output was zero for every image
+    at; *deviation before* is that before training. Dead units are ReLUs whose output was zero for every image
     looked at. The arrow keys or a click choose a layer.
     """
 

@@ -6,6 +6,7 @@ import math
 from asyncio import to_thread
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from rich.color import Color as RichColor
@@ -27,6 +28,7 @@ from mnist_tui.runs import control
 from mnist_tui.runs.event_log import EpochReader
 from mnist_tui.runs.events import WeightsSeen
 from mnist_tui.runs.explanations import sign_of
+from mnist_tui.settings import Glyphs
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen, run_keys
 from mnist_tui.tui.terminal.keymap import bind, pane_keys, pane_title
@@ -52,15 +54,17 @@ GAP = 2
 SMALL, LARGE = 8, 40
 """Weights along the longer edge of pictures that are drawn enlarged, and of those that are drawn at most halved."""
 CHANNELS = ("red", "green", "blue")
-FEW = 6
+FEW = 12
 """The automatic size is the largest that shows this many pictures at once."""
+TINT = 0.4
+"""The share of a stroke's shade that the background of its HOG cell has."""
 
 
 def resampled(picture: NDArray[np.floating], width: int, height: int) -> NDArray[np.float64]:
     """Return a picture with `height` rows and `width` columns: means of neighbouring values, or repeated values.
 
     Args:
-        picture: (rows, columns), or (rows, columns, 3).
+        picture: (rows, columns), or (rows, columns, channels).
     """
     import numpy as np
 
@@ -91,7 +95,8 @@ class WeightPictures(DrawnPictures):
     **First-layer weights.** One picture a neuron or filter, its weights where the pixels are that they weigh. One
     colour is positive, the other negative; `s` shows signs instead: `+` and `#` positive, `-` and `=` negative, a space
     near 0. The weights of red, green and blue have one picture together, in which middle grey is 0; as signs, each
-    colour has its own. `z` changes the size, Page Up and Page Down or the wheel turn pages.
+    colour has its own. Of HOG features, each cell has its largest weight: a stroke in the direction of the edge that it
+    weighs, in the colour of its sign. `z` changes the size, Page Up and Page Down or the wheel turn pages.
     """
     COMPONENT_CLASSES = {"picture--positive", "picture--negative", "picture--caption"}
     DEFAULT_CSS = """
@@ -133,7 +138,7 @@ class WeightPictures(DrawnPictures):
     @property
     def in_colour(self) -> bool:
         """Whether the weights are those of red, green and blue."""
-        return self._weights is not None and self._weights.pictures.ndim == 4
+        return self._weights is not None and self._weights.pictures.ndim == 4 and not self._weights.is_hog
 
     @property
     def count(self) -> int:
@@ -192,7 +197,7 @@ class WeightPictures(DrawnPictures):
     def strips(self) -> list[Strip]:
         self.begin_drawing()
         if self._weights is None:
-            return [Strip([Segment(self._nothing, self.rich_style)])]
+            return [Strip([Segment(line, self.rich_style)]) for line in wrap(self._nothing, max(1, self.size.width))]
         width, height = self.picture_size
         across = max(1, (self.size.width + GAP) // (width + GAP))
         numbers = range(self.first, min(self.count, self.first + self.shown))
@@ -212,7 +217,9 @@ class WeightPictures(DrawnPictures):
         lines: list[list[Segment]] = [[] for _ in range(height)]
         palette, strong = self._palette, self._weights.strong if self._weights else 0.0
         for picture, region in pictures:
-            if palette is None:
+            if self._weights is not None and self._weights.is_hog:
+                drawn = _stroke_lines(picture, (width, height), palette, strong, glyphs=self.app.settings.glyphs)
+            elif palette is None:
                 rows = resampled(picture, width, height).tolist()
                 drawn = [[Segment("".join(sign_of(weight, strong) for weight in row))] for row in rows]
             elif self.drawn_with != "blocks":
@@ -250,6 +257,48 @@ def _half_block_lines(picture: NDArray[np.float64], palette: Palette, strong: fl
         ]
         for upper, lower in zip(levels[::2], levels[1::2], strict=True)
     ]
+
+
+def _stroke_lines(
+    picture: NDArray[np.floating], size: tuple[int, int], palette: Palette | None, strong: float, *, glyphs: Glyphs
+) -> list[list[Segment]]:
+    """Return the lines of a picture of HOG weights: in each cell a stroke along the edge with the largest weight.
+
+    Args:
+        picture: (cells down, cells across, orientations). In less lines than cells, means of neighbouring cells.
+        size: columns and lines.
+        palette: None for bold strokes for strong weights, reversed ones for negative weights and no colours.
+    """
+    import numpy as np
+
+    from mnist_tui.data.hog import edge_directions
+    from mnist_tui.tui.widgets.pixels import stroke_places, strokes_of
+
+    (width, height), (down, across, orientations) = size, picture.shape
+    if height < down:
+        down, across = height, max(1, width // 2)
+        picture = resampled(picture, across, down)
+    strokes, side = strokes_of(glyphs), 2 * (height // down)
+    largest = np.abs(picture).argmax(axis=2)
+    weights = np.nan_to_num(np.take_along_axis(picture, largest[..., None], axis=2)[..., 0])
+    directions = edge_directions(orientations)[largest]
+    grid = [[(" ", Style())] * width for _ in range(height)]
+    for row, column in np.ndindex(down, across):
+        weight, direction = float(weights[row, column]), int(directions[row, column])
+        sign = sign_of(weight, strong)
+        if palette is None:
+            style = Style(reverse=sign in {"-", "="}, bold=sign in {"#", "="})
+        else:
+            level = round(min(1.0, abs(weight) / strong if strong else 0.0) * (LEVELS - 1))
+            shades = palette[weight < 0]
+            paper = shades[round(TINT * level)].rich_color
+            style = Style(color=shades[level].rich_color, bgcolor=paper, bold=True)
+        for line in range(row * side // 2, (row + 1) * side // 2):
+            grid[line][column * side : (column + 1) * side] = [(" ", style)] * side
+        if sign != " ":
+            for line, place in stroke_places(row, column, direction, side):
+                grid[line][place] = (strokes[direction], style)
+    return [[Segment(glyph, style) for glyph, style in line] for line in grid]
 
 
 def _indexed(picture: NDArray[np.floating], palette: Palette, strong: float) -> IndexedPicture:
@@ -343,7 +392,6 @@ class WeightsScreen(RunScreen):
         yield TabStrip()
         yield StatusLine(self.feed.title, self.feed.folder.id)
         with Vertical(id="values", classes="pane -stacked") as pane:
-            pane.border_subtitle = pane_keys({"← →": "epoch"})
             yield Static("", id="about", markup=False)
             yield DistributionView()
             yield WeightPictures(signs=self.app.no_color or self.app.settings.glyphs == "ascii")
@@ -413,7 +461,9 @@ class WeightsScreen(RunScreen):
         self.query_one("#layers").scroll_to_region(Region(0, self._chosen + 1, 1, 1), animate=False)
 
     def _entitle(self, name: str, note: str = "") -> None:
-        self.query_one("#values").border_title = pane_title(name, note=note)
+        pane = self.query_one("#values")
+        pane.border_title = pane_title(name, note=note)
+        pane.border_subtitle = "" if self._picturing else pane_keys({"← →": "epoch"})
 
     def _about_pictures(self) -> Content:
         first = self._first
@@ -423,18 +473,19 @@ class WeightsScreen(RunScreen):
         begin = pictures.first // pictures.apart + 1
         end = -(-min(pictures.count, pictures.first + pictures.shown) // pictures.apart)
         epoch = "" if math.isnan(first.epoch) else f", after epoch {first.epoch:g}"
+        source = "" if first.source == self.feed.folder.model_file.name else f" ({first.source})"
+        edges = "Each cell has the edge with the largest weight. " if first.is_hog else ""
         what = (
-            f"{first.layer}: {first.units} {begin} to {end} of {count}{epoch} "
-            f"({first.source}). The strongest colour is ±{first.strong:.3g} and beyond: "
+            f"{first.layer}: {first.units} {begin} to {end} of {count}{epoch}{source}. {edges}"
+            f"Full colour from ±{first.strong:.3g} on: "
         )
+        if pictures.signs and first.is_hog:
+            return Content(f"{what.replace('Full colour', 'Bold')}plain strokes positive, reversed ones negative")
         if pictures.signs:
             return Content(f"{what}+ # positive, - = negative")
         if pictures.in_colour:
             return Content(f"{what}in each of red, green and blue, grey is 0, lighter positive, darker negative")
-        unbroken = "\N{NO-BREAK SPACE}"  # a square and its word stay in one line
-        return Content.assemble(
-            what, ("██", "$primary"), f"{unbroken}positive, ", ("██", "$accent"), f"{unbroken}negative"
-        )
+        return Content.assemble(what, ("██", "$primary"), " positive, ", ("██", "$accent"), " negative")
 
     @work(exit_on_error=False, group="weights")
     async def _read(self) -> None:
@@ -465,7 +516,9 @@ class WeightsScreen(RunScreen):
                 return not self._picturing and parameters != (self._kind,)
             case "pictures":
                 return parameters != (self._picturing,)
-            case "turn" | "signs" | "resize" | "renew":
+            case "turn" | "signs" | "resize":
+                return self._picturing and self._first is not None
+            case "renew":
                 return self._picturing
             case _:
                 return True

@@ -49,8 +49,10 @@ ENLARGED = 56
 UPPER, LOWER = "▀", "▄"
 SHADES, ASCII = " ░▒▓█", " .:-=+*#%@"
 STROKES, ASCII_STROKES = "─╱│╲", "-/|\\"
-LEAST_CELL, FAINT, STRONG = 4, 32, 160
+LEAST_CELL, FAINT, STRONG = 2, 32, 160
 """Columns of the smallest HOG cell that is drawn as a stroke, and the strengths of strokes that are drawn and bold."""
+LEAST_SHARP = 4
+"""Pixels of the smallest HOG cell whose lines are drawn finer than the image's pixels in a true picture."""
 SHARP, MIDDLE = 4, 2
 """Pixels of a true HOG picture for one pixel of the image, and from the middle of a cell in which its lines cross."""
 EDGE_CONTRAST = 96
@@ -133,7 +135,7 @@ class HogPicture:
 
         The strongest line has the brightness 255, not the point where many lines cross.
         """
-        if self.side < LEAST_CELL:  # hundreds of cells would take too long to draw, and look the same
+        if self.side < LEAST_SHARP:  # hundreds of cells would take too long to draw, and look the same
             return self.pixels
         from mnist_tui.data.hog import hog_picture
 
@@ -149,12 +151,12 @@ class HogPicture:
         scale = size[1] / self.pixels.shape[1]
         if len(self.pixels) > len(self.image) or self.side * scale < LEAST_CELL:
             return ink.lines(scaled(self.pixels, size))
-        glyphs = ASCII_STROKES if ink.glyphs == "ascii" else STROKES
+        glyphs = strokes_of(ink.glyphs)
         height = -(-size[0] // 2)
         grid: list[list[tuple[str, int]]] = [[(" ", 0)] * size[1] for _ in range(height)]
         for row, column in np.argwhere(self.strengths >= FAINT).tolist():
             direction, strength = int(self.directions[row, column]), int(self.strengths[row, column])
-            for line, place in _places(row, column, direction, self.side * scale):
+            for line, place in stroke_places(row, column, direction, self.side * scale):
                 grid[min(line, height - 1)][place] = (glyphs[direction], strength)
         return tuple(
             [
@@ -166,11 +168,16 @@ class HogPicture:
         )
 
 
-def _places(row: int, column: int, direction: int, side: float) -> list[tuple[int, int]]:
+def strokes_of(glyphs: Glyphs) -> str:
+    """Return the characters of strokes in the order of the directions of `data.hog.strongest_edges`."""
+    return ASCII_STROKES if glyphs == "ascii" else STROKES
+
+
+def stroke_places(row: int, column: int, direction: int, side: float) -> list[tuple[int, int]]:
     """Return line and column of the characters of one cell's stroke; the cell has `side` columns."""
     lines = range(int(row * side / 2), max(int(row * side / 2) + 1, int((row + 1) * side / 2)))
     columns = range(int(column * side), int((column + 1) * side))
-    middle, count = columns[len(columns) // 2], len(lines)
+    middle, count = columns[(len(columns) - 1) // 2], len(lines)
     if direction == 0:
         return [(lines[count // 2], place) for place in columns[:-1] or columns]
     lean = {1: -1, 2: 0, 3: 1}[direction]
