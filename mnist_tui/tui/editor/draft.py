@@ -100,12 +100,12 @@ class Field:
             return False
         return _parameter_applies(self.key, experiment)
 
-    @property
-    def sentence(self) -> str:
-        """The field's label and help in one sentence; also the allowed values, if they are few or not listed."""
+    def sentence(self, *, with_values: bool) -> str:
+        """Return label and help in one sentence, `with_values` also the allowed values, if few or not listed."""
         about = f"{self.help[:1].upper()}{self.help[1:]}"
         label = "" if about.startswith(self.label) else f"{self.label}: "
-        return f"{label}{self.help if label else about}{f' ({self.hint})' if len(self.choices) <= FEW else ''}"
+        values = f" ({self.hint})" if with_values and len(self.choices) <= FEW else ""
+        return f"{label}{self.help if label else about}{values}"
 
 
 def parameter_fields() -> tuple[Field, ...]:

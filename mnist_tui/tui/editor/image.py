@@ -59,11 +59,14 @@ class ImagePane(VerticalScroll):
         self._pictures: NetworkInput | None = None
         self.views: tuple[PixelView, PixelView] | None = None
 
-    def on_mount(self) -> None:
+    def _show_keys(self, experiment: Experiment) -> None:
+        """Show the keys of the pane in its border: that for variants only if the images are augmented."""
         names = ("editor.next-image", "editor.variants")
         following, variants = (key_of(name, type(self.screen), self.app.settings.keys) for name in names)
-        actions = {following: "screen.next_image", variants: "screen.variants"}
-        self.border_subtitle = pane_keys({following: "Next image", variants: "Variants"}, actions)
+        keys = {following: "Next image", variants: "Variants"}
+        if experiment.augmentation is None:
+            del keys[variants]
+        self.border_subtitle = pane_keys(keys, {following: "screen.next_image", variants: "screen.variants"})
 
     def compose(self) -> ComposeResult:
         yield Horizontal(id="image-pictures")
@@ -71,6 +74,7 @@ class ImagePane(VerticalScroll):
 
     def follow(self, experiment: Experiment) -> None:
         """Show an image of the experiment's dataset and its features, unless others follow within DELAY seconds."""
+        self._show_keys(experiment)
         requested = experiment.dataset, experiment.image_shape, experiment.features
         if requested != self._requested:
             self._requested = requested

@@ -44,8 +44,10 @@ from mnist_tui.wording import counted, noun, signed
 DIFFERENT = "various"
 """What a choice shows if the layers differ in it."""
 LABEL_WIDTH, CONTROL_WIDTH, NUMBER_WIDTH = 18, 20, 12
-"""Cells, as in editor.tcss. A text field without suggestions holds a number or a few, and is narrower."""
-ALIGNED_FROM = 72
+"""Cells, as in editor.tcss. A text field without suggestions holds a number, and is narrower."""
+LISTS = ("filters", "hidden")
+"""Parameters of which a text field may hold a number for each layer, such as ``16x32x64``."""
+ALIGNED_FROM = 60
 """Cells of a row from which all notes begin in one column; in a narrower row each follows its control."""
 WORDS_FROM = 56
 """Cells of the layers' pane from which the cost of removing a layer has its unit in the border."""
@@ -100,7 +102,7 @@ class FieldRow(Widget):
 
     @property
     def _is_number(self) -> bool:
-        return self.entry.control == "text" and not self.entry.suggestions
+        return self.entry.control == "text" and not self.entry.suggestions and self.entry.key not in LISTS
 
     def _note(self, room: int) -> Content:
         """Return the change of the value and its cost or, if there is none, the allowed values, for so many cells."""
@@ -129,9 +131,16 @@ class FieldRow(Widget):
                 yield "Enter: list"
             case _:
                 yield self.entry.hint
-                yield (short := self.entry.hint.removeprefix("whole number, "))
+                yield (short := self.entry.hint.removeprefix("whole ").removeprefix("number, ").removeprefix("number "))
                 yield short.partition(";")[0].replace(" or more, less than ", " to below ")
                 yield short.replace(", or a pair such as ", " or ")
+                values = self.entry.hint.split(", ")
+                yield from (f"{', '.join(values[:at])}, …" for at in range(len(values) - 1, 0, -1))
+
+    @property
+    def shows_hint(self) -> bool:
+        """Whether the whole text about the allowed values is beside the control now."""
+        return self.entry.hint in self.render().plain
 
     @property
     def _text(self) -> str:
@@ -209,7 +218,7 @@ def _control(entry: Field, text: str) -> Input | Select[str] | Switch:
         case "switch":
             return Toggle(text == "on", animate=False)
         case "choice":
-            options = [(choice, choice) for choice in (*([] if text else [""]), *entry.choices)]
+            options = [(choice or DIFFERENT, choice) for choice in (*([] if text else [""]), *entry.choices)]
             return ValueSelect(options, value=text, allow_blank=False, compact=True)
         case _:
             suggester = SuggestFromList(entry.suggestions) if entry.suggestions else None
@@ -473,6 +482,7 @@ class ComplexityPane(VerticalScroll):
     batch normalisation.
     """
     HINT = "MACs: multiply-accumulates for one image"
+    app = getters.app(Bench)
     table = getters.query_one(TableView)
     facts = getters.query_one(FactGrid)
 

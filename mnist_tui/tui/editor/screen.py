@@ -42,7 +42,7 @@ from mnist_tui.tui.editor.panes import ComplexityPane, FieldRow, LayersPane, Par
 from mnist_tui.tui.editor.rate_range import RateRangeScreen
 from mnist_tui.tui.presets.screen import DataNote
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
-from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
+from mnist_tui.tui.terminal.keymap import bind, key_of, pane_keys, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
@@ -52,6 +52,8 @@ PANES = {"parameters": "Parameters", "layers": "Layers", "complexity": "Complexi
 
 ABOUT_WIDTH = 66
 """Columns of what a layer does, in the list of layers to add."""
+MANY_LAYERS = 4
+"""The number of layers, without the output layer, from which the layers have the room of the image."""
 DONE_SECONDS = 8.0
 """The time for which a line says what was done."""
 
@@ -118,6 +120,7 @@ class EditorScreen(BenchScreen[None]):
         self.draft = kept or Draft(preset)
         self._possible: dict[str, bool] = {}
         self._done: tuple[Widget | None, str] = (None, "")
+        self._refused = False
 
     @property
     def edited(self) -> Draft:
@@ -172,12 +175,20 @@ class EditorScreen(BenchScreen[None]):
         for pane in self.panes.query(".pane"):
             name = pane.id or ""
             pane.border_title = None if one else pane_title(PANES[name], self._key(name))
+        for counts in self.query(ComplexityPane):
+            key = self._key("image")
+            is_hidden = not (one or self.image.display)
+            counts.border_subtitle = (
+                pane_keys({key: PANES["image"]}, {key: "screen.pane('image')"}) if is_hidden else ""
+            )
 
     async def _follow(self, *, place: int | None = None, typing: str = "") -> None:
         """Show the draft in all panes; choose the layer at `place`, and leave the text that is being typed alone."""
         draft, state = self.draft, self.draft.state
         await self.parameters.follow(draft, typing)
         await self.stack.follow(draft, place, typing)
+        self.panes.set_class(len(draft.rows) >= MANY_LAYERS, "-many")
+        self.call_after_refresh(self._show_titles)
         self.counts.follow(draft)
         self.what.say(f"{draft.preset.name}{' · edited' if draft.is_edited else ''}")
         self.summary.say(self._sizes() if draft.ready else "not valid yet")
@@ -233,12 +244,18 @@ class EditorScreen(BenchScreen[None]):
         """Show the help of the focused field or pane or, as long as the focus stays, what has just been done there."""
         row, (place, done) = _row_of(self.focused), self._done
         is_done = place is not None and place is self.focused
-        self.hint.set_class(is_done, "-done")
-        self.hint.say(done if is_done else row.entry.sentence if row else str(getattr(self.focused, "HINT", "")))
+        self.hint.set_class(is_done and not self._refused, "-done")
+        about = row.entry.sentence(with_values=not row.shows_hint) if row else str(getattr(self.focused, "HINT", ""))
+        self.hint.say(done if is_done else about)
 
-    def _say_done(self, text: str, place: Widget | None) -> None:
-        """Show what was done in the line above the footer for a while, or until the focus leaves `place`."""
-        self._done = done = (place, text)
+    def _say_done(self, text: str, place: Widget | None, *, refused: bool = False) -> None:
+        """Show what was done in the line above the footer for a while, or until the focus leaves `place`.
+
+        Args:
+            refused: whether nothing was done, for which the text gives the reason.
+        """
+        self._done, self._refused = (place, text), refused
+        done = self._done
         self._show_hint()
         self.set_timer(DONE_SECONDS, lambda: self._end_done(done))
 
@@ -276,7 +293,9 @@ class EditorScreen(BenchScreen[None]):
         """Remove the chosen layer; the output layer stays."""
         place = self.stack.listing.place
         if place >= len(self.draft.rows):
-            self._say_done("The output layer stays: it has one neuron for each class.", self.stack.listing)
+            self._say_done(
+                "The output layer stays: it has one neuron for each class.", self.stack.listing, refused=True
+            )
             return
         before = self.draft.state
         self.draft.remove_layer(place)
@@ -355,6 +374,7 @@ class EditorScreen(BenchScreen[None]):
     def _show_pane(self, name: str) -> None:
         for pane in PANES:
             self.panes.set_class(pane == name, f"-{pane}")
+        self.call_after_refresh(self._show_titles)
 
     def action_next_image(self) -> None:
         self.image.next()
@@ -363,7 +383,8 @@ class EditorScreen(BenchScreen[None]):
         """Show variants of the present image, or say why there are none."""
         experiment, image = self.draft.experiment, self.image.shown
         if experiment.augmentation is None:
-            self._say_done("No augmentation is set: enter a shift, a rotation or another change.", self.focused)
+            why = "No augmentation is set: enter a shift, a rotation or another change."
+            self._say_done(why, self.focused, refused=True)
         elif image is not None:
             from mnist_tui.tui.editor.variants import VariantsScreen
 
