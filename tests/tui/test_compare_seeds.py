@@ -181,14 +181,14 @@ async def test_all_settings_that_differ_have_a_row_with_the_value_of_each_run(
         pilot.app.push_screen(CompareScreen(list_runs(tmp_path / "runs")))
         await shows(pilot, "points")
         await pilot.press("2")
-        text = await shows(pilot, "They differ in 4 settings:", "what differs", "159,010")
+        text = await shows(pilot, "They differ in 4 settings:", "What differs", "159,010")
         rows = {tuple(line.split()[-3:]) for line in text.replace("│", " ").splitlines()}
         assert {("activation", "relu", "tanh"), ("size", "64", "4096")} <= {row[-3:] for row in rows}, text
         if size[0] > 80:
             await pilot.press("m")
             await shows(pilot, "Worst confusions")
             await pilot.press("escape")
-            await shows(pilot, "what differs", "159,010")
+            await shows(pilot, "What differs", "159,010")
 
 
 def test_one_run_of_each_seed_counts_in_curves_and_in_the_table_and_runs_of_one_seed_are_compared(

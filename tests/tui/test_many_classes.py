@@ -345,7 +345,7 @@ async def test_results_list_many_classes_with_the_lowest_f1_first(record: Any, s
         pilot.app.push_screen(screen)
         text = await shows(pilot, "lowest F1 first", "18,800 images of the test set", percent(lowest[0], 1))
         lines = text.splitlines()
-        heading = next(at for at, line in enumerate(lines) if "precision" in line and "recall" in line)
+        heading = next(at for at, line in enumerate(lines) if "Precision" in line and "Recall" in line)
         assert lines[heading + 1].strip("│ ").startswith(lowest[1])
         await pilot.press("tab", "end")
         assert screen.query_one("#classes").has_focus

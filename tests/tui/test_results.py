@@ -58,7 +58,7 @@ async def test_a_wide_window_has_confusions_classes_scores_and_matrix_beside_eac
         await on_results(pilot, shows)
         text = await shows(
             pilot,
-            "precision",
+            "Precision",
             "Ankle boot",
             "1,009",
             "10,000 images of the test set",

@@ -230,7 +230,7 @@ async def test_a_small_window_shows_one_view_of_a_comparison_at_a_time(
         await pilot.press("4")
         await shows(pilot, "Test accuracy by number of parameters", "198,760 parameters")
         await pilot.press("m", "2")
-        await shows(pilot, "test acc.", "mean, n = 3")
+        await shows(pilot, "Test acc.", "mean, n = 3")
         await pilot.press("v")
         await shows(pilot, "Test accuracy by seed", "Over the three seeds 0 to 2")
         await pilot.press("v")
@@ -246,7 +246,7 @@ async def test_a_small_window_shows_one_compared_matrix_at_a_time_and_then_the_d
     async with bench(runs_dir).run_test(size=(80, 24)) as pilot:
         await browse(pilot, until, 4)
         await pilot.press("a", "o", "m")
-        await shows(pilot, "true read as predicted", "Enter Images")
+        await shows(pilot, "True read as predicted", "Enter Images")
         matrices = pilot.app.screen.query_one(ComparedMatrices)
         await until(pilot, lambda: len(matrices.matrices) == 1)
         view = matrices.matrices[0]

@@ -278,7 +278,7 @@ class ComparedMatrices(Container):
         cells = worst if chosen is None or chosen in worst else [chosen, *worst]
         has_change = len(series) == 2 and series[0].can_be_subtracted_from(series[1])
         columns = [
-            RowColumn("confusion", "true read as predicted"),
+            RowColumn("confusion", "True read as predicted"),
             *(RowColumn(f"{at}", each.mark, right=True, tone=run_tone(at)) for at, each in enumerate(series)),
         ]
         if has_change:

@@ -67,7 +67,7 @@ LEAST_DIFFERING = 3
 DETAILS_LINES = 2
 """More lines for the values of the chosen run, where that table is cut."""
 READ_SECONDS = 2.0
-WHAT_DIFFERS = "what differs"
+WHAT_DIFFERS = "What differs"
 LEAST_VALUE, WIDEST_VALUE = 8, 30
 """Characters of a column in the table of what differs."""
 MOST_NAMED = 5
@@ -206,19 +206,19 @@ def table(
     varied = {field for field in fields if len({getattr(run, field) for run in runs}) > 1}
     columns = [
         RowColumn("mark", ""),
-        RowColumn("name", "run", least=13 if settings else 30, middle=True),
+        RowColumn("name", "Run", least=13 if settings else 30, middle=True),
         *(
             RowColumn(name, _in_words(name), right=True, need=20 - at if (at := narrow_first.index(name)) < 4 else 10)
             for name in parameters
         ),
-        RowColumn("accuracy", "test acc.", right=True),
-        RowColumn("difference", "to the best", right=True, need=30),
-        RowColumn("f1", "macro F1", right=True, need=5),
-        RowColumn("loss", "test loss", right=True, need=13),
-        RowColumn("parameters", "parameters", right=True, need=14 if "parameters" in varied else 1),
-        RowColumn("epochs", "epochs", right=True, need=0 if settings else 20),
-        RowColumn("time", "training", right=True, need=3),
-        RowColumn("state", "state", need=25 if "state" in varied else 2, toned=True),
+        RowColumn("accuracy", "Test acc.", right=True),
+        RowColumn("difference", "To the best", right=True, need=30),
+        RowColumn("f1", "Macro F1", right=True, need=5),
+        RowColumn("loss", "Test loss", right=True, need=13),
+        RowColumn("parameters", "Parameters", right=True, need=14 if "parameters" in varied else 1),
+        RowColumn("epochs", "Epochs", right=True, need=0 if settings else 20),
+        RowColumn("time", "Training", right=True, need=3),
+        RowColumn("state", "State", need=25 if "state" in varied else 2, toned=True),
     ]
     rows: list[TableRow] = []
     best = _best(runs) if _are_comparable(runs) else None

@@ -32,16 +32,16 @@ NOTHING = (
     "predictions are kept."
 )
 COLUMNS = (
-    RowColumn("first", "run", least=12, middle=True),
-    RowColumn("second", "against", least=12, middle=True),
-    RowColumn("only-first", "only it right", right=True, need=1),
-    RowColumn("only-second", "only the other", right=True, need=2),
-    RowColumn("difference", "points", right=True, need=9),
+    RowColumn("first", "Run", least=12, middle=True),
+    RowColumn("second", "Against", least=12, middle=True),
+    RowColumn("only-first", "Only it right", right=True, need=1),
+    RowColumn("only-second", "Only the other", right=True, need=2),
+    RowColumn("difference", "Points", right=True, need=9),
     RowColumn("interval", "95 % interval", right=True, need=8),
     RowColumn("p", "p", right=True, need=3),
-    RowColumn("holm", "p after Holm", right=True, need=7),
-    RowColumn("means", "they"),
-    RowColumn("data", "test images", need=4),
+    RowColumn("holm", "Corrected p", right=True, need=7),
+    RowColumn("means", "Verdict"),
+    RowColumn("data", "Test images", need=4),
 )
 LEAST_BAR = 20
 """The fewest columns for the intervals."""

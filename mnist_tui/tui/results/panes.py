@@ -141,7 +141,7 @@ class ClassBars(DrawnWidget):
         & > .classes--muted { color: $text-muted; }
     }
     """
-    COLUMNS = ("precision", "recall", "F1")
+    COLUMNS = ("Precision", "Recall", "F1")
     VALUE, IMAGES = 8, 8
     _rows: Sequence[ClassScores] = ()
 
@@ -169,7 +169,7 @@ class ClassBars(DrawnWidget):
         return room if room >= LEAST_BAR else 0
 
     def _name_width(self, names: Sequence[str]) -> int:
-        return max(map(cell_len, [*names, "class"])) + 1
+        return max(map(cell_len, [*names, "Class"])) + 1
 
     @property
     def start(self) -> float:
@@ -186,8 +186,8 @@ class ClassBars(DrawnWidget):
         name, bar = self._name_width(names), self._bar(width, names)
         column = bar + self.VALUE + (2 if bar else 0)
         muted, plain = self.component_style("classes--muted"), self.rich_style
-        header = f"{'class':<{name}}" + "".join(f"{title:>{column}}" for title in self.COLUMNS)
-        lines = [Strip([Segment(f"{header}{'images':>{self.IMAGES}}"[:width], muted)])]
+        header = f"{'Class':<{name}}" + "".join(f"{title:>{column}}" for title in self.COLUMNS)
+        lines = [Strip([Segment(f"{header}{'Images':>{self.IMAGES}}"[:width], muted)])]
         columns = [[getattr(row, field) for row in self._rows] for field in ("precision", "recall", "f1")]
         lowest = [min((each for each in values if each is not None), default=None) for values in columns]
         for at, row in enumerate(self._rows):

@@ -502,7 +502,7 @@ def statistics_lines(found: Statistics | None, names: Sequence[str]) -> list[str
 
 def ranking_lines(found: Statistics, names: Sequence[str]) -> list[str]:
     """Return the ROC-AUC and the average precision of each class, one a line, below a heading."""
-    return _aligned_right([("class", "ROC-AUC", "average precision"), *class_statistics(found, names)])
+    return _aligned_right([("Class", "ROC-AUC", "Average precision"), *class_statistics(found, names)])
 
 
 def _aligned_right(rows: Sequence[Sequence[str]]) -> list[str]:

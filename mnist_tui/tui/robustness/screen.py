@@ -368,9 +368,9 @@ def _about(name: str) -> str:
 def _table_of_one(run: RunRobustness) -> tuple[list[RowColumn], list[TableRow]]:
     """Return a row for each corruption: the accuracies at the strengths, and the mean error."""
     columns = [
-        RowColumn("name", "corruption"),
+        RowColumn("name", "Corruption"),
         *(RowColumn(f"{strength}", f"{strength}", right=True, need=strength) for strength in STRENGTHS),
-        RowColumn("error", "mean error", right=True),
+        RowColumn("error", "Mean error", right=True),
     ]
     rows: list[TableRow] = []
     for name in (ALL, *CORRUPTIONS):
@@ -383,7 +383,7 @@ def _table_of_one(run: RunRobustness) -> tuple[list[RowColumn], list[TableRow]]:
 def _table_of_several(runs: Sequence[RunRobustness], marks: Marks) -> tuple[list[RowColumn], list[TableRow]]:
     """Return a row for each corruption with the mean error of each run."""
     columns = [
-        RowColumn("name", "mean error"),
+        RowColumn("name", "Mean error"),
         *(
             RowColumn(f"{at}", shortened(f"{_mark(at, marks)}{run.label}", LABEL), right=True, need=max(1, 20 - at))
             for at, run in enumerate(runs)
