@@ -330,11 +330,11 @@ async def test_the_digit_is_drawn_for_raw_pixels_and_gets_its_picture_with_hog(e
 async def test_a_changed_value_is_marked_with_the_presets_value_and_the_cost(editing: Any, shows: Any) -> None:
     app = editing("raw")
     async with app.run_test(size=(140, 45)) as pilot:
-        await shows(pilot, "1 to 65,536; 200x100: two layers")
+        await shows(pilot, "1 to 65,536")
         await type_into(pilot, "hidden", "200")
-        await shows(pilot, "250 → 200, −39,750 parameters", "159,010 parameters (−39,750)")
+        await shows(pilot, "250 → 200, −39,750", "159,010 parameters (−39,750)")
         await type_into(pilot, "hidden", "250")
-        await shows(pilot, "1 to 65,536; 200x100: two layers", "784 inputs · 198,760 parameters ")
+        await shows(pilot, "1 to 65,536", "784 inputs · 198,760 parameters ")
 
 
 @at_sizes((110, 32), (80, 24))
@@ -360,7 +360,7 @@ async def test_epochs_come_first_and_hints_are_never_cut_within_a_value(
 async def test_all_images_and_no_early_stopping_are_words_of_the_form(editing: Any, shows: Any, until: Any) -> None:
     app = editing("raw")
     async with app.run_test(size=(140, 45)) as pilot:
-        await shows(pilot, "whole number, 1 or more, or all", "whole number, 1 or more, or off")
+        await shows(pilot, "1 or more, or all", "1 or more, or off")
         for text, limit in (("500", 500), ("all", None), ("none", None)):
             await type_into(pilot, "limit", text)
             await until(pilot, lambda limit=limit: editor(app).draft.experiment.dataset.limit == limit)
@@ -506,7 +506,7 @@ async def test_help_names_the_focused_field_and_its_bounds(editing: Any, shows: 
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "Epochs")
         row(app, "dropout").control.focus()
-        await shows(pilot, "Dropout after each dense hidden layer; 0 removes it (0 or more, less than 1)")
+        await shows(pilot, "Dropout after each dense hidden layer; 0 removes it")
         await pilot.press("f1")
         await shows(pilot, "Dropout after each dense hidden layer", "Values: 0 or more, less than 1")
 
@@ -587,7 +587,7 @@ async def test_leaving_the_app_asks_nothing_of_an_editor_without_edits(editing: 
 async def test_variants_of_the_image_are_those_that_training_makes(
     size: tuple[int, int], editing: Any, shows: Any, until: Any
 ) -> None:
-    from mnist_tui.tui.editor.variants import VARIANTS, VariantsScreen
+    from mnist_tui.tui.editor.variants import MOST, VariantsScreen
 
     app = editing("cnn")
     async with app.run_test(size=size) as pilot:
@@ -597,12 +597,12 @@ async def test_variants_of_the_image_are_those_that_training_makes(
         await shows(pilot, "No augmentation is set")
         await type_into(pilot, "rotation", "20")
         await pilot.press("ctrl+o")
-        await shows(pilot, "rotation up to 20°", "epoch 3")
+        await shows(pilot, "rotation up to 20°", "unchanged", "epoch 2")
         screen = app.screen
         assert isinstance(screen, VariantsScreen)
-        assert (len(screen.variants) == VARIANTS) == (size == (140, 45))
-        made = augmented(image[None], Augmentation(rotation=20), seed=0, epoch=2, step=0)
-        assert (screen.variants[2] == made[0]).all()
+        assert (len(screen.variants) == MOST - 1) == (size == (140, 45))
+        made = augmented(image[None], Augmentation(rotation=20), seed=0, epoch=1, step=0)
+        assert (screen.variants[1] == made[0]).all()
         await pilot.press("full_stop")
         await shows(pilot, f"epoch {len(screen.variants) + 1}")
         await pilot.press("escape")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from textual import getters, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.widgets import Button
 
 from mnist_tui.errors import RequestError
@@ -13,8 +12,9 @@ from mnist_tui.experiment.presets import Preset
 from mnist_tui.runs.rate_range import RateRange, RateTest
 from mnist_tui.tui.bench import BenchModal
 from mnist_tui.tui.terminal.keymap import bind, key_of, labelled
+from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.plots.rates import RateCurve
-from mnist_tui.tui.widgets.text import Line
+from mnist_tui.tui.widgets.text import Bar, Line
 
 
 class RateRangeScreen(BenchModal[float | None]):
@@ -49,9 +49,10 @@ class RateRangeScreen(BenchModal[float | None]):
 
     def compose(self) -> ComposeResult:
         own = self.app.settings.keys
-        with Vertical(id="rates") as box:
-            box.border_title = Content(f"Learning-rate range test of {self._preset.name}")
+        with Vertical(id="rates"):
+            yield Line(f"Learning-rate range test of {self._preset.name}", id="rates-title")
             yield RateCurve()
+            yield Bar()
             yield Line(id="rates-said")
             with Horizontal():
                 take, close = (key_of(f"rates.{name}", RateRangeScreen, own) for name in ("take", "close"))
@@ -59,6 +60,7 @@ class RateRangeScreen(BenchModal[float | None]):
                     labelled("Take over", take), "primary", id="rates-take", action="screen.take", compact=True
                 )
                 yield Button(labelled("Close", close), id="rates-close", action="screen.close", compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.taking.disabled = True
@@ -87,10 +89,11 @@ class RateRangeScreen(BenchModal[float | None]):
         if not self.is_attached:
             return
         self.curve.show(state)
+        self.query_one(Bar).show(1.0 if state.ended else len(state.points) / state.steps if state.steps else 0.0)
         if not state.ended:
-            self.said.say(
-                f"{state.phase[:1].upper()}{state.phase[1:]} …" if state.phase else f"Training: {state.title}"
-            )
+            started = f"{state.phase[:1].upper()}{state.phase[1:]} …"
+            wait = " It takes some seconds until the first step."
+            self.said.say(f"{started}{wait}" if state.phase else f"Training: {state.title}")
             return
         suggestion = state.suggestion
         self._rate = suggestion.rate

@@ -20,11 +20,18 @@ from mnist_tui.tui.widgets.pixels import PictureGrid, Tile, layout_for
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import listed
 
-VARIANTS = 12
+MOST = 15
+"""The most pictures: the image as it is, and its variants."""
+
+
+class VariantGrid(PictureGrid, can_focus=False):
+    """The pictures, of which none can be selected."""
+
+    SELECTS = False
 
 
 class VariantsScreen(BenchModal[None]):
-    """Variants of an image, twelve if there is room: as it is changed in so many epochs in a row.
+    """An image and variants of it, 14 if there is room: as it is changed in so many epochs in a row.
 
     Args:
         image: uint8 ``(height, width)``, or ``(height, width, 3)`` in colour.
@@ -38,8 +45,9 @@ class VariantsScreen(BenchModal[None]):
     CSS_PATH = "variants.tcss"
     HELP = """
     **Variants of an image**, as the augmentation makes them in training: in every epoch an image is changed in another
-    way. They are computed by the training's own function, with the experiment's seed. The network is tested on images
-    that are not changed. Full stop shows the next epochs, comma those before.
+    way. The first picture is the image itself. The variants are computed by the training's own function, with the
+    experiment's seed. The network is tested on images that are not changed. Full stop shows the next epochs, comma
+    those before.
     """
     BINDINGS = [
         bind("variants.previous", "comma", "step(-1)", "Earlier epochs", "Variants of the epochs before"),
@@ -48,7 +56,7 @@ class VariantsScreen(BenchModal[None]):
         bind("variants.help", "f1", "app.help", "Help", "What this window shows, and its keys"),
     ]
     frame = getters.query_one("#variants", Vertical)
-    grid = getters.query_one(PictureGrid)
+    grid = getters.query_one(VariantGrid)
     words = getters.query_one("#variants-words", Line)
 
     def __init__(self, image: NDArray[np.uint8], settings: Augmentation, seed: int) -> None:
@@ -60,13 +68,12 @@ class VariantsScreen(BenchModal[None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="variants", classes="pane"):
             yield Line(id="variants-words")
-            yield PictureGrid()
+            yield VariantGrid()
         yield KeyFooter()
 
     def on_mount(self) -> None:
         self.frame.border_title = "Variants of an image"
         self.words.say(f"Changed anew in every epoch: {listed(self._settings.in_words)}")
-        self.grid.focus()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)
@@ -75,12 +82,14 @@ class VariantsScreen(BenchModal[None]):
     async def _draw(self) -> None:
         first, shape = self._first, self._image.shape
         size = shape[0], shape[1]
-        fitting = layout_for(*self.grid.size, 1, "automatic", size, captions=1).page
-        count = min(fitting, VARIANTS)
-        self.variants = await to_thread(variants_of, self._image, self._settings, self._seed, first, count)
+        layout = layout_for(*self.grid.size, 1, "automatic", size, captions=1)
+        count = min(layout.page, max(2, MOST // layout.columns * layout.columns))
+        self.variants = await to_thread(variants_of, self._image, self._settings, self._seed, first, count - 1)
 
         def tile(index: int, _: int) -> Tile:
-            return Tile((self.variants[index],), (f"epoch {first + index + 1:,}",))
+            if not index:
+                return Tile((self._image,), ("unchanged",))
+            return Tile((self.variants[index - 1],), (f"epoch {first + index:,}",))
 
         self.grid.show(count, tile, selected=0, pictures=1, size="automatic", shape=size, captions=1)
 
