@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mnist_tui.runs.state import EpochRow, RunState
@@ -22,11 +22,13 @@ class RunTimes:
         total: the time from the start to the end, or to now, with reading the data, building the network, evaluating
             and saving. Pauses and waiting for the device are left out. None before the start.
         images_per_second: the speed of training, epochs × training images ÷ training time.
+        epoch_evaluation: the time of the evaluations after each epoch. None where it cannot be told from the training.
     """
 
     training: float | None = None
     total: float | None = None
     images_per_second: float | None = None
+    epoch_evaluation: float | None = None
 
 
 def times_of(run: RunState, now: float | None = None) -> RunTimes:
@@ -38,7 +40,38 @@ def times_of(run: RunState, now: float | None = None) -> RunTimes:
     images = run.data.train if run.data is not None else None
     training = training_seconds(run.history, images)
     speed = len(run.history) * images / training if training and images else None
-    return RunTimes(training, total_seconds(run, now), speed)
+    evaluation = sum(row.seconds for row in run.history) - training if training and images else None
+    return RunTimes(training, total_seconds(run, now), speed, None if evaluation is None else max(0.0, evaluation))
+
+
+PARTS = {
+    "data": "Reading the data",
+    "features": "Features",
+    "build": "Building and compiling",
+    "evaluate": "Final evaluation",
+}
+"""The parts of a run in the `timings` of `results.json`, each with its name."""
+REST = "Everything else"
+REST_WORDS = "starting, checking the data, checkpoints, saving"
+"""What belongs to the rest."""
+
+
+def parts_of(times: RunTimes, timings: Mapping[str, float | None]) -> dict[str, float]:
+    """Return the seconds of the known parts of a run by their names; with the rest, their sum is the total time.
+
+    Args:
+        timings: the `timings` of `results.json`. Those of a resumed run are of its last session; what the others took
+            belongs to the rest.
+    """
+    known: dict[str, float | None] = {
+        f"Training, {ALONE}": times.training,
+        "Evaluation after each epoch": times.epoch_evaluation,
+        **{name: timings.get(key) for key, name in PARTS.items()},
+    }
+    parts = {name: value for name, value in known.items() if value is not None}
+    if times.total is not None and (rest := times.total - sum(parts.values())) > 0:
+        parts[REST] = rest
+    return parts
 
 
 def times_in_words(times: RunTimes, *, brief: bool = False) -> list[str]:

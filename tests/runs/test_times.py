@@ -15,8 +15,8 @@ from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.state import RunState, reduce
-from mnist_tui.runs.times import times_of, total_seconds
-from mnist_tui.tui.results.screen import timing_lines
+from mnist_tui.runs.times import REST, RunTimes, parts_of, times_of, total_seconds
+from mnist_tui.tui.results.details import timing_lines
 from mnist_tui.tui.runs.run_rows import run_lines
 from mnist_tui.tui.widgets.run_status import progress_parts
 from tests.present import present
@@ -30,6 +30,7 @@ def test_the_speed_is_epochs_times_images_by_the_training_time_and_evaluation_is
     times = times_of(reduce(RunState(), [data, *rows]))
     assert times.training == pytest.approx(3 + 1)
     assert times.images_per_second == pytest.approx(2 * 60_000 / 4)
+    assert times.epoch_evaluation == pytest.approx(0.5 + 0.5)
     nothing = times_of(RunState())
     assert (nothing.training, nothing.total, nothing.images_per_second) == (None, None, None)
 
@@ -37,6 +38,14 @@ def test_the_speed_is_epochs_times_images_by_the_training_time_and_evaluation_is
 def test_without_the_number_of_images_there_is_a_time_but_no_speed() -> None:
     times = times_of(reduce(RunState(), [epoch(1, seconds=3.5)]))
     assert (times.training, times.images_per_second) == (3.5, None)
+
+
+def test_the_parts_of_a_run_add_up_to_its_total_time() -> None:
+    times = RunTimes(training=4.0, total=10.0, epoch_evaluation=1.0)
+    parts = parts_of(times, {"data": 2.0, "features": None, "train": 5.0, "total": 9.9})
+    assert parts[REST] == 3.0
+    assert sum(parts.values()) == times.total
+    assert REST not in parts_of(replace(times, total=None), {}), "without a total there is no rest"
 
 
 def test_pauses_are_not_in_the_total_time() -> None:
@@ -63,7 +72,8 @@ def test_header_results_list_command_and_report_show_the_same_times(tmp_path: Pa
     summary = summary_of(folder)
     assert figure_columns([summary])["training"](summary) == "4.50 s"
     assert "training 4.50 s, without evaluation" in run_lines(summary)[1]
-    assert document["times"] == {"training": 4.5, "total": 4.0, "images_per_second": 40_000.0}
+    figures = {"training": 4.5, "epoch_evaluation": 1.5, "total": 4.0, "images_per_second": 40_000.0}
+    assert document["times"] == figures
     assert present(summary.training_seconds) == 4.5
 
 

@@ -82,8 +82,10 @@ async def test_the_pages_are_chosen_by_their_keys_and_by_clicks(record: Any, app
         screen = pilot.app.screen
         await pilot.press("w", "escape", "enter")
         assert pilot.app.screen is screen, "where no confusion is seen, Enter opens none"
-        await pilot.press("end")
+        await pilot.press("pagedown")
         await shows(pilot, "Train again mnist-tui train", str(run.folder.path)[:30])
+        await pilot.press("end")
+        await shows(pilot, "Trained with", "raw, 20 epochs", "4,096", f"Epochs{' ' * 10}20   preset: 150")
         await pilot.press("1")
         await shows(pilot, "Confusions")
 

@@ -41,12 +41,12 @@ from mnist_tui.runs.results import run_document
 from mnist_tui.runs.scores import MOST_IN_ORDER, both_ways, worst_confusions
 from mnist_tui.runs.state import RESUMABLE
 from mnist_tui.runs.statistics import Statistics, statistics_of
-from mnist_tui.runs.times import ALONE, RunTimes
+from mnist_tui.runs.times import RunTimes
 from mnist_tui.runs.watch import BROKEN
-from mnist_tui.settings import Glyphs
 from mnist_tui.tui import run_commands
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.presets.network import NetworkBox, NetworkDrawing, boxes_of
+from mnist_tui.tui.results.details import RUN_FACTS, run_facts, setting_lines, timing_lines
 from mnist_tui.tui.results.panes import MOST_PAIRS, ClassBars, ClassScores, ConfusionList, Headline
 from mnist_tui.tui.terminal.desktop import copy
 from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
@@ -55,25 +55,11 @@ from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.plots.reliability import ReliabilityPlot
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.tui.widgets.tab_strip import TabStrip
-from mnist_tui.tui.widgets.text import FactGrid, LinePart, PartsLine, bar_texts
+from mnist_tui.tui.widgets.text import FactGrid, LinePart, PartsLine
 from mnist_tui.wording import DASH, count, counted, defined, loss, percent, seconds
 
 Document = Mapping[str, Any]
 UNREADABLE = "the run's folder cannot be read: {}"
-TIMINGS = {
-    "data": "Reading the data",
-    "features": "Features",
-    "build": "Building and compiling",
-    "evaluate": "Final evaluation",
-}
-TIME_BAR, LEAST_TIME = 20, 0.005
-"""Columns of a bar that shows a part of the total time, and the seconds from which a part is listed."""
-PLATFORM = {"device": "Device", "cpu": "CPU", "python": "Python", "tensorflow": "TensorFlow", "keras": "Keras"}
-RUN_FACTS = (
-    *("Run", "State", "Origin", "Sources", "Notes", "Data"),
-    *(*PLATFORM.values(), "Warning", "Folder", "Train again", "Command"),
-)
-"""The names of the facts about a run, in their order."""
 FOREIGN = (("training",), ("weights",), ("diagnosis",))
 """The parameters of the action `show` for screens about a training."""
 STATE_VERBS = {"stopped": "was stopped", "finished": "finished without an evaluation", "running": "still trains"}
@@ -186,10 +172,12 @@ class ResultsScreen(BenchScreen[None]):
             VerticalScroll(id="details-page", classes="page -hidden", can_focus=False),
             Container(id="details-columns"),
         ):
-            yield ResultsSection("Times", id="timings")
-            with Vertical(id="run", classes="pane -stacked") as run:
-                run.border_title = pane_title("Run")
-                yield FactGrid(RUN_FACTS)
+            with Vertical(id="timings-and-run"):
+                yield ResultsSection("Times", id="timings")
+                with Vertical(id="run", classes="pane -stacked") as run:
+                    run.border_title = pane_title("Run")
+                    yield FactGrid(RUN_FACTS)
+            yield ResultsSection("Trained with", id="settings")
         with (
             VerticalScroll(id="statistics-page", classes="page -hidden", can_focus=False),
             Container(id="statistics-columns"),
@@ -231,6 +219,7 @@ class ResultsScreen(BenchScreen[None]):
                 "solution": solution_lines(doc),
                 "members": member_lines(members_of(self.folder)),
                 "timings": timing_lines(doc, self.app.settings.glyphs),
+                "settings": setting_lines(preset) if doc["origin"] is None else [],
                 "complexity": complexity_lines(network_lines(preset.experiment, self.folder.origin)),
             }
             has_own_layers = complexity_of(preset.experiment, self.folder.origin) is not None
@@ -570,40 +559,3 @@ def class_names(doc: Document) -> list[str]:
     if doc["test"]:
         return [row["class"] for row in doc["test"]["per_class"]]
     return list(map(str, range(len(doc["confusion_matrix"] or DIGITS))))
-
-
-def timing_lines(doc: Document, glyphs: Glyphs) -> list[Content]:
-    """Return the duration of each part of the run with a bar for its share of the total, and the speed of training."""
-    timings, times = doc["timings"] or {}, RunTimes(**doc["times"])
-    parts: dict[str, float | None] = {f"Training, {ALONE}": times.training}
-    parts |= {name: timings.get(key) for key, name in TIMINGS.items()}
-    shown = {name: value for name, value in parts.items() if value is not None and value >= LEAST_TIME}
-    rows: list[tuple[str, str, float | None]] = [(name, seconds(value), value) for name, value in shown.items()]
-    rows += [("Total", seconds(times.total), None)] if times.total is not None else []
-    if times.images_per_second is not None:
-        rows.append(("Training images/s", count(round(times.images_per_second)), None))
-    label = max((len(name) for name, _, _ in rows), default=0)
-    number = max((len(text) for _, text, _ in rows), default=0)
-    lines: list[Content] = []
-    for name, text, value in rows:
-        full, rest = bar_texts(value / times.total, TIME_BAR, glyphs) if value and times.total else ("", "")
-        bar = (f"  {full}", "$primary"), (rest, "$foreground 20%")
-        lines.append(Content.assemble((f"{name:<{label}}", "$text-muted"), f"  {text:>{number}}", *bar))
-    return lines
-
-
-def run_facts(doc: Document) -> dict[str, str]:
-    """Return the run's data, platform, folder and command, by the names in RUN_FACTS."""
-    data, platform = doc["dataset"] or {}, doc["platform"] or {}
-    reason = f": {doc['reason']}" if doc["reason"] else ""
-    facts = {"Run": doc["run"], "State": f"{doc['state']}{reason}"}
-    if data:
-        training = f"{count(data['train'])} training, " if data["train"] else ""
-        facts["Data"] = f"{data['title']}: {training}{count(data['test'])} test images"
-    if origin := doc["origin"]:
-        facts["Origin"] = origin["words"]
-        facts["Sources"] = ", ".join(source["name"] for source in origin["sources"])
-        facts["Notes"] = "\n".join(origin["notes"])
-    facts |= {name: platform[key] for key, name in PLATFORM.items() if isinstance(platform.get(key), str)}
-    facts["Warning"] = "\n".join(doc["warnings"])
-    return facts | {"Folder": doc["folder"], "Command" if origin else "Train again": doc["command"]}
