@@ -177,27 +177,29 @@ def full_rows(counts: Complexity) -> list[tuple[str, ...]]:
 TOTALS = ("Inputs", "Total", "Dense part", "Trainable", "MACs", "Memory", "To train")
 
 
-def totals(counts: Complexity, needed: int) -> dict[str, str]:
-    """Return texts about the complexity of a whole network, one for each of TOTALS.
+def totals(counts: Complexity, needed: int | None = None) -> dict[str, str]:
+    """Return texts about the complexity of a whole network, by the names in TOTALS.
 
     Args:
-        needed: the bytes without which it cannot be trained.
+        needed: the bytes without which it cannot be trained; None if that is not to be said.
     """
-    from mnist_tui.runs.devices import machine_memory
-
-    memory = machine_memory()
     weights, biases = counted(counts.dense_weights, "weight"), counted(counts.dense_biases, "bias")
     trained = f"{counts.trainable:,}; {counts.non_trainable:,} are not trained" if counts.non_trainable else ""
-    return {
+    facts = {
         "Inputs": _inputs(counts),
         "Total": _parameters(counts),
         "Dense part": f"{counted(counts.dense_inputs, 'input')}, {weights}, {biases}",
         "Trainable": trained,
         "MACs": f"{counts.macs:,} multiply-accumulates for one image",
         "Memory": f"{size(counts.bytes)} of parameters in float32",
-        "To train": f"at least {size(needed)} of this machine's {size(memory)} of memory"
-        + (": too much" if needed > memory else ""),
     }
+    if needed is not None:
+        from mnist_tui.runs.devices import machine_memory
+
+        memory = machine_memory()
+        enough = ": too much" if needed > memory else ""
+        facts["To train"] = f"at least {size(needed)} of this machine's {size(memory)} of memory{enough}"
+    return facts
 
 
 def summary(counts: Complexity) -> str:

@@ -73,9 +73,7 @@ async def test_the_pages_are_chosen_by_their_keys_and_by_clicks(record: Any, app
     async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
         await on_results(pilot, shows)
         await pilot.press("2")
-        text = await shows(
-            pilot, "dense_1", "784 × 250 = 196,000", "parameters: 198,760 = 198,500 weights + 260 biases"
-        )
+        text = await shows(pilot, "dense_1", "784 × 250 = 196,000", "198,760: 198,500 weights + 260 biases")
         assert "Confusions" not in text
         await pilot.click("PartsLine", offset=(27, 0))
         await shows(pilot, "Training, without evaluation  1.96 s", f"Training images/s{' ' * 11}  61,234")

@@ -13,8 +13,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from mnist_tui.errors import RequestError
+from mnist_tui.experiment.complexity import Complexity
 from mnist_tui.experiment.presets import length_in_words
-from mnist_tui.report.complexity.breakdown import network_lines
+from mnist_tui.report.complexity.breakdown import complexity_in_words, network_lines
 from mnist_tui.report.result_words import (
     MEASURED,
     PublishedScore,
@@ -45,6 +46,7 @@ from mnist_tui.runs.times import RunTimes
 from mnist_tui.runs.watch import BROKEN
 from mnist_tui.tui import run_commands
 from mnist_tui.tui.bench import BenchScreen, Route
+from mnist_tui.tui.experiment_words import FULL_COLUMNS, HOW, OTHER, TOTALS, WEIGHTS, full_rows, totals
 from mnist_tui.tui.presets.network import NetworkBox, NetworkDrawing, boxes_of
 from mnist_tui.tui.results.details import RUN_FACTS, run_facts, setting_lines, timing_lines
 from mnist_tui.tui.results.panes import MOST_PAIRS, ClassBars, ClassScores, ConfusionList, Headline
@@ -55,7 +57,7 @@ from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.plots.reliability import ReliabilityPlot
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.tui.widgets.tab_strip import TabStrip
-from mnist_tui.tui.widgets.text import FactGrid, LinePart, PartsLine
+from mnist_tui.tui.widgets.text import FactGrid, LinePart, PartsLine, TableView
 from mnist_tui.wording import DASH, count, counted, defined, loss, percent, seconds
 
 Document = Mapping[str, Any]
@@ -164,10 +166,19 @@ class ResultsScreen(BenchScreen[None]):
                 yield ResultsSection("Members of the ensemble", id="members")
                 yield ResultsSection("Closed form", id="solution")
         with VerticalScroll(id="complexity-page", classes="page -hidden", can_focus=False):
-            yield ResultsSection("Complexity", id="complexity")
-            with Vertical(id="network", classes="pane -stacked") as network:
-                network.border_title = pane_title("Network")
-                yield NetworkDrawing()
+            with Container(id="complexity-columns"):
+                with Vertical(id="layers", classes="pane -stacked") as layers:
+                    layers.border_title = pane_title("Layers")
+                    yield TableView(FULL_COLUMNS, total=True, below=(HOW, (WEIGHTS, OTHER)))
+                yield ResultsSection("Layers", id="other-layers")
+                with Vertical(id="network-and-totals"):
+                    with Vertical(id="network", classes="pane -stacked") as network:
+                        network.border_title = pane_title("Network")
+                        yield NetworkDrawing()
+                    with Vertical(id="totals", classes="pane -stacked") as sums:
+                        sums.border_title = pane_title("Complexity")
+                        yield FactGrid(TOTALS)
+            yield ResultsSection("In words", id="complexity-words")
         with (
             VerticalScroll(id="details-page", classes="page -hidden", can_focus=False),
             Container(id="details-columns"),
@@ -220,17 +231,21 @@ class ResultsScreen(BenchScreen[None]):
                 "members": member_lines(members_of(self.folder)),
                 "timings": timing_lines(doc, self.app.settings.glyphs),
                 "settings": setting_lines(preset) if doc["origin"] is None else [],
-                "complexity": complexity_lines(network_lines(preset.experiment, self.folder.origin)),
             }
-            has_own_layers = complexity_of(preset.experiment, self.folder.origin) is not None
-            boxes, facts = boxes_of(preset.experiment) if has_own_layers else (), run_facts(doc)
+            counts = complexity_of(preset.experiment, self.folder.origin)
+            sections |= {
+                "other-layers": [] if counts else foreign_lines(network_lines(preset.experiment, self.folder.origin)),
+                "complexity-words": [complexity_in_words(counts, preset.experiment)] if counts else [],
+            }
+            boxes, facts = boxes_of(preset.experiment) if counts else (), run_facts(doc)
         except (RequestError, OSError, TypeError, KeyError) as error:
             self.app.call_from_thread(self._show_unreadable, UNREADABLE.format(error))
             return
         title = preset.title or preset.name, length_in_words(preset)
         if origin := doc["origin"]:
             title = (title[0], origin["words"]) if origin["kind"] == "evaluated" else (origin["words"], "")
-        self.app.call_from_thread(self._show, doc, sections, title, boxes, facts)
+        self.app.call_from_thread(self._show, doc, sections, title, facts)
+        self.app.call_from_thread(self._show_complexity, counts, boxes)
 
     @work(thread=True, exclusive=True, group="statistics", exit_on_error=False)
     def _read_statistics(self) -> None:
@@ -250,7 +265,8 @@ class ResultsScreen(BenchScreen[None]):
         self.headline.show("", {}, text)
         for section in self.query(ResultsSection):
             section.say([])
-        self.query_one(FactGrid).show({})
+        self.query_one("#run FactGrid", FactGrid).show({})
+        self._show_complexity(None)
         self._hide_scores(True)
 
     def _show(
@@ -258,7 +274,6 @@ class ResultsScreen(BenchScreen[None]):
         doc: Document,
         sections: Mapping[str, Sequence[str | Content]],
         title: tuple[str, str],
-        boxes: Sequence[NetworkBox],
         facts: Mapping[str, str],
     ) -> None:
         self.status.show(doc["state"], *title)
@@ -271,9 +286,7 @@ class ResultsScreen(BenchScreen[None]):
         self.headline.show(reached, headline_facts(doc), missing_scores(doc, keys), evaluated_images(doc))
         for name, lines in sections.items():
             self.query_one(f"#{name}", ResultsSection).say(lines)
-        self.query_one(NetworkDrawing).show(boxes)
-        self.query_one("#network").display = bool(boxes)
-        self.query_one(FactGrid).show(facts)
+        self.query_one("#run FactGrid", FactGrid).show(facts)
         self._hide_scores(not matrix)
         if not test and not self._has_chosen_page:
             self._show_page("Details")
@@ -296,6 +309,18 @@ class ResultsScreen(BenchScreen[None]):
         pane.set_class(pane.can_focus, "-many")
         self.class_bars.show(scores)
         self.call_after_refresh(self._entitle_classes)
+
+    def _show_complexity(self, counts: Complexity | None, boxes: Sequence[NetworkBox] = ()) -> None:
+        """Show the complexity of a network; None if its layers are not those of an experiment."""
+        self.query_one("#complexity-page #layers").display = counts is not None
+        self.query_one("#network-and-totals").display = counts is not None
+        if counts is not None:
+            self.query_one(TableView).show(full_rows(counts))
+            self.query_one(NetworkDrawing).show(boxes)
+            facts = totals(counts)
+            if counts.dense_weights == counts.weights:
+                facts["Dense part"] = ""  # it is the whole network
+            self.query_one("#totals FactGrid", FactGrid).show(facts)
 
     def _hide_scores(self, hidden: bool) -> None:
         self._has_scores = not hidden
@@ -459,13 +484,12 @@ def member_lines(members: Sequence[EnsembleMember]) -> list[str]:
     return _aligned_right([("member", "accuracy", "ensemble better by", "McNemar's p"), *rows])
 
 
-def complexity_lines(lines: Sequence[str]) -> list[Content]:
-    """Return the lines of a table of layers with its head and rules in grey, and dashes for zeros; notes follow it."""
-    end = list(lines).index("") if "" in lines else len(lines)
-    table = [re.sub(r"(?<= )0(?= |$)", DASH, line) for line in lines[:end]]
+def foreign_lines(lines: Sequence[str]) -> list[Content]:
+    """Return the lines of a table of layers with its head and rules in grey, and dashes for zeros."""
+    table = [re.sub(r"(?<= )0(?= |$)", DASH, line) for line in lines]
     grey = {0: "bold $foreground-muted"} if len(table) > 1 else {}
     grey |= {at: "$border-blurred" for at, line in enumerate(table) if line.startswith("─")}
-    return [*(Content.styled(line, grey.get(at, "")) for at, line in enumerate(table)), *map(Content, lines[end:])]
+    return [Content.styled(line, grey.get(at, "")) for at, line in enumerate(table)]
 
 
 def class_scores(doc: Document) -> list[ClassScores]:
