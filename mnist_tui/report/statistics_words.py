@@ -32,6 +32,24 @@ _ROWS: dict[str, tuple[str, Callable[[float], str]]] = {
 CALIBRATION, TEMPERATURE = "Calibration error", "Temperature"
 WITH_IT = f"{CALIBRATION} with it"
 
+MEANINGS = {
+    "Accuracy": "share of right answers",
+    "Balanced accuracy": "mean recall of the classes",
+    "Macro F1": "mean F1 of the classes",
+    "Weighted F1": "mean F1, weighted by images",
+    "Cohen's κ": "1 is perfect, 0 is chance",
+    "Matthews correlation": "1 is perfect, 0 is chance",
+    "Top-2 accuracy": "right class among the first 2",
+    "Top-3 accuracy": "right class among the first 3",
+    "ROC-AUC, macro": "1 is perfect, 0.5 is chance",
+    "Average precision, macro": "1 is perfect",
+    "Brier score": "0 is perfect, 2 is worst",
+    CALIBRATION: "0 % is perfect",
+    TEMPERATURE: "above 1: too sure of its answers",
+    WITH_IT: "0 % is perfect",
+}
+"""What a value of a statistic means, in a few words."""
+
 
 def statistics_in_words(found: Statistics) -> dict[str, str]:
     """Return the statistics of a network by their names, in their order."""

@@ -12,6 +12,7 @@ from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from mnist_tui.columns import Column
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.complexity import Complexity
 from mnist_tui.experiment.presets import length_in_words
@@ -28,6 +29,7 @@ from mnist_tui.report.result_words import (
     test_loss,
 )
 from mnist_tui.report.statistics_words import (
+    MEANINGS,
     TEMPERATURE,
     WITH_IT,
     class_statistics,
@@ -57,7 +59,7 @@ from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.plots.reliability import ReliabilityPlot
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.tui.widgets.tab_strip import TabStrip
-from mnist_tui.tui.widgets.text import FactGrid, LinePart, PartsLine, TableView
+from mnist_tui.tui.widgets.text import FactGrid, Line, LinePart, PartsLine, TableView
 from mnist_tui.wording import DASH, count, counted, defined, loss, percent, seconds
 
 Document = Mapping[str, Any]
@@ -71,6 +73,8 @@ STATISTICS = PAGES[-1]
 INTERVAL = "95 % interval"
 SHORT_STATISTICS = {"Average precision, macro": "Average precision", WITH_IT: "Calibration with it"}
 """The names of statistics that are shortened for the list beside the diagram."""
+STATISTICS_COLUMNS = (Column("Statistic"), Column("Value", right=True), Column("What it means", need=1))
+NO_STATISTICS = "The statistics come from the predictions of the final evaluation, which this run does not have."
 PLAIN_COLUMNS, PLAIN_ROWS = 78, 24
 """Columns and rows from which the accuracy is written in large digits."""
 
@@ -194,7 +198,10 @@ class ResultsScreen(BenchScreen[None]):
             Container(id="statistics-columns"),
         ):
             with Vertical(id="statistics-texts"):
-                yield ResultsSection("Statistics", id="statistics")
+                with Vertical(classes="pane -stacked", id="statistics") as pane:
+                    pane.border_title = pane_title("Statistics")
+                    yield TableView(STATISTICS_COLUMNS)
+                    yield Line(id="statistics-notes")
                 yield ResultsSection("Classes, each against the rest", id="ranking")
             yield ReliabilityPlot(id="reliability")
         yield KeyFooter()
@@ -254,7 +261,9 @@ class ResultsScreen(BenchScreen[None]):
 
     def _show_statistics(self, found: Statistics | None) -> None:
         names = self._class_names
-        self.query_one("#statistics", ResultsSection).say(statistics_lines(found, names))
+        notes = statistics_notes(found, names) if found else [NO_STATISTICS]
+        self.query_one("#statistics TableView", TableView).show(statistics_rows(found) if found else [])
+        self.query_one("#statistics-notes", Line).say("\n".join(notes))
         self.query_one("#ranking", ResultsSection).say(ranking_lines(found, names) if found else [])
         self.query_one(ReliabilityPlot).show(
             found.calibration if found else None, (found and found.no_probabilities) or ""
@@ -315,7 +324,7 @@ class ResultsScreen(BenchScreen[None]):
         self.query_one("#complexity-page #layers").display = counts is not None
         self.query_one("#network-and-totals").display = counts is not None
         if counts is not None:
-            self.query_one(TableView).show(full_rows(counts))
+            self.query_one("#layers TableView", TableView).show(full_rows(counts))
             self.query_one(NetworkDrawing).show(boxes)
             facts = totals(counts)
             if counts.dense_weights == counts.weights:
@@ -498,19 +507,17 @@ def class_scores(doc: Document) -> list[ClassScores]:
     return [ClassScores(row["class"], row["precision"], row["recall"], row["f1"], row["support"]) for row in rows]
 
 
-def statistics_lines(found: Statistics | None, names: Sequence[str]) -> list[str | Content]:
-    """Return the statistics of a run, one a line, and in grey what is not defined; without predictions, only why."""
-    if found is None:
-        return ["The statistics come from the predictions of the final evaluation, which this run does not have."]
-    rows = {SHORT_STATISTICS.get(name, name): text for name, text in statistics_in_words(found).items()}
-    accuracy = {"Accuracy": defined(found.accuracy, percent)}
+def statistics_rows(found: Statistics) -> list[tuple[str, str, str]]:
+    """Return a row of STATISTICS_COLUMNS for each statistic of a run."""
+    texts = statistics_in_words(found)
+    rows = {"Accuracy": defined(found.accuracy, percent)}
     if found.interval is not None:
-        accuracy[INTERVAL] = f"{ends_in_words(found.interval)} %"
-    rows = accuracy | {name: text for name, text in rows.items() if name not in accuracy}
+        rows[INTERVAL] = f"{ends_in_words(found.interval)} %"
+    rows |= {name: text for name, text in texts.items() if name not in rows}
     if found.temperature is None and not found.no_probabilities:
         del rows[TEMPERATURE]  # a note says why there is none
-    notes = (Content.styled(note, "$text-muted") for note in statistics_notes(found, names))
-    return [*aligned([list(rows.items())]), *notes]
+    meanings = {**MEANINGS, INTERVAL: "of the accuracy (Wilson)"}
+    return [(SHORT_STATISTICS.get(name, name), text, meanings[name]) for name, text in rows.items()]
 
 
 def ranking_lines(found: Statistics, names: Sequence[str]) -> list[str]:

@@ -8,12 +8,17 @@ from dataclasses import replace
 from mnist_tui.runs.statistics import Calibration, ReliabilityBin
 from mnist_tui.tui.widgets.plots.axes import plane_of, ticks
 from mnist_tui.tui.widgets.plots.plot import Plot
-from mnist_tui.tui.widgets.plots.raster import Marks, PlotPicture, Row, fitting_parts
-from mnist_tui.wording import percent
+from mnist_tui.tui.widgets.plots.raster import Marks, PlotPicture, Row, fitting_parts, row_length
 
 LEAST_COLUMNS, LEAST_ROWS = 24, 6
 NOTED_COLUMNS = 40
-"""Columns from which the title has the calibration error with it, and the legend wide gaps."""
+"""Columns from which the legend has wide gaps."""
+AXES = (
+    "y: share of right answers, x: probability of the answer",
+    "y: share right, x: probability",
+    "y: right, x: sure",
+)
+"""What the axes are, in words; the first one for which there is room is in the title."""
 LABEL_ROOM = 8
 """Columns between two labels of probabilities."""
 FEW = 10
@@ -67,14 +72,15 @@ class ReliabilityPlot(Plot):
         title = ("title", "Reliability")
         if self._calibration is None:
             return self.framed((title,), [(("muted", self._missing),)])
-        error = f"  calibration error {percent(self._calibration.error)}"
-        heading: Row = (title, ("muted", error)) if width >= NOTED_COLUMNS else (title,)
+        room = self.title_room - row_length((title,)) - 4
+        axes = next((text for text in AXES if len(text) <= room), "")
+        heading: Row = (title, ("muted", f"  {axes}")) if axes else (title,)
         if width < LEAST_COLUMNS or height < LEAST_ROWS:
             return self.framed(heading, ())
         marks = self.marks
         legend = [
-            (("training", marks.runs[0]), ("muted", " right answers")),
-            (("muted", f"{marks.dashed} calibrated"),),
+            (("training", marks.runs[0]), ("muted", " share right")),
+            (("muted", f"{marks.dashed} as it should be"),),
             (("muted", f"{marks.plain} under {FEW} images"),),
         ]
         picture = reliability_picture(self._calibration.bins, (width, height), marks)
