@@ -225,8 +225,8 @@ def shortened_pair(pair: Confusion, width: int) -> str:
     return left_aligned(between.join(names), width)
 
 
-PAIRS, MOST_PAIRS = 8, 18
-"""Confusions that are listed, in a small window and in one that has the matrix beside them."""
+PAIRS, MOST_PAIRS = 8, 40
+"""Confusions that are listed in a small window, and the most in one that has the matrix beside them."""
 
 
 class ConfusionList(DrawnWidget, can_focus=True):
@@ -253,14 +253,22 @@ class ConfusionList(DrawnWidget, can_focus=True):
     }
     """
     _pairs: Sequence[Confusion] = ()
-    _at, _known = 0, False
+    _at, _known, _room = 0, False, PAIRS
 
     @property
     def pairs(self) -> Sequence[Confusion]:
         """The confusions for which there is room."""
+        return self._pairs[: self._room]
+
+    def fit(self, lines: int) -> None:
+        """List as many confusions as fit into some lines where the matrix stands beside them, else PAIRS."""
         is_wide = self.screen.has_class("-wide") or self.screen.has_class("-huge")
-        is_roomy = is_wide and self.screen.has_class("-tall")
-        return self._pairs[: MOST_PAIRS if is_roomy else PAIRS]
+        room = max(PAIRS, lines) if is_wide else PAIRS
+        if room != self._room:
+            self._room = room
+            self._at = min(self._at, max(0, len(self.pairs) - 1))
+            self.refresh(layout=True)
+            self.draw()
 
     def show(self, pairs: Sequence[Confusion]) -> None:
         """List these confusions; a note says so if there is none."""

@@ -15,7 +15,9 @@ from textual.widgets import Static
 from mnist_tui.columns import Column
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.complexity import Complexity
-from mnist_tui.experiment.presets import length_in_words
+from mnist_tui.experiment.preset_files import PresetError
+from mnist_tui.experiment.presets import Preset, find_preset, has_same_results, length_in_words
+from mnist_tui.experiment.spec import with_part
 from mnist_tui.report.complexity.breakdown import complexity_in_words, network_lines
 from mnist_tui.report.result_words import (
     MEASURED,
@@ -75,6 +77,8 @@ SHORT_STATISTICS = {"Average precision, macro": "Average precision", WITH_IT: "C
 """The names of statistics that are shortened for the list beside the diagram."""
 STATISTICS_COLUMNS = (Column("Statistic"), Column("Value", right=True), Column("What it means", need=1))
 NO_STATISTICS = "The statistics come from the predictions of the final evaluation, which this run does not have."
+FRAME, MANY_LINES = 2, 22
+"""Lines of a pane's frame, and of the pane with many classes."""
 PLAIN_COLUMNS, PLAIN_ROWS = 78, 24
 """Columns and rows from which the accuracy is written in large digits."""
 
@@ -217,11 +221,14 @@ class ResultsScreen(BenchScreen[None]):
         self.query_one("#confused").border_subtitle = Content.assemble(("Enter", "$accent"), " its images")
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._entitle_classes)
+        self.call_after_refresh(self._fit_panes)
         is_small = self.size.width < PLAIN_COLUMNS or self.size.height < PLAIN_ROWS
         self.headline.fit(plain=is_small or self.app.settings.glyphs == "ascii")
 
-    def _entitle_classes(self) -> None:
+    def _fit_panes(self) -> None:
+        """List as many confusions as the classes leave room for, and say where the bars of the classes begin."""
+        classes = min(MANY_LINES, len(self._class_names) + 1 + FRAME)
+        self.confusions.fit(self.query_one("#scores-page").size.height - classes - FRAME)
         self.query_one("#classes").border_title = pane_title("Classes", note=self.class_bars.scale)
 
     def on_screen_resume(self) -> None:
@@ -251,7 +258,7 @@ class ResultsScreen(BenchScreen[None]):
         title = preset.title or preset.name, length_in_words(preset)
         if origin := doc["origin"]:
             title = (title[0], origin["words"]) if origin["kind"] == "evaluated" else (origin["words"], "")
-        self.app.call_from_thread(self._show, doc, sections, title, facts)
+        self.app.call_from_thread(self._show, doc, sections, title, headline_facts(doc, preset), facts)
         self.app.call_from_thread(self._show_complexity, counts, boxes)
 
     @work(thread=True, exclusive=True, group="statistics", exit_on_error=False)
@@ -283,6 +290,7 @@ class ResultsScreen(BenchScreen[None]):
         doc: Document,
         sections: Mapping[str, Sequence[str | Content]],
         title: tuple[str, str],
+        headline: Mapping[str, str],
         facts: Mapping[str, str],
     ) -> None:
         self.status.show(doc["state"], *title)
@@ -292,7 +300,7 @@ class ResultsScreen(BenchScreen[None]):
         test, matrix = doc["test"], doc["confusion_matrix"]
         keys = {name: self._key(name) for name in ("curves", "diagnosis", "resume")}
         reached = percent(test["accuracy"]) if test else ""
-        self.headline.show(reached, headline_facts(doc), missing_scores(doc, keys), evaluated_images(doc))
+        self.headline.show(reached, headline, missing_scores(doc, keys), evaluated_images(doc))
         for name, lines in sections.items():
             self.query_one(f"#{name}", ResultsSection).say(lines)
         self.query_one("#run FactGrid", FactGrid).show(facts)
@@ -317,7 +325,7 @@ class ResultsScreen(BenchScreen[None]):
         pane.can_focus = len(scores) > MOST_IN_ORDER
         pane.set_class(pane.can_focus, "-many")
         self.class_bars.show(scores)
-        self.call_after_refresh(self._entitle_classes)
+        self.call_after_refresh(self._fit_panes)
 
     def _show_complexity(self, counts: Complexity | None, boxes: Sequence[NetworkBox] = ()) -> None:
         """Show the complexity of a network; None if its layers are not those of an experiment."""
@@ -442,7 +450,7 @@ def evaluated_images(doc: Document) -> str:
     return "held-out" if doc.get("fold") else "test"
 
 
-def headline_facts(doc: Document) -> dict[str, str]:
+def headline_facts(doc: Document, preset: Preset) -> dict[str, str]:
     """Return the scores beside the accuracy, the network's size, times and the published accuracy, if there is one."""
     test, times = doc["test"], RunTimes(**doc["times"])
     if not test:
@@ -461,7 +469,23 @@ def headline_facts(doc: Document) -> dict[str, str]:
     for score in published_scores(doc):
         if score.name == "test accuracy":
             facts |= {"Published": score.written(score.published), "Difference": score.difference}
+    if "Published" not in facts and not doc["origin"]:
+        facts |= published_after_more_epochs(doc, preset)
     return facts
+
+
+def published_after_more_epochs(doc: Document, preset: Preset) -> dict[str, str]:
+    """Return the accuracy that was published for another number of epochs; empty if anything else differs."""
+    try:
+        source = find_preset(preset.name)
+    except PresetError:
+        return {}
+    epochs = source.experiment.training.epochs
+    same = with_part(preset.experiment, "training", epochs=epochs)
+    published = source.published(sample=bool((doc["dataset"] or {}).get("sample")))
+    if published is None or published.accuracy is None or not has_same_results(same, source.experiment):
+        return {}
+    return {f"Published after {counted(epochs, 'epoch')}": percent(published.accuracy)}
 
 
 def missing_scores(doc: Document, keys: Mapping[str, str]) -> str:
@@ -545,8 +569,9 @@ def score_lines(doc: Document) -> list[str]:
     if doc["origin"]:
         rows = {name: text for name, text in rows.items() if not name.startswith("training")}
     published = published_scores(doc)
-    if not published:
-        lines = _aligned_right(list(rows.items()))
+    if not published:  # the other scores stand above
+        training = [row for row in rows.items() if row[0].startswith("training")]
+        lines = _aligned_right(training) if training else []
         return [*lines, f"nothing was published of it in {citation(doc['reference'])}"] if doc["reference"] else lines
     comparable = {_row_name(score): score for score in published if score.ours is not None}
     for name, score in comparable.items():

@@ -15,8 +15,9 @@ NOTED_COLUMNS = 40
 """Columns from which the legend has wide gaps."""
 AXES = (
     "y: share of right answers, x: probability of the answer",
+    "y: share right, x: probability of the answer",
     "y: share right, x: probability",
-    "y: right, x: sure",
+    "right over probability",
 )
 """What the axes are, in words; the first one for which there is room is in the title."""
 LABEL_ROOM = 8
@@ -80,7 +81,7 @@ class ReliabilityPlot(Plot):
         marks = self.marks
         legend = [
             (("training", marks.runs[0]), ("muted", " share right")),
-            (("muted", f"{marks.dashed} as it should be"),),
+            (("muted", f"{marks.dashed} ideal"),),
             (("muted", f"{marks.plain} under {FEW} images"),),
         ]
         picture = reliability_picture(self._calibration.bins, (width, height), marks)
