@@ -40,7 +40,7 @@ async def test_curves_matrix_progress_and_device_are_all_on_one_screen(
             run.folder.id,
             "epoch 8 of 20 ",
             "61,234 images/s",
-            "ETA 25 s",
+            "25 s left",
             "Loss",
             "train",
             "val",
@@ -100,7 +100,7 @@ async def test_before_the_first_epoch_ends_the_running_means_are_on_the_curve(
 ) -> None:
     run = record().begin()
     async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "no step has been trained", "no epoch has ended")
+        await shows(pilot, "The curve begins during the first epoch", "no epoch has ended")
         run.write(run.progress(1, 12, 2.2))
         text = await shows(pilot, "running mean", "2.200", "epoch 1 of 20")
         assert "no epoch has ended" in text
@@ -111,7 +111,7 @@ async def test_a_run_that_was_read_and_tells_nothing_yet_is_not_read_any_more(
     record: Any, app_on: Any, shows: Any
 ) -> None:
     async with app_on(record().folder).run_test(size=(80, 24)) as pilot:
-        text = await shows(pilot, "no step has been trained")
+        text = await shows(pilot, "The curve begins during the first epoch")
         assert "reading …" not in text
 
 
@@ -121,7 +121,7 @@ async def test_phases_before_training_are_told(record: Any, app_on: Any, shows: 
     async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
         await shows(pilot, "starting", "importing TensorFlow")
         run.write(Phase(name="features", done=1000, total=70_000, unit="images"))
-        await shows(pilot, "now: extracting features", "1,000 of 70,000 images", "no step has been trained")
+        await shows(pilot, "● data: extracting features", "1,000 of 70,000 images", "○ network", "○ first epoch")
 
 
 async def test_a_run_that_diverged_keeps_its_curves_and_says_why(record: Any, app_on: Any, shows: Any) -> None:
@@ -348,6 +348,6 @@ async def test_the_star_of_the_best_epoch_is_explained_also_where_plots_have_no_
 async def test_a_run_that_was_asked_to_stop_has_no_time_left(record: Any, app_on: Any, shows: Any) -> None:
     app = app_on(training(record()).folder)
     async with app.run_test(size=(140, 45)) as pilot:
-        await shows(pilot, "ETA")
+        await shows(pilot, " s left")
         await pilot.press("s")
-        assert "ETA" not in await shows(pilot, "· stopping ·")
+        assert " s left" not in await shows(pilot, "· stopping ·")

@@ -55,9 +55,9 @@ def test_the_line_of_progress_names_every_number_and_leaves_out_what_does_not_fi
     run.write(run.progress(3, 60, 0.4))
     state = _state(run)
     parts = run_status.progress_parts(state, "running", (state.started or 0) + 75, 20)
-    whole = "epoch 3 of 20 · step 60 of 118 · 61,234 images/s · ETA 34 s · elapsed 1 min 15 s · learning rate 0.001"
+    whole = "epoch 3 of 20 · step 60 of 118 · 61,234 images/s · 34 s left · elapsed 1 min 15 s · learning rate 0.001"
     assert run_status.fitting_text(parts, len(whole)) == whole
-    assert run_status.fitting_text(parts, 60) == "epoch 3 of 20 · 61,234 images/s · ETA 34 s"
+    assert run_status.fitting_text(parts, 60) == "epoch 3 of 20 · 61,234 images/s · 34 s left"
     assert run_status.fitting_text(parts, 5) == "epoch 3 of 20"
 
 

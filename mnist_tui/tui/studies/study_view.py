@@ -378,7 +378,7 @@ def progress_parts(snapshot: StudySnapshot, now: float) -> list[tuple[int, str]]
     if (best := study.best_row) is not None:
         parts.append((3, f"best #{best.number} {metric_text(best, study.metric)}"))
     if snapshot.live and (left := study.seconds_left(now)) is not None:
-        parts.append((2, f"ETA {ticking(left)}"))
+        parts.append((2, f"{ticking(left)} left"))
     if study.started is not None:
         end = now if snapshot.live else study.ended or study.updated or study.started
         spent = max(0.0, end - study.started)

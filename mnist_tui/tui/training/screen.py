@@ -103,7 +103,7 @@ class TrainingScreen(RunScreen):
         super().__init__(feed)
         self.folder = feed.folder
         self._worker_clock, self._clock = RemoteClock(), clock
-        self._state, self._stopping = "", False
+        self._state, self._stopping, self._has_begun = "", False, False
         self._final: Matrix | None = None
         self._final_requested = False
         self._warned: int | None = None
@@ -160,6 +160,9 @@ class TrainingScreen(RunScreen):
             for text in warnings[len(warnings) if self._warned is None else self._warned :]:  # only new ones
                 self.notify(text, severity="warning", timeout=10)
             self._warned = len(warnings)
+        if (has_begun := bool(self.snapshot.run.history)) != self._has_begun:
+            self._has_begun = has_begun
+            self.refresh_bindings()
         if self._state != self.snapshot.state:
             self._state = self.snapshot.state
             self._stopping = self._stopping and self.snapshot.live
@@ -229,12 +232,16 @@ class TrainingScreen(RunScreen):
         return self._findings
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        state, live = self.snapshot.state, self.snapshot.live
+        state, live, has_begun = self.snapshot.state, self.snapshot.live, bool(self.snapshot.run.history)
         allowed = {
             "pause": state == "running",
             "continue": state == "paused",
             "step": state in {"running", "paused"} and not run_commands.is_trained(self.snapshot),
             "send": live,
+            "checkpoint": live and has_begun,
+            "matrix": has_begun or not live,
+            "gallery": has_begun or not live,
+            "weights": has_begun or not live,
             "detach": live,
             "resume": state in RESUMABLE,
             "extend": run_commands.can_extend(self.snapshot, self._preset.experiment if self._preset else None),

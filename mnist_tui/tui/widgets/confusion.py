@@ -250,9 +250,11 @@ class ConfusionView(DrawnWidget):
             self.post_message(self.CellChosen(*cell))
 
     def strips(self) -> list[Strip]:
+        if self.shown.matrix is None:
+            return [Strip([Segment(self.caption, self._muted)])]
         layout = self.layout_now
         self._keep_in_view(layout)
-        matrix = self.shown.matrix or ((0,) * layout.classes,) * layout.classes
+        matrix = self.shown.matrix
         lines = [*self._heading(layout), *(self._number_rows if layout.numbers else self._shade_rows)(layout, matrix)]
         lines = self._with_lists(lines, layout)
         if layout.margin and self.shown.matrix and self.size.height > len(lines) + 1:
@@ -388,7 +390,7 @@ class ConfusionView(DrawnWidget):
         recalls = self._percentages(scores.recalls, matrix)
         lines: list[Strip] = []
         for true in rows:
-            cells = [cell(true, predicted) if self.shown.matrix else Cell("") for predicted in columns]
+            cells = [cell(true, predicted) for predicted in columns]
             margin = f"{recalls[true]:>{MARGIN}}" if layout.margin and self.shown.matrix else ""
             lines += self._row_lines(f"{names[true]} ", true, cells, layout, margin)
         return lines

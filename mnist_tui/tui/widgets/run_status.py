@@ -15,7 +15,7 @@ from textual.strip import Strip
 from mnist_tui.runs.events import Phase
 from mnist_tui.runs.state import LIVE, STATES, RunState
 from mnist_tui.runs.times import times_in_words, times_of, total_seconds
-from mnist_tui.tui.widgets.text import Bar, Line
+from mnist_tui.tui.widgets.text import Bar, Line, bar_texts
 from mnist_tui.wording import size_of, ticking
 
 
@@ -173,8 +173,8 @@ def progress_parts(
         parts.append((1, f"{progress.images_per_second:,.0f} images/s"))
     if stopping:
         parts.append((1, "stopping"))
-    elif run.seconds_left is not None and (last or (progress and progress.step > 1)):
-        parts.append((1, f"ETA {ticking(run.seconds_left)}"))
+    elif state == "running" and run.seconds_left is not None and (last or (progress and progress.step > 1)):
+        parts.append((1, f"{ticking(run.seconds_left)} left"))
     rates = (newest.learning_rate for newest in (progress, last) if newest is not None)
     return [*parts, *elapsed, *[(5, f"learning rate {rate:.4g}") for rate in rates if rate is not None][:1]]
 
@@ -185,6 +185,10 @@ def fitting_text(parts: Sequence[tuple[int, str]], width: int) -> str:
     while len(kept) > 1 and sum(len(text) + 3 for _, text in kept) - 3 > width:
         kept.remove(max(kept, key=lambda part: part[0]))
     return " · ".join(text for _, text in kept)
+
+
+PULSE_SECONDS = 4.0
+"""The time in which the pulse of a bar moves from its start to its end."""
 
 
 class ProgressLine(Bar):
@@ -203,6 +207,7 @@ class ProgressLine(Bar):
     """Columns that the texts leave to the bar; None for a third of the line."""
     _state = ""
     _texts: Sequence[tuple[int, str]] = ()
+    _pulse: float | None = None
 
     def show_progress(self, share: float, state: str, texts: Sequence[tuple[int, str]]) -> None:
         """Show a share from 0 to 1 and texts with their ranks, of which those of the largest ranks are left out."""
@@ -217,16 +222,27 @@ class ProgressLine(Bar):
         least = width // 3 if self.LEAST_BAR is None else self.LEAST_BAR
         text = fitting_text(self._texts, width - least - 2)
         bar = max(0, min(width // 3, width - 2 - len(text)))
-        return [Strip([*self._parts(bar), Segment(f"  {text}", self.rich_style)])]
+        parts = self._parts(bar) if self._pulse is None else self._pulsing(bar, self._pulse)
+        return [Strip([*parts, Segment(f"  {text}", self.rich_style)])]
+
+    def _pulsing(self, width: int, at: float) -> list[Segment]:
+        """Return a bar with a short filled part that moves; it says that the worker is busy, not how far it is."""
+        part = max(1, width // 6)
+        glyphs = self.app.settings.glyphs
+        full, rest = bar_texts(1.0, width, glyphs)[0], bar_texts(0.0, width, glyphs)[1]
+        start = round(at * (width - part))
+        pieces = ((rest[:start], "rest"), (full[:part], "full"), (rest[start + part :], "rest"))
+        return [Segment(text, self.component_style(f"bar--{name}")) for text, name in pieces]
 
 
 class RunProgress(ProgressLine):
     """The progress of a run in one line: a bar, and what the worker does, how fast, and how long yet."""
 
     HELP = """
-    **Progress.** The bar is filled by the epochs of those planned, and inside an epoch by its steps (batches). ETA is
-    the time to the last planned epoch at the pace of the last few; pauses are in neither time. Once the run has ended:
-    time and speed of the training alone, without evaluation, and the total time from the start to the end.
+    **Progress.** The bar is filled by the epochs of those planned, and inside an epoch by its steps (batches). What is
+    left is the time to the last planned epoch at the pace of the last few; pauses are in neither time. Before the first
+    step a short bar moves: the worker is busy. Once the run has ended: time and speed of the training alone, without
+    evaluation, and the total time from the start to the end.
     """
 
     def show_run(self, run: RunState, state: str, now: float, planned: int, *, stopping: bool = False) -> None:
@@ -235,6 +251,10 @@ class RunProgress(ProgressLine):
         planned = run.epochs or planned
         partial = progress.step / progress.steps if progress and progress.epoch == done + 1 else 0.0
         share = (done + partial) / planned if planned else 0.0
-        if phase is not None and not in_training(run) and phase.total and state in LIVE:
-            share = phase.done / phase.total
+        self._pulse = now % PULSE_SECONDS / PULSE_SECONDS if phase is None and state == "starting" else None
+        if phase is not None and not in_training(run) and state in LIVE:
+            if phase.total:
+                share = phase.done / phase.total
+            elif phase.name != "waiting":
+                self._pulse = now % PULSE_SECONDS / PULSE_SECONDS
         self.show_progress(share, state, progress_parts(run, state, now, planned, stopping=stopping))

@@ -15,6 +15,7 @@ from textual.containers import Vertical
 from textual.timer import Timer
 
 from mnist_tui.runs.state import LIVE, EpochRow, RunState
+from mnist_tui.settings import Glyphs
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.plots.axes import AXIS_COLUMNS, EpochAxis, EpochWindow, Plane, Span, plane_of
 from mnist_tui.tui.widgets.plots.plot import EpochView, Plot, view_keys
@@ -214,18 +215,35 @@ def with_note(row: Row, note: Row) -> Row:
     return ((tone, text[:at]), *note, (tone, text[at + length :]))
 
 
-def preparations(run: RunState) -> list[str]:
-    """Return lines about what is ready for the training of a live run, and what its worker does now."""
+SIGNS, ASCII_SIGNS = ("✓", "●", "○"), ("+", ">", "-")
+"""The signs of a step that is done, that is under way, and that follows."""
+OF_DATA = {"downloading", "reading", "verifying", "features"}
+OF_NETWORK = {"importing", "building", "compiling"}
+
+
+def preparations(run: RunState, glyphs: Glyphs) -> list[str]:
+    """Return the steps to the first epoch of a live run, one a line: what is ready, what is under way, what follows."""
     if run.state not in LIVE:
         return []
+    data, model, phase = run.data, run.model, run.phase
+    now, doing = "", ""
+    if phase is not None and not in_training(run):
+        now, doing = phase.name, f"{phase_progress(phase)} …"
+    steps = [
+        ("data", now in OF_DATA, data and f"{data.title}, {counted(data.train, 'training image')}"),
+        ("network", now in OF_NETWORK, model and f"{counted(model.total, 'parameter')}, on {model.device}"),
+        ("first epoch", phase is not None and not now, None),
+    ]
+    done, under_way, follows = ASCII_SIGNS if glyphs == "ascii" else SIGNS
     lines: list[str] = []
-    if run.data is not None:
-        lines.append(f"data ready: {run.data.title}, {counted(run.data.train, 'training image')}")
-    if run.model is not None:
-        lines.append(f"model ready: {counted(run.model.total, 'parameter')}, on {run.model.device}")
-    if run.phase is not None and not in_training(run):
-        lines.append(f"now: {phase_progress(run.phase)} …")
-    return [*lines, ""] if lines else []
+    for name, is_now, ready in steps:
+        sign, text = (under_way, doing) if is_now else (done, ready) if ready else (follows, "")
+        lines.append(f"{sign} {name}{': ' if text else ''}{text}")
+    if now and now not in OF_DATA | OF_NETWORK:
+        lines.append(f"{under_way} {doing}")  # waiting for a device, for instance
+    if phase is None and run.state == "starting":
+        lines.insert(0, f"{under_way} starting the process that trains …")
+    return [*lines, ""]
 
 
 class Curve(Plot):
@@ -355,8 +373,11 @@ class Curve(Plot):
             return ["nothing in view; 0 shows all epochs"]
         if run.history or (run.progress is not None and measure.running):
             return [f"no finite {measure.title} to draw"]
-        begun = preparations(run) if self.metric == "loss" else []
-        return [*begun, "no step has been trained" if measure.running else "no epoch has ended"]
+        begun = preparations(run, self.app.settings.glyphs) if self.metric == "loss" else []
+        if run.state not in LIVE:
+            return ["no step was trained" if measure.running else "no epoch has ended"]
+        when = "during the first epoch" if measure.running else "after the first epoch"
+        return [*begun, f"The curve begins {when}."]
 
 
 PAIRS: tuple[tuple[Metric, Metric], ...] = (("loss", "accuracy"), ("learning_rate", "images_per_second"))
