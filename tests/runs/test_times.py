@@ -16,7 +16,7 @@ from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.state import RunState, reduce
 from mnist_tui.runs.times import REST, RunTimes, parts_of, times_of, total_seconds
-from mnist_tui.tui.results.details import timing_lines
+from mnist_tui.tui.results.screen import timing_lines
 from mnist_tui.tui.runs.run_rows import run_lines
 from mnist_tui.tui.widgets.run_status import progress_parts
 from tests.present import present

@@ -60,7 +60,9 @@ async def test_curves_matrix_progress_and_device_are_all_on_one_screen(
         assert all(len(line) <= size[0] for line in text.splitlines())
 
 
-async def test_a_key_shows_the_details_in_place_of_the_matrix(record: Any, app_on: Any, shows: Any) -> None:
+async def test_a_key_shows_the_details_below_the_matrix_and_in_a_low_window_in_its_place(
+    record: Any, app_on: Any, shows: Any
+) -> None:
     run = training(record())
     async with app_on(run.folder).run_test(size=(120, 40)) as pilot:
         await shows(pilot, "10,000 images evaluated after epoch 7")
@@ -74,7 +76,10 @@ async def test_a_key_shows_the_details_in_place_of_the_matrix(record: Any, app_o
             "learning rate 0.001",
             "none seen; mnist-tui doctor says why",
         )
-        assert "images evaluated" not in text
+        assert "images evaluated" in text
+        await pilot.resize_terminal(120, 30)
+        await shows(pilot, "none seen")
+        assert not pilot.app.screen.query_one("ConfusionView").display
         await pilot.press("v")
         assert "none seen" not in await shows(pilot, "10,000 images evaluated after epoch 7")
 

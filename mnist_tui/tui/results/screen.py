@@ -15,6 +15,7 @@ from textual.widgets import Static
 from mnist_tui.columns import Column
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.complexity import Complexity
+from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.preset_files import PresetError
 from mnist_tui.experiment.presets import Preset, find_preset, has_same_results, length_in_words
 from mnist_tui.experiment.spec import with_part
@@ -39,6 +40,7 @@ from mnist_tui.report.statistics_words import (
     statistics_notes,
 )
 from mnist_tui.report.tabular import aligned
+from mnist_tui.runs.collection.summaries import difference
 from mnist_tui.runs.ensembles import EnsembleMember, members_of
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.origin import complexity_of
@@ -46,13 +48,13 @@ from mnist_tui.runs.results import run_document
 from mnist_tui.runs.scores import MOST_IN_ORDER, both_ways, worst_confusions
 from mnist_tui.runs.state import RESUMABLE
 from mnist_tui.runs.statistics import Statistics, statistics_of
-from mnist_tui.runs.times import RunTimes
+from mnist_tui.runs.times import REST, REST_WORDS, RunTimes, parts_of
 from mnist_tui.runs.watch import BROKEN
+from mnist_tui.settings import Glyphs
 from mnist_tui.tui import run_commands
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.experiment_words import FULL_COLUMNS, HOW, OTHER, TOTALS, WEIGHTS, full_rows, totals
 from mnist_tui.tui.presets.network import NetworkBox, NetworkDrawing, boxes_of
-from mnist_tui.tui.results.details import RUN_FACTS, run_facts, setting_lines, timing_lines
 from mnist_tui.tui.results.panes import MOST_PAIRS, ClassBars, ClassScores, ConfusionList, Headline
 from mnist_tui.tui.terminal.desktop import copy
 from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
@@ -61,13 +63,23 @@ from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.plots.reliability import ReliabilityPlot
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.tui.widgets.tab_strip import TabStrip
-from mnist_tui.tui.widgets.text import FactGrid, Line, LinePart, PartsLine, TableView
-from mnist_tui.wording import DASH, count, counted, defined, loss, percent, seconds
+from mnist_tui.tui.widgets.text import FactGrid, Line, LinePart, PartsLine, TableView, bar_texts
+from mnist_tui.wording import DASH, count, counted, defined, grouped, loss, percent, seconds
 
 Document = Mapping[str, Any]
 UNREADABLE = "the run's folder cannot be read: {}"
 FOREIGN = (("training",), ("weights",), ("diagnosis",))
 """The parameters of the action `show` for screens about a training."""
+TIME_BAR, LEAST_TIME = 20, 0.005
+"""Columns of a bar that shows a part of the total time, and the seconds from which a part is listed."""
+PLATFORM = {"device": "Device", "cpu": "CPU", "python": "Python", "tensorflow": "TensorFlow", "keras": "Keras"}
+RUN_FACTS = (
+    *("Run", "State", "Origin", "Sources", "Notes", "Data"),
+    *(*PLATFORM.values(), "Warning", "Folder", "Train again", "Command"),
+)
+"""The names of the facts about a run, in their order."""
+UNUSED = {"", "none", "off", "0"}
+"""Values of parameters that change nothing; only the seed can be 0 and have an effect."""
 STATE_VERBS = {"stopped": "was stopped", "finished": "finished without an evaluation", "running": "still trains"}
 """What is said of a run in a state that is no verb of its own."""
 PAGES = ("Scores", "Complexity", "Details", "Statistics")
@@ -615,3 +627,70 @@ def class_names(doc: Document) -> list[str]:
     if doc["test"]:
         return [row["class"] for row in doc["test"]["per_class"]]
     return list(map(str, range(len(doc["confusion_matrix"] or DIGITS))))
+
+
+def timing_lines(doc: Document, glyphs: Glyphs) -> list[Content]:
+    """Return the duration of each part of the run with a bar for its share of the total, and the speed of training."""
+    times = RunTimes(**doc["times"])
+    parts = {name: value for name, value in parts_of(times, doc["timings"] or {}).items() if value >= LEAST_TIME}
+    rows: list[tuple[str, str, float | None]] = [(name, seconds(value), value) for name, value in parts.items()]
+    rows += [("Total", seconds(times.total), None)] if times.total is not None else []
+    if times.images_per_second is not None:
+        rows.append(("Training images/s", count(round(times.images_per_second)), None))
+    label = max((len(name) for name, _, _ in rows), default=0)
+    number = max((len(text) for _, text, _ in rows), default=0)
+    lines: list[Content] = []
+    for name, text, value in rows:
+        full, rest = bar_texts(value / times.total, TIME_BAR, glyphs) if value and times.total else ("", "")
+        bar = (f"  {full}", "$primary"), (rest, "$foreground 20%")
+        lines.append(Content.assemble((f"{name:<{label}}", "$text-muted"), f"  {text:>{number}}", *bar))
+    if REST in parts:
+        lines.append(Content.styled(f"{REST}: {REST_WORDS}", "$text-muted"))
+    return lines
+
+
+def run_facts(doc: Document) -> dict[str, str]:
+    """Return the run's data, platform, folder and command, by the names in RUN_FACTS."""
+    data, platform = doc["dataset"] or {}, doc["platform"] or {}
+    reason = f": {doc['reason']}" if doc["reason"] else ""
+    facts = {"Run": doc["run"], "State": f"{doc['state']}{reason}"}
+    if data:
+        training = f"{count(data['train'])} training, " if data["train"] else ""
+        facts["Data"] = f"{data['title']}: {training}{count(data['test'])} test images"
+    if origin := doc["origin"]:
+        facts["Origin"] = origin["words"]
+        facts["Sources"] = ", ".join(source["name"] for source in origin["sources"])
+        facts["Notes"] = "\n".join(origin["notes"])
+    facts |= {name: platform[key] for key, name in PLATFORM.items() if isinstance(platform.get(key), str)}
+    facts["Warning"] = "\n".join(doc["warnings"])
+    return facts | {"Folder": doc["folder"], "Command" if origin else "Train again": doc["command"]}
+
+
+def setting_lines(preset: Preset) -> list[Content]:
+    """Return the parameters that a run was trained with, one a line; those that differ from its preset are marked.
+
+    Args:
+        preset: the run's own experiment, under the name of its preset.
+    """
+    experiment = preset.experiment
+    try:
+        planned = find_preset(preset.name).experiment
+    except PresetError:
+        planned = None
+    name = f"{preset.name}, which is not there any more"
+    if planned is not None:
+        name = f"{preset.name}, {difference(planned, experiment) or 'unchanged'}"
+    rows: list[tuple[str, str, str]] = []
+    for parameter in PARAMETERS:
+        text = parameter.read(experiment)
+        before = text if planned is None else parameter.read(planned)
+        if text != before or text not in UNUSED or parameter.name == "seed":
+            rows.append((parameter.label, grouped(text) or "none", grouped(before or "none") if text != before else ""))
+    label = max(len(name) for name, _, _ in rows)
+    value = max((len(text) for _, text, before in rows if before), default=0)
+    lines = [Content.assemble((f"{'Preset':<{label}}  ", "$text-muted"), name)]
+    for name, text, before in rows:
+        mark = (text, "bold $accent") if before else text
+        note = f"{' ' * (value - len(text))}   preset: {before}" if before else ""
+        lines.append(Content.assemble((f"{name:<{label}}  ", "$text-muted"), mark, (note, "$text-muted")))
+    return lines
