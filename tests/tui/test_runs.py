@@ -141,8 +141,10 @@ async def test_a_filter_narrows_the_list_and_a_wrong_one_is_explained_and_loses_
         screen.terms.value = "hidden>200 accuracy >"
         await until(pilot, lambda: not screen.wrong.has_class("-shown"))
         assert len(screen.table.keys) == 3, "a term that is still being typed is no mistake"
+        screen.terms.value = "hidden>200 accura"
+        await shows(pilot, "accuracy: type >, < or = and a value", "3 of 4")
         screen.terms.value = "dataset=mnist zzz"
-        await shows(pilot, "no run fits the filter; Esc clears it", "0 of 4")
+        await shows(pilot, "No run fits the filter; Esc clears it.", "0 of 4", "Test acc.", "No run is chosen.")
         await pilot.press("enter", "o", "x", "n", "w", "e", "p", "r", "space", "v", "v")
         assert isinstance(pilot.app.screen, RunsScreen)
         await pilot.press("escape")

@@ -97,6 +97,16 @@ def parse(text: str) -> Test:
     return lambda run: all(test(run) for test in tests)
 
 
+def begun_names(text: str) -> list[str]:
+    """Return the names of parameters and figures that the last word of a filter may be the beginning of.
+
+    So a person who types ``accuracy>93`` is told from one who looks for the word ``accuracy``.
+    """
+    last = text.rsplit(" ", maxsplit=1)[-1].lower().replace("_", "-")
+    names = (SYNONYMS.get(each, each) for each in (*NAMES, *SYNONYMS) if each.startswith(last)) if last else ()
+    return [last] if last in NAMES else list(dict.fromkeys(names))
+
+
 def _joined(words: Sequence[str]) -> list[str]:
     """Join the parts of terms with blanks around their sign: ``accuracy``, ``>``, ``94``, ``%`` is one term."""
     joined: list[str] = []

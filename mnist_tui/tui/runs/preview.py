@@ -14,7 +14,8 @@ from mnist_tui.runs.results import final_matrix
 from mnist_tui.tui.bench import Bench
 from mnist_tui.tui.feed import FolderFeed, RunFeed
 from mnist_tui.tui.widgets.confusion import ConfusionView, class_names
-from mnist_tui.tui.widgets.plots.curves import Curve
+from mnist_tui.tui.widgets.plots.curves import Curve, preparations
+from mnist_tui.tui.widgets.text import Line
 
 REST_SECONDS = 0.2
 """The time for which the cursor must rest on a run before its log is read."""
@@ -29,9 +30,16 @@ class RunPreview(Horizontal):
         min-height: 8;
         Curve { width: 1fr; height: 1fr; }
         ConfusionView { width: 57; height: 1fr; }
+        #preview-waiting { display: none; width: 1fr; padding: 1 0; color: $text-muted; }
+        &.-nothing { visibility: hidden; }
+        &.-waiting {
+            #preview-waiting { display: block; }
+            ConfusionView { display: none; }
+        }
     }
     """
     app = getters.app(Bench)
+    waiting = getters.query_one("#preview-waiting", Line)
     loss = getters.query_one("#preview-loss", Curve)
     accuracy = getters.query_one("#preview-accuracy", Curve)
     matrix = getters.query_one(ConfusionView)
@@ -43,12 +51,14 @@ class RunPreview(Horizontal):
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
+        yield Line(id="preview-waiting")
         yield Curve("loss", id="preview-loss")
         yield Curve("accuracy", id="preview-accuracy")
         yield ConfusionView()
 
     def show(self, folder: RunFolder | None) -> None:
         """Show a run as soon as the cursor rests; None shows nothing."""
+        self.set_class(folder is None, "-nothing")
         if folder != self._wanted:
             self._wanted = folder
             self._read_later()
@@ -83,14 +93,26 @@ class RunPreview(Horizontal):
         if feed is None or message.feed is not feed or not feed.read:
             return
         run, newest = feed.snapshot.run, feed.newest
+        reason = self._reason(feed)
+        self.set_class(bool(reason), "-waiting")
+        self.waiting.say(reason)
         self.loss.show(run)
         self.accuracy.show(run)
         ended = feed.ended(newest) if newest else None
-        self.loss.display = self.accuracy.display = run.start is None or run.start.epochs > 0
+        self.loss.display = self.accuracy.display = not reason and (run.start is None or run.start.epochs > 0)
         if run.ended is not None and not newest:
             self._show_final(feed)
         else:
             self.matrix.show(ended.confusion if ended else None, class_names(run), f"evaluated after epoch {newest}")
+
+    def _reason(self, feed: RunFeed) -> str:
+        """Return why there is nothing to draw: what the worker of a new run does, or that it ended; else empty."""
+        snapshot, run = feed.snapshot, feed.snapshot.run
+        if run.history or run.progress is not None or (run.ended is not None and run.ended.test_accuracy is not None):
+            return ""
+        if not snapshot.live:
+            return "The run ended before its first step of training: there are no curves."
+        return "\n".join([*preparations(run), "The curves appear here as it trains; Enter watches it."])
 
     @work(exclusive=True, exit_on_error=False)
     async def _show_final(self, feed: RunFeed) -> None:

@@ -186,7 +186,7 @@ def run_lines(run: RunSummary) -> list[str]:
     ]
     if run.damaged:
         first = [run.run, f"damaged: {run.damaged}"]
-    return [DOT.join(first), DOT.join(scores)]
+    return [DOT.join(first), DOT.join(text for text in scores if DASH not in text)]
 
 
 def emphasised(lines: Sequence[str]) -> Content:

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from mnist_tui.errors import RequestError, RunError
-from mnist_tui.runs.collection.filters import UnfinishedFilterError, parse
+from mnist_tui.runs.collection.filters import UnfinishedFilterError, begun_names, parse
 from mnist_tui.runs.collection.summaries import Change, RunListing, RunSummary
 from mnist_tui.runs.deletion import delete_run
 from mnist_tui.runs.folder import LONGEST_NAME, LONGEST_NOTE, RunFolder, read_label, write_label
@@ -37,6 +37,8 @@ LEAST_ROWS, LIST_FRAME = 6, 4
 ROOM_FOR_PREVIEW = 16
 """The lines below a short list from which the chosen run's curves and matrix are shown."""
 READ_SECONDS = 1.0
+NAMED = 3
+"""The most names that a hint at a filter that is being typed has."""
 WHOLE_EVERY = 10
 """Every tenth reading reads the files of all runs; the others read the files of live runs only."""
 FILTER_HELP = "/ filters: words, hidden>200, lr<=0.001, accuracy>97, state=finished, dataset=fashion-mnist"
@@ -159,6 +161,7 @@ class RunsScreen(BenchScreen[None]):
         self._marked: dict[str, None] = {}
         self._order = run_rows.NEWEST_FIRST
         self._matches = parse("")
+        self._hint = ""
         self._grouped = False
         self._reads = 0
         self._is_reading = False
@@ -171,8 +174,8 @@ class RunsScreen(BenchScreen[None]):
             pane.border_title = pane_title("Runs", note="reading …")
             yield RunFilter(placeholder=FILTER_HELP, compact=True, id="filter")
             yield Line(id="wrong")
-            yield Line(id="nothing")
             yield RowTable()
+            yield Line(id="nothing")
         with Vertical(id="chosen", classes="pane -stacked") as pane:
             pane.border_title = pane_title("Chosen run")
             yield Line(id="details")
@@ -238,14 +241,15 @@ class RunsScreen(BenchScreen[None]):
         shown = f"{len(self._listed):,} of {len(self.runs):,}" if is_filtered else f"{len(self.runs):,}"
         marked = f", {len(self._marked):,} marked" if self._marked else ""
         skipped = f", {counted(self._skipped, 'entry')} passed over" if self._skipped else ""
-        note = ("reading … " if reads_first else "") + shown + marked + skipped
+        hint = f" · {self._hint}" if self._hint else ""
+        note = ("reading … " if reads_first else "") + shown + marked + skipped + hint
         self.query_one("#list").border_title = pane_title("Runs", note=note)
         self.query_one(KeyFooter).relabel("compare", f"Compare {len(self._marked):,}" if self._marked else "Compare")
         self.set_class(not rows, "-empty")
         self._share_room()
         reason = f"there are no runs in {self.app.options.runs_dir}; Esc, then t on a preset makes one"
         if self.runs:
-            reason = "no run fits the filter; Esc clears it"
+            reason = "No run fits the filter; Esc clears it."
         self.nothing.say("" if rows or (self._is_reading and not self.runs) else reason)
         self._show_details()
 
@@ -302,6 +306,8 @@ class RunsScreen(BenchScreen[None]):
         elif chosen:
             lines = run_rows.run_lines(chosen[0])
         self.details.say(run_rows.emphasised(lines))
+        if not chosen and self.runs:
+            self.details.say("No run is chosen.")
         shown = chosen[0] if chosen and chosen[0].state != DAMAGED else None
         self.preview.show(folder_of(shown) if shown else None)
         possible = (len(chosen), chosen[0].state if chosen else "")
@@ -311,14 +317,20 @@ class RunsScreen(BenchScreen[None]):
 
     @on(Input.Changed, "#filter")
     def _filtered(self, event: Input.Changed) -> None:
+        self._hint = ""
         try:
-            self._matches, problem = parse(event.value), ""
+            matches, problem = parse(event.value), ""
         except UnfinishedFilterError:
             problem = ""
         except RequestError as error:
             problem = f"{error}; the list is as before"
         else:
-            self._list()
+            names = begun_names(event.value)[:NAMED]
+            if names and not any(map(matches, self.runs.values())):
+                self._hint = f"{' or '.join(names)}: type >, < or = and a value"
+                matches = parse(event.value.rpartition(" ")[0])
+            self._matches = matches
+        self._list()
         self.wrong.say(problem)
         self.wrong.set_class(bool(problem), "-shown")
 
@@ -473,7 +485,7 @@ class RunsScreen(BenchScreen[None]):
         self.read_again()
 
     def action_note(self) -> None:
-        self._ask("note", "Note", "What you want to remember of this run; `note=` in a filter finds it.", LONGEST_NOTE)
+        self._ask("note", "Note", "What you want to remember of this run; the filter note=word finds it.", LONGEST_NOTE)
 
     def action_rename(self) -> None:
         self._ask("name", "Name", "Shown in place of the preset's name; its folder keeps its own.", LONGEST_NAME)

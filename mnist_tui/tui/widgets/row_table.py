@@ -235,7 +235,7 @@ class RowTable(ScrollView, can_focus=True):
     def _width_of(self, at: int, column: RowColumn) -> int:
         texts = (row.cells[at] for row in self._rows if not row.heading)
         longest = max((cell_len(visible_line(text)) for text in texts), default=0)
-        return min(WIDEST, max(longest, len(self._title(column)))) if longest else 0
+        return min(WIDEST, max(longest, len(self._title(column)))) if longest or not self._rows else 0
 
     def action_move(self, by: int) -> None:
         self._move_to(self._cursor + by)
@@ -287,6 +287,8 @@ class RowTable(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
+        if y == 0 and not self._rows and not self._order.column:
+            return Strip.blank(width, self.rich_style)
         if y == 0:
             style = self.get_component_rich_style("row-table--head")
             segments = [Segment(" " * MARKS, style)]
