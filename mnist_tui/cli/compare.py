@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from mnist_tui.cli.options import Json, Runs, RunsDir, runs_folder, runs_of
-from mnist_tui.cli.output import TextTable, print_json, print_line, print_table
+from mnist_tui.cli.output import TextTable, print_json, print_line, print_note, print_table
 from mnist_tui.cli.runs import figure_columns
 from mnist_tui.errors import RequestError
 from mnist_tui.report import result_words
@@ -23,7 +23,7 @@ from mnist_tui.runs.collection.seed_groups import (
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.model_tests import ModelTests, tests_of_runs
 from mnist_tui.runs.robustness import overall_error
-from mnist_tui.wording import DASH, count, percent
+from mnist_tui.wording import DASH, count, listed, percent
 
 OVER_SEEDS = (
     ("test accuracy (%)", "test_accuracy", 100, 2),
@@ -64,6 +64,10 @@ def compare(ctx: typer.Context, *, runs: Runs, as_json: Json = False, runs_dir: 
     if groups:
         _print_groups(groups)
     _print_tests(tests, {run.run: run.shown_name if run.name else run.run for run in summaries})
+    tested = {model.name for each in tests for model in each.models}
+    if not groups and (untested := [run.run for run in summaries if run.run not in tested]):
+        which = f"{listed(untested)} with another run" if tested else "these runs"
+        print_note(f"note: no test compares {which}: a test needs predictions of two runs for the same test images")
 
 
 def document(runs: list[RunSummary]) -> dict[str, Any]:

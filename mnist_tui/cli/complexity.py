@@ -77,7 +77,7 @@ def complexity(
     if output is None:
         print_text(text)
         return
-    write_output(output, text, force=force, elsewhere="another -o")
+    write_output(output, text, "-o", force=force)
 
 
 def _models(ctx: typer.Context, request: Request, name: str, runs_dir: Path | None) -> list[NamedModel]:

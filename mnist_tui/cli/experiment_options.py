@@ -111,10 +111,8 @@ def with_experiment(command: Callable[..., None]) -> Callable[..., None]:
             sets=tuple(values.pop("assignments") or ()),
             device=checked_device(values.pop("device")),
             seeds=checked_whole("--seeds", values.pop("seeds"), MAX_SEEDS),
-            folds=checked_whole("--folds", values.pop("folds"), MOST_FOLDS),
+            folds=checked_whole("--folds", values.pop("folds"), MOST_FOLDS, lowest=2),
         )
-        if request.folds == 1:
-            raise RequestError(f"--folds 1 leaves no images to train on; 2 to {MOST_FOLDS} work")
         if request.seeds is not None and request.folds is not None:
             raise RequestError("--seeds does not go with --folds: the folds are made with one seed (--seed)")
         command(request=request, **values)

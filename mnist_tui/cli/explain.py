@@ -21,8 +21,9 @@ from mnist_tui.cli.options import (
     among,
     chosen_run,
     data_folder,
-    may_replace,
+    may_write,
     option,
+    writing,
 )
 from mnist_tui.cli.output import LiveLine, TextTable, is_live, print_json, print_note, print_picture, print_table
 from mnist_tui.cli.predict import CENTRE_HELP
@@ -80,14 +81,9 @@ def explain(
         )
     chosen = checked_layer(method, experiment, layer)
     label = _label(class_name, names, method)
-    if output is not None and output.suffix.lower() not in FORMATS:
-        raise RequestError(f"-o {output} should end in {listed(FORMATS, 'or')}")
+    if output is not None and not may_write(output, "-o", force=force, endings=FORMATS):
+        return
     asked = _image(folder, image, centre, place)
-    if output is not None and output.exists() and not force:
-        from mnist_tui.report.export import ExistsError
-
-        if not may_replace(str(ExistsError([output])), "another -o"):
-            return
     print_note("loading the model (TensorFlow takes some seconds) …")
     try:
         with closing(Explainer(folder)) as explainer, LiveLine(sys.stderr) as line:
@@ -169,6 +165,8 @@ def _image(folder: RunFolder, text: str | None, centre: bool | None, data_dir: P
         words = f"image {number:,} of the {images.what}, of class {class_names(folder)[int(images.labels[at])]}"
         return AskedImage(images.pixels[at], words, reading == "strokes")
     path = typed_path(text)
+    if text.isdecimal() and not path.exists():
+        raise RequestError(f"there is no file {text}; test image {text} is written '#{text}', with the quotes")
     picture = read_picture(path, reading)
     if not picture.pixels.any():
         print_note(f"warning: {path} shows nothing")
@@ -199,15 +197,10 @@ def _figure(name: str, asked: AskedImage, answer: Explanation, names: Sequence[s
 
 
 def _write(drawing: Drawing, path: Path) -> None:
-    from mnist_tui.report.export import NO_ROOM
     from mnist_tui.report.figures.drawing import save
 
-    try:
+    with writing(path):
         save(drawing, path.parent, [path.suffix.lower()[1:]])
-    except OSError as error:
-        problem = f"{path} cannot be written: {error.strerror or error}"
-        raise (WorkFailedError if error.errno in NO_ROOM else RequestError)(problem) from None
-    print_note(f"wrote {path}")
 
 
 def _document(answer: Explanation, names: Sequence[str], chosen: str | None) -> dict[str, Any]:

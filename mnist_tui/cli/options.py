@@ -5,21 +5,25 @@ The packages of runs and studies are imported when a run is looked for: many com
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mnist_tui import PROGRAM
 from mnist_tui.cli.open_app import usual_runs_dir
 from mnist_tui.cli.output import confirmed, print_note
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.preset_files import names
+from mnist_tui.files import why_unwritten, write_text
 from mnist_tui.paths import PathError, typed_path
 from mnist_tui.settings import Refresh
-from mnist_tui.wording import counted
+from mnist_tui.wording import counted, listed
 
 if TYPE_CHECKING:
     from mnist_tui.runs.folder import RunFolder
@@ -267,29 +271,64 @@ def may_replace(there: str, elsewhere: str) -> bool:
     return agreed
 
 
-def write_output(path: Path, text: str, *, force: bool, elsewhere: str) -> None:
-    """Write a text file and print a note; ask before an existing file is replaced.
+def may_write(path: Path, flag: str, *, force: bool, endings: Sequence[str] = ()) -> bool:
+    """Return whether a file that an option names may be written; ask before an existing file is replaced.
+
+    A command that works for a while calls it first, so that a wrong name costs no time.
 
     Args:
-        force: whether to replace it without asking.
-        elsewhere: the option that writes to another place.
+        force: whether to replace the file without asking.
+        endings: those that its name may have, such as ``.csv``; empty for all.
 
     Raises:
-        RequestError: the file exists and there is no terminal to ask on, or it cannot be written.
+        RequestError: the name has another ending, or is that of a folder, the folder around it does not exist or may
+            not be written, or the file exists and there is no terminal to ask on.
+    """
+    from mnist_tui.report.export import ExistsError
+
+    if endings and path.suffix.lower() not in endings:
+        raise RequestError(f"{flag} {path} should end in {listed(endings, 'or')}")
+    try:
+        if path.is_dir():
+            raise RequestError(f"{flag} {path} is a folder; name a file, such as {path / f'{PROGRAM}{path.suffix}'}")
+        if not path.parent.is_dir():
+            raise RequestError(f"{flag} {path}: there is no folder {path.parent}")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise RequestError(f"{flag} {path}: you may not write in {path.parent}")
+        return not path.exists() or force or may_replace(str(ExistsError([path])), f"another {flag}")
+    except OSError as error:
+        raise RequestError(f"{flag} {path} cannot be written: {why_unwritten(error)}") from None
+
+
+@contextmanager
+def writing(path: Path) -> Generator[None]:
+    """Turn an OSError into an error that names the file, and print a note when it is written.
+
+    Raises:
+        RequestError: the file cannot be written.
         WorkFailedError: there is no room on the disk.
     """
     from mnist_tui.cli.errors import WorkFailedError
-    from mnist_tui.files import write_text
-    from mnist_tui.report.export import NO_ROOM, ExistsError
+    from mnist_tui.report.export import NO_ROOM
 
     try:
-        if path.exists() and not force and not may_replace(str(ExistsError([path])), elsewhere):
-            return
-        write_text(path, text)
+        yield
     except OSError as error:
         problem = f"{path} cannot be written: {error.strerror or error}"
         raise (WorkFailedError if error.errno in NO_ROOM else RequestError)(problem) from None
     print_note(f"wrote {path}")
+
+
+def write_output(path: Path, text: str, flag: str, *, force: bool) -> None:
+    """Write a text file that an option names, as `may_write` allows it, and print a note.
+
+    Raises:
+        RequestError: as for `may_write` and `writing`.
+        WorkFailedError: there is no room on the disk.
+    """
+    if may_write(path, flag, force=force):
+        with writing(path):
+            write_text(path, text)
 
 
 def _can_ask() -> bool:
@@ -303,13 +342,13 @@ def checked_device(text: str) -> str:
     return text.lower()
 
 
-def checked_whole(flag: str, text: str | None, highest: int) -> int | None:
-    """Return an option's whole number, None if it was not given; raise RequestError unless it is 1 to `highest`."""
+def checked_whole(flag: str, text: str | None, highest: int, *, lowest: int = 1) -> int | None:
+    """Return an option's whole number, None if it was not given; raise RequestError unless it is in bounds."""
     from mnist_tui.experiment.fields import whole
 
     if text is None:
         return None
     try:
-        return whole(text, 1, highest)
+        return whole(text, lowest, highest)
     except ValueError as error:
         raise RequestError(f"{flag} {text} {error}") from None

@@ -19,14 +19,16 @@ from mnist_tui.cli.options import (
     among_several,
     complete_run,
     data_folder,
+    may_write,
     option,
     runs_folder,
     runs_of,
-    write_output,
+    writing,
 )
 from mnist_tui.cli.output import LiveLine, TextTable, is_live, print_json, print_line, print_note, print_table
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.corruptions import CORRUPTIONS, STRENGTHS, parse_names
+from mnist_tui.files import write_text
 from mnist_tui.paths import typed_path
 from mnist_tui.report.result_words import robustness_sentence
 from mnist_tui.report.tabular import csv_text
@@ -70,13 +72,16 @@ def robustness(
         if len(compared) != 1:
             raise RequestError(f"--baseline takes one run, and {baseline} means {len(compared)} of them")
         base = compared[0]
+    if output is not None and not may_write(output, "-o", force=force, endings=(".csv",)):
+        return
     _measure(
         [*folders.values(), *([base] if base is not None and base.id not in folders else [])], names, ctx, data_dir
     )
     measured = [(summary_of(folder), found) for folder in folders.values() if (found := robustness_of(folder))]
     compared_to = robustness_of(base) if base is not None else None
     if output is not None:
-        write_output(output, accuracies_csv(measured, names), force=force, elsewhere="another -o")
+        with writing(output):
+            write_text(output, accuracies_csv(measured, names))
     if as_json:
         print_json(document(measured, names, base.id if base is not None else None, compared_to))
         return

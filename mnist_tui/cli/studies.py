@@ -89,7 +89,7 @@ def show(
 
         found = importances_of(folder.study(), state)
     if csv is not None:
-        write_output(csv, csv_text(csv_rows(state)), force=force, elsewhere="another --csv")
+        write_output(csv, csv_text(csv_rows(state)), "--csv", force=force)
     print_results(folder, state, as_json=as_json, importances=found)
     if not as_json:
         for note in state.notes:

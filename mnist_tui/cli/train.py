@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import time
@@ -40,6 +41,7 @@ from mnist_tui.cli.output import print_json, print_line, print_note
 from mnist_tui.cli.start_studies import begin, check_supply, requested_study, this_command
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.shapes import MAX_EPOCHS
+from mnist_tui.files import why_unwritten
 from mnist_tui.paths import typed_path
 from mnist_tui.python_process import informative_text
 from mnist_tui.report.result_words import MEASURED, PublishedScore, citation, published_scores, test_loss
@@ -126,10 +128,10 @@ def train(
 
 
 def _tensorboard_folder(request: Request, text: str | None) -> str | None:
-    """Return the absolute folder of ``--tensorboard``, empty for the run's own; None if the option was not given.
+    """Make the folder of ``--tensorboard`` and return its path; empty for the run's own, None without the option.
 
     Raises:
-        RequestError: the log cannot be written, or is asked for several runs.
+        RequestError: the folder cannot be made or written, or a log is asked for several runs.
     """
     if text is None:
         return None
@@ -138,7 +140,19 @@ def _tensorboard_folder(request: Request, text: str | None) -> str | None:
         raise RequestError(
             "--tensorboard goes with one run; `mnist-tui export STUDY --history tensorboard` writes the logs of a study"
         )
-    return text and str(typed_path(text).absolute())
+    if not text:
+        return ""
+    place = typed_path(text).absolute()
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        writable = os.access(place, os.W_OK | os.X_OK)
+    except FileExistsError:
+        raise RequestError(f"--tensorboard {text} is a file, not a folder") from None
+    except OSError as error:
+        raise RequestError(f"--tensorboard {text}: the folder cannot be made: {why_unwritten(error)}") from None
+    if not writable:
+        raise RequestError(f"--tensorboard {text}: you may not write in this folder")
+    return str(place)
 
 
 def _wait_in_line(runs_dir: Path, device: str) -> None:

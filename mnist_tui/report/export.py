@@ -195,7 +195,8 @@ def export_preset(preset: Preset, items: Sequence[str], out: Path, *, overwrite:
 
 
 def _unwritable(out: Path, error: OSError) -> ExportError:
-    message = f"{out} cannot be written: {error.strerror or error}"
+    why = "it is a file, not a folder" if error.errno == errno.EEXIST else error.strerror or error
+    message = f"{out} cannot be written: {why}"
     return ExportError(message, refused=error.errno not in NO_ROOM)
 
 

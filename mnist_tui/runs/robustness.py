@@ -7,6 +7,7 @@ The corruptions are those of `experiment.corruptions`, each at five strengths. A
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -150,6 +151,8 @@ def check_measurable(folder: RunFolder) -> None:
         raise RunError(
             f"the images of run {folder.id} are corrupted already; measure the robustness of {origin.sources[0].name}"
         )
+    if not os.access(folder.path, os.W_OK):
+        raise RunError(f"you may not write in {folder.path}, where the robustness of a run is kept")
     check_has_model(folder)
 
 

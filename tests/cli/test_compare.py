@@ -80,6 +80,9 @@ def test_networks_on_the_same_test_images_are_tested_and_it_is_said_what_that_co
     assert "not the experiments behind them" in text
     two = cli("compare", runs[0].id, runs[1].id).stdout
     assert "Cochran" not in two
+    runs[2].predictions_file.unlink()
+    asked = cli("compare", *(run.id for run in runs))
+    assert f"note: no test compares {runs[2].id} with another run" in asked.stderr
 
 
 def answer(run: RunFolder, wrong: Sequence[int]) -> None:

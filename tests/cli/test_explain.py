@@ -84,7 +84,10 @@ def test_activations_and_nearest_images_are_tables(cli: Command, run: RunFolder,
         assert file.stat().st_size > 1000
 
 
-def test_wrong_requests_are_answered_in_a_sentence(cli: Command, run: RunFolder, image: Path, runs_dir: Path):
+def test_wrong_requests_are_answered_in_a_sentence(
+    cli: Command, run: RunFolder, image: Path, runs_dir: Path, tmp_path: Path
+):
+    (folder := tmp_path / "folder.png").mkdir()
     for words, why in (
         ([], "in quotes for the shell: '#7'"),
         (["nowhere.png"], "there is no file nowhere.png"),
@@ -94,7 +97,10 @@ def test_wrong_requests_are_answered_in_a_sentence(cli: Command, run: RunFolder,
         ([image, "--layer", "dense_1"], "the method occlusion has no layer to choose"),
         ([image, "--class", "ten"], "there is no class 'ten'"),
         ([image, "--class", "3", "--method", "nearest"], "leave --class out"),
+        (["7"], "test image 7 is written '#7', with the quotes"),
         ([image, "-o", "map.txt"], "should end in .png, .svg or .pdf"),
+        ([image, "-o", "nowhere/map.png"], "there is no folder nowhere"),
+        ([image, "-o", folder], "folder.png is a folder; name a file, such as"),
     ):
         assert why in sentence(cli("explain", run.id, *words))
     plain = recorded_run(runs_dir, created=1.0)

@@ -22,7 +22,7 @@ from tests.cli.test_process import command, environment
         (["train", "--seeds", "2"], "--seeds changes a preset: add --preset"),
         (["train", "--preset=raw", "--dataset=digits", "--seeds=2", "--wait", "--detach"], "--wait does not go with"),
         (["complexity", "--preset", "raw", "--folds", "3"], "--folds 3 does not go with this command"),
-        (["train", "--preset", "raw", "--folds", "1"], "--folds 1 leaves no images to train on; 2 to 100 work"),
+        (["train", "--preset", "raw", "--folds", "1"], "--folds 1 is out of bounds; 2 to 100 works"),
         (["train", "--preset", "raw", "--folds", "5", "--seeds", "2"], "the folds are made with one seed"),
         (["--preset", "raw", "--folds", "3", "--edit"], "--folds does not go with --edit"),
         (["--preset", "raw", "--seeds", "3", "--edit"], "--seeds does not go with --edit"),

@@ -238,10 +238,13 @@ def test_tensorboard_takes_a_folder_or_none(
 
 
 def test_what_tensorboard_cannot_do_is_said_before_anything_is_trained(
-    cli: Command, asked: list[str | None], monkeypatch: pytest.MonkeyPatch
+    cli: Command, asked: list[str | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = ("train", "--preset", "raw", "--dataset", "digits", "--tensorboard")
     assert "--tensorboard goes with one run" in sentence(cli(*line, "--seeds", "2"))
+    (tmp_path / "file").touch()
+    assert "is a file, not a folder" in sentence(cli(*line, tmp_path / "file"))
+    assert "the folder cannot be made" in sentence(cli(*line, tmp_path / "file" / "logs"))
     monkeypatch.setattr("mnist_tui.runs.tensorboard.find_spec", lambda _: None)
     assert sentence(cli(*line)) == (
         "a TensorBoard log needs tensorboard, not installed here; pip install 'mnist-tui[tensorboard]' adds it"

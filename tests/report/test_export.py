@@ -85,7 +85,7 @@ def test_an_unknown_item_is_refused_with_those_that_there_are(run: RunFolder, tm
 
 def test_a_folder_that_cannot_be_made_is_named(run: RunFolder, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(ExportError, match=r"file cannot be written"):
+    with pytest.raises(ExportError, match="file cannot be written: it is a file, not a folder"):
         export(run, ["history.csv"], tmp_path / "file")
 
 
