@@ -182,7 +182,12 @@ def _best_lines(folder: StudyFolder, state: StudyState) -> list[str]:
         return []
     score = f"{metric_words(state.metric)} {trial_table.metric_text(best, state.metric)}"
     values = trial_table.values_text(best, seed=len({row.seed for row in state.rows}) > 1)
-    return [f"best       trial {best.number}: {values} ({score})", f"command    {command_of(folder, best)}"]
+    line = f"best       trial {best.number}: {values} ({score})"
+    same = next(rows for _, rows in trial_table.mean_rows(state.rows) if best in rows)
+    if len(scores := trial_table.known_values([row for row in same if row.state == "finished"], "score")) > 1:
+        over = counted(len(scores), trial_table.table_shape(state).repetition)
+        line += f"; its values have the best mean over {over}: {trial_table.spread_text(state.metric, scores)}"
+    return [line, f"command    {command_of(folder, best)}"]
 
 
 def _next_lines(folder: StudyFolder, state: StudyState) -> list[str]:

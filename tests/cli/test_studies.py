@@ -75,6 +75,7 @@ def test_seeds_of_a_sweep_are_told_together(cli: Command, runs_dir: Path) -> Non
     head = next(at for at, line in enumerate(lines) if "mean val accuracy" in line)
     assert [line.split()[0] for line in lines[head + 2 : head + 4]] == sorted(means, key=lambda v: -means[v])
     assert f"{100 * max(means.values()):.2f} ± " in lines[head + 2]
+    assert f"its values have the best mean over 3 seeds: {100 * max(means.values()):.2f} ± " in text
     assert folder.id in text
 
 
