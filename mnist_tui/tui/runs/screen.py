@@ -503,7 +503,9 @@ class RunsScreen(BenchScreen[None]):
                 self._refuse("is not labelled", str(error))
             self.read_again()
 
-        screen = TextScreen(f"{title} of {run.run}", about, getattr(label, field), problem=too_long(longest))
+        screen = TextScreen(
+            f"{title} of {run.run}", about, getattr(label, field), problem=too_long(longest), keep="Save"
+        )
         self.app.push_screen(screen, save)
 
     def action_delete(self) -> None:

@@ -80,7 +80,7 @@ class RateCurve(Plot):
             return self.framed(heading, ())
         marks = self.marks
         legend = fitting_parts(
-            [(("muted", f"{marks.running} some steps"),), (("training", marks.line), ("muted", " smoothed"))],
+            [(("muted", f"{marks.running} mean of some steps"),), (("training", marks.line), ("muted", " smoothed"))],
             width,
             "  ",
         )
@@ -93,4 +93,4 @@ class RateCurve(Plot):
             return f"  {self.marks.cursor} suggested {rate:g}"
         if state.ended or not state.points:
             return ""
-        return f"  {state.points[-1].rate:.2g}: {loss(state.points[-1].smoothed)}"
+        return f"  now rate {state.points[-1].rate:.2g}, loss {loss(state.points[-1].smoothed)}"
