@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -131,7 +132,7 @@ class FieldRow(Widget):
                 yield "Enter: list"
             case _:
                 yield self.entry.hint
-                yield (short := self.entry.hint.removeprefix("whole ").removeprefix("number, ").removeprefix("number "))
+                yield (short := re.sub("^(whole number, |number (?=above))", "", self.entry.hint))
                 yield short.partition(";")[0].replace(" or more, less than ", " to below ")
                 yield short.replace(", or a pair such as ", " or ")
                 values = self.entry.hint.split(", ")
