@@ -261,7 +261,7 @@ async def draw(runs_dir: Path, run: RunFolder) -> None:
         for place in places[1:]:
             await pilot.hover(canvas, offset=place)
         await pilot.mouse_up(canvas, offset=places[-1])
-        await until(pilot, lambda: "answered in" in str(screen.facts.content))
+        await until(pilot, lambda: "Answered in" in str(screen.facts.content))
         keep(app, "draw")
 
 

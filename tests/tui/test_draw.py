@@ -20,6 +20,7 @@ from mnist_tui.data.hog import hog_picture
 from mnist_tui.data.idx import idx_sha256
 from mnist_tui.data.pictures import centred
 from mnist_tui.data.reading import read_digits
+from mnist_tui.runs.collection.summaries import short_id
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.app import AppOptions, BenchApp
@@ -155,18 +156,19 @@ async def test_the_model_answers_what_it_sees_and_the_winner_is_named(app, a_run
     folder = a_run()
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await opened(pilot, until)
-        text = await shows(pilot, "its checkpoint of", "Draw with")
+        text = await shows(pilot, "checkpoint of", "Draw with")
         assert folder.id.split("-", 2)[-1] in screen.status.run_id.text
         assert text.count("–") == 10
         await pilot.press("space", "shift+right", "shift+down", "shift+down")
         seen = centred(screen.canvas.pixels)
         label = int((seen > 0).sum()) % 10
-        text = await shows(pilot, f"{label} with 91.0 %", f">{label}", "its checkpoint of")
+        text = await shows(pilot, f"{label} with 91.0 %", f">{label}", "checkpoint of")
         assert np.array_equal(screen.seen.picture.pixels, seen)
         assert text.count("1.0 %") == 11
         await pilot.press("c")
         label = int((screen.canvas.pixels > 0).sum()) % 10
-        await shows(pilot, f"{label} with 91.0 %", "not centred", "as drawn")
+        await shows(pilot, f"{label} with 91.0 %", "Not centred")
+        assert not screen.seen.display, "what the network receives is the drawing itself"
         assert np.array_equal(screen.seen.picture.pixels, screen.canvas.pixels)
         await pilot.press("backspace")
         await shows(pilot, "Draw with")
@@ -247,8 +249,8 @@ async def test_another_run_is_chosen_from_those_that_have_a_model(app, a_run, re
         await opened(pilot, until, first)
         await shows(pilot, "finished", "(MNIST)", first.id, "checkpoint")
         await pilot.press("o")
-        text = await shows(pilot, "Whose model reads", second.id)
-        assert without.id not in text
+        text = await shows(pilot, "Whose model reads", short_id(second.id))
+        assert short_id(without.id) not in text
         options = app.screen.query_one(OptionList)
         assert options.highlighted is not None
         await pilot.press("home" if options.highlighted else "end", "enter")
@@ -309,13 +311,13 @@ async def test_a_random_test_image_comes_with_its_true_class(app, record, until,
         screen = await opened(pilot, until)
         await shows(pilot, "bundled digits sample", "checkpoint")
         await pilot.press("r")
-        await told(pilot, until, screen, "true class", "91.0 %")
+        await told(pilot, until, screen, "True class", "91.0 %")
         await shows(pilot, "% true")
         (index,) = np.flatnonzero((parts["test_images"] == screen.canvas.pixels).all(axis=(1, 2)))
-        words = f"true class {parts['test_labels'][index]}: number {index + 1} of the digits sample test images"
+        words = f"True class {parts['test_labels'][index]}: number {index + 1} of the digits sample test images"
         assert words in str(screen.facts.content)
         await pilot.press("delete")
-        await until(pilot, lambda: "true class" not in str(screen.facts.content))
+        await until(pilot, lambda: "True class" not in str(screen.facts.content))
 
 
 async def test_data_that_are_gone_are_told(app, a_run, until, shows):

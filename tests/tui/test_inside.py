@@ -90,7 +90,7 @@ async def test_a_drawing_is_looked_into(record, until):
         app.push_screen(draw)
         await until(pilot, lambda: draw.focused is not None)
         await pilot.press("k")
-        await until(pilot, lambda: "draw something first" in " ".join(note.message for note in app._notifications))
+        await until(pilot, lambda: "Draw something first" in " ".join(note.message for note in app._notifications))
         await pilot.press("space", "shift+down", "shift+right")
         await until(pilot, lambda: draw.canvas.pixels.sum() > 3_000)
         await pilot.press("k")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
-from mnist_tui.runs.collection.summaries import summary_of
+from mnist_tui.runs.collection.summaries import short_id, summary_of
 from mnist_tui.runs.events import Matrix
 from mnist_tui.runs.scores import f1_scores, precisions, recalls, worst_confusions
 from mnist_tui.tui.app import AppOptions, BenchApp
@@ -369,7 +369,7 @@ async def test_a_run_with_other_classes_is_not_compared(record: Any, shows: Any,
     async with bench(run).run_test(size=(140, 45), notifications=True) as pilot:
         screen = await on_matrix(pilot, run, shows)
         await pilot.press("o")
-        await shows(pilot, "Compare with", other.folder.id)
+        await shows(pilot, "Compare with", short_id(other.folder.id))
         await pilot.press("enter")
         await shows(pilot, "has 2 classes, this run 47: they cannot be compared")
         assert screen.base is None

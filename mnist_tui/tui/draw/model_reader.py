@@ -16,14 +16,13 @@ from mnist_tui.data.pictures import Reading, centred, reading_of, why_not_centre
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.shapes import ImageShape
 from mnist_tui.experiment.spec import HogFeatures
-from mnist_tui.runs.collection.summaries import list_runs
+from mnist_tui.runs.collection.summaries import RunSummary, list_runs
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import LIVE
 from mnist_tui.runs.worker_jobs import PredictionError, Predictor, class_names, data_of, has_model
 from mnist_tui.tui.widgets.pixels import HogPicture, hog_picture_of
-from mnist_tui.wording import percent
 
 
 @dataclass(frozen=True)
@@ -87,20 +86,9 @@ def newest_with_model(runs_dir: Path) -> RunFolder | None:
     return live
 
 
-def runs_with_model(runs_dir: Path) -> list[tuple[RunFolder, str]]:
-    """Return the runs that have a model, newest first, each with a line of text for a list.
-
-    The line has the run's id, dataset, state, test accuracy and name.
-    """
-    runs = [(folder, run) for run in list_runs(runs_dir) if has_model(folder := RunFolder(Path(run.folder)))]
-    longest = max((len(folder.id) for folder, _ in runs), default=0)
-    return [
-        (
-            folder,
-            f"{folder.id:<{longest}}  {run.dataset:<13}  {run.state:<8}  {percent(run.test_accuracy):>8}  {run.name}",
-        )
-        for folder, run in runs
-    ]
+def runs_with_model(runs_dir: Path) -> list[tuple[RunFolder, RunSummary]]:
+    """Return the runs that have a model, newest first."""
+    return [(folder, run) for run in list_runs(runs_dir) if has_model(folder := RunFolder(Path(run.folder)))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +125,8 @@ class DrawingReader:
         viewer: receives `ReaderChanged` whenever `status` or `answer` has changed, until `close`.
 
     Attributes:
-        status: what the model is, or what it is doing, as a text for the screen.
+        loading: whether the model is being loaded.
+        status: what the model is, or why there is none, as a sentence; empty while it is being loaded.
         speed: how long it took to load the model or to answer; empty if neither has happened.
         answer: a probability for each class (None: not finite); None before the first answer.
 
@@ -149,7 +138,7 @@ class DrawingReader:
         """Posted when a reader's status or answer has changed."""
 
     def __init__(self, folder: RunFolder, viewer: MessagePump) -> None:
-        self.status = "loading the model (TensorFlow takes some seconds)"
+        self.loading, self.status = True, ""
         self.speed = ""
         self.answer: tuple[float | None, ...] | None = None
         self._viewer = viewer
@@ -175,12 +164,13 @@ class DrawingReader:
     def _run(self) -> None:
         try:
             loaded = self._predictor.wait_ready()
-            self._report(loaded.words, f"loaded in {loaded.milliseconds / 1000:.1f} s")
+            model = f"Read by {loaded.words}."
+            self._report(model, f"Loaded in {loaded.milliseconds / 1000:.1f} s.")
             while (image := self._next()) is not None:
                 started = time.perf_counter()
                 answer = self._predictor.ask([image])
                 milliseconds = 1000 * (time.perf_counter() - started)
-                self._report(loaded.words, f"answered in {milliseconds:.1f} ms", answer.probabilities[0])
+                self._report(model, f"Answered in {milliseconds:.1f} ms.", answer.probabilities[0])
         except PredictionError as error:
             self._report(f"{error}; l loads it again")
 
@@ -195,6 +185,6 @@ class DrawingReader:
             return None if self._closed else image
 
     def _report(self, status: str, speed: str = "", answer: tuple[float | None, ...] | None = None) -> None:
-        self.status, self.speed, self.answer = status, speed, answer
+        self.loading, self.status, self.speed, self.answer = False, status, speed, answer
         if not self._closed:
             self._viewer.post_message(self.ReaderChanged())

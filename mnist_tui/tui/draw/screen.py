@@ -26,7 +26,8 @@ from mnist_tui.report.run_images import Images, test_images
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.settings import BLOCK
 from mnist_tui.tui.bench import BenchScreen, Route
-from mnist_tui.tui.dialogs import ChooseScreen, FormDialog
+from mnist_tui.tui.choose_run import ChooseRunScreen
+from mnist_tui.tui.dialogs import FormDialog
 from mnist_tui.tui.draw.canvas import DrawingCanvas, SeenPane
 from mnist_tui.tui.draw.model_reader import (
     DrawingReader,
@@ -57,11 +58,12 @@ SIDE_BESIDE_LARGE = 13
 """Those beside a canvas that is too large for two pictures and the answer, in a window of middle width."""
 PANE_LEAST, SEEN_LEAST = 22, 20
 """Columns of a pane, and of a picture of the network's input that is worth to be seen beside a large canvas."""
-PANE_LINES, BORDER_LEAST = 27, 50
-"""Lines of the panes of a large window, and columns of a canvas whose border has room for the pen's place."""
-NO_RUN = "there is no run with a model yet: train one, then come back; its model reads what you draw"
+BORDER_LEAST = 50
+"""Columns of a canvas whose border has room for the pen's place."""
+NO_RUN = "There is no run with a model yet: train one, then come back; its model reads what you draw."
 UNSEEN_SECONDS = 300.0
 """The time that the screen is left after which the model's process, several hundred MB of memory, ends."""
+LOADING = "Loading the model: TensorFlow takes some seconds. You can draw meanwhile."
 FIRST = "Draw with the mouse, or with Space and the arrow keys"
 TRAIN_FIRST = "Train a network first (F2)"
 PEN_TEXTS = {"up": "pen up", "draws": "drawing", "erases": "erasing"}
@@ -113,7 +115,7 @@ class DrawScreen(BenchScreen[None]):
         self._folder = folder
         self._subject: ReadableRun | None = None
         self._reader: DrawingReader | None = None
-        self._status = "looking for a run whose model can read"
+        self._status = "Looking for a run whose model can read."
         self._centring = True
         self._source = ""
         self._untouched: NDArray[np.uint8] | None = None
@@ -209,7 +211,7 @@ class DrawScreen(BenchScreen[None]):
         height = min(needed + (shown < full), lines) + border
         large = not narrow and not normal
         self._has_wide_border = large and shown >= BORDER_LEAST
-        self.canvas_box.styles.height = min(max(height, PANE_LINES), lines + border) if large else height
+        self.canvas_box.styles.height = lines + border if large else height
         for beside_canvas in (self.seen, self.side):
             beside_canvas.styles.height = self.canvas_box.styles.height if large else None
         self._update_texts()
@@ -228,7 +230,7 @@ class DrawScreen(BenchScreen[None]):
             if folder is not None:
                 subject = await asyncio.to_thread(readable_run, folder)
         except (RequestError, OSError, TypeError) as error:
-            problem = f"the run's folder cannot be read: {error}"
+            problem = f"The run's folder cannot be read: {error}."
         if subject is not None:
             self._subject, self._images, self._true = subject, None, None
             self._centring = not subject.why_not_centred
@@ -255,7 +257,7 @@ class DrawScreen(BenchScreen[None]):
             self._reader = DrawingReader(self._subject.folder, self)
         except OSError as error:
             self._reader = None
-            self._status = f"the model's process cannot be started: {error.strerror or error}"
+            self._status = f"The model's process cannot be started: {error.strerror or error}."
         self._ask()
         self._update_texts()
 
@@ -307,25 +309,32 @@ class DrawScreen(BenchScreen[None]):
         edited = self._untouched is not None and not np.array_equal(self._untouched, self.canvas.pixels)
         for bars in self.query(Probabilities):
             bars.show(names, shown, glyphs=self.app.settings.glyphs, true=None if edited or blank else self._true)
-        name, share = ("", TRAIN_FIRST if self._status == NO_RUN else FIRST) if blank else _answer_texts(names, answer)
+        name, share = "", TRAIN_FIRST if self._status == NO_RUN else FIRST
+        if reader is not None and reader.loading:
+            share = LOADING
+        elif not blank:
+            name, share = _answer_texts(names, answer)
         self.answer.update(big_text(name, full))
         self.share.update(share)
-        lines = [f"{self._source}{', changed' if edited else ''}"] if self._source else []
+        lines = [f"{self._source}{', changed' if edited else ''}."] if self._source else []
         speed = reader.speed if reader and not self._is("-normal") else ""
-        lines.append(", ".join(filter(None, (reader.status if reader else self._status, speed))))
+        lines += filter(None, (reader.status if reader else self._status, speed))
         if subject is not None:
             why_not = f": {subject.why_not_centred}" if subject.why_not_centred else ""
             if not self._centring:
-                lines.append(f"not centred{why_not}")
+                lines.append(f"Not centred{why_not}.")
             if subject.image[2] > 1:
-                lines.append("colour images: strokes are white, the same in red, green and blue")
+                lines.append("Strokes are white: the same in red, green and blue.")
         self.canvas_box.border_title = pane_title("Canvas", note=PEN_TEXTS[self.canvas.pen])
         place, keys = f"{self._pen_place}  " if self._has_wide_border else "", self._canvas_keys()
         self.canvas_box.border_subtitle = Content.assemble(place, keys)
         if not self._has_wide_border and not self._is("-normal"):
-            lines.append(self._pen_place)
+            lines.append(f"{self._pen_place[:1].upper()}{self._pen_place[1:]}.")
         self.facts.update("\n".join(lines))
         self.set_class(blank, "-blank")
+        apart = self._is("-narrow") or self.has_class("-alone")
+        as_drawn = subject is not None and subject.hog is None and not self._centring
+        self.set_class(as_drawn and not apart, "-as-drawn")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         match action:
@@ -350,7 +359,7 @@ class DrawScreen(BenchScreen[None]):
         from mnist_tui.tui.inside.reader import ExplainedImage
 
         if self._subject is None or self._input is None or not self.canvas.pixels.any():
-            self.notify("draw something first, or put a test image on the canvas", severity="warning")
+            self.notify("Draw something first, or put a test image on the canvas.", severity="warning")
             return
         photograph = self._subject.reading != "strokes"
         image = ExplainedImage(self._input.pixels.copy(), "Drawing", self._source, photograph=photograph)
@@ -392,7 +401,7 @@ class DrawScreen(BenchScreen[None]):
             self._images = images
             index = random.randrange(len(images.labels))
             true, number = int(images.labels[index]), int(images.numbers[index])
-            source = f"true class {subject.names[true]}: number {number:,} of the {images.what}"
+            source = f"True class {subject.names[true]}: number {number:,} of the {images.what}"
             self._put(images.pixels[index], source, true)
 
     @work(exclusive=True, group=TAKES_KEYBOARD, exit_on_error=False)
@@ -404,8 +413,8 @@ class DrawScreen(BenchScreen[None]):
             return
         now = self._subject.folder.id if self._subject else ""
         at = next((index for index, (folder, _) in enumerate(runs) if folder.id == now), 0)
-        title = "Whose model reads: run, data, state, test accuracy"
-        chosen = await self.app.push_screen_wait(ChooseScreen(title, [line for _, line in runs], at))
+        summaries = [run for _, run in runs]
+        chosen = await self.app.push_screen_wait(ChooseRunScreen("Whose model reads the drawing?", summaries, at))
         if chosen is not None:
             self._read_run(runs[chosen][0])
 

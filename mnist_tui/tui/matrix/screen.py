@@ -10,7 +10,7 @@ from textual import events, getters, on, work
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical, VerticalScroll
 
-from mnist_tui.runs.collection.summaries import RunSummary, list_runs, short_id
+from mnist_tui.runs.collection.summaries import list_runs, short_id
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.events import DataReady, Matrix
 from mnist_tui.runs.folder import RunFolder
@@ -18,6 +18,7 @@ from mnist_tui.runs.results import final_matrix
 from mnist_tui.runs.scores import Confusion, accuracy, both_ways, in_words, precisions, recalls, worst_confusions
 from mnist_tui.runs.state import RunState
 from mnist_tui.tui.bench import Route
+from mnist_tui.tui.choose_run import ChooseRunScreen
 from mnist_tui.tui.dialogs import ChooseClassScreen, ChooseScreen
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.gallery.predictions import (
@@ -433,7 +434,7 @@ class MatrixScreen(RunScreen):
             if at is not None:
                 self._compare_with(RunFolder(Path(runs[at].folder)))
 
-        self.app.push_screen(ChooseScreen("Compare with", [_line(run) for run in runs]), compare)
+        self.app.push_screen(ChooseRunScreen("Compare with", runs), compare)
 
     @work(exclusive=True, group="base", exit_on_error=False)
     async def _compare_with(self, folder: RunFolder) -> None:
@@ -457,8 +458,3 @@ class MatrixScreen(RunScreen):
         self.final = self.final or not self.feed.newest  # a run without epochs has no other matrix
         self.refresh_bindings()
         self.draw()
-
-
-def _line(run: RunSummary) -> str:
-    score = f"test accuracy {percent(run.test_accuracy)}" if run.test_accuracy is not None else f"{run.state}"
-    return f"{run.run}  {run.origin or counted(run.epochs_done, 'epoch')}, {score}"

@@ -1,0 +1,51 @@
+"""The dialog that asks for one of several runs, each named by what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from textual.widget import Widget
+from textual.widgets import Static
+
+from mnist_tui.columns import Column, text_table
+from mnist_tui.runs.collection.summaries import RunSummary
+from mnist_tui.tui.dialogs import ChooseScreen
+from mnist_tui.wording import percent
+
+COLUMNS = (
+    Column("Run", least=12),
+    Column("Changed", need=4, least=16),
+    Column("Dataset", need=3, least=8),
+    Column("State", need=1),
+    Column("Epochs", right=True, need=2),
+    Column("Test acc.", right=True),
+    Column("Id"),
+)
+WIDEST = 110
+MARGIN = 10
+"""Columns of the window without room for text: the border of the dialog, its padding, its scroll bar, the rest."""
+
+
+class ChooseRunScreen(ChooseScreen):
+    """A list of runs; its result is the index of the chosen one, or None if it was cancelled.
+
+    Args:
+        chosen: the index of the run that has the cursor at first.
+    """
+
+    def __init__(self, title: str, runs: Sequence[RunSummary], chosen: int = 0) -> None:
+        rows = [_cells(run) for run in runs]
+        self._table = text_table(COLUMNS, rows, min(WIDEST, max(20, self.app.size.width - MARGIN)))
+        super().__init__(title, self._table.lines, chosen)
+
+    def body(self) -> Iterable[Widget]:
+        yield Static(self._table.header, classes="heads", markup=False)
+        yield from super().body()
+
+    def on_mount(self) -> None:
+        self.add_class("-wide-list")
+
+
+def _cells(run: RunSummary) -> tuple[str, ...]:
+    accuracy = percent(run.test_accuracy)
+    return run.shown_name, run.origin or run.differs, run.dataset, run.state, run.epochs_in_words, accuracy, run.short
