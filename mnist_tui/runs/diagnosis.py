@@ -360,7 +360,7 @@ def improving(run: RunState, experiment: Experiment) -> Finding | None:
         longer = edit(experiment, ("epochs", str(2 * len(rows))))
         advice = "The learning rate's schedule has ended; a new run with more epochs has a longer one."
         return Finding("improving", "good", "Still improving when its schedule ended", evidence, advice, None, longer)
-    advice = "Train longer: the loss has not levelled off, so more epochs probably lower it further."
+    advice = "The loss has not levelled off, so more epochs probably lower it further."
     actions = (Extend(max(10, len(rows) // 2)),)
     return Finding("improving", "note", "Still improving: train longer", evidence, advice, None, actions)
 

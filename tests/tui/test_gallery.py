@@ -310,7 +310,7 @@ async def test_the_final_evaluation_has_all_ten_probabilities(record: Any, digit
         await until(pilot, lambda: screen.predictions is not None and screen.predictions.epoch is None)
         index = screen.indices[0]
         best = 100 * values[index].max()
-        await shows(pilot, "final evaluation", ": probabilities", f"probability {best:.1f} %", "u Epochs")
+        await shows(pilot, "final evaluation", "Probabilities", f"probability {best:.1f} %", "u Epochs")
         body, plan = screen.query_one("#body").content_region, screen.grid.plan
         free = body.width - plan.columns_wide
         assert screen.side.region.right == body.right, "the pictures leave no empty column"

@@ -121,7 +121,7 @@ async def test_a_diagnosis_stands_with_its_evidence_and_its_actions(
         screen = app.screen
         text = await shows(
             pilot,
-            "WARNING Overfitting since epoch 3",
+            "Warning Overfitting since epoch 3",
             "Advice:",
             "Train again with early stopping after 5 epochs without improvement",
             "Train again with dropout 0.7  2",
@@ -188,7 +188,7 @@ async def test_a_key_of_the_diagnosis_trains_on_and_shows_the_training(
     app = app_on(folder)
     async with app.run_test(size=(60, 20)) as pilot:
         await on_screen(app, pilot, DiagnosisScreen)
-        await shows(pilot, "NOTE", "till improving", words)
+        await shows(pilot, "Note", "till improving", words)
         await pilot.press(words[-1])
         if state == "finished":
             await shows(pilot, "Train to epoch:", "10 more epochs")
@@ -204,12 +204,12 @@ async def test_findings_follow_a_live_run(record: Any, app_on: Any, shows: Any) 
     app = app_on(recording.folder)
     async with app.run_test(size=(60, 20)) as pilot:
         await on_screen(app, pilot, DiagnosisScreen)
-        await shows(pilot, "NOTE Too few epochs to say", "no epoch has ended")
+        await shows(pilot, "Note Too few epochs to say", "no epoch has ended")
         for epoch in range(1, 9):
             recording.epoch(epoch, steps=False)
-        await shows(pilot, "GOOD Still improving: keep going", "Why training loss is above validation loss")
+        await shows(pilot, "Good Still improving: keep going", "Why training loss is above validation loss")
         recording.epoch(9, steps=False, finite=False)
-        await shows(pilot, "PROBLEM Diverged in epoch 9")
+        await shows(pilot, "Problem Diverged in epoch 9")
 
 
 async def test_an_experiment_that_cannot_be_read_is_said(record: Any, app_on: Any, shows: Any) -> None:

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 
 from mnist_tui.tui.bench import BenchModal
-from mnist_tui.tui.gallery.predictions import HOG_SIDE, drawn_image
+from mnist_tui.tui.gallery.predictions import drawn_image
 from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.pixels import PixelView, Size, size_in
@@ -31,6 +31,7 @@ GAPS_BESIDE, GAPS_BELOW = 1, 2
 NEIGHBOUR_COLUMNS, NEIGHBOUR_LINES = 17, 12
 """Columns of the image before and of the next one, and the lines that both need below the bars."""
 MOST_BARS = 10
+STARS = "In each cell of the HOG picture, the brighter a ray, the stronger the edges along it."
 NEIGHBOURS = {"previous": -1, "next": 1}
 NO_NEIGHBOUR = {"previous": "no image before", "next": "no image after"}
 
@@ -80,10 +81,7 @@ class LargeImage(BenchModal[None]):
 
     def on_mount(self) -> None:
         own = self.app.settings.keys
-        final = key_of("gallery.final", type(self._gallery), own)
-        self.note.say(
-            f"The other probabilities are kept for the final evaluation only: {final} in the gallery shows it."
-        )
+        self._final_key = key_of("gallery.final", type(self._gallery), own)
         self._draw()
 
     def on_resize(self) -> None:
@@ -108,7 +106,7 @@ class LargeImage(BenchModal[None]):
         note = f"{grid.selected + 1:,} of {grid.count:,}"
         number = int(predictions.images.numbers[shown])
         self.frame.border_title = pane_title(
-            f"Image {number:,}", note=f"{predictions.images.what}  {note}{HOG_SIDE if gallery.drawings else ''}"
+            f"Image {number:,}", note=f"{predictions.images.what}  {note}{' · right: HOG' if gallery.drawings else ''}"
         )
         self.words.say(predictions.verdict(shown, names))
         picture = drawn_image(predictions.images, shown)
@@ -118,7 +116,12 @@ class LargeImage(BenchModal[None]):
         self.picture.show(np.zeros(shape, np.uint8) if picture is None else picture, size)
         shares = predictions.distributions
         self.bars.display = shares is not None
-        self.note.display = shares is None
+        lines = [STARS] if gallery.drawings is not None and self.has_class("-tall") else []
+        if shares is None:
+            where = f"{self._final_key} in the gallery shows it"
+            lines.append(f"The other probabilities are kept for the final evaluation only: {where}.")
+        self.note.say("\n".join(lines))
+        self.note.display = bool(lines)
         if shares is not None:
             true = int(predictions.images.labels[shown])
             self.bars.show(names, shares[shown].tolist(), glyphs=self.app.settings.glyphs, true=true)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Failure = str
 """The reason why something is missing, as a sentence."""
-HOG_SIDE = " · right: HOG"
+HOG_SIDE = "HOG at the right"
 """The caption of an image's HOG picture, after that of the image."""
 
 

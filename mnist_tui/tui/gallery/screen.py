@@ -127,7 +127,7 @@ class GalleryScreen(RunScreen):
         yield Banner(id="missing")
         with Horizontal(id="body", classes="pane -stacked") as pane:
             pane.border_title = pane_title("Images")
-            pane.border_subtitle = pane_keys({"← → ↑ ↓": "select", "PgUp PgDn": "page", "Enter": "large"})
+            pane.border_subtitle = pane_keys({"← → ↑ ↓": "select", "PgUp PgDn": "page"})
             yield PictureGrid()
             with Vertical(id="side"):
                 yield Line(id="side-title")
@@ -207,11 +207,12 @@ class GalleryScreen(RunScreen):
             detail = "x shows all images"
             if self.indices:
                 index = self.indices[self.grid.selected]
-                side = HOG_SIDE if self._hog else ""
-                detail = f"{predictions.sentence(index, self.names)}{side}"
+                side = f"{HOG_SIDE} · " if self._hog else ""
+                detail = f"{side}{predictions.sentence(index, self.names)}"
         self.missing.say(predictions.missing if predictions else "")
         note = self._heading(predictions) if predictions else self._failure or self._waiting()
         self.query_one("#body").border_title = pane_title("Images", note=note)
+        self.query_one(KeyFooter).relabel("errors", "Right, too" if self.chosen.errors else "Errors")
         self.detail.say(detail)
         self._draw_side()
         if predictions is not None and self._hog and self.drawings is not None:
@@ -229,7 +230,7 @@ class GalleryScreen(RunScreen):
         width = room.width - SIDE_GAP - self.grid.plan_in(room.width - SIDE_GAP - SIDE_LEAST).columns_wide
         self.side.styles.width = max(SIDE_LEAST, width)
         images = predictions.images
-        self.side_title.say(f"image {int(images.numbers[index]):,}: probabilities")
+        self.side_title.say("Probabilities of the classes")
         picture, size = drawn_image(images, index), size_in(images.shape, width, room.height - SIDE_LINES)
         self.side_picture.display = picture is not None and size >= images.shape
         if picture is not None and self.side_picture.display:

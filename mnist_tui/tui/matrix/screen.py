@@ -247,11 +247,10 @@ class MatrixScreen(RunScreen):
         words = in_words(Confusion(true, predicted, names[true], names[predicted], row[predicted], sum(row)))
         if true != predicted:
             both = both_ways(shown.matrix, names, true, predicted)
-            listed = any((pair.true, pair.predicted) == (true, predicted) for pair in self.worst.confusions)
             is_low = self.has_class("-short") or self.has_class("-medium")
             is_many = self.has_class("-many")
             gap = "  " if is_low and not (is_many and self.has_class("-normal")) else "\n"
-            words = both if listed and is_low and not is_many else f"{words}{gap}{both}"
+            words = f"{words}{gap}{both}"
         if self.base is not None:
             before = self.base.matrix[true][predicted]
             words += f"\n{self.base.words}: {before:,}, so the change is {signed(row[predicted] - before, 0)}"

@@ -104,7 +104,7 @@ class FindingView(Vertical, can_focus=True):
         super().__init__(classes=f"-{finding.severity}")
         self.finding, self.first, self._keys = finding, first, keys
         self._numbers = count(first)
-        self.border_title = Content.assemble((f"{finding.severity.upper()}  {finding.headline}", "bold"))
+        self.border_title = Content.assemble((f"{finding.severity.capitalize()}  {finding.headline}", "bold"))
 
     def compose(self) -> ComposeResult:
         finding = self.finding
