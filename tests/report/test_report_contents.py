@@ -671,7 +671,7 @@ def test_the_statistics_of_several_networks_stand_in_one_table_and_those_of_one_
 ) -> None:
     table = captioned(four.markdown, "tab-statistics")
     found = [present(statistics_of(folder)) for folder in starters]
-    assert column(table, "Run") == ["Run 1", "Run 2", "Run 3", "Run 4"]
+    assert column(table, "Run") == ["1", "2", "3", "4"]
     assert column(table, "κ") == [f"{present(each.kappa):.4f}" for each in found]
     assert column(table, "Calibration (%)") == [f"{100 * present(each.calibration).error:.2f}" for each in found]
     assert "There is no temperature: no validation images" in four.markdown

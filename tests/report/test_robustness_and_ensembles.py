@@ -10,7 +10,7 @@ import pytest
 from mnist_tui.experiment.corruptions import CORRUPTIONS, VERSION
 from mnist_tui.files import write_json
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.origin import Origin, OriginSource
+from mnist_tui.runs.origin import ForeignLayer, Origin, OriginSource
 from mnist_tui.runs.robustness import Robustness, write_robustness
 from tests.report.furnished import changed, furnished_run
 from tests.report.recorded import CREATED
@@ -52,7 +52,8 @@ def test_an_ensemble_names_its_members_and_what_it_gains(runs):
     ensemble = RunFolder(runs[0].path.parent / f"{runs[0].id}-both")
     shutil.copytree(runs[0].path, ensemble.path)
     members = tuple(OriginSource(run.id) for run in runs)
-    write_json(ensemble.origin_file, Origin("ensemble", members, dataset="mnist").to_document())
+    network = (ForeignLayer("output", "Dense", (10,), 7850, 7850),)
+    write_json(ensemble.origin_file, Origin("ensemble", members, dataset="mnist", network=network).to_document())
     text = made(ensemble, *runs).markdown
     table = captioned(text, "tab-members-1")
     assert sorted(column(table, "Member")) == sorted(run.id for run in runs)
@@ -60,4 +61,7 @@ def test_an_ensemble_names_its_members_and_what_it_gains(runs):
     assert column(table, "McNemar's p") == ["1"] * 2
     assert "classifies as many images correctly as its best member" in text
     assert "tab-members-2" not in text
+    differing = {row[0]: row[1:] for row in captioned(text, "tab-differences-1")[1:]}
+    assert differing["Network"] == ["–", "784-250-10", "392-200-10"]
+    assert "Learning rate" not in differing, "the ensemble has none, and that of its members is the same"
     assert "its best member" not in made(ensemble, without=("members",)).markdown

@@ -34,6 +34,7 @@ from mnist_tui.report.result_words import number_ranges
 from mnist_tui.wording import DASH, count, counted
 
 DATASET, IMAGES, EPOCHS, NETWORK = "Dataset", "Training images", "Epochs", "Network"
+FEATURES, AUGMENTATION = "Features", "Augmentation"
 """Facts that the words of a comparison name."""
 IN_FACTS = {"dataset", "limit", "validation", "epochs", "batch-size", "seed"}
 """The parameters whose values stand among the facts of data and training, in words."""
@@ -62,11 +63,16 @@ class RunFact:
 def facts_of(section: ReportSection, dataset: str) -> list[RunFact]:
     """Return the facts of a section's shown run; of a group of seeds, the seeds of all its runs and no times.
 
+    An ensemble, and a model from elsewhere, has no facts of an experiment.
+
     Args:
         dataset: the title of the section's data.
     """
     evidence = section.shown.evidence
-    return [*_data_facts(evidence, dataset), *_training_facts(section), *_settings(evidence), *_recorded(section)]
+    data = _data_facts(evidence, dataset)
+    if not evidence.has_own_layers:
+        return [*(fact for fact in data if fact.label not in {FEATURES, AUGMENTATION}), *_recorded(section)]
+    return [*data, *_training_facts(section), *_settings(evidence), *_recorded(section)]
 
 
 def _data_facts(evidence: Evidence, dataset: str) -> list[RunFact]:
@@ -80,8 +86,8 @@ def _data_facts(evidence: Evidence, dataset: str) -> list[RunFact]:
         RunFact("Validation images", validation_in_words(evidence), chosen=True),
         RunFact("Image size", image_in_words(evidence.experiment)),
         RunFact("Classes", str(evidence.experiment.classes)),
-        RunFact("Features", features_in_words(evidence.experiment), chosen=True),
-        RunFact("Augmentation", augmentation_in_words(evidence.experiment), chosen=True),
+        RunFact(FEATURES, features_in_words(evidence.experiment), chosen=True),
+        RunFact(AUGMENTATION, augmentation_in_words(evidence.experiment), chosen=True),
     ]
 
 
@@ -108,7 +114,7 @@ def _settings(evidence: Evidence) -> list[RunFact]:
     named = [
         RunFact(parameter.label, values.get(parameter.name, ""), chosen=True, elsewhere=True)
         for parameter in PARAMETERS
-        if parameter.group not in {"Features", "Augmentation"} and parameter.name not in IN_FACTS | IN_NETWORK
+        if parameter.group not in {FEATURES, AUGMENTATION} and parameter.name not in IN_FACTS | IN_NETWORK
     ]
     of_optimizer = experiment.optimizer.model_dump(exclude={"name", "learning_rate", "momentum", *CLIPPING})
     excluded = {"epochs", "batch_size", "seed", "schedule", "warmup", "label_smoothing", "class_weights"}
@@ -162,8 +168,14 @@ def differing_facts(sections: Sequence[ReportSection]) -> dict[str, list[str]]:
     """Return the facts that differ between sections by their labels, each with its value in every section.
 
     What only some of the networks have is left out, as the networks' names say that their layers are of other kinds.
+    So is what is the same in all runs that have it, if only runs that were not trained here do not have it.
     """
-    rows = {label: values for label, (values, _) in _by_label(sections).items() if len(set(values)) > 1}
+    trained = [section.shown.evidence.origin is None for section in sections]
+
+    def differ(values: Sequence[str]) -> bool:
+        return len({value for value, known in zip(values, trained, strict=True) if value or known}) > 1
+
+    rows = {label: values for label, (values, _) in _by_label(sections).items() if differ(values)}
     inside = {parameter.label for parameter in PARAMETERS if parameter.group == "Network"} if NETWORK in rows else set()
     return {label: values for label, values in rows.items() if label not in inside or "" not in values}
 

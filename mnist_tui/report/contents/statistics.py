@@ -74,7 +74,7 @@ def _table(found: Sequence[tuple[ReportSection, Statistics]]) -> MarkdownTable:
     for section, each in found:
         texts = statistics_in_words(each)
         cells = (texts.get(name, NOT_DEFINED).removesuffix(" %") for name in names)
-        rows.append([link(f"Run {section.shown.number}", section.anchor), *cells])
+        rows.append([link(section.shown.number, section.anchor), *cells])
     return MarkdownTable(["Run", *(COLUMNS[name] for name in names)], rows, range(1, len(names) + 1))
 
 
