@@ -30,8 +30,8 @@ COLUMNS = {"-huge": 3, "-wide": 2}
 TABLE_LINES = {"-tall": 8, "-medium": 5}
 """Lines of the table below the matrices, in windows of each height; there is none in a lower window."""
 
-LEAST_LABEL = 6
-"""The fewest characters of a label among the names of the pages."""
+LEAST_LABEL, SHORT_LABEL = 6, 20
+"""The fewest characters of a label among the names of the pages, and the most if each page has one."""
 MATRIX_LINES = 16
 """Lines of a matrix of few classes with its frame, its precisions, its caption and a legend."""
 
@@ -131,6 +131,8 @@ class ComparedMatrices(Container):
         marks = [each.mark for each in series]
         if columns == 1:
             of_change = [(f"{marks[panel.at]} − {marks[0]}", (panel,)) for panel in changes]
+            if len(changes) == 1:
+                of_change = [("Difference", (changes[0],))]
             return [*((marks[panel.at], (panel,)) for panel in counts), *of_change]
         if len(series) == 2 and (columns > 2 or self._has("-tall")):
             return [("counts", (*counts, *changes))]
@@ -220,8 +222,14 @@ class ComparedMatrices(Container):
         parts = [LinePart(f" {key} ", "$accent", "screen.matrix_page(1)")]
         if self._columns == 1:
             others = sum(len(name) + 3 for at, name in enumerate(names) if at != self._page)
-            names = list(names)
-            names[self._page] = self._full_name(self.size.width - len(parts[0].text) - others - 5)
+            room = self.size.width - len(parts[0].text)
+            labels = [f"{each.mark} {shortened(each.label, SHORT_LABEL)}" for each in self._series]
+            whole = [*labels, *names[len(labels) :]]
+            if sum(len(name) + 3 for name in whole) <= room:
+                names = whole
+            else:
+                names = list(names)
+                names[self._page] = self._full_name(room - others - 5)
         for at, name in enumerate(names):
             style = "bold $background on $primary" if at == self._page else ""
             parts += [LinePart(f" {name} ", style, f"screen.to_matrix_page({at})"), LinePart(" ")]

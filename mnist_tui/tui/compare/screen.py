@@ -479,6 +479,7 @@ class CompareScreen(BenchScreen[None]):
     details = getters.query_one("#details", Line)
     words = getters.query_one("#words", Line)
     answer = getters.query_one("#answer", Line)
+    waiting = getters.query_one("#waiting", Line)
     views = getters.query_one("#views", PartsLine)
     matrices = getters.query_one(ComparedMatrices)
 
@@ -502,6 +503,7 @@ class CompareScreen(BenchScreen[None]):
         yield TabStrip()
         yield PartsLine(id="views")
         yield Line(id="answer")
+        yield Line(id="waiting")
         with Horizontal(id="body"):
             with Vertical(id="curves"):
                 yield OverlaidCurves("accuracy", id="accuracy")
@@ -567,6 +569,10 @@ class CompareScreen(BenchScreen[None]):
 
     def _draw(self) -> None:
         series = series_of(self._runs, together=self._together)
+        has_results = any(self._histories.values()) or any(run.test_accuracy is not None for run in self._runs)
+        self.set_class(bool(self._histories) and not has_results, "-waiting")
+        is_live = any(run.state in LIVE for run in self._runs)
+        self.waiting.say(f"No epoch of these runs has ended yet{': their curves appear here' if is_live else ''}.")
         for plot, metric in ((self.accuracy, "val_accuracy"), (self.loss, "val_loss")):
             plot.show(curves(series, self._histories, metric), self._cursor)
         self.points.show(points_by_size(series))
@@ -620,6 +626,7 @@ class CompareScreen(BenchScreen[None]):
             self.differing.show(heads, differing)
         else:
             columns, rows = table(series, marks)
+        self.table.styles.height = len(rows) + 1 if self.differing.display else "1fr"
         self.table.show(columns, rows)
 
     def _show_views(self) -> None:

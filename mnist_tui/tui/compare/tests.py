@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
 from mnist_tui.report.result_words import TWO_MODELS, USUAL_P, cochran_sentence, network_sentence, pair_cells
 from mnist_tui.runs.collection.seed_groups import seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary
+from mnist_tui.runs.event_log import FiguresReader
 from mnist_tui.runs.model_tests import Answers, McNemarTest, ModelTests, only_right, tests_of_runs
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.compare.screen import VIEWS, CompareScreen, series_of
+from mnist_tui.tui.gallery.predictions import ImagePredictions, RunPredictions
 from mnist_tui.tui.gallery.selection import ImageSelection
 from mnist_tui.tui.run_commands import folder_of
 from mnist_tui.tui.terminal.keymap import bind, pane_title
 from mnist_tui.tui.terminal.themes import RUN_TOKENS
+from mnist_tui.tui.widgets.confusion import class_names
 from mnist_tui.tui.widgets.controls import KeyFooter
+from mnist_tui.tui.widgets.pixels import PictureGrid, Tile
 from mnist_tui.tui.widgets.plots.raster import Marks, marks_of
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow, run_tone
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line, PartsLine
-from mnist_tui.wording import signed
+from mnist_tui.wording import counted, shortened, signed
 
+CORRECTED = "Of several tests, p is corrected for their number (Holm)."
+PLACES = ("only-first", "only-second")
+"""The panes with the images that only the first or only the second network of a pair classifies correctly."""
 NOTHING = (
     "No two of these runs can be tested: a test needs two runs whose final evaluation had the same images, and whose "
     "predictions are kept."
@@ -46,6 +54,8 @@ COLUMNS = (
 LEAST_BAR = 20
 """The fewest columns for the intervals."""
 BARS_FROM = len("points  ")
+MOST_NAME = 24
+"""The most characters of a network's name in the titles of images."""
 MOST_BARS, FEW_BARS = 12, 3
 """The most intervals in high windows, and in lower ones."""
 
@@ -96,6 +106,23 @@ def interval_bars(pairs: Sequence[tuple[int, int, McNemarTest]], marks: Marks, w
     return Content("\n").join(lines)
 
 
+class RightImages(PictureGrid, can_focus=False):
+    """Test images that one network classifies correctly, each with what the other one takes it for."""
+
+    HELP = ""
+    SELECTS = False
+
+    def show_images(self, predictions: ImagePredictions, indices: Sequence[int], names: tuple[str, ...]) -> None:
+        """Show images by their indices, with the first line of their captions."""
+
+        def tile(at: int, width: int) -> Tile:
+            caption = predictions.caption(indices[at], names, width, self.app.settings.glyphs)
+            return Tile((predictions.images.picture(indices[at]),), caption[:1])
+
+        shape = predictions.images.shape
+        self.show(len(indices), tile, selected=0, pictures=1, size="automatic", shape=shape, captions=1)
+
+
 class NetworkTestsScreen(BenchScreen[None]):
     """The screen of the tests between the networks of runs.
 
@@ -117,8 +144,8 @@ class NetworkTestsScreen(BenchScreen[None]):
     seed: for that, train groups of seeds and compare them.
     """
     BINDINGS = [
-        bind("tests.first", "enter", "images(True)", "Only the first", "Images that only the first network gets right"),
-        bind("tests.second", "s", "images(False)", "Only the second", "Images that only the second one gets right"),
+        bind("tests.first", "enter", "images(True)", "Only it right", "Images that only the first network gets right"),
+        bind("tests.second", "s", "images(False)", "Only the other right", "Images that only the second gets right"),
         *(
             bind(f"tests.view-{n}", f"{n}", f"choose_view({n})", f"View {n}", "This view", hidden=True)
             for n in range(1, len(VIEWS) + 1)
@@ -140,6 +167,8 @@ class NetworkTestsScreen(BenchScreen[None]):
         self._labels = {each.runs[0].run: each.label for each in series_of(self._runs, together=False)}
         self._numbers = {run: at for at, run in enumerate(self._labels)}
         self._pairs: dict[str, TestedPair] = {}
+        self._predicted: dict[str, tuple[ImagePredictions | str, tuple[str, ...]]] = {}
+        self._pictured: TestedPair | None = None
 
     def compose(self) -> ComposeResult:
         yield TabStrip()
@@ -150,10 +179,14 @@ class NetworkTestsScreen(BenchScreen[None]):
             pane.border_title = pane_title("Reading …")
             yield RowTable(id="pairs")
             yield Line(id="pair")
+        with Horizontal(id="examples"):
+            for place in PLACES:
+                with Vertical(id=place, classes="pane"):
+                    yield RightImages()
         with Vertical(id="intervals", classes="pane -stacked") as pane:
             pane.border_title = pane_title("Difference of the accuracies", note="in points, with 95 % intervals")
             yield Line(id="bars")
-        yield Line(TWO_MODELS, id="meaning")
+        yield Line(f"{TWO_MODELS} {CORRECTED}", id="meaning")
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -166,6 +199,7 @@ class NetworkTestsScreen(BenchScreen[None]):
     def _arrange(self) -> None:
         self._show_views()
         self._show_bars()
+        self._show_examples()
 
     @property
     def _compared(self) -> CompareScreen | None:
@@ -208,7 +242,10 @@ class NetworkTestsScreen(BenchScreen[None]):
         note = "McNemar's test on the same test images" if tested else ""
         self.query_one("#tested").border_title = pane_title("Pairs of networks", note=note)
         self.legend.display = self._has_marks and bool(tested)
-        self.legend.say(Content("    ").join(self._mark(run) + f" {label}" for run, label in self._labels.items()))
+        if self._has_marks:
+            self.legend.say(Content("    ").join(self._mark(run) + f" {label}" for run, label in self._labels.items()))
+        self.table.display = bool(tested)
+        self.set_class(bool(tested), "-tested")
         self._show_pair()
         self._arrange()
         self.refresh_bindings()
@@ -240,6 +277,39 @@ class NetworkTestsScreen(BenchScreen[None]):
     def _show_pair(self) -> None:
         pair = self._chosen
         self.words.say(NOTHING if pair is None else network_sentence(*self._names(pair), pair.test))
+        self.call_after_refresh(self._show_examples)
+
+    def _show_examples(self) -> None:
+        """Show images that only one of the chosen networks classifies correctly, if there is room for them."""
+        pair = self._chosen
+        if pair is not None and pair is not self._pictured and self.query_one("#examples").size.area:
+            self._pictured = pair
+            self._read_examples(pair)
+
+    @work(exclusive=True, group="examples", exit_on_error=False)
+    async def _read_examples(self, pair: TestedPair) -> None:
+        for place, right, wrong in zip(PLACES, (pair.first, pair.second), (pair.second, pair.first), strict=True):
+            if wrong.name not in self._predicted:
+                self._predicted[wrong.name] = await to_thread(self._read_predictions, wrong.name)
+            predictions, names = self._predicted[wrong.name]
+            indices = only_right(right.right, wrong.right).tolist()
+            right_name, wrong_name = (
+                self._mark(each.name).plain if self._has_marks else shortened(self._labels[each.name], MOST_NAME)
+                for each in (right, wrong)
+            )
+            note = f"{counted(indices, 'image')}, as {wrong_name} reads them"
+            pane = self.query_one(f"#{place}")
+            pane.border_title = pane_title(f"Only {right_name} right", note=note)
+            if not isinstance(predictions, str):
+                pane.query_one(RightImages).show_images(predictions, indices, names)
+
+    def _read_predictions(self, name: str) -> tuple[ImagePredictions | str, tuple[str, ...]]:
+        """Return the predictions of a run's test images, or why there are none, and the names of the classes."""
+        folder = folder_of(next(run for run in self._runs if run.run == name))
+        state = FiguresReader(folder.events_file).state()
+        if state.data is None:
+            return "the run has no data", ()
+        return RunPredictions(folder, self.app.options.data_dir).final(state.data), class_names(state)
 
     @property
     def _chosen(self) -> TestedPair | None:
