@@ -123,8 +123,10 @@ def test_the_first_parameter_has_values_around_the_present_one() -> None:
 
 
 def test_the_trials_of_a_grid_are_listed_and_those_of_a_search_are_not() -> None:
-    assert plan_of(wish(HIDDEN)).listed[1] == "#2 Hidden neurons 250"
-    assert plan_of(wish(folds="3")).listed == ("#1 fold 1 of 3", "#2 fold 2 of 3", "#3 fold 3 of 3")
+    plan = plan_of(wish(HIDDEN))
+    assert plan.heads == ("#", "Hidden neurons", "Parameters")
+    assert plan.listed[1] == ("2", "250", "198,760")
+    assert [row[:2] for row in plan_of(wish(folds="3")).listed] == [("1", "1 of 3"), ("2", "2 of 3"), ("3", "3 of 3")]
     assert plan_of(wish(HIDDEN, search="tpe")).listed == ()
 
 

@@ -32,7 +32,7 @@ from mnist_tui.studies.trials import (
     preset_options,
     with_values,
 )
-from mnist_tui.wording import count, counted
+from mnist_tui.wording import DASH, count, counted
 
 MOST = {"seeds": 1_000, "folds": MOST_FOLDS, "trials": 100_000, "workers": 1_024, "threads": 1_024}
 """The largest number that each field accepts."""
@@ -91,7 +91,9 @@ class SweepPlan:
 
     Attributes:
         sentence: how the number of trials comes about, for example ``3 × 2 values × 3 seeds = 18 trials``.
-        listed: the first trials as text, for a grid; empty for a search, which chooses them later.
+        heads: the heads of the columns of `listed`.
+        listed: the first trials of a grid, each as a text for each column: its number, its values, its seed or fold if
+            there are several, its number of parameters. Empty for a search, which chooses its trials later.
         sizes: the numbers of parameters of the smallest and the largest network; None if they were not counted.
         notes: sentences for the person to read before the start.
     """
@@ -99,7 +101,8 @@ class SweepPlan:
     request: StudyRequest
     trials: int
     sentence: str
-    listed: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    listed: tuple[tuple[str, ...], ...] = ()
     sizes: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
 
@@ -247,16 +250,29 @@ def plan_of(request: SweepRequest) -> SweepPlan:
     except RequestError as error:
         raise _at_field(error, request) from None
     sizes, notes = _sizes(study, request.preset), tuple(_notes(study, trials, request))
-    lines = tuple(_trial_line(study, trial) for trial in planned[:MOST_LISTED])
-    return SweepPlan(wanted, trials, _sentence_of(study, trials), lines, sizes, notes)
+    heads, listed = _trial_table(study, planned[:MOST_LISTED], request.preset)
+    return SweepPlan(wanted, trials, _sentence_of(study, trials), heads, listed, sizes, notes)
 
 
-def _trial_line(study: Study, trial: Trial) -> str:
-    """Return a planned trial as text: ``#3 hidden 500, seed 0``."""
+def _trial_table(
+    study: Study, trials: Iterable[Trial], preset: Preset
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return the heads of the columns of planned trials, and a row of texts for each trial."""
     base = study.bases[0]
-    repetition = f"fold {trial.fold} of {base.folds}" if trial.fold else f"seed {trial.seed}"
-    values = [f"{LABELS.get(name, name)} {value}" for name, value in trial.values.items()]
-    return f"#{trial.number} {', '.join([*values, *([repetition] if base.repetitions > 1 or not values else [])])}"
+    repeated = base.repetitions > 1 or not study.axes
+    names = (LABELS.get(axis.name, axis.name) for axis in study.axes)
+    heads = ("#", *names, *(["Fold" if base.folds else "Seed"] if repeated else []), "Parameters")
+    sizes: dict[tuple[str, ...], str] = {}
+    rows: list[tuple[str, ...]] = []
+    for trial in trials:
+        values = tuple(trial.values.values())
+        if values not in sizes:
+            sizes[values] = DASH
+            with suppress(RequestError):
+                sizes[values] = count(complexity.of(with_values(preset, tuple(trial.values.items())).experiment).total)
+        repetition = [f"{trial.fold} of {base.folds}" if trial.fold else f"{trial.seed}"] if repeated else []
+        rows.append((f"{trial.number}", *values, *repetition, sizes[values]))
+    return heads, tuple(rows)
 
 
 def _sentence_of(study: Study, trials: int) -> str:

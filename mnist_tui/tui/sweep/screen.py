@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Input, Select
+from textual.widgets import Button, Input, Select, Static
 
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.studies.spec import MANY_TRIALS, METRICS, SEARCH_KINDS, SEARCH_TRIALS
 from mnist_tui.studies.start import absolute
+from mnist_tui.studies.trial_table import METRIC_NAMES
 from mnist_tui.tui.bench import BenchScreen, Route, subject_of
 from mnist_tui.tui.dialogs import Choice, ChooseScreen, Question, TextScreen, answer_keys, too_long
 from mnist_tui.tui.sweep.request import (
@@ -32,19 +34,25 @@ from mnist_tui.tui.sweep.request import (
     start_sweep,
 )
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
-from mnist_tui.tui.terminal.keymap import bind, key_of, pane_keys, pane_title
+from mnist_tui.tui.terminal.keymap import bind, key_of, labelled, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter, TextControl, ValueSelect
+from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
-from mnist_tui.wording import sentence_of
+from mnist_tui.wording import counted, sentence_of
 
 NOTICE_SECONDS = 12
 SYNTAX = "Values with commas: 50,100,200. A random or tpe search also takes a range: 50..400, or 0.0001..0.01:log."
-EXAMPLES = """\
-Hidden neurons 100,200,400 with 3 seeds: 9 trainings. Which is the best?
-Dropout 0,0.3 and learning rate 0.001,0.01: 4 trainings, all pairs.
-No parameter and 10 seeds: 10 trainings. How much is due to chance?
-No parameter and 5 folds: 5 trainings, each scored on a fifth that it has not seen."""
+EXAMPLES = (
+    ("Which number of neurons is best?", "Hidden neurons 100,200,400 and 3 seeds: 9 trainings"),
+    ("Which pair of values is best?", "Dropout 0,0.3 and learning rate 0.001,0.01: 4 trainings"),
+    ("How much is due to chance?", "no parameter and 10 seeds: 10 trainings"),
+    ("How good is it on images it has not seen?", "no parameter and 5 folds: 5 trainings, each held out a fifth"),
+    ("Would more images help?", "Training images 1000,5000,20000: 3 trainings and a learning curve"),
+)
+"""Questions that a study answers, and what to type for them."""
+SEARCH_WORDS = {"grid": "grid: all of them", "random": "random: a sample", "tpe": "tpe: learns from scores"}
+METRIC_WORDS = {metric: METRIC_NAMES[metric] for metric in METRICS}
 BY_PATH = "another field, by its TOML path …"
 PLANNING_SECONDS = 0.15
 """The time without a further change after which the form is checked."""
@@ -86,10 +94,10 @@ class SweepScreen(BenchScreen[None]):
     that does the same.
     """
     BINDINGS = [
-        bind("sweep.start", "ctrl+t", "start", "Start", "Start the study"),
+        bind("sweep.start", "ctrl+t", "start", "Start", "Start the study", hidden=True),
         bind("sweep.add", "ctrl+n", "add", "Add parameter", "A parameter to vary"),
         bind("sweep.remove", "ctrl+r", "remove", "Remove", "Remove the parameter that has the focus"),
-        bind("sweep.copy", "ctrl+o", "copy", "Copy command", "The command line that does the same"),
+        bind("sweep.copy", "ctrl+o", "copy", "Copy command", "The command line that does the same", hidden=True),
         bind("sweep.back", "escape", "back", "Back", "Back; nothing is started"),
     ]
 
@@ -98,7 +106,10 @@ class SweepScreen(BenchScreen[None]):
     sentence = getters.query_one("#sweep-sentence", Line)
     sizes = getters.query_one("#sweep-sizes", Line)
     notes = getters.query_one("#sweep-notes", Line)
-    listed = getters.query_one("#sweep-listed", Line)
+    listed = getters.query_one("#sweep-listed", RowTable)
+    trials_title = getters.query_one("#sweep-trials-head", Line)
+    start_button = getters.query_one("#sweep-start", Button)
+    copy_button = getters.query_one("#sweep-copy", Button)
     command = getters.query_one("#sweep-command", Line)
 
     def __init__(self, preset: Preset, seeds: int = 1) -> None:
@@ -112,16 +123,33 @@ class SweepScreen(BenchScreen[None]):
         with Horizontal(id="top"):
             yield Line(f"Sweep of {self._preset.name}: {self._preset.title or 'as it is'}", id="what")
         with Container(id="sweep-body"):
-            with VerticalScroll(id="sweep-form", classes="pane", can_focus=False):
-                yield from self._fields()
-            with VerticalScroll(id="sweep-plan", classes="pane -stacked", can_focus=False):
+            with Vertical(id="sweep-left"):
+                with VerticalScroll(id="sweep-form", classes="pane", can_focus=False) as pane:
+                    pane.border_title = pane_title("Parameters")
+                    yield from self._fields()
+                with VerticalScroll(id="sweep-examples", classes="pane", can_focus=False) as pane:
+                    pane.border_title = pane_title("Examples")
+                    yield Static(_examples())
+            with Vertical(id="sweep-plan", classes="pane -stacked") as pane:
+                pane.border_title = pane_title("Study")
                 yield Line(id="sweep-sentence")
                 yield Line(id="sweep-sizes")
                 yield Line(id="sweep-notes")
-                yield Line("Trials", classes="section")
-                yield Line(id="sweep-listed")
-                yield Line("Command", classes="section")
+                yield Line("Trials", classes="section", id="sweep-trials-head")
+                yield RowTable(id="sweep-listed")
+                yield Line("The same on the command line", classes="section")
                 yield Line(id="sweep-command")
+                with Horizontal(id="sweep-actions"):
+                    yield Button(
+                        labelled("Start", self._key("start")),
+                        "primary",
+                        compact=True,
+                        id="sweep-start",
+                        action="screen.start",
+                    )
+                    yield Button(
+                        labelled("Copy command", self._key("copy")), compact=True, id="sweep-copy", action="screen.copy"
+                    )
         yield KeyFooter()
 
     def _fields(self) -> ComposeResult:
@@ -135,33 +163,22 @@ class SweepScreen(BenchScreen[None]):
         yield Line(SYNTAX, id="sweep-syntax")
         yield Line("Repeat each training", classes="section")
         yield SweepRow("seeds", "Seeds", f"{self._seeds}", f"1 or more, from seed {seed} on")
-        yield SweepRow("folds", "Folds", "", "5: each fifth is held out once")
-        yield Line("Search", classes="section", id="sweep-search-head")
-        yield SweepRow("search", "Search", SEARCH_KINDS[0], "grid takes all, random and tpe some", SEARCH_KINDS)
-        yield SweepRow("trials", "Trials", "", f"points to sample; {SEARCH_TRIALS} by default")
-        yield SweepRow("prune", "Pruning", "on", "stop trials worse than the others", ("on", "off"))
-        yield SweepRow("metric", "Metric", METRICS[0], "the score that is compared", METRICS)
+        yield SweepRow("folds", "Folds", "", "5: each fifth held out once", empty="none")
+        yield Line("Combinations of values", classes="section", id="sweep-search-head")
+        yield SweepRow("search", "Search", SEARCH_KINDS[0], "the combinations to train", SEARCH_WORDS)
+        yield SweepRow("trials", "Trials", "", "combinations to sample", empty=f"{SEARCH_TRIALS}")
+        yield SweepRow("prune", "Pruning", "on", "stop trials that are worse", {"on": "on", "off": "off"})
+        yield SweepRow("metric", "Metric", METRICS[0], "the score that is compared", METRIC_WORDS)
         yield Line("Where it trains", classes="section")
-        yield SweepRow("workers", "Workers", "", "trainings at once; empty: automatic")
-        yield SweepRow("threads", "Threads", "", "of each worker; empty: automatic")
-        yield SweepRow("scheduler", "Scheduler", "", "tcp://HOST:PORT of Dask; or empty")
-        with Vertical(id="sweep-examples"):
-            yield Line("Examples", classes="section")
-            yield Line(EXAMPLES)
+        yield SweepRow("workers", "Workers", "", "trainings at once", empty="automatic")
+        yield SweepRow("threads", "Threads", "", "of each worker", empty="automatic")
+        yield SweepRow("scheduler", "Scheduler", "", "of Dask: tcp://HOST:PORT", empty="none, this machine")
 
     def _key(self, action: str) -> str:
         return key_of(f"sweep.{action}", SweepScreen, self.app.settings.keys)
 
     def on_mount(self) -> None:
-        form, plan = self.query_one("#sweep-form"), self.query_one("#sweep-plan")
-        form.border_title, plan.border_title = pane_title("Parameters"), pane_title("Study")
-        add, remove, start, copy = (self._key(action) for action in ("add", "remove", "start", "copy"))
-        form.border_subtitle = pane_keys(
-            {add: "Add parameter", remove: "Remove"}, {add: "screen.add", remove: "screen.remove"}
-        )
-        plan.border_subtitle = pane_keys(
-            {start: "Start", copy: "Copy command"}, {start: "screen.start", copy: "screen.copy"}
-        )
+        self.listed.can_focus = False
         self._plan_soon()
         first = next(iter(self._axis_rows), self._row("seeds"))
         first.control.focus()
@@ -218,10 +235,24 @@ class SweepScreen(BenchScreen[None]):
         self.sizes.say(sizes_text(plan.sizes) if plan else "")
         self.notes.say("\n".join(map(sentence_of, plan.notes)) if plan else "")
         self.set_class(plan is None, "-planless")
-        more = plan.trials - len(plan.listed) if plan and plan.listed else 0
-        self.listed.say("\n".join([*plan.listed, *([f"… and {more:,} more"] if more else [])]) if plan else "")
+        rows = [TableRow(row[0], row) for row in plan.listed] if plan else []
+        heads = plan.heads if plan else ()
+        columns = [RowColumn(head, head, right=True, least=4 if at else 0) for at, head in enumerate(heads)]
+        self.listed.show(columns, rows)
+        is_cut = plan is not None and 0 < len(rows) < plan.trials
+        self.trials_title.say(f"Trials, the first {len(rows):,} of {plan.trials:,}" if plan and is_cut else "Trials")
+        self.set_class(not rows, "-unlisted")
+        label = f"Start {counted(plan.trials, 'trial')}" if plan else "Start"
+        self._label_start(label)
+        self.start_button.disabled = self.copy_button.disabled = plan is None
         self.command.say(command_of(plan.request, "FILE") if plan else "")
         self.refresh_bindings()
+
+    def _label_start(self, label: str) -> None:
+        """Label the button that starts the study, and make it as wide as the label."""
+        button = self.start_button
+        button.label = text = labelled(label, self._key("start"))
+        button.styles.width = text.cell_length + button.styles.padding.width + 2 * button.styles.line_pad
 
     def _row(self, key: str) -> SweepRow:
         return self.query_one(f"#sweep-{key}", SweepRow)
@@ -311,25 +342,43 @@ class SweepScreen(BenchScreen[None]):
             app.notify(note, title="Study", timeout=NOTICE_SECONDS)
 
 
+def _examples() -> Content:
+    """Return the examples, each as a question in bold type and a line with what to type."""
+    lines = [Content.assemble((question, "bold"), f"\n  {answer}") for question, answer in EXAMPLES]
+    return Content("\n\n").join(lines)
+
+
 class SweepRow(Widget):
     """A field of the form with its label and a note beside it: a text or, if there are choices, one of them.
 
     Args:
         key: the field's name; for an axis, the name of its parameter.
+        choices: the values that can be chosen, with the words that are shown for them.
         axis: whether the field holds the values of a parameter to vary.
+        empty: what an empty field means; shown in it.
     """
 
     def __init__(
-        self, key: str, label: str, text: str, note: str, choices: tuple[str, ...] = (), *, axis: bool = False
+        self,
+        key: str,
+        label: str,
+        text: str,
+        note: str,
+        choices: Mapping[str, str] | None = None,
+        *,
+        axis: bool = False,
+        empty: str = "",
     ) -> None:
         super().__init__(id=None if axis else f"sweep-{key}", classes="-axis" if axis else "")
         self.key, self.is_axis = key, axis
         self._label, self._note = Line(label, classes="sweep-row--label"), Line(note, classes="sweep-row--note")
         self._error = Line(classes="sweep-row--error")
         self.control: Input | ValueSelect = (
-            ValueSelect([(choice, choice) for choice in choices], value=text, allow_blank=False, compact=True)
+            ValueSelect(
+                [(words, choice) for choice, words in choices.items()], value=text, allow_blank=False, compact=True
+            )
             if choices
-            else TextControl(text, compact=True, select_on_focus=True)
+            else TextControl(text, placeholder=empty, compact=True, select_on_focus=True)
         )
         self.HELP = f"**{label}.** {note[:1].upper()}{note[1:]}."  # pyright: ignore[reportAttributeAccessIssue]
 
