@@ -79,6 +79,14 @@ async def test_every_size_tells_state_progress_and_the_trials_best_first_and_ove
         assert screen.table.chosen == str(screen.snapshot.study.best)
 
 
+async def test_a_study_that_has_planned_nothing_says_so_without_empty_panes(place: Path, shows: Any) -> None:
+    study = RecordedStudy(place).status("starting")
+    async with bench(study.folder).run_test(size=(80, 24)) as pilot:
+        text = await shows(pilot, "starting", "It plans the trials and starts the workers")
+        assert "Chosen trial" not in text
+        assert "View" not in text
+
+
 async def test_the_screen_follows_the_study_and_tells_its_end(under_way: RecordedStudy, shows: Any, until: Any) -> None:
     async with bench(under_way.folder).run_test(size=(140, 45), notifications=True) as pilot:
         await shown(pilot, until, 6)
@@ -124,12 +132,14 @@ async def test_the_plots_show_the_chosen_trial_and_the_arrow_keys_choose_there_t
     async with bench(under_way.folder).run_test(size=(80, 24)) as pilot:
         screen = await shown(pilot, until, 6)
         await pilot.press("p")
+        await shows(pilot, "Mean validation accuracy", "★ chosen, the best")
+        await pilot.press("p")
         await shows(pilot, "Parameters and score", "★ chosen, the best", "activation", "250", "sigmoid")
         assert isinstance(screen.focused, ParallelPlot)
         await pilot.press("down")
         second = screen.table.keys[1]
         await until(pilot, lambda: screen.plots.parallel.chosen == second)
-        await pilot.press("P")
+        await pilot.press("P", "P")
         await shows(pilot, f">#{second}", "Validation accuracy", "epochs 1 to 12, all alike")
         assert isinstance(screen.focused, MultiplesPlot)
         first = screen.plots.multiples.region
@@ -338,6 +348,8 @@ async def test_the_list_of_studies_opens_and_deletes_with_or_without_runs(
         screen = app.screen
         assert isinstance(screen, StudiesScreen)
         await shows(pilot, "Studies  3", "4/6", "2/2", "broken", "finished", "running")
+        screen.action_sort()
+        assert screen.table.keys[0] == broken.name, "sorted by the state, the first column"
         screen.table.choose(under_way.folder.id)
         await pilot.press("delete")
         await shows(pilot, "It is running; stop it first")
@@ -409,7 +421,7 @@ async def test_importances_that_cannot_be_computed_say_why(place: Path, shows: A
         study.run(number, 12).end(number)
     async with bench(study.finish().folder).run_test(size=(140, 45)) as pilot:
         await shown(pilot, until, 6)
-        await pilot.press("P", "P")  # from parallel coordinates back to the plot before the last
+        await pilot.press("P", "P")  # from the map back to the plot before the last
         await shows(pilot, "Importance of the parameters")
         await shows(pilot, "importances need 4 combinations of values with a score")
 
@@ -522,7 +534,7 @@ def test_the_screen_looks_as_before(kind: str, size: tuple[int, int], until: Any
     async def go(pilot: Pilot[Any]) -> None:
         await shown(pilot, until, 9 if kind == "seeds" else 6)
         await pilot.press(
-            *(["p", "p"] if kind == "multiples" and size[0] == 80 else ["p"] if kind == "multiples" else [])
+            *(["P", "P"] if kind == "multiples" and size[0] == 80 else ["P"] if kind == "multiples" else [])
         )
         await pilot.app.workers.wait_for_complete()
         seen: list[str] = []

@@ -155,7 +155,7 @@ def test_a_study_of_several_parameters_or_of_seeds_has_no_plot_of_one_parameter(
     under_way: RecordedStudy, place: Path
 ) -> None:
     study = (StudyWatch(under_way.folder).new_snapshot() or pytest.fail("nothing to see")).study
-    assert plot_of(study, "") == "parallel"
+    assert plot_of(study, "") == "map"
     seeds = RecordedStudy(place, (), seeds=3).begin()
     assert plot_of((StudyWatch(seeds.folder).new_snapshot() or pytest.fail("nothing to see")).study, "") == "curves"
 
@@ -173,8 +173,8 @@ def of_two_parameters(place: Path) -> tuple[StudyState, trial_table.TableShape]:
 
 def test_several_parameters_have_a_map_their_scores_and_their_importances(place: Path) -> None:
     study, shape = of_two_parameters(place)
-    assert plots.plots_of(study) == ("parallel", "map", "scores:hidden", "scores:lr", "importances", "multiples")
-    assert plot_of(study, "map", after=-1) == "parallel"
+    assert plots.plots_of(study) == ("map", "parallel", "scores:hidden", "scores:lr", "importances", "multiples")
+    assert plot_of(study, "parallel", after=-1) == "map"
     found = plots.score_map(study.rows, shape, ("hidden", "lr"))
     assert found is not None
     assert (found.columns, found.rows) == (("50", "100"), ("0.001", "0.01", "0.1"))

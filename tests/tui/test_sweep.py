@@ -216,7 +216,8 @@ async def test_a_sweep_is_typed_counted_and_started(
         await pilot.press("down", "2")
         text = await shows(pilot, "2 values × 2 seeds = 4 trials", "39,760 to 198,760 parameters each", "--over")
         assert all(len(line) <= size[0] for line in text.splitlines())
-        await pilot.press("ctrl+t")
+        await shows(pilot, "Start 4 trials")
+        await pilot.click("#sweep-start")
         await until(pilot, lambda: isinstance(pilot.app.screen, StudyScreen))
     (folder,) = started
     study = folder.study()

@@ -17,6 +17,7 @@ from textual.worker import Worker
 
 from mnist_tui.errors import RequestError
 from mnist_tui.studies.folder import StudyFolder, study_folders
+from mnist_tui.studies.spec import Study
 from mnist_tui.studies.state import StudyState
 from mnist_tui.studies.trial_table import (
     METRIC_NAMES,
@@ -79,13 +80,24 @@ class ListedStudy:
 
     Attributes:
         study: None if the study cannot be read; then `problem` says why.
-        created: seconds since the Unix epoch; None if the study cannot be read.
+        requested: the study as it was asked for; None if it cannot be read.
     """
 
     folder: StudyFolder
     study: StudyState | None = None
     problem: str = ""
-    created: float | None = None
+    requested: Study | None = None
+
+    @property
+    def title(self) -> str:
+        """The study's title; the id if nothing can be read."""
+        own = self.study.title if self.study else ""
+        return own or (self.requested.title if self.requested else "") or self.folder.id
+
+    @property
+    def created(self) -> float | None:
+        """When the study was created, in seconds since the Unix epoch; None if it cannot be read."""
+        return self.requested.created if self.requested else None
 
 
 class StudiesScreen(BenchScreen[None]):
@@ -132,7 +144,7 @@ class StudiesScreen(BenchScreen[None]):
         super().__init__()
         self._listed: dict[str, ListedStudy] = {}
         self._watches: dict[Path, StudyWatch] = {}
-        self._created: dict[Path, float] = {}
+        self._requested: dict[Path, Study] = {}
         self._reading = False
         self._possible: tuple[object, ...] = ()
         self._order = NEWEST_FIRST
@@ -150,6 +162,7 @@ class StudiesScreen(BenchScreen[None]):
             yield PlotPane(preview=True)
             with Vertical(id="trials", classes="pane -stacked") as pane:
                 pane.border_title = pane_title("Trials")
+                yield Line("No trial is planned yet.", id="no-trials")
                 yield RowTable()
         yield KeyFooter()
 
@@ -177,13 +190,13 @@ class StudiesScreen(BenchScreen[None]):
         """Read a study's new events, in a thread."""
         watch = self._watches.setdefault(folder.path, StudyWatch(folder))
         try:
-            if folder.path not in self._created:
-                self._created[folder.path] = folder.study().created
+            if folder.path not in self._requested:
+                self._requested[folder.path] = folder.study()
             while watch.read():
                 pass
         except RequestError as error:
             return ListedStudy(folder, problem=str(error))
-        return ListedStudy(folder, watch.study, created=self._created[folder.path])
+        return ListedStudy(folder, watch.study, requested=self._requested[folder.path])
 
     @on(StudiesRead)
     def _show_studies(self, message: StudiesRead) -> None:
@@ -242,9 +255,8 @@ class StudiesScreen(BenchScreen[None]):
     def _show_details(self) -> None:
         chosen = self._chosen
         study = chosen.study if chosen else None
-        self.details.say(_details(chosen.folder, study) if chosen and study else chosen.problem if chosen else "")
-        title = study.title if study else ""
-        self.query_one("#chosen").border_title = pane_title("Chosen study", note=title)
+        self.details.say(_details(chosen) if chosen else "")
+        self.query_one("#chosen").border_title = pane_title("Chosen study", note=chosen.title if chosen else "")
         self._show_preview()
         possible = (chosen is None, study.state if study else "")
         if possible != self._possible:
@@ -260,11 +272,13 @@ class StudiesScreen(BenchScreen[None]):
             self.size.height - (OTHER_LINES_TALL if is_tall else OTHER_LINES),
         )
         listed = min(needed, lines // 2) if is_tall else needed
-        room = lines - listed if study is not None and study.rows else 0
+        room = lines - listed if study is not None else 0
         is_wide = self.size.width >= SIDE_BY_SIDE
         has_plot, has_trials = room >= LEAST_PLOT, room >= (LEAST_PLOT if is_wide else LEAST_TRIALS)
-        self.set_class(has_plot, "-plot")
-        self.set_class(has_trials and (is_wide or not has_plot), "-trials")
+        is_planned = study is not None and bool(study.rows)
+        self.set_class(has_plot and is_planned, "-plot")
+        self.set_class(has_trials and (is_wide or not has_plot or not is_planned), "-trials")
+        self.set_class(not is_planned, "-unplanned")
         self.pane.styles.height = listed if has_plot or has_trials else None
         if study is None or not room:
             return
@@ -320,8 +334,7 @@ class StudiesScreen(BenchScreen[None]):
             if choice in {"study", "runs"}:
                 study_commands.delete_study_and_runs(self, chosen.folder, runs=choice == "runs")
 
-        title = study.title if study and study.title else chosen.folder.id
-        self.app.push_screen(study_commands.DeleteStudyQuestion(title, runs), answered)
+        self.app.push_screen(study_commands.DeleteStudyQuestion(chosen.title, runs), answered)
 
     @on(Worker.StateChanged)
     def _command_ended(self, event: Worker.StateChanged) -> None:
@@ -329,9 +342,11 @@ class StudiesScreen(BenchScreen[None]):
             self._read_again()
 
 
-def _details(folder: StudyFolder, study: StudyState) -> Content:
+def _details(listed: ListedStudy) -> Content:
     """Return lines about a study: its best trial or mean; why it ended, or a note; its values and its id."""
-    lines: list[Content] = []
+    study, lines = listed.study, list[Content]()
+    if study is None:
+        return Content(listed.problem)
     if (best := study.best_row) is not None:
         seed = len({row.seed for row in study.rows}) > 1
         score = f"{METRIC_NAMES[study.metric]} {metric_text(best, study.metric)}"
@@ -344,17 +359,17 @@ def _details(folder: StudyFolder, study: StudyState) -> Content:
     reason = study.reason if study.state != "finished" else ""
     remarks = [*([reason] if reason else []), *study.notes]
     lines += [Content(sentence_of(text)) for text in remarks[:1]]
-    lines.append(Content(" · ".join([*_values_tried(study), folder.id])))
+    lines.append(Content(" · ".join([*_values_tried(listed), listed.folder.id])))
     return Content("\n").join(lines)
 
 
-def _values_tried(study: StudyState) -> list[str]:
+def _values_tried(listed: ListedStudy) -> list[str]:
     """Return for each parameter its name and its values: ``hidden 50, 100, 200``; of many the first and the last."""
     texts: list[str] = []
-    for name in study.axes:
-        values = list(dict.fromkeys(dict(row.values).get(name, "") for row in study.rows))
-        shown = values if len(values) <= MOST_VALUES else [*values[: MOST_VALUES - 2], "…", values[-1]]
-        texts.append(f"{name} {', '.join(shown)}")
+    for axis in listed.requested.axes if listed.requested else ():
+        values = axis.values
+        shown = values if len(values) <= MOST_VALUES else (*values[: MOST_VALUES - 2], "…", values[-1])
+        texts.append(f"{axis.name} {', '.join(shown)}")
     return texts
 
 
@@ -393,8 +408,8 @@ def _best_values(study: StudyState) -> str:
 
 
 SORT_KEYS: dict[str, Callable[[ListedStudy], Any]] = {
-    "state": lambda listed: listed.study.state if listed.study else None,
-    "title": lambda listed: listed.study.title.casefold() if listed.study else None,
+    "state": lambda listed: listed.study.state if listed.study else "broken",
+    "title": lambda listed: listed.title.casefold(),
     "done": lambda listed: listed.study.total if listed.study else None,
     "score": _score_key,
     "measure": lambda listed: _score(listed.study)[1] or None if listed.study else None,
@@ -413,8 +428,8 @@ def _row(listed: ListedStudy) -> TableRow:
     failed = study.count("failed")
     cells = (
         study.state,
-        study.title or name,
-        f"{study.done:,}/{study.total:,}",
+        listed.title,
+        f"{study.done:,}/{study.total:,}" if study.total else "",
         *_score(study),
         _best_values(study),
         count(failed) if failed else "",

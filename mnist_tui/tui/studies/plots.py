@@ -196,6 +196,7 @@ def _rounded(value: float) -> str:
 
 def score_map(rows: Sequence[TrialRow], shape: TableShape, names: tuple[str, str]) -> ScoreMap | None:
     """Return the mean scores of the trials over two parameters; None while no trial has a score."""
+    rows = sorted(rows, key=lambda row: row.number)
     texts = varied(rows, shape)
     (columns, column_labels), (lines, row_labels) = (_cells(parameter_axis(texts[name])) for name in names)
     found: dict[tuple[int, int], list[float]] = {}
@@ -365,7 +366,8 @@ def plots_of(study: StudyState) -> tuple[str, ...]:
         return PLOTS.get(study.kind, ("multiples", "parallel"))
     scores = tuple(f"{SCORES}{name}" for name in names)
     if len(names) > 1:
-        return ("parallel", MAP, *scores, IMPORTANCES, "multiples")
+        first = (MAP, "parallel") if len(names) == 2 else ("parallel", MAP)
+        return (*first, *scores, IMPORTANCES, "multiples")
     return (LEARNING, *scores, "multiples") if study_learning_curve(study) else (*scores, "multiples")
 
 

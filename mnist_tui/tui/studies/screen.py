@@ -36,6 +36,10 @@ TABLE_FRAME, SMALL_TABLE_FRAME = 3, 2
 """Lines of the table's pane around its rows: the head and the borders, of which a small window has only the upper."""
 CHOSEN_LINES = 5
 """Lines of the pane with the chosen trial below the table of a small window."""
+STARTING = """\
+The study's process is starting. It plans the trials and starts the workers, which takes some seconds.
+The trials will stand here, with a plot of their scores below."""
+NOTHING_PLANNED = "The study ended before it planned a trial; r trains what is missing."
 LEAST_PLOT = 9
 """Lines from which a small window shows the plot below the table."""
 PLOT_SECONDS = 0.08
@@ -104,6 +108,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
     table = getters.query_one(RowTable)
     table_pane = getters.query_one("#study-table", Vertical)
     plots = getters.query_one(PlotPane)
+    nothing = getters.query_one("#study-nothing", Line)
     panel = getters.query_one(SidePanel)
     side = getters.query_one("#study-notes", Line)
     trial_text = getters.query_one("#study-trial", Line)
@@ -143,6 +148,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
         with Vertical(id="study-body"):
             with Vertical(id="study-table", classes="pane -stacked") as pane:
                 pane.border_title = pane_title("Trials")
+                yield Line(id="study-nothing")
                 yield RowTable()
             with Container(id="study-lower"):
                 yield PlotPane()
@@ -187,6 +193,8 @@ class StudyScreen(FeedScreen[StudyFeed]):
         alike = ", ".join(f"{title} {value}" for title, value in same.items())
         self.table_pane.border_title = pane_title("Trials", note=f"the same in all: {alike}" if alike else "")
         self._list(shape)
+        self.set_class(not self.table.keys, "-unplanned")
+        self.nothing.say(STARTING if snapshot.live or snapshot.state == "starting" else NOTHING_PLANNED)
         self._share_room()
         self._draw_plot(shape)
         self._show_trial()
@@ -196,7 +204,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
         needed = len(self.table.keys) + (TABLE_FRAME if self._shows_all_parts else SMALL_TABLE_FRAME)
         room = self.body.size.height - (0 if self._shows_all_parts else CHOSEN_LINES) - needed
         self.set_class(not self._shows_all_parts and room >= LEAST_PLOT, "-both")
-        is_limited = self._shows_all_parts or self.has_class("-both")
+        is_limited = bool(self.table.keys) and (self._shows_all_parts or self.has_class("-both"))
         self.table_pane.styles.max_height = needed if is_limited else None
 
     def _list(self, shape: TableShape) -> None:
@@ -230,9 +238,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
     def _show_trial(self) -> None:
         chosen = self.chosen
         text: str | Content = ""
-        if not self.table.keys:
-            text = self.snapshot.reason or "no trial is planned yet: the study's process is starting"
-        elif chosen is None:
+        if chosen is None:
             text = "\n".join(study_view.repetition_lines(self.snapshot))
         else:
             facts, width = study_view.trial_facts(chosen, self.snapshot.study), self.trial_text.size.width
@@ -276,7 +282,8 @@ class StudyScreen(FeedScreen[StudyFeed]):
             return self.chosen is not None
         study, requested = self.snapshot.study, self.snapshot.requested
         conditions = {
-            "view": lambda: not self._shows_all_parts,
+            "view": lambda: not self._shows_all_parts and bool(study.rows),
+            "plot": lambda: bool(study.rows),
             "best": lambda: study.best is not None,
             "together": lambda: not study.repeats and len({row.repetition for row in study.rows}) > 1,
             "compare": lambda: len(study.rows) > 1,

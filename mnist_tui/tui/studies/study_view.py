@@ -367,8 +367,10 @@ def progress_parts(snapshot: StudySnapshot, now: float) -> list[tuple[int, str]]
     They are the trials by state (no zeros), the best trial, the time left and the time taken.
     """
     study = snapshot.study
+    if not study.total:
+        return [(0, "no trial is planned yet")]
     stopped, running = study.count("stopped"), study.count("running")
-    parts = [(0, f"{study.done:,} of {study.total:,} ended" if study.total else "starting")]
+    parts = [(0, f"{study.done:,} of {study.total:,} ended")]
     if snapshot.live:
         parts += [(0, f"{running:,} running"), *([(0, f"{study.to_come:,} waiting")] if study.to_come else [])]
     else:

@@ -344,7 +344,7 @@ def _write_labels(canvas: PlotCanvas, layout: Layout, axes: Sequence[ParallelAxi
         for height, words in axis.ticks:
             first_in_row.setdefault(layout.dot(at, height)[1] // layout.marks.size[1], cut_end(words, max(1, room)))
         for row, words in first_in_row.items():
-            canvas.put(layout.places[at] - 1 - len(words) if last else layout.places[at] + 2, row, words, "text")
+            canvas.put(layout.places[at] - 2 - len(words) if last else layout.places[at] + 1, row, f" {words} ", "text")
 
 
 def title_row(axes: Sequence[ParallelAxis], layout: Layout) -> Row:
