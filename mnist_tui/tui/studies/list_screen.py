@@ -65,7 +65,7 @@ COLUMNS = (
     RowColumn("done", "Trials", right=True),
     RowColumn("score", "Score", right=True, need=7),
     RowColumn("measure", "Score is", need=3),
-    RowColumn("best", "Best trial", need=2, least=14),
+    RowColumn("best", "Best trial", need=2, least=28),
     RowColumn("failed", "Failed", right=True, need=5),
     RowColumn("time", "Took", right=True, need=1),
     RowColumn("started", "Started", need=4),

@@ -425,7 +425,7 @@ def worker_lines(study: StudyState) -> list[str]:
 
 
 SCORE_FACTS = ("Validation accuracy", "Validation loss", "Test accuracy", "Macro F1")
-TABLE_FACTS = {*SCORE_FACTS, "Parameters", "Machine"}
+TABLE_FACTS = {*SCORE_FACTS, "Parameters", "Training", "Machine"}
 """The facts that a wide table shows in the trial's row."""
 FACT_STYLES = {"Trial": "bold", **dict.fromkeys(SCORE_FACTS, "bold")}
 

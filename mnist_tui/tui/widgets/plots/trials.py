@@ -6,10 +6,11 @@ Small multiples of the trials' curves, parallel coordinates, and the score again
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import fmean
+from types import MappingProxyType
 from typing import ClassVar
 
 from textual import events
@@ -233,6 +234,8 @@ class MultiplesPlot(TrialPlot):
         return self._panels[at].key if 0 <= y < grid.height * grid.down and at < len(self._panels) else None
 
 
+FEWEST_COLOURED = 8
+"""The number of trials from which the best quarter of the lines has a colour."""
 MOST_LINES = 200
 """Lines that are drawn; more would take long and be a solid block."""
 LEAST_PARALLEL_COLUMNS, LEAST_PARALLEL_ROWS = 24, 6
@@ -291,6 +294,7 @@ def parallel_rows(
     strands: Sequence[TrialLine],
     layout: Layout,
     behind: dict[Dot, str],
+    good: Mapping[Dot, str] = MappingProxyType({}),
     *,
     chosen: str = "",
     best: str = "",
@@ -299,12 +303,15 @@ def parallel_rows(
 
     Args:
         behind: the result of `line_cells` for the strands.
+        good: that for the strands that are drawn in a colour before the others.
         chosen, best: the keys of the two trials, which are marked at every axis; empty for none.
     """
     marks = layout.marks
     canvas = PlotCanvas(layout.columns, layout.rows, marks)
     for (column, row), character in behind.items():
         canvas.put(column, row, character, "running")
+    for (column, row), character in good.items():
+        canvas.put(column, row, character, "training")
     for place in layout.places:
         for row in range(layout.rows):
             canvas.put(place, row, marks.cursor, "axis")
@@ -314,6 +321,13 @@ def parallel_rows(
             _draw_in_front(canvas, layout, by_key[key], tone, mark)
     _write_labels(canvas, layout, axes)
     return canvas.lines()
+
+
+def best_quarter(strands: Sequence[TrialLine]) -> tuple[TrialLine, ...]:
+    """Return the quarter of the trials with the best scores; none of fewer than FEWEST_COLOURED trials with a score."""
+    scored = [(height, strand) for strand in strands if (height := strand.heights[-1]) is not None]
+    scored.sort(key=lambda pair: -pair[0])
+    return tuple(strand for _, strand in scored[: len(scored) // 4]) if len(scored) >= FEWEST_COLOURED else ()
 
 
 def _pieces(layout: Layout, strand: TrialLine) -> list[tuple[Dot, Dot]]:
@@ -364,15 +378,15 @@ class ParallelPlot(TrialPlot):
 
     HELP = """
     **Parallel coordinates.** Each line is a trial: it crosses every parameter's axis at its value and ends at its
-    validation score, the best at the top. The chosen trial's line carries ◆, the best one's ★. The arrow keys choose
-    another trial, in the order of the list; a click on a line chooses it.
+    validation score, the best at the top; the best quarter of many lines has a colour. The chosen trial's line carries
+    ◆, the best one's ★. The arrow keys choose another trial, in the order of the list; a click on a line chooses it.
     """
 
     _axes: tuple[ParallelAxis, ...] = ()
     _strands: tuple[TrialLine, ...] = ()
     _best = ""
     _all = 0
-    _behind: tuple[tuple[TrialLine, ...], Layout, dict[Dot, str]] | None = None
+    _behind: tuple[tuple[TrialLine, ...], Layout, dict[Dot, str], dict[Dot, str]] | None = None
 
     def show(self, axes: Sequence[ParallelAxis], strands: Sequence[TrialLine], chosen: str, best: str) -> None:
         """Draw the first MOST_LINES trials, best first, and always those with the keys `chosen` and `best`."""
@@ -394,8 +408,11 @@ class ParallelPlot(TrialPlot):
             return self.framed(title, ())
         layout = layout_of(self._axes, (width, height - 1), marks)
         if self._behind is None or self._behind[:2] != (self._strands, layout):
-            self._behind = (self._strands, layout, line_cells(self._strands, layout))
-        body = parallel_rows(self._axes, self._strands, layout, self._behind[2], chosen=self.chosen, best=self._best)
+            good = line_cells(best_quarter(self._strands), layout)
+            self._behind = (self._strands, layout, line_cells(self._strands, layout), good)
+        if self._behind[3]:
+            legend = [(("training", marks.line), ("muted", " best quarter")), *legend]
+        body = parallel_rows(self._axes, self._strands, layout, *self._behind[2:], chosen=self.chosen, best=self._best)
         body = [title_row(self._axes, layout), *body]
         return self.framed(title, body, lambda room: fitting_parts(legend, room, "  "), TRIAL_KEYS)
 
