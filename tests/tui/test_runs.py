@@ -346,10 +346,13 @@ async def test_deleting_asks_unless_that_is_off_and_never_deletes_what_lives(
 async def test_a_live_run_is_followed_and_opens_on_its_training_screen(
     runs_dir: Path, record: Any, shows: Any, until: Any
 ) -> None:
-    run = record("hog", epochs=30).begin().epoch(1)
+    run = record("hog", epochs=30).begin()
     async with bench(runs_dir).run_test(size=(140, 45)) as pilot:
         screen = await browse(pilot, until, 5)
-        await shows(pilot, "running", "1/30")
+        text = await shows(pilot, "The curves appear here as it trains; Enter watches it.")
+        assert "Confusion" not in text
+        run.epoch(1)
+        await shows(pilot, "running", "1/30", "Confusion")
         run.epoch(2)
         await shows(pilot, "2/30")
         newest = finished_run(runs_dir, created=BEGIN + 5000)

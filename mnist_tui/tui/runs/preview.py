@@ -112,7 +112,9 @@ class RunPreview(Horizontal):
             return ""
         if not snapshot.live:
             return "The run ended before its first step of training: there are no curves."
-        return "\n".join([*preparations(run), "The curves appear here as it trains; Enter watches it."])
+        return "\n".join(
+            [*preparations(run, self.app.settings.glyphs), "The curves appear here as it trains; Enter watches it."]
+        )
 
     @work(exclusive=True, exit_on_error=False)
     async def _show_final(self, feed: RunFeed) -> None:
