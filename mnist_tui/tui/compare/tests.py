@@ -54,7 +54,7 @@ COLUMNS = (
 LEAST_BAR = 20
 """The fewest columns for the intervals."""
 BARS_FROM = len("points  ")
-MOST_NAME = 24
+MOST_NAME = 14
 """The most characters of a network's name in the titles of images."""
 MOST_BARS, FEW_BARS = 12, 3
 """The most intervals in high windows, and in lower ones."""
