@@ -56,6 +56,8 @@ SMALL, LARGE = 8, 40
 CHANNELS = ("red", "green", "blue")
 FEW = 12
 """The automatic size is the largest that shows this many pictures at once."""
+LEGEND = 26
+"""Characters of the words for the two colours of weights."""
 TINT = 0.4
 """The share of a stroke's shade that the background of its HOG cell has."""
 
@@ -474,11 +476,11 @@ class WeightsScreen(RunScreen):
         end = -(-min(pictures.count, pictures.first + pictures.shown) // pictures.apart)
         epoch = "" if math.isnan(first.epoch) else f", after epoch {first.epoch:g}"
         source = "" if first.source == self.feed.folder.model_file.name else f" ({first.source})"
-        edges = "Each cell has the edge with the largest weight. " if first.is_hog else ""
-        what = (
-            f"{first.layer}: {first.units} {begin} to {end} of {count}{epoch}{source}. {edges}"
-            f"Full colour from ±{first.strong:.3g} on: "
-        )
+        edges = " Each cell has the edge with the largest weight." if first.is_hog else ""
+        name = f"{first.layer}: {first.units} {begin} to {end} of {count}{epoch}{source}.{edges}"
+        colours = f"Full colour from ±{first.strong:.3g} on: "
+        is_long = len(name) + len(colours) + LEGEND > self.about.size.width
+        what = ("\n" if is_long else " ").join((name, colours))
         if pictures.signs and first.is_hog:
             return Content(f"{what.replace('Full colour', 'Bold')}plain strokes positive, reversed ones negative")
         if pictures.signs:
