@@ -148,7 +148,7 @@ class SweepScreen(BenchScreen[None]):
                         action="screen.start",
                     )
                     yield Button(
-                        labelled("Copy command", self._key("copy")), compact=True, id="sweep-copy", action="screen.copy"
+                        labelled("Copy", self._key("copy")), compact=True, id="sweep-copy", action="screen.copy"
                     )
         yield KeyFooter()
 
