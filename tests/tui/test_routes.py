@@ -85,16 +85,14 @@ def cursors(screen: Screen[Any]) -> object:
     return rows, [listed.highlighted for listed in screen.query(OptionList)]
 
 
-def path_to(kind: str) -> list[str]:
-    """The keys that lead to a screen from anywhere: that of a main screen, then the shortest way by the map."""
-    ways = [[key] for key in MAIN]
+def path_to(kind: str, here: str) -> list[tuple[str, str]]:
+    """The shortest way between two screens by the map and the keys of main screens: the keys, and where they lead."""
+    ways: list[list[tuple[str, str]]] = [[]]
     for way in ways:
-        here = MAIN[way[0]]
-        for key in way[1:]:
-            here = MAP[here][key]
-        if here == kind:
+        at = way[-1][1] if way else here
+        if at == kind:
             return way
-        ways += [[*way, key] for key in MAP[here]]
+        ways += [[*way, step] for step in {**MAP[at], **MAIN}.items()]
     raise AssertionError(kind)
 
 
@@ -134,10 +132,8 @@ async def test_each_key_leads_where_the_map_says_and_escape_leads_back_to_the_sa
     async with app.run_test(size=SIZE) as pilot:
         await until(pilot, lambda: kinds(app) == ["Presets"])
         for kind, keys in zip(MAP, main_keys(exhaustive), strict=True):
-            where = ""
-            for key in path_to(kind):
-                where = MAIN.get(key) or MAP[where][key]
-                await step(pilot, until, trail, key, where)
+            for key, target in path_to(kind, trail.kinds[-1]):
+                await step(pilot, until, trail, key, target)
             here = app.screen
             await app.workers.wait_for_complete()
             await pilot.press("down")
