@@ -83,6 +83,11 @@ def shortened(text: str, width: int) -> str:
     return f"{text[:head]}…{text[len(text) - kept // 2 :]}" if width > 0 else ""
 
 
+def capitalized(text: str) -> str:
+    """Return a text with a capital letter first, unless its first word is a name such as ``raw-81e5``."""
+    return f"{text[:1].upper()}{text[1:]}" if text.partition(" ")[0].isalpha() else text
+
+
 def percent(value: float | None, digits: int = 2) -> str:
     """Return a share in per cent, ``98.41 %`` for 0.9841; a dash for None, inf and nan."""
     return DASH if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f} %"

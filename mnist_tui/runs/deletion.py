@@ -85,6 +85,7 @@ def discard_run(folder: RunFolder, patience: float = PATIENCE_SECONDS) -> None:
         except BaseException:
             withdraw(command)
             raise
+    _wait_for_release(folder, patience)
     delete_run(folder)
 
 
@@ -96,6 +97,13 @@ def _wait_for_end(folder: RunFolder, patience: float) -> bool:
             return False
         time.sleep(LOOK_SECONDS)
     return True
+
+
+def _wait_for_release(folder: RunFolder, patience: float) -> None:
+    """Wait until no process holds a run's lock: a worker holds it for a moment after it has written the run's end."""
+    end = time.monotonic() + patience
+    while is_held(folder.lock_file) and time.monotonic() < end:
+        time.sleep(LOOK_SECONDS)
 
 
 def _no_answer(folder: RunFolder) -> str:

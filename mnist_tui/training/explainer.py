@@ -173,7 +173,7 @@ class NetworkExplainer:
         data, dataset = data_of(self.folder), self.loaded.experiment.dataset
         if data is None:
             raise RunError(f"run {self.folder.id} has not read its training images yet")
-        self._progress(0, 1)
+        self._send({"progress": "reading the training images", "done": 0, "total": 0})
         images, labels = recorded_parts(
             data.name_or_path(dataset.name),
             ("train_images", "train_labels"),

@@ -430,10 +430,15 @@ class Bench(App[None]):
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
-        """Run an action; the next key waits until it has ended."""
+        """Run an action; the next key waits until it has ended. A screen may say why an action is not possible."""
         self.keyboard.acting += 1
         try:
-            return await super().run_action(action, default_namespace, namespaces)
+            if await super().run_action(action, default_namespace, namespaces):
+                return True
+            target, name, parameters = self._parse_action(action, default_namespace or self, namespaces)
+            if not isinstance(target, BenchScreen) or target.check_action(name, parameters):
+                return False
+            return target.refuse(name, parameters)
         finally:
             self.keyboard.acting -= 1
 
@@ -543,6 +548,14 @@ class BenchScreen(Screen[ScreenResultType]):
 
     def choose_run(self, folder: RunFolder) -> None:
         """Move the cursor of the list to a run."""
+
+    def refuse(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """Say why an action is not possible whose key was pressed although `check_action` forbids it.
+
+        Returns:
+            Whether something was said; if not, the key does nothing.
+        """
+        return False
 
     def action_show(self, name: str) -> None:
         """Show another screen, about the same run."""

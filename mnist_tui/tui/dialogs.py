@@ -24,6 +24,7 @@ from textual.widgets.option_list import Option
 from mnist_tui.tui.bench import BenchModal
 from mnist_tui.tui.terminal.keymap import bind, key_of, labelled, shown
 from mnist_tui.tui.widgets.controls import KeyFooter
+from mnist_tui.wording import capitalized
 
 
 class Dialog(BenchModal[ScreenResultType]):
@@ -287,6 +288,7 @@ class FormDialog(Dialog[ScreenResultType | None]):
     BINDINGS = [Binding("down", "app.focus_within(1)", show=False), Binding("up", "app.focus_within(-1)", show=False)]
     problem = getters.query_one(".problem", Static)
     accept_button = getters.query_one("#accept", Button)
+    cancel_button = getters.query_one("#cancel", Button)
 
     def fields(self) -> Iterable[Widget]:
         """Yield the widgets above the buttons."""
@@ -303,8 +305,9 @@ class FormDialog(Dialog[ScreenResultType | None]):
             yield Button(labelled(self.CANCEL, shown("escape")), id="cancel")
 
     def show_problem(self, problem: str) -> None:
-        """Show the problem with the fields; an empty text hides the line."""
-        self.problem.update(problem)
+        """Show the problem with the fields as a sentence; an empty text hides the line."""
+        end = "" if problem.endswith((".", "?", "…")) else "."
+        self.problem.update(f"{capitalized(problem)}{end}" if problem else "")
         self.problem.set_class(bool(problem), "-shown")
 
     @on(Input.Submitted)

@@ -270,6 +270,15 @@ class TestDiscard:
         discard_run(run)
         assert not run.path.exists()
 
+    def test_a_worker_that_has_just_ended_the_run_is_waited_for(self, tmp_path):
+        run = ended_run(tmp_path, "failed")
+        holds = "import fcntl, sys, time\nfcntl.flock(file := open(sys.argv[1]), 2); print(flush=True); time.sleep(0.2)"
+        with subprocess.Popen([sys.executable, "-c", holds, run.lock_file], stdout=subprocess.PIPE) as worker:
+            assert worker.stdout is not None
+            worker.stdout.readline()
+            discard_run(run)
+        assert not run.path.exists()
+
     def test_a_worker_that_does_not_answer_keeps_its_run(self, tmp_path):
         run = live_run(tmp_path, 1.0)
         with pytest.raises(RunError, match=f"does not answer: its process {os.getpid()} on .* nothing was deleted"):

@@ -266,7 +266,7 @@ async def test_an_image_file_is_read_onto_the_canvas_or_told_what_is_wrong(app, 
         await pilot.press("i")
         await shows(pilot, "Open an image file")
         await pilot.press("enter")
-        await shows(pilot, "no file is named")
+        await shows(pilot, "No file is named.")
         app.screen.query_one(Input).value = str(tmp_path / "other.png")
         await pilot.press("enter")
         await shows(pilot, "there is no file")

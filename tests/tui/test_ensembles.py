@@ -48,6 +48,8 @@ async def test_two_marked_runs_and_more_can_be_combined(place, runs, until, monk
     async with app.run_test(size=(140, 45)) as pilot:
         screen = await marked(pilot, until, 1)
         assert "b" not in screen.active_bindings or not screen.active_bindings["b"].enabled
+        await pilot.press("b")
+        await until(pilot, lambda: "Mark two runs or more" in " ".join(note.message for note in app._notifications))
         await pilot.press("space")
         await pilot.press("b")
         await until(pilot, lambda: isinstance(app.screen, EnsembleScreen))

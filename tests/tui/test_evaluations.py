@@ -81,8 +81,20 @@ def test_screens_about_a_training_refuse_a_run_without_one_in_a_sentence(runs_di
     assert refused_by_route(Route("results", run=answers)) == ""
 
 
+async def test_a_key_that_needs_a_training_says_why_it_does_nothing(runs_dir: Path, shows: Any, until: Any) -> None:
+    app = bench(runs_dir)
+    async with app.run_test(size=(80, 24)) as pilot:
+        answers = next(folder for folder in run_folders(runs_dir) if folder.origin is not None)
+        app.show(Route("results", run=answers))
+        await shows(pilot, "imported: answers.csv")
+        for key, refused in {"w": "shows no weights", "c": "has no curves", "e": "cannot be trained again"}.items():
+            await pilot.press(key)
+            await until(pilot, lambda refused=refused: any(refused in each.message for each in app._notifications))
+        assert isinstance(app.screen, ResultsScreen)
+
+
 async def test_the_data_of_the_training_are_chosen_before_data_with_other_classes(
-    runs_dir: Path, monkeypatch: pytest.MonkeyPatch, until: Any
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch, until: Any, shows: Any
 ) -> None:
     here = ["fashion-mnist", "mnist"]
     monkeypatch.setattr(dialogs, "datasets_here", lambda *_: here)
@@ -95,6 +107,9 @@ async def test_the_data_of_the_training_are_chosen_before_data_with_other_classe
             await until(pilot, lambda: isinstance(pilot.app.screen, EvaluateScreen))
             assert pilot.app.screen.query_one("#evaluation-dataset", ValueSelect).value == chosen
             await pilot.press("escape")
+        answers = next(folder for folder in run_folders(runs_dir) if folder.origin is not None)
+        app.show(Route("evaluate", run=answers))
+        await shows(pilot, "which holds only predictions.")
 
 
 async def test_a_run_is_evaluated_on_other_data_and_its_new_results_are_shown(
@@ -113,7 +128,7 @@ async def test_a_run_is_evaluated_on_other_data_and_its_new_results_are_shown(
         corrupt.value = "blur:9"
         await pilot.pause()
         dialog.accept()
-        await shows(pilot, "the strength of blur")
+        await shows(pilot, "The strength of blur")
         corrupt.value = "blur:3, noise:1"
         await pilot.pause()
         dialog.accept()
@@ -132,12 +147,12 @@ async def test_an_import_that_is_refused_is_explained_in_the_dialog_and_leaves_n
         await pilot.press("i")
         await until(pilot, lambda: isinstance(pilot.app.screen, ImportScreen))
         await pilot.press("enter")
-        await shows(pilot, "no file is named")
+        await shows(pilot, "No file is named")
         pilot.app.screen.query_one("#import-file", Input).value = str(tmp_path / "no.such")
         await pilot.press("enter")
         await shows(pilot, "its name must end in")
         pilot.app.screen.query_one("#import-file", Input).value = str(tmp_path / "their.npz")
         await pilot.press("enter")
-        await shows(pilot, "the archive is cut off")
+        await shows(pilot, "The archive is cut off")
         assert isinstance(pilot.app.screen, ImportScreen)
     assert {path.name for path in runs_dir.iterdir() if path.is_dir()} == {name for name in before if name[0] != "."}

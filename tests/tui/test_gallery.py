@@ -233,7 +233,7 @@ async def test_filters_orders_and_jumps(record: Any, digits: Any, shows: Any, un
         await pilot.press("x", "j")
         await shows(pilot, "Jump to an image")
         await pilot.press("9", "9", "9", "enter")
-        await shows(pilot, "there is no image 999")
+        await shows(pilot, "There is no image 999")
         await pilot.press("backspace", "backspace", "backspace", *str(number), "enter")
         await shows(pilot, f"image {number} of the", "7 read as")
         for words in ("surest first", "most doubtful first", "by number", "worst first"):

@@ -137,6 +137,9 @@ async def test_the_class_is_chosen_and_the_true_one_has_a_key(record, until, ima
         await until(pilot, lambda: "class 7, " in screen_text(app))
         await pilot.click(screen.methods, offset=(66, 0))
         await until(pilot, lambda: "Grad-CAM needs a convolutional layer" in screen_text(app))
+        other = record("cnn").begin("mnist").finish().folder
+        app.show(Route("inside", run=other, image=image))
+        await until(pilot, lambda: other.id in screen_text(app) and folder.id not in screen_text(app))
 
 
 async def test_a_process_that_ends_is_said_and_a_key_starts_another(record, until, image, processes):

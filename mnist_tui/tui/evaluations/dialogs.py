@@ -21,10 +21,11 @@ from mnist_tui.experiment import corruptions
 from mnist_tui.experiment.corruptions import CORRUPTIONS
 from mnist_tui.experiment.shapes import ImageShape, written
 from mnist_tui.paths import typed_path
+from mnist_tui.privacy import last_name
 from mnist_tui.runs.evaluations import refusal
 from mnist_tui.runs.folder import LONGEST_NAME, RunFolder
 from mnist_tui.runs.origin import ENDINGS
-from mnist_tui.runs.source_runs import evaluated_run
+from mnist_tui.runs.source_runs import check_has_model, evaluated_run
 from mnist_tui.runs.watch import RunSnapshot, RunWatch
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.dialogs import FormDialog, too_long
@@ -34,7 +35,7 @@ from mnist_tui.tui.widgets.path_input import PathInput
 from mnist_tui.tui.widgets.run_status import phase_progress
 from mnist_tui.tui.widgets.text import Bar
 from mnist_tui.unexpected import logged
-from mnist_tui.wording import counted, listed, percent
+from mnist_tui.wording import capitalized, counted, listed, percent
 
 GROUP = "evaluation"
 UNKNOWN = "unknown"
@@ -109,10 +110,10 @@ class EvaluationDialog(FormDialog[None]):
                 raise RequestError(problem)
             start = self.request()
         except (RequestError, DataError, OSError) as error:
-            self.show_problem(f"{error}.")
+            self.show_problem(str(error))
             return
         self._set_busy(True)
-        self.state.update("starting a worker …")
+        self.state.update("Starting a worker …")
         self.app.run_worker(self._compute(start), group=GROUP, exit_on_error=False)
 
     async def _compute(self, start: Callable[[], RunFolder]) -> None:
@@ -131,7 +132,7 @@ class EvaluationDialog(FormDialog[None]):
         if reason and is_closed:
             app.report_error(f"{self.TITLE} failed", reason)
         elif reason:
-            self.show_problem(f"{reason}.")
+            self.show_problem(reason)
         elif end is not None and folder is not None and is_closed:
             accuracy = end.run.ended.test_accuracy if end.run.ended else None
             app.notify(f"{folder.id}: accuracy {percent(accuracy)}", title=f"{self.TITLE} finished", timeout=10)
@@ -150,13 +151,14 @@ class EvaluationDialog(FormDialog[None]):
     def _show_progress(self, snapshot: RunSnapshot) -> None:
         phase = snapshot.run.phase
         if self._busy and phase is not None:
-            self.state.update(f"{phase_progress(phase)} …")
+            self.state.update(f"{capitalized(phase_progress(phase))} …")
             self.bar.show(phase.done / phase.total if phase.total else 0.0)
 
     def _set_busy(self, busy: bool) -> None:
         self._busy = busy
         if self.is_attached:
             self.bar.display = self.state.display = self.accept_button.disabled = busy
+            self.cancel_button.label = labelled("Close" if busy else "Cancel", shown("escape"))
             self.state.update("")
             self.show_problem("")
 
@@ -169,6 +171,8 @@ def field(label: str, control: Widget, *, id: str | None = None) -> Horizontal:
 def dataset_fields(choices: Sequence[tuple[str, str]], chosen: str | None) -> Iterable[Widget]:
     """Yield the choice of a dataset that is here, and the field for a folder of other data."""
     value: Any = {} if chosen is None else {"value": chosen}
+    if not choices:
+        value["prompt"] = "none is here"
     select = ValueSelect(choices, compact=True, allow_blank=not choices, id="evaluation-dataset", **value)
     yield field("Dataset", select)
     yield field("or folder", PathInput(placeholder="of your own data", id="evaluation-folder", folders=True))
@@ -200,13 +204,16 @@ class EvaluateScreen(EvaluationDialog):
             experiment, self._title = preset.experiment, preset.title or preset.name
             self._image, self._class_count = experiment.image_shape, experiment.classes
             self._own = experiment.dataset.name
+            check_has_model(self._run)
         except RequestError as error:
             self._why = str(error)
 
     def form(self) -> Iterable[Widget]:
         names = datasets_here(self._image, self._class_count, self.app.options.data_dir)
-        names.sort(key=lambda name: (KNOWN[name].sample, bool(self._note(name)), name != self._own))
-        choices = [(f"{KNOWN[name].title}{self._note(name)}", name) for name in names]
+        if self._own and self._own not in KNOWN:
+            names.append(self._own)
+        names.sort(key=lambda name: (_is_sample(name), bool(self._note(name)), name != self._own))
+        choices = [(f"{_dataset_title(name)}{self._note(name)}", name) for name in names]
         colours = "grey" if self._image[2] == 1 else "coloured"
         forms = f"{written(self._image[:2])} {colours} images of {counted(self._class_count, 'class')}"
         about = [self._title, self._run.id, *([f"It classifies {forms}."] if self._class_count else [])]
@@ -225,7 +232,7 @@ class EvaluateScreen(EvaluationDialog):
 
     def on_mount(self) -> None:
         if self._why:
-            self.show_problem(f"{self._why}.")
+            self.show_problem(self._why)
 
     def request(self) -> Callable[[], RunFolder]:
         corrupt = self.query_one("#evaluation-corrupt", Input).value.replace(" ", "")
@@ -233,6 +240,14 @@ class EvaluateScreen(EvaluationDialog):
             corruptions.parse(corrupt)
         name = self.chosen_name.value
         return partial(self.app.starter.evaluate, self._run, self.chosen_dataset, corrupt=corrupt, name=name)
+
+
+def _dataset_title(name: str) -> str:
+    return KNOWN[name].title if name in KNOWN else last_name(name)
+
+
+def _is_sample(name: str) -> bool:
+    return name in KNOWN and KNOWN[name].sample
 
 
 def datasets_here(image: ImageShape, classes: int, data_dir: Path | None) -> list[str]:

@@ -136,7 +136,7 @@ class InsideReader:
             raise
 
     def _progress(self, what: str, done: int, total: int) -> None:
-        self._say(f"{what}: {done:,} of {total:,}")
+        self._say(f"{what}: {done:,} of {total:,}" if total else f"{what} …")
 
     def _next(self) -> InsideQuestion | None:
         """Wait for the next question and return it; None once the reader is closed."""

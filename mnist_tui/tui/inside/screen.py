@@ -41,7 +41,7 @@ from mnist_tui.tui.widgets.probabilities import Probabilities
 from mnist_tui.tui.widgets.run_status import StatusLine
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line, LinePart, PartsLine
-from mnist_tui.wording import percent
+from mnist_tui.wording import capitalized, percent
 
 UNSEEN_SECONDS = 300.0
 """The time that the screen is left after which the model's process, several hundred MB of memory, ends."""
@@ -186,7 +186,7 @@ class InsideScreen(BenchScreen[None]):
             self._experiment, self._names, self._problem = experiment, names, ""
             if why_not(self._method, experiment):
                 self._method = METHOD_NAMES[0]
-            self.status.show(state, title)
+            self.status.show(state, title, run_id=folder.id)
             self._ask()
 
     @property
@@ -291,7 +291,7 @@ class InsideScreen(BenchScreen[None]):
         title, note, about = method.title, "", Content("")
         shown: Any = self.nothing
         if answer is None or isinstance(answer, str):
-            self.nothing.say(answer or self._problem or self._status)
+            self.nothing.say(capitalized(answer or self._problem or self._status))
         elif isinstance(answer, HeatMap):
             shown, note, about = self._draw_map(answer)
         elif isinstance(answer, NearestImages):
@@ -406,11 +406,17 @@ class InsideScreen(BenchScreen[None]):
         if self.units.key != (self._question, name):
             self.units.key = (self._question, name)
             self.units.show(unit_names, values, percentages=outputs)
-        active = int((values != 0).sum())
-        words = "Probabilities of the classes" if outputs else f"{len(values):,} units, {active:,} of them not 0"
-        plain = self.app.no_color or self.app.native_ansi_color
-        colours = () if plain else ("; ", ("━━", "$primary"), " positive, ", ("━━", "$accent"), " negative")
-        return self.units, note, Content.assemble(words, "; each bar as long as the output is far from 0", *colours)
+        if outputs:
+            return self.units, note, Content("Probabilities of the classes")
+        active, has_negative = int((values != 0).sum()), bool((values < 0).any())
+        words = f"{len(values):,} units, {active:,} of them not 0; the longer a bar, the farther the output is from 0"
+        plain = self.app.no_color or self.app.native_ansi_color or not has_negative
+        colours = (
+            ()
+            if plain
+            else ("; ", ("━━", "$primary"), f"{UNBROKEN}positive, ", ("━━", "$accent"), f"{UNBROKEN}negative")
+        )
+        return self.units, note, Content.assemble(words, *colours)
 
     def _show_grid(self, count: int, tile: Any, shape: Size) -> None:
         same = self.grid.key == (self._question, self._chosen_layer)

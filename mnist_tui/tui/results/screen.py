@@ -381,6 +381,8 @@ class ResultsScreen(BenchScreen[None]):
         self._let_focus()
         self._show_tabs()
         if page == STATISTICS:
+            if not self.query_one("#statistics", ResultsSection).content:
+                self.query_one("#statistics", ResultsSection).say(["Reading the predictions …"])
             self._read_statistics()
 
     def _let_focus(self) -> None:
@@ -438,11 +440,21 @@ class ResultsScreen(BenchScreen[None]):
         return next((screen for screen in reversed(self.app.trail) if screen.LISTS_RUNS), None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if self._is_foreign and (action in {"resume", "edit"} or parameters in FOREIGN):
+        if self._needs_training(action, parameters):
             return False
         if action == "resume":
             return self._state in RESUMABLE
         return action != "step" or self._list is not None
+
+    def _needs_training(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """Return whether an action needs a training that the run does not have."""
+        return self._is_foreign and (action in {"resume", "edit"} or parameters in FOREIGN)
+
+    def refuse(self, action: str, parameters: tuple[object, ...]) -> bool:
+        if not self._needs_training(action, parameters):
+            return False
+        getattr(self, f"action_{action}")(*parameters)  # says why it refuses
+        return True
 
     @work(thread=True, exit_on_error=False)
     def action_copy(self) -> None:

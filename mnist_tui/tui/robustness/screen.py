@@ -36,7 +36,7 @@ from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow
 from mnist_tui.tui.widgets.run_status import StatusLine
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
-from mnist_tui.wording import DASH, counted, listed, percent, shortened
+from mnist_tui.wording import DASH, capitalized, counted, listed, percent, shortened
 
 if TYPE_CHECKING:
     import numpy as np
@@ -162,6 +162,7 @@ class RobustnessScreen(BenchScreen[None]):
 
     def on_mount(self) -> None:
         self.query_one("#errors").border_title = pane_title("Corruptions")
+        self.curves.show(_title(ALL), (), "Reading the runs …")
         self._read()
         self._read_images()
 
@@ -209,7 +210,7 @@ class RobustnessScreen(BenchScreen[None]):
         sentences = [_answer(self._runs)]
         for run in self._runs:
             if run.refused:
-                sentences.append(f"{run.refused[:1].upper()}{run.refused[1:]}.")
+                sentences.append(f"{capitalized(run.refused)}.")
             elif len(self._runs) == 1 and run.found is not None and run.found.is_complete:
                 sentences.append(robustness_sentence(run.found))
         if lacking := self._lacking:
@@ -232,7 +233,8 @@ class RobustnessScreen(BenchScreen[None]):
         name = self.table.chosen or ALL
         curves = ((run.label, run.curve(name)) for run in self._runs)
         series = [StrengthSeries(label, curve) for label, curve in curves if curve is not None]
-        self.curves.show(_title(name), series, "Not measured yet.")
+        nothing = "Drawn once all corruptions are measured." if name == ALL else "Not measured yet."
+        self.curves.show(_title(name), series, nothing)
         self.about.say(_about(name))
         self._draw_examples(name)
 
@@ -320,7 +322,7 @@ class RobustnessScreen(BenchScreen[None]):
 
     def _show_progress(self, state: RobustnessProgress) -> None:
         if words := state.words:
-            self._say(f"{words[:1].upper()}{words[1:]}")
+            self._say(capitalized(words))
         if state.measured is not None:
             folder, found = state.measured
             self._runs = [replace(run, found=found) if run.folder == folder else run for run in self._runs]

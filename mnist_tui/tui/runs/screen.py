@@ -436,6 +436,12 @@ class RunsScreen(BenchScreen[None]):
             return one is not None and one.state in RESUMABLE
         return action != "open_report" or bool(self.targets)
 
+    def refuse(self, action: str, parameters: tuple[object, ...]) -> bool:
+        if action != "ensemble":
+            return False
+        self.notify("Mark two runs or more with Space, then b combines them.", title="Nothing to combine")
+        return True
+
     def action_show(self, name: str) -> None:
         """Show a screen about the chosen run, or the list of studies."""
         self.app.show(Route(name, run=folder_of(self.chosen[0]) if self.chosen else None))

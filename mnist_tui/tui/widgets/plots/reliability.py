@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from textwrap import wrap
 
 from mnist_tui.runs.statistics import Calibration, ReliabilityBin
 from mnist_tui.tui.widgets.plots.axes import plane_of, ticks
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.plots.raster import Marks, PlotPicture, Row, fitting_parts, row_length
+from mnist_tui.wording import capitalized
 
 LEAST_COLUMNS, LEAST_ROWS = 24, 6
 NOTED_COLUMNS = 40
@@ -72,7 +74,8 @@ class ReliabilityPlot(Plot):
         width, height = self.inside
         title = ("title", "Reliability")
         if self._calibration is None:
-            return self.framed((title,), [(("muted", self._missing),)])
+            why = wrap(capitalized(self._missing), max(1, width))
+            return self.framed((title,), [(("muted", line),) for line in why])
         room = self.title_room - row_length((title,)) - 4
         axes = next((text for text in AXES if len(text) <= room), "")
         heading: Row = (title, ("muted", f"  {axes}")) if axes else (title,)
