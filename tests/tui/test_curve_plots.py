@@ -328,7 +328,7 @@ async def test_overlaid_runs_zoom_and_name_each_run_with_its_value() -> None:
         plot.show(series, cursor=10)
         assert "● raw 0.200" in text()
         plot.show([])
-        assert "no values to draw" in text()
+        assert "no epoch of these runs has ended" in text()
         plot.show([replace(series[0], label=f"run {number}") for number in range(1, 13)])
         await pilot.pause()
         assert "8 of 12 drawn" in text()

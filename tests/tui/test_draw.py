@@ -269,7 +269,7 @@ async def test_an_image_file_is_read_onto_the_canvas_or_told_what_is_wrong(app, 
         await shows(pilot, "No file is named.")
         app.screen.query_one(Input).value = str(tmp_path / "other.png")
         await pilot.press("enter")
-        await shows(pilot, "there is no file")
+        await shows(pilot, "There is no file")
         app.screen.query_one(Input).value = f"'{tmp_path / 'my digit.png'}'"
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is screen)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from mnist_tui.runs import evaluations
+from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.events import Ended, Phase, RunStarted
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
@@ -93,8 +94,17 @@ async def test_a_key_that_needs_a_training_says_why_it_does_nothing(runs_dir: Pa
         assert isinstance(app.screen, ResultsScreen)
 
 
+async def test_a_run_without_epochs_is_compared_by_the_matrix_of_its_evaluation(runs_dir: Path, shows: Any) -> None:
+    app = bench(runs_dir)
+    async with app.run_test(size=(140, 45)) as pilot:
+        app.show(Route("compare", summaries=[summary_of(folder) for folder in run_folders(runs_dir)]))
+        await shows(pilot, "Matrices")
+        await pilot.press("m")
+        await shows(pilot, "final evaluation: 90.91 % right")
+
+
 async def test_the_data_of_the_training_are_chosen_before_data_with_other_classes(
-    runs_dir: Path, monkeypatch: pytest.MonkeyPatch, until: Any, shows: Any
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch, until: Any
 ) -> None:
     here = ["fashion-mnist", "mnist"]
     monkeypatch.setattr(dialogs, "datasets_here", lambda *_: here)
@@ -109,7 +119,8 @@ async def test_the_data_of_the_training_are_chosen_before_data_with_other_classe
             await pilot.press("escape")
         answers = next(folder for folder in run_folders(runs_dir) if folder.origin is not None)
         app.show(Route("evaluate", run=answers))
-        await shows(pilot, "which holds only predictions.")
+        await until(pilot, lambda: app.screen.query(".problem.-shown"))
+        assert "which holds only predictions." in str(app.screen.query_one(".problem", Static).content)
 
 
 async def test_a_run_is_evaluated_on_other_data_and_its_new_results_are_shown(

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.message import Message
 
-from mnist_tui.runs.events import EpochEnded, Matrix
+from mnist_tui.runs.events import Matrix
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.scores import accuracy, worst_confusions
 from mnist_tui.tui.bench import Bench
@@ -38,23 +38,21 @@ MATRIX_LINES = 16
 
 @dataclass(frozen=True)
 class NewestMatrix:
-    """The matrix of a series' newest epoch.
+    """The newest matrix of a series: that of its newest epoch or, without epochs, that of the final evaluation.
 
     Attributes:
         mark, label: those of the series.
         names: the names of its classes.
-        ended: the epoch; None if none has ended.
+        matrix: None if there is none yet.
+        when: after which epoch, or in what evaluation, the images were classified.
     """
 
     mark: str
     label: str
     folder: RunFolder
     names: tuple[str, ...]
-    ended: EpochEnded | None
-
-    @property
-    def matrix(self) -> Matrix | None:
-        return self.ended.confusion if self.ended else None
+    matrix: Matrix | None
+    when: str
 
     def can_be_subtracted_from(self, other: NewestMatrix) -> bool:
         """Return whether both have a matrix, of the same classes."""
@@ -208,9 +206,9 @@ class ComparedMatrices(Container):
         view.entitle(f"{own.mark} − {base.mark}" if base else f"{own.mark} {shortened(own.label, room)}")
         matrix, before = own.matrix, base.matrix if base else None
         right = f": {percent(accuracy(matrix), 2)} right" if matrix else ""
-        caption = f"after epoch {own.ended.epoch}{right}" if own.ended else ""
-        if own.ended and base and base.ended:
-            caption = f"evaluated: {own.mark} after epoch {own.ended.epoch}, {base.mark} after epoch {base.ended.epoch}"
+        caption = f"{own.when}{right}" if matrix else ""
+        if matrix and base and before:
+            caption = f"evaluated: {own.mark} {own.when}, {base.mark} {base.when}"
         same = not (matrix and before) or [sum(row) for row in matrix] == [sum(row) for row in before]
         view.show(matrix, own.names, caption, view="counts" if same else "percent", base=before)
         if self._cell is not None and max(self._cell) < len(own.names) and view.cell != self._cell:

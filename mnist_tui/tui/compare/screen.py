@@ -22,11 +22,12 @@ from mnist_tui.report.result_words import (
 from mnist_tui.runs.collection.seed_groups import SeedGroup, band, differing_parameters, grouped, seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.event_log import EpochReader, FiguresReader
-from mnist_tui.runs.events import EpochEnded
+from mnist_tui.runs.events import Matrix
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.model_tests import McNemarTest, ModelTests, tests_of_runs
+from mnist_tui.runs.results import final_matrix
 from mnist_tui.runs.robustness import overall_error
-from mnist_tui.runs.state import LIVE, EpochRow
+from mnist_tui.runs.state import LIVE, EpochRow, RunState
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.compare.matrices import ComparedMatrices, NewestMatrix
 from mnist_tui.tui.export.request import default_folder
@@ -463,7 +464,7 @@ class CompareScreen(BenchScreen[None]):
         """Posted when the runs' logs have been read and the sentences about groups of seeds have been written."""
 
         histories: dict[str, tuple[EpochRow, ...]]
-        matrices: dict[str, EpochEnded]
+        matrices: dict[str, tuple[Matrix, str]]
         names: dict[str, tuple[str, ...]]
         runs: list[RunSummary]
         sentences: tuple[str, ...]
@@ -488,7 +489,7 @@ class CompareScreen(BenchScreen[None]):
         self._runs = list(runs)
         self._readers = {run.run: FiguresReader(folder_of(run).events_file) for run in runs}
         self._histories: dict[str, tuple[EpochRow, ...]] = {}
-        self._matrices: dict[str, EpochEnded] = {}
+        self._matrices: dict[str, tuple[Matrix, str]] = {}
         self._names: dict[str, tuple[str, ...]] = {}
         self._sentences: tuple[str, ...] = ()
         self._errors: dict[str, float] = {}
@@ -544,11 +545,8 @@ class CompareScreen(BenchScreen[None]):
         """Read histories and the summaries of live runs, and make the sentences. SciPy's import takes long."""
         states = {run.run: self._readers[run.run].state() for run in runs}
         histories = {run: state.history for run, state in states.items()}
-        matrices: dict[str, EpochEnded] = {}
-        for run in runs:
-            reader = EpochReader(folder_of(run).events_file)
-            if histories[run.run] and (ended := reader.epoch(histories[run.run][-1].epoch)) is not None:
-                matrices[run.run] = ended
+        found = {run.run: _newest_matrix(folder_of(run), states[run.run]) for run in runs}
+        matrices = {run: matrix for run, matrix in found.items() if matrix is not None}
         runs = [_updated(run) for run in runs]
         names = {run: class_names(state) for run, state in states.items()}
         errors = {run.run: error for run in runs if (error := overall_error(folder_of(run))) is not None}
@@ -659,7 +657,11 @@ class CompareScreen(BenchScreen[None]):
         self.matrices.show(
             [
                 NewestMatrix(
-                    mark, each.label, folder_of(first), self._names.get(first.run, ()), self._matrices.get(first.run)
+                    mark,
+                    each.label,
+                    folder_of(first),
+                    self._names.get(first.run, ()),
+                    *self._matrices.get(first.run, (None, "")),
                 )
                 for mark, each in zip(marks, series, strict=False)
                 for first in each.runs[:1]
@@ -818,6 +820,15 @@ class CompareScreen(BenchScreen[None]):
     def action_plot(self, what: str) -> None:
         for plot in (self.loss,) if what == "log" else (self.accuracy, self.loss):
             plot.action_view(what)
+
+
+def _newest_matrix(folder: RunFolder, state: RunState) -> tuple[Matrix, str] | None:
+    """Read the matrix of a run's newest epoch or, without epochs, of its evaluation; None if there is none."""
+    if state.history:
+        ended = EpochReader(folder.events_file).epoch(state.history[-1].epoch)
+        return (ended.confusion, f"after epoch {ended.epoch}") if ended is not None else None
+    matrix = final_matrix(folder, state)
+    return (matrix, "final evaluation") if matrix else None
 
 
 def _updated(run: RunSummary) -> RunSummary:

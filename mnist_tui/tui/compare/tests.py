@@ -269,7 +269,8 @@ class NetworkTestsScreen(BenchScreen[None]):
             for pair in self._pairs.values()
         ]
         most = MOST_BARS if self.has_class("-tall") else FEW_BARS
-        self.query_one("#intervals").display = self._has_marks and 0 < len(found) <= most
+        differ = any(end for *_, test in found for end in test.interval)
+        self.query_one("#intervals").display = self._has_marks and differ and len(found) <= most
         if self._has_marks:
             self.bars.say(interval_bars(found, self._marks, self.bars.container_size.width))
 

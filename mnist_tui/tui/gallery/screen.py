@@ -303,7 +303,8 @@ class GalleryScreen(RunScreen):
         predictions, index = self.predictions, self.selected_image
         pixels = predictions.images.picture(index) if predictions is not None and index is not None else None
         if predictions is None or index is None or pixels is None:
-            self.notify("there is no image to look at", severity="warning")
+            why = "there is no image to look at" if predictions is not None else "the images are still being read"
+            self.notify(why, severity="warning")
             return
         images = predictions.images
         name, true = f"Image {int(images.numbers[index]):,}", int(images.labels[index])

@@ -47,6 +47,8 @@ UNSEEN_SECONDS = 300.0
 """The time that the screen is left after which the model's process, several hundred MB of memory, ends."""
 LINES_ELSE = 8
 """Lines of tabs, run, methods, borders, texts and footer."""
+TITLE_EDGE = 6
+"""Columns of a pane's title beside its name and its note."""
 BARS_LINES = 6
 """Lines for the probabilities and the words below the image."""
 UNBROKEN = "\N{NO-BREAK SPACE}"
@@ -337,8 +339,14 @@ class InsideScreen(BenchScreen[None]):
         share = percent(answer.probabilities[answer.label], 1)
         roles = {self._predicted: "predicted", self._image.true: "true class"}
         role = ", ".join(words for at, words in roles.items() if at == answer.label)
-        note = f"{f'{answer.layer}, ' if answer.layer else ''}class {name}{f' ({role})' if role else ''}, {share}"
-        return self.heat, note, self._map_words(answer)
+        layer = f"{answer.layer}, " if answer.layer else ""
+        notes = (
+            f"{layer}class {name}{f' ({role})' if role else ''}, {share}",
+            f"{layer}{name}, {share}",
+            f"{name}, {share}",
+        )
+        room = self.query_one("#view").size.width - len(method.title) - TITLE_EDGE
+        return self.heat, next((note for note in notes if len(note) <= room), notes[-1]), self._map_words(answer)
 
     def _map_words(self, answer: HeatMap) -> Content:
         method, plain = METHODS[answer.method], self.heat.plain

@@ -42,9 +42,9 @@ def big_text(name: str, full: str) -> str:
 
 
 def most_probable(values: Sequence[float | None], most: int, true: int | None = None) -> list[int]:
-    """Return the numbers of the most probable classes, the most probable first; the true one is always among them."""
+    """Return the numbers of the most probable classes, the most probable first; of two or more one is the true one."""
     order = sorted(range(len(values)), key=lambda at: -(values[at] or 0.0))
-    return order[:most] if true is None or true in order[:most] else [*order[: most - 1], true]
+    return order[:most] if true is None or true in order[:most] or most < 2 else [*order[: most - 1], true]
 
 
 def others_line(values: Sequence[float | None], shown: Sequence[int]) -> str:

@@ -16,6 +16,7 @@ from mnist_tui.tui.widgets.plots.series import MEASURES, Measure, Metric, Track,
 from mnist_tui.wording import counted, percent_plus_minus, shortened
 
 READING = "reading …"
+NO_EPOCHS = ("no epoch of these runs has ended;", "the table shows their scores")
 MOST_SERIES = 8
 MARK_EVERY = 10
 """Columns between two marks on a run's line."""
@@ -187,7 +188,8 @@ class OverlaidCurves(Plot, EpochView):
         legend = legend_rows(entries, marks, max(1, width))[: max(0, height // 3)]
         rows = height - len(legend)
         if not any(one.points for one in shown):
-            return self.framed(heading, [(("muted", "no values to draw" if self._read else READING),), *legend])
+            nothing = NO_EPOCHS if self._read else (READING,)
+            return self.framed(heading, [*((("muted", line),) for line in nothing), *legend])
         if width < LEAST_COLUMNS or rows < LEAST_ROWS:
             return self.framed(heading, legend)
         view = self.window.limits(self.axis)
