@@ -100,7 +100,7 @@ async def test_a_run_without_epochs_is_compared_by_the_matrix_of_its_evaluation(
         app.show(Route("compare", summaries=[summary_of(folder) for folder in run_folders(runs_dir)]))
         await shows(pilot, "Matrices")
         await pilot.press("m")
-        await shows(pilot, "final evaluation: 90.91 % right")
+        await shows(pilot, "in the final evaluation: 90.91 % right")
 
 
 async def test_the_data_of_the_training_are_chosen_before_data_with_other_classes(

@@ -828,7 +828,7 @@ def _newest_matrix(folder: RunFolder, state: RunState) -> tuple[Matrix, str] | N
         ended = EpochReader(folder.events_file).epoch(state.history[-1].epoch)
         return (ended.confusion, f"after epoch {ended.epoch}") if ended is not None else None
     matrix = final_matrix(folder, state)
-    return (matrix, "final evaluation") if matrix else None
+    return (matrix, "in the final evaluation") if matrix else None
 
 
 def _updated(run: RunSummary) -> RunSummary:
