@@ -288,7 +288,6 @@ class FormDialog(Dialog[ScreenResultType | None]):
     BINDINGS = [Binding("down", "app.focus_within(1)", show=False), Binding("up", "app.focus_within(-1)", show=False)]
     problem = getters.query_one(".problem", Static)
     accept_button = getters.query_one("#accept", Button)
-    cancel_button = getters.query_one("#cancel", Button)
 
     def fields(self) -> Iterable[Widget]:
         """Yield the widgets above the buttons."""

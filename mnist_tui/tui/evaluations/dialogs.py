@@ -60,7 +60,7 @@ class EvaluationDialog(FormDialog[None]):
 
     def __init__(self, title: str = "") -> None:
         super().__init__(title)
-        self._busy = False
+        self._busy, self._why = False, ""
 
     def fields(self) -> Iterable[Widget]:
         yield from self.form()
@@ -100,7 +100,7 @@ class EvaluationDialog(FormDialog[None]):
     @on(ValueSelect.Changed)
     def _changed(self) -> None:
         if not self._busy:
-            self.show_problem("")
+            self.show_problem(self._why)
 
     def accept(self) -> None:
         if self._busy:
@@ -158,7 +158,6 @@ class EvaluationDialog(FormDialog[None]):
         self._busy = busy
         if self.is_attached:
             self.bar.display = self.state.display = self.accept_button.disabled = busy
-            self.cancel_button.label = labelled("Close" if busy else "Cancel", shown("escape"))
             self.state.update("")
             self.show_problem("")
 
@@ -197,7 +196,7 @@ class EvaluateScreen(EvaluationDialog):
         super().__init__()
         self._run = run
         self._image, self._class_count, self._own = (0, 0, 0), 0, ""
-        self._title = self._why = ""
+        self._title = ""
         try:
             self._run = evaluated_run(run)
             preset = self._run.preset()
