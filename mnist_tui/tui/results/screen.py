@@ -217,7 +217,7 @@ class ResultsScreen(BenchScreen[None]):
                 with Vertical(classes="pane -stacked", id="statistics") as pane:
                     pane.border_title = pane_title("Statistics")
                     yield TableView(STATISTICS_COLUMNS)
-                    yield Line(id="statistics-notes")
+                    yield Line("Reading the predictions …", id="statistics-notes")
                 yield ResultsSection("Classes, each against the rest", id="ranking")
             yield ReliabilityPlot(id="reliability")
         yield KeyFooter()
@@ -381,8 +381,6 @@ class ResultsScreen(BenchScreen[None]):
         self._let_focus()
         self._show_tabs()
         if page == STATISTICS:
-            if not self.query_one("#statistics", ResultsSection).content:
-                self.query_one("#statistics", ResultsSection).say(["Reading the predictions …"])
             self._read_statistics()
 
     def _let_focus(self) -> None:
