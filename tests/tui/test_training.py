@@ -51,7 +51,7 @@ async def test_curves_matrix_progress_and_device_are_all_on_one_screen(
             "Device",
             "CPU",
             "87 %",
-            "Worker",
+            "Training",
             "Pause",
             "Stop, save",
         )
@@ -270,7 +270,7 @@ async def test_where_the_window_is_narrow_a_key_changes_between_curves_matrix_an
         text = await shows(pilot, "10,000 images evaluated after epoch 7")
         assert "Accuracy" not in text
         await pilot.press("v")
-        await shows(pilot, "87 % of 2 cores", "Worker", "1.8 of 2 cores")
+        await shows(pilot, "87 % of 2 cores", "Training", "1.8 of 2 cores")
         await pilot.press("v")
         await shows(pilot, "Details", "198,760")
         await pilot.press("v")

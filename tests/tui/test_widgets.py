@@ -116,7 +116,7 @@ async def test_every_bar_fits_and_two_columns_make_room(size: tuple[int, int], l
     text = "\n".join(strip.text for strip in drawn)
     assert len(drawn) == lines
     assert max(strip.cell_length for strip in drawn) <= size[0]
-    assert all(word in text for word in ("GPU 0 mem", "CPU", "87 %", "Worker"))
+    assert all(word in text for word in ("GPU 0 mem", "CPU", "87 %", "Training"))
 
 
 def _state(run: Any) -> RunState:

@@ -94,9 +94,9 @@ def _machine_readings(loads: Sequence[DeviceLoad]) -> list[LoadReading]:
     own = size_of(load.worker_memory, load.memory_total)
     return [
         LoadReading("CPU", f"{load.cpu:.0f} % of {cores}", f"{load.cpu:.0f} %", cpu[-1], cpu),
-        LoadReading("Worker", f"{busy} of {cores}", f"{busy} of {load.cores}", worker_cpu[-1], worker_cpu),
+        LoadReading("Training", f"{busy} of {cores}", f"{busy} of {load.cores}", worker_cpu[-1], worker_cpu),
         LoadReading("Memory", size_of(load.memory_used, load.memory_total), size(load.memory_used), memory[-1], memory),
-        LoadReading("Worker memory", own, size(load.worker_memory), worker_memory[-1], worker_memory),
+        LoadReading("Training memory", own, size(load.worker_memory), worker_memory[-1], worker_memory),
     ]
 
 
@@ -115,7 +115,7 @@ class DeviceLoads(DrawnWidget):
     """The readings of the device's load, each with a bar; in two columns and shortened where there is little room."""
 
     HELP = """
-    **Device.** The load while the run trains: the whole machine and the worker, which trains. A bar is green below
+    **Device.** The load while the run trains: the whole machine, and this training alone. A bar is green below
     60 %, amber from there, red from 90 %. The small columns behind it are the last readings.
     """
     COMPONENT_CLASSES = {

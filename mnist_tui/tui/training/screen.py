@@ -196,6 +196,7 @@ class TrainingScreen(RunScreen):
             self.matrix.show(matrix, names, f"evaluated after epoch {epoch}")
         self.matrix.set_class(not snapshot.live and matrix is None and self._final is None, "-nothing")
         self.set_class(snapshot.state in BROKEN, "-broken")
+        self.set_class(not snapshot.live and not run.history and run.progress is None, "-untrained")
         self.set_class(not snapshot.live and snapshot.state not in BROKEN, "-ended")
         findings = self._diagnose()
         keys = {"extend": self._key("extend"), "resume": self._key("resume")}
@@ -233,15 +234,16 @@ class TrainingScreen(RunScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         state, live, has_begun = self.snapshot.state, self.snapshot.live, bool(self.snapshot.run.history)
+        has_network = has_begun or ((ended := self.snapshot.run.ended) is not None and ended.test_accuracy is not None)
         allowed = {
             "pause": state == "running",
             "continue": state == "paused",
             "step": state in {"running", "paused"} and not run_commands.is_trained(self.snapshot),
             "send": live,
             "checkpoint": live and has_begun,
-            "matrix": has_begun or not live,
-            "gallery": has_begun or not live,
-            "weights": has_begun or not live,
+            "matrix": has_network,
+            "gallery": has_network,
+            "weights": has_network,
             "detach": live,
             "resume": state in RESUMABLE,
             "extend": run_commands.can_extend(self.snapshot, self._preset.experiment if self._preset else None),

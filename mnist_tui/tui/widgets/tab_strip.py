@@ -48,7 +48,7 @@ class TabStrip(Widget):
     DEFAULT_CSS = "TabStrip { dock: top; height: 1; background: $panel; color: $text-muted; }"
     ALLOW_SELECT = False
     _parts: tuple[StripPart, ...] = ()
-    _shown_runs = ""
+    _shown_runs: tuple[tuple[str, str], ...] = ()
     _timer: Timer | None = None
 
     app = getters.app(Bench)
@@ -64,16 +64,16 @@ class TabStrip(Widget):
     def _draw_runs(self) -> None:
         """Draw the runs again if they have changed: only their part of the line if they need as much room as before."""
         self._timer = None
-        text = "".join(part.text for part in self._runs())
-        if text != self._shown_runs:
-            width = cell_len(text)
-            same = width == cell_len(self._shown_runs)
+        runs = tuple((part.text, part.style) for part in self._runs())
+        if runs != self._shown_runs:
+            width, before = (sum(cell_len(text) for text, _ in each) for each in (runs, self._shown_runs))
+            same = width == before
             self.refresh(*([Region(self.size.width - width, 0, width, 1)] if same else []))
 
     def render(self) -> Content:
         """Return the tabs, left, and the runs, right; tabs without names, and then no runs, if there is little room."""
         width, runs = self.size.width, list(self._runs())
-        self._shown_runs = "".join(part.text for part in runs)
+        self._shown_runs = tuple((part.text, part.style) for part in runs)
         tabs = list(self._tabs(named=True))
         if _width(tabs) + _width(runs) > width:
             tabs = list(self._tabs(named=False))
