@@ -61,7 +61,7 @@ async def test_curves_matrix_progress_and_device_are_all_on_one_screen(
 
 
 async def test_a_key_shows_the_details_below_the_matrix_and_in_a_low_window_in_its_place(
-    record: Any, app_on: Any, shows: Any
+    record: Any, app_on: Any, shows: Any, until: Any
 ) -> None:
     run = training(record())
     async with app_on(run.folder).run_test(size=(120, 40)) as pilot:
@@ -78,8 +78,8 @@ async def test_a_key_shows_the_details_below_the_matrix_and_in_a_low_window_in_i
         )
         assert "images evaluated" in text
         await pilot.resize_terminal(120, 30)
+        await until(pilot, lambda: not pilot.app.screen.query_one("ConfusionView").display)
         await shows(pilot, "none seen")
-        assert not pilot.app.screen.query_one("ConfusionView").display
         await pilot.press("v")
         assert "none seen" not in await shows(pilot, "10,000 images evaluated after epoch 7")
 
