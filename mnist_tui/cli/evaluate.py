@@ -69,12 +69,14 @@ def computed(start: Callable[[], RunFolder]) -> RunFolder:
         WorkFailedError: the run was stopped, the worker failed, or it died.
     """
     printer = EventPrinter(sys.stderr, sys.stderr)
-    with StopSignals(printer.note) as signals:
+    with StopSignals(printer.note, "the evaluation ends without results") as signals:
         folder = start()
         state = follow(folder, printer, signals)
     printer.end()
     if reason := refusal(folder, state):
         raise RequestError(reason)
+    if state.state == "stopped":
+        raise WorkFailedError(f"run {folder.id} was {state.ended.reason if state.ended else state.state}")
     if state.state != "finished":
         why = f"its worker {folder.why_crashed()}" if state.ended is None else state.ended.reason
         raise WorkFailedError(f"run {folder.id} {state.state}: {why}; its log is {folder.log_file}")

@@ -32,11 +32,17 @@ class StopSignals:
     """A context that catches Ctrl-C and SIGTERM: the first one stops a run and saves it, the second one ends it now.
 
     SIGHUP, the signal of a closed terminal, is not caught: it ends this process, and the worker goes on.
+
+    Args:
+        note: prints a sentence.
+        stopping: what the worker does after the first signal.
     """
 
-    def __init__(self, note: Callable[[str], None]) -> None:
+    def __init__(
+        self, note: Callable[[str], None], stopping: str = "the worker finishes its step, evaluates and saves"
+    ) -> None:
         self._caught = self._passed_on = 0
-        self._note = note
+        self._note, self._stopping = note, stopping
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> StopSignals:
@@ -55,7 +61,7 @@ class StopSignals:
         """Pass the signals that were caught since the last call on to the run's worker."""
         for number in self.since_last():
             if number == 1:
-                self._note("stopping: the worker finishes its step, evaluates and saves; once more ends it now")
+                self._note(f"stopping: {self._stopping}; once more ends it now")
                 with contextlib.suppress(RunError):
                     send(folder, "stop")
             elif number == 2:

@@ -109,13 +109,13 @@ def _read_npz(path: Path) -> Found:
     try:
         arrays = read_arrays(path)
     except UnreadableFileError as failure:
-        raise DataError(f"the archive {failure.strerror}") from None
+        raise DataError(f"the file {failure.strerror}") from None
     if [*arrays] == [UNNAMED]:
         arrays = {"probabilities" if arrays[UNNAMED].ndim == 2 else LABELS[0]: arrays[UNNAMED]}
     name = next((each for each in ("probabilities", *LABELS) if each in arrays), None)
     if name is None:
         names = f"it has {listed([*map(repr, arrays)])}" if arrays else "it has no arrays"
-        raise DataError(f"the archive has no array probabilities, predictions or labels; {names}")
+        raise DataError(f"the file has no array probabilities, predictions or labels; {names}")
     values = arrays[name]
     if name != "probabilities" and values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]

@@ -61,7 +61,6 @@ class EvaluationJob:
         self._folder, self._origin, self._inputs = folder, origin, inputs
         self._reporter, self._orders, self._platform, self._began = reporter, orders, platform, began
         self._experiment = folder.preset().experiment
-        self._orders.stop_reason = "stopped before the test images were classified"
 
     def run(self) -> None:
         """Classify the test images, save predictions and scores, and report the end of the run."""

@@ -69,6 +69,8 @@ class Session:
             recover(folder)
             self.launch = folder.launch()
             self.experiment, self.origin = folder.preset().experiment, folder.origin
+            if self.origin is not None:
+                self.orders.stop_reason = "stopped before the test images were classified"
         except RequestError as error:
             self.fail(error)
             self._lock.release()

@@ -151,7 +151,7 @@ async def test_an_import_that_is_refused_is_explained_in_the_dialog_and_leaves_n
     runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shows: Any, until: Any
 ) -> None:
     (tmp_path / "their.npz").write_bytes(b"nothing")
-    monkeypatch.setattr(evaluations, "start_worker", worker("the archive is cut off or damaged"))
+    monkeypatch.setattr(evaluations, "start_worker", worker("the file is cut off or damaged"))
     before = {path.name for path in runs_dir.iterdir()}
     async with bench(runs_dir).run_test(size=(100, 40)) as pilot:
         await browse(pilot, until, 2)
@@ -164,6 +164,6 @@ async def test_an_import_that_is_refused_is_explained_in_the_dialog_and_leaves_n
         await shows(pilot, "its name must end in")
         pilot.app.screen.query_one("#import-file", Input).value = str(tmp_path / "their.npz")
         await pilot.press("enter")
-        await shows(pilot, "The archive is cut off")
+        await shows(pilot, "The file is cut off")
         assert isinstance(pilot.app.screen, ImportScreen)
     assert {path.name for path in runs_dir.iterdir() if path.is_dir()} == {name for name in before if name[0] != "."}
