@@ -5,9 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mnist_tui.cli import evaluate
+from mnist_tui.cli.errors import WorkFailedError
+from mnist_tui.runs.events import Ended
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.origin import Origin, OriginSource
+from mnist_tui.runs.state import RunState
 from tests.cli.conftest import Command, sentence
 from tests.runs.synthetic import BEGIN, finished_run
 
@@ -39,6 +43,13 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_wrong_evaluation_is_refused(cli: Command, trained: RunFolder, words: tuple[str, ...], why: str) -> None:
     assert why in sentence(cli("evaluate", trained.id, *words))
     assert run_folders(trained.path.parent) == [trained]
+
+
+def test_an_evaluation_that_is_stopped_says_so(trained: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = Ended(state="stopped", reason="stopped before the test images were classified")
+    monkeypatch.setattr(evaluate, "follow", lambda *_: RunState(state="stopped", ended=ended))
+    with pytest.raises(WorkFailedError, match=f"^run {trained.id} was stopped before the test images were classified$"):
+        evaluate.computed(lambda: trained)
 
 
 def test_a_run_without_a_model_is_not_evaluated(cli: Command, runs_dir: Path) -> None:
