@@ -91,7 +91,7 @@ def explain(
 
             def progress(what: str, done: int, total: int) -> None:
                 if is_live(sys.stderr):
-                    line.show(f"{what}: {done:,} of {total:,}")
+                    line.show(f"{what}: {done:,} of {total:,}" if total else f"{what} …")
 
             pixels = asked.pixels.tobytes()
             layer_asked = chosen if METHODS[method].is_map else None

@@ -222,7 +222,7 @@ class NearestImages:
 
 Explanation = HeatMap | Activations | NearestImages
 OnProgress = Callable[[str, int, int], None]
-"""A function that receives what is being done, and how many images of all are done."""
+"""A function that receives what is being done, how many images are done, and of how many; of 0 if none are counted."""
 
 
 class Explainer(ModelProcess):

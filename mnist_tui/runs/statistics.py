@@ -175,7 +175,7 @@ def _checker() -> TypeAdapter[Statistics]:
     return TypeAdapter(Statistics)
 
 
-NO_VALIDATION = "no validation images were held out of training, and it is never fitted on the evaluated images"
+NO_VALIDATION = "no other images were held out of training, and it is never fitted on the evaluated images"
 NOT_SAVED = "an earlier version evaluated this run and did not save its predictions of the validation images"
 SOLVED = "the output layer was solved in closed form, with a temperature of its own"
 
