@@ -166,7 +166,17 @@ NOUNS = (
     "epoch run seed trial image parameter core neuron filter input weight bias layer preset entry study worker thread"
 )
 SEVERAL = re.compile(rf"^ ({'|'.join(map(plural, NOUNS.split()))})\b(?![-'/])")
-OTHERWISE = ("none of the", "leaves no", "runs from 0 to 1", "Keras counts", "_sum_in_words(", "listed(", "scored_on(", "written(", "set by")
+OTHERWISE = (
+    "none of the",
+    "leaves no",
+    "runs from 0 to 1",
+    "Keras counts",
+    "_sum_in_words(",
+    "listed(",
+    "scored_on(",
+    "written(",
+    "set by",
+)
 """Sentences in which the noun does not depend on the number, or that are only said of several."""
 
 
