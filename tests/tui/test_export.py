@@ -15,11 +15,13 @@ from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.widget import Widget
 
+from mnist_tui.experiment.presets import find_preset
 from mnist_tui.report.parts import PARTS
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
 from mnist_tui.settings import load_settings
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.export.code import PresetCodeScreen
 from mnist_tui.tui.export.request import PART_LABELS, REPORTS, ExportRequest, sections, write_export
 from mnist_tui.tui.export.screen import ExportScreen, ExportSections
 from mnist_tui.tui.terminal.desktop import show
@@ -573,3 +575,25 @@ def test_every_format_of_the_report_is_on_offer() -> None:
     from mnist_tui.report.document import REPORT_FORMATS
 
     assert {f".{ending}" for ending in REPORTS} == set(REPORT_FORMATS)
+
+
+async def test_a_preset_is_written_as_code_from_the_list_and_what_exists_only_after_a_second_time(
+    runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shows: Shows, until: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written = tmp_path / "mnist-tui-exports" / "raw"
+    async with BenchApp(AppOptions(runs_dir=runs_dir)).run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "raw")
+        await pilot.press("E")
+        await shows(pilot, "Experiment as code", "Keras program (.py)")
+        await pilot.press("down", "space", "enter")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, PresetCodeScreen))
+        assert [path.name for path in written.iterdir()] == ["experiment.py"]
+        (written / "experiment.py").write_text("mine")
+        pilot.app.push_screen(PresetCodeScreen(find_preset("raw")))
+        await pilot.press("enter")
+        await shows(pilot, "exists already", "Write once more replaces it")
+        assert (written / "experiment.py").read_text() == "mine"
+        await pilot.press("enter")
+        await until(pilot, (written / "experiment.ipynb").exists)
+        assert "keras" in (written / "experiment.py").read_text()

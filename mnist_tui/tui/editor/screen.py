@@ -95,6 +95,7 @@ class EditorScreen(BenchScreen[None]):
             "Back",
             "To the list of layers from a layer's field; else to where you were",
         ),
+        bind("editor.code", "f10", "code", "Export code", "The experiment as a plain Keras program", hidden=True),
         bind("editor.parameters", "f6", "pane('parameters')", "Parameters", "To the parameters", hidden=True),
         bind("editor.layers", "f7", "pane('layers')", "Layers", "To the layers", hidden=True),
         bind("editor.complexity", "f8", "pane('complexity')", "Complexity", "To the complexity", hidden=True),
@@ -404,6 +405,10 @@ class EditorScreen(BenchScreen[None]):
     def action_sweep(self) -> None:
         if self._is_ready("swept"):
             self.app.show(Route("sweep", preset=self.draft.result()))
+
+    def action_code(self) -> None:
+        if self._is_ready("written as code"):
+            self.app.show(Route("code", preset=self.draft.result()))
 
     @work(group=TAKES_KEYBOARD)
     async def action_rates(self) -> None:

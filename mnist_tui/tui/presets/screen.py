@@ -122,6 +122,7 @@ class PresetsScreen(BenchScreen[None]):
         bind("presets.quick", "f", "quick", "Quick run", "Train it for a tenth of its epochs"),
         bind("presets.edit", "e", "open('editor')", "Edit", "Open the chosen preset in the editor"),
         bind("presets.sweep", "w", "open('sweep')", "Sweep", "Seeds, or values of parameters, as trials"),
+        bind("presets.code", "E", "open('code')", "Export code", "The preset as a plain Keras program", hidden=True),
         bind("presets.last-run", "r", "last_run", "Last run", "Open the newest run of the chosen preset"),
         bind("presets.search", "slash", "search", "Search", "Search the presets", display="/"),
         bind("presets.sources", "s", "sources", "Sources", "Show or hide the notes on the source", hidden=True),
@@ -347,7 +348,7 @@ class PresetsScreen(BenchScreen[None]):
         self.details.sources.collapsed = not self.details.sources.collapsed
 
     def action_open(self, name: str) -> None:
-        """Open the chosen preset in the editor or in the form of a sweep."""
+        """Open the chosen preset in the editor, in the form of a sweep, or in the dialog that writes it as code."""
         if preset := self._chosen_preset():
             self.app.show(Route(name, preset=preset))
 
