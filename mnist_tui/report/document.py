@@ -24,12 +24,15 @@ from mnist_tui.report.markdown import Report
 from mnist_tui.runs.collection.seed_groups import grouped
 from mnist_tui.runs.collection.summaries import Presets, summary_of
 from mnist_tui.runs.folder import RunFolder, check_place_in_run
+from mnist_tui.runs.robustness import robustness_of
 from mnist_tui.wording import listed
 
 EACH_FIGURE = ("svg", "pdf", "png", "csv")
 """The formats of every figure in a folder for figures on their own: pictures, and the data."""
-PAGES = {False: (3, 2), True: (3, 5)}
-"""The pages of a report, by whether it is full: those of every report, and those that a section adds."""
+PAGES = {False: (2.3, 2.2), True: (1.9, 5.1)}
+"""The pages of a report without its parts, by whether it is full: those of every report, and those of a section."""
+PART_PAGES = {"statistics": 0.5, "robustness": 0.5, "explanations": 0.4, "members": 0.25, "pairs": 0.15}
+"""The pages that a part of the report adds, of the members and the explanations for each section that has them."""
 
 
 def write_report(
@@ -108,14 +111,36 @@ def write_report(
     return [*outputs, *([figures] if figures else [])]
 
 
-def about_pages(runs: Sequence[RunFolder], *, full: bool) -> int:
-    """Return about how many pages a report over runs has, from the number of its sections.
+@dataclass(frozen=True)
+class ReportLength:
+    """What decides how long a report over some runs is.
+
+    Attributes:
+        sections: the number of runs and groups of seeds.
+        parts: for each part that the report can have, in how many places it stands.
+    """
+
+    sections: int
+    parts: Mapping[str, int]
+
+    def about_pages(self, *, full: bool, without: Collection[str] = ()) -> int:
+        """Return about how many pages the report has; the arguments are those of `write_report`."""
+        once, each = PAGES[full]
+        absent = without if full or self.sections == 1 else {*without, "explanations"}
+        parts = sum(PART_PAGES[part] * places for part, places in self.parts.items() if part not in absent)
+        return round(once + each * self.sections + parts)
+
+
+def length_of_report(runs: Sequence[RunFolder]) -> ReportLength:
+    """Return what decides how long a report over runs is.
 
     Raises:
         RunError, PresetError: a run cannot be read.
     """
     sections = len(grouped(map(summary_of, runs)))
-    return PAGES[full][0] + PAGES[full][1] * sections
+    ensembles = sum(run.origin is not None and run.origin.kind == "ensemble" for run in runs)
+    parts = {"statistics": 1, "explanations": sections, "members": ensembles, "pairs": int(sections > 1)}
+    return ReportLength(sections, {**parts, "robustness": int(any(map(robustness_of, runs)))})
 
 
 @contextmanager

@@ -140,6 +140,9 @@ async def test_a_report_is_chosen_at_first_alone_and_its_length_is_told(run: Run
         screen.details.value = True
         await shows(pilot, "will write report.pdf (about 8 pages)")
         assert screen.request.full
+        for choice in screen.query(KeyedCheckbox):
+            choice.value = choice.value and choice.key not in PARTS
+        await shows(pilot, "(7 pages instead of 4)", "will write report.pdf (about 7 pages)")
 
 
 async def test_every_key_says_what_it_is_for_and_is_there(run: RunFolder) -> None:

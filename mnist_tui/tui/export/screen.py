@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import events, getters, on, work
 from textual.app import ComposeResult
@@ -43,6 +44,9 @@ from mnist_tui.tui.widgets.controls import KeyedCheckbox, KeyFooter
 from mnist_tui.tui.widgets.path_input import PathInput
 from mnist_tui.tui.widgets.text import Bar, Line
 from mnist_tui.wording import counted
+
+if TYPE_CHECKING:
+    from mnist_tui.report.document import ReportLength
 
 NAMED = 4
 """The number of files that a message names; the others are only counted."""
@@ -98,7 +102,7 @@ class ExportScreen(BenchModal[None]):
         self._worker: Worker[None] | None = None
         self._report: Path | None = None
         self.details = ExportChoice(DETAILS, FULL, value=False)
-        self._pages: dict[bool, int] = {}
+        self._length: ReportLength | None = None
 
     def compose(self) -> ComposeResult:
         several = "" if len(self.runs) == 1 else counted(self.runs, "run")
@@ -146,24 +150,25 @@ class ExportScreen(BenchModal[None]):
     def on_mount(self) -> None:
         self._changed()
         self.query(KeyedCheckbox).first().focus(scroll_visible=False)
-        self._count_pages()
+        self._read_length()
 
     @work(thread=True, exit_on_error=False)
-    def _count_pages(self) -> None:
-        from mnist_tui.report.document import about_pages
+    def _read_length(self) -> None:
+        from mnist_tui.report.document import length_of_report
 
         with suppress(RequestError):  # the export says what is wrong with a run
-            pages = {full: about_pages(self.runs, full=full) for full in (False, True)}
-            self.app.call_from_thread(self._show_pages, pages)
+            self.app.call_from_thread(self._show_length, length_of_report(self.runs))
 
-    def _show_pages(self, pages: dict[bool, int]) -> None:
-        self._pages = pages
-        self.details.label = Content(f"{DETAILS} ({pages[True]} pages instead of {pages[False]})")
-        if str(self.message.content) == self._plan(None):
+    def _show_length(self, length: ReportLength) -> None:
+        untouched = str(self.message.content) == self._plan()
+        self._length = length
+        if untouched:
             self._changed()
 
-    def _plan(self, pages: int | None) -> str:
-        words = self.request.files_text(pages)
+    def _plan(self) -> str:
+        """Say what would be written, and about how many pages the report would have."""
+        request, length = self.request, self._length
+        words = request.files_text(length and length.about_pages(full=request.full, without=request.without))
         return f"will write {words}" if words else "nothing is chosen"
 
     @property
@@ -209,8 +214,11 @@ class ExportScreen(BenchModal[None]):
         """Show what would be written; a question whether to overwrite files is dropped."""
         for section in self.query(ExportSection):
             section.count()
+        if self._length is not None:
+            short, full = (self._length.about_pages(full=full, without=self.request.without) for full in (False, True))
+            self.details.label = Content(f"{DETAILS} ({full} pages instead of {short})")
         if not self._busy:
-            self._say(self._plan(self._pages.get(self.details.value)))
+            self._say(self._plan())
 
     @on(events.DescendantFocus)
     def _explain(self, event: events.DescendantFocus) -> None:
