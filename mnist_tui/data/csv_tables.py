@@ -90,12 +90,13 @@ def _table(file: Path, largest: int) -> Table:
     with _open(file) as stream:
         cells = [cell.strip().strip(b'"') for cell in _first_row(stream, file).split(b",")]
     names = [cell.decode("utf-8", "replace").lower() for cell in cells]
-    has_names = not all(map(_is_number, names)) or names == [*map(str, range(len(names)))]  # pandas numbers columns
+    has_names = not all(map(is_number, names)) or names == [*map(str, range(len(names)))]  # pandas numbers columns
     label = next((names.index(name) for name in _LABEL_NAMES if name in names), 0)
     return Table(file, label, len(cells), has_names, _shape(len(cells) - 1, file, largest))
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Return whether a cell is a number, also an infinite one or nan."""
     try:
         float(text)
     except ValueError:
@@ -185,7 +186,7 @@ def _no_table(table: Table) -> DataError:
             if len(cells) != table.columns:
                 has = f"{counted(len(cells), 'column')} in line {number:,}"
                 return DataError(f"{table.file} has {has}, but {table.columns:,} in its first line")
-            if wrong := [cell for cell in cells if not _is_number(cell)]:
+            if wrong := [cell for cell in cells if not is_number(cell)]:
                 return DataError(
                     f"{table.file} has {wrong[0][:40]!r} in line {number:,}; labels and pixels are whole numbers"
                 )

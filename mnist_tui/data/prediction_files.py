@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_tui.data.csv_tables import is_number
 from mnist_tui.data.errors import DataError
 from mnist_tui.files import UnreadableFileError, read_arrays, read_text
 from mnist_tui.wording import count, counted, listed
@@ -139,7 +140,7 @@ def _read_csv(path: Path, images: int, class_names: Sequence[str]) -> Found:
             raise DataError(f"line {number:,} of the table has {counted(row, 'value')}, line 1 has {len(rows[0])}")
     columns, notes = None, tuple[str, ...]()
     if rows and len(rows[0]) in (2, len(class_names) + 1) and _are_numbers_of_images(row[0] for row in rows[1:]):
-        has_head = not _is_number(rows[0][0])
+        has_head = not is_number(rows[0][0])
         rows = [row[1:] for row in rows]
         notes = ("The first column of the table numbers the images, and is left out.",)
     else:
@@ -156,7 +157,7 @@ def _read_csv(path: Path, images: int, class_names: Sequence[str]) -> Found:
         try:
             numbers[number] = [float(value) for value in row]
         except ValueError:
-            bad = next(value for value in row if not _is_number(value))
+            bad = next(value for value in row if not is_number(value))
             raise DataError(f"{bad.strip()[:40]!r} in line {number + first:,} of the table is not a number") from None
     titles = [title.strip() for title in columns or ()]
     if titles and sorted(titles) == sorted(class_names):
@@ -169,7 +170,7 @@ def _is_head(row: Sequence[str], class_names: Sequence[str]) -> bool:
     if len(row) == 1:
         word = row[0].strip()
         return word.lower() in HEAD and word not in class_names
-    return [title.strip() for title in row] == [*class_names] or not any(map(_is_number, row))
+    return [title.strip() for title in row] == [*class_names] or not any(map(is_number, row))
 
 
 def _is_additional(rows: Sequence[Sequence[str]], images: int, class_names: Sequence[str]) -> bool:
@@ -178,7 +179,7 @@ def _is_additional(rows: Sequence[Sequence[str]], images: int, class_names: Sequ
         return False
     titles = [title.strip() for title in rows[0]]
     if len(titles) == 1:
-        return not _is_number(titles[0]) and titles[0] not in class_names
+        return not is_number(titles[0]) and titles[0] not in class_names
     return titles == [str(number) for number in range(len(titles))]
 
 
@@ -188,14 +189,6 @@ def _are_numbers_of_images(column: Iterable[str]) -> bool:
     return len(texts) > 1 and any(
         texts == [str(number) for number in range(start, start + len(texts))] for start in (0, 1, 2)
     )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _of_labels(

@@ -11,7 +11,7 @@ import math
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
 from io import FileIO
 from pathlib import Path
@@ -49,9 +49,14 @@ def encode(event: Event) -> str:
 
 def decode(line: str | bytes) -> Event | None:
     """Return the event on a line; None if this version does not know its type, or a field is missing or wrong."""
+    return decode_as(EVENTS, line)
+
+
+def decode_as(kinds: Mapping[str, type[EventT]], line: str | bytes) -> EventT | None:
+    """Return the event on a line as `decode` does, of one of the classes `kinds`, by their `type`."""
     try:
         doc = as_object(line)
-        kind = EVENTS[doc["type"]]
+        kind = kinds[doc["type"]]
         return record(kind, finite(kind, doc))
     except (ValueError, KeyError, TypeError):
         return None

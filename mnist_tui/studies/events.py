@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from mnist_tui.runs.event_log import Tail, as_object, finite
+from mnist_tui.runs.event_log import Tail, decode_as
 from mnist_tui.runs.events import Event
-from mnist_tui.runs.records import record
 
 
 class StudyEvent(Event):
@@ -204,12 +203,7 @@ def is_logged(epoch: int) -> bool:
 
 def decode(line: bytes) -> StudyEvent | None:
     """Return the event on a line; None where this version does not know its kind or shape."""
-    try:
-        doc = as_object(line)
-        kind = EVENTS[doc["type"]]
-        return record(kind, finite(kind, doc))
-    except (ValueError, KeyError, TypeError):
-        return None
+    return decode_as(EVENTS, line)
 
 
 StudyTail = partial(Tail[StudyEvent], decode=decode)
