@@ -111,7 +111,8 @@ def _print_tests(tests: Sequence[ModelTests], names: Mapping[str, str]) -> None:
 
 def _print_groups(groups: list[SeedGroup]) -> None:
     names = result_words.distinct_names(groups)
-    table = TextTable("over seeds", "figure", *FIGURES, right=FIGURES)
+    over = " or ".join(sorted({f"{group.repetition}s" for group in groups}, reverse=True))
+    table = TextTable(f"over {over}", "figure", *FIGURES, right=FIGURES)
     for group in groups:
         for heading, field, scale, digits in OVER_SEEDS:
             if (summary := group.summary(field)) is not None:
@@ -120,7 +121,8 @@ def _print_groups(groups: list[SeedGroup]) -> None:
                     for value in (summary.mean, summary.std, summary.minimum, summary.maximum)
                 )
                 interval = result_words.interval_in_words(summary, scale, digits)
-                table.add_row(names[group.group], heading, str(summary.n), mean, deviation, interval, low, high)
+                figure = heading.replace("test", "held-out") if group.folds else heading
+                table.add_row(names[group.group], figure, str(summary.n), mean, deviation, interval, low, high)
     if table.table.row_count:
         print_line()
         print_table(table)
