@@ -129,7 +129,7 @@ SCREENS = {
         lambda route: tuple(run.id for run in route.runs),
     ),
     "export": ScreenEntry("export.screen:ExportScreen", lambda bench, route: [route.runs]),
-    "code": ScreenEntry("export.code:PresetCodeScreen", lambda bench, route: [route.preset]),
+    "code": ScreenEntry("export.screen:PresetCodeScreen", lambda bench, route: [route.preset]),
     "evaluate": ScreenEntry("evaluations.dialogs:EvaluateScreen", lambda bench, route: [_folder(route)]),
     "ensemble": ScreenEntry("evaluations.ensemble:EnsembleScreen", lambda bench, route: [route.summaries]),
     "import": ScreenEntry("evaluations.dialogs:ImportScreen"),

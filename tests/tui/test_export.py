@@ -21,9 +21,8 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
 from mnist_tui.settings import load_settings
 from mnist_tui.tui.app import AppOptions, BenchApp
-from mnist_tui.tui.export.code import PresetCodeScreen
 from mnist_tui.tui.export.request import PART_LABELS, REPORTS, ExportRequest, sections, write_export
-from mnist_tui.tui.export.screen import ExportScreen, ExportSections
+from mnist_tui.tui.export.screen import ExportScreen, ExportSections, PresetCodeScreen
 from mnist_tui.tui.terminal.desktop import show
 from mnist_tui.tui.terminal.keymap import commands_of
 from mnist_tui.tui.widgets.controls import KeyedCheckbox
