@@ -218,7 +218,7 @@ async def draw(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> None:
     await pilot.press("f4")
     await shows(pilot, "checkpoint")
     await pilot.press("space", *["shift+right"] * 2, *["shift+down"] * 2)
-    await shows(pilot, "91.0 %", "its checkpoint of")
+    await shows(pilot, "91.0 %", "checkpoint of")
 
 
 async def settings(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> None:
