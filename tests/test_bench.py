@@ -163,11 +163,11 @@ def test_a_person_watches_looks_back_opens_the_images_leaves_comes_back_and_expo
         terminal.press("r")
         terminal.wait_for("Confusions")
         terminal.press("e")
-        terminal.wait_for("will write")
+        terminal.wait_for("Will write")
         terminal.press("\x13")
         terminal.wait_for("written:")
         terminal.press(ESCAPE)
-        terminal.wait_for(lambda text: "will write" not in text and "written:" not in text)
+        terminal.wait_for(lambda text: "Will write" not in text and "written:" not in text)
         terminal.press("q")
         assert terminal.wait_for_exit() == 0
     assert run.state() == "stopped"

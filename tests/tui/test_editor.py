@@ -20,6 +20,7 @@ from mnist_tui.experiment.presets import Preset, find_preset
 from mnist_tui.tui import run_commands
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.editor import screen as editor_screen
+from mnist_tui.tui.editor.image import ImagePane
 from mnist_tui.tui.editor.panes import FieldRow
 from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
@@ -585,7 +586,7 @@ async def test_leaving_the_app_asks_nothing_of_an_editor_without_edits(editing: 
 
 @at_sizes((140, 45), (60, 20))
 async def test_variants_of_the_image_are_those_that_training_makes(
-    size: tuple[int, int], editing: Any, shows: Any, until: Any
+    size: tuple[int, int], editing: Any, shows: Any, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mnist_tui.tui.editor.variants import MOST, VariantsScreen
 
@@ -596,6 +597,10 @@ async def test_variants_of_the_image_are_those_that_training_makes(
         await pilot.press("ctrl+o")
         await shows(pilot, "No augmentation is set")
         await type_into(pilot, "rotation", "20")
+        with monkeypatch.context() as patched:
+            patched.setattr(ImagePane, "shown", None)
+            await pilot.press("ctrl+o")
+            await shows(pilot, "The image is still being read.")
         await pilot.press("ctrl+o")
         await shows(pilot, "rotation up to 20°", "unchanged", "epoch 2")
         screen = app.screen

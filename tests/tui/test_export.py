@@ -91,7 +91,7 @@ async def test_every_choice_and_field_is_reached_by_the_arrow_keys_and_is_in_vie
 ) -> None:
     async with bench(run.path.parent).run_test(size=size) as pilot:
         screen = await dialog(pilot, run)
-        wanted = {offer.key for offers in sections().values() for offer in offers if not offer.lacks}
+        wanted = {offer.key for offers in sections([run]).values() for offer in offers if not offer.lacks}
         reached: set[str] = set()
         for _ in range(len(wanted) + 5):
             focused = screen.focused
@@ -107,25 +107,27 @@ async def test_the_page_keys_go_from_section_to_section_and_a_section_says_how_m
 ) -> None:
     async with bench(run.path.parent).run_test(size=(80, 24)) as pilot:
         await dialog(pilot, run)
-        await shows(pilot, "Report · 0 of 6", "nothing is chosen")
+        await shows(pilot, "Report · 0 of 6", "Nothing is chosen.")
         await pilot.press("space", *["pagedown"] * 4, "space")
-        await shows(pilot, "Complexity · 1 of", "will write report.pdf (about 4 pages), complexity.md")
+        await shows(pilot, "Complexity · 1 of", "Will write report.pdf (about 4 pages), complexity.md.")
         await pilot.press(*["pageup"] * 5, "space")
-        await shows(pilot, "Report · 0 of 6", "will write complexity.md")
+        await shows(pilot, "Report · 0 of 6", "Will write complexity.md.")
 
 
 async def test_a_part_of_the_report_that_is_not_chosen_is_left_out(run: RunFolder, shows: Shows) -> None:
     async with bench(run.path.parent).run_test(size=(140, 45)) as pilot:
         screen = ExportScreen([run])
         await pilot.app.push_screen(screen)
-        text = await shows(pilot, f"Parts of the report · {len(PARTS)} of {len(PARTS)}")
-        assert all(PART_LABELS[name] in text for name in PARTS), "a part's label is whole"
-        next(choice for choice in screen.query(KeyedCheckbox) if choice.key == "pairs").focus()
-        await shows(pilot, PARTS["pairs"].capitalize())
+        possible = PARTS.keys() - {"members", "pairs"}  # there is one run, and it is no ensemble
+        text = await shows(pilot, f"Parts of the report · {len(possible)} of {len(possible)}")
+        assert {name for name in PARTS if PART_LABELS[name] in text} == possible, "a part's label is whole"
+        robustness = next(choice for choice in screen.query(KeyedCheckbox) if choice.key == "robustness")
+        robustness.focus()
+        await shows(pilot, PARTS["robustness"].capitalize())
         assert screen.request.without == ()
-        next(choice for choice in screen.query(KeyedCheckbox) if choice.key == "pairs").value = False
-        await shows(pilot, f"Parts of the report · {len(PARTS) - 1} of {len(PARTS)}")
-        assert screen.request.without == ("pairs",)
+        robustness.value = False
+        await shows(pilot, f"Parts of the report · {len(possible) - 1} of {len(possible)}")
+        assert screen.request.without == ("robustness",)
 
 
 async def test_a_report_is_chosen_at_first_alone_and_its_length_is_told(run: RunFolder, shows: Shows) -> None:
@@ -133,15 +135,15 @@ async def test_a_report_is_chosen_at_first_alone_and_its_length_is_told(run: Run
         screen = ExportScreen([run])
         await pilot.app.push_screen(screen)
         await shows(
-            pilot, "Appendix", "details of each run (8 pages instead of 5)", "will write report.pdf (about 5 pages)"
+            pilot, "Appendix", "details of each run (8 pages instead of 5)", "Will write report.pdf (about 5 pages)"
         )
         assert (screen.request.reports, screen.request.items, screen.request.full) == (("pdf",), (), False)
         screen.details.value = True
-        await shows(pilot, "will write report.pdf (about 8 pages)")
+        await shows(pilot, "Will write report.pdf (about 8 pages)")
         assert screen.request.full
         for choice in screen.query(KeyedCheckbox):
             choice.value = choice.value and choice.key not in PARTS
-        await shows(pilot, "(7 pages instead of 4)", "will write report.pdf (about 7 pages)")
+        await shows(pilot, "(7 pages instead of 4)", "Will write report.pdf (about 7 pages)")
 
 
 async def test_every_key_says_what_it_is_for_and_is_there(run: RunFolder) -> None:
@@ -199,7 +201,7 @@ async def test_files_that_are_there_are_named_and_replaced_only_when_told_so(
         assert there.read_text() == "mine"
         assert not (run.exports / "history.csv").exists(), "nothing is written before the answer"
         screen.query_one("#export-author").value = "x"  # pyright: ignore[reportAttributeAccessIssue]
-        await shows(pilot, "will write")
+        await shows(pilot, "Will write")
         await pilot.press("ctrl+o")
         assert there.read_text() == "mine", "another question has to be asked anew"
         await pilot.press("ctrl+s")
@@ -295,7 +297,7 @@ async def test_a_folder_that_cannot_be_written_is_told_in_a_sentence_and_nothing
         await pilot.press("ctrl+s")
         await until(pilot, lambda: says(screen, "a\\x00b' is not a path"))
         screen.target.value = "~nobody-of-this-name/x"
-        await until(pilot, lambda: says(screen, "will write"))
+        await until(pilot, lambda: says(screen, "Will write"))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: says(screen, "there is no user 'nobody-of-this-name'"))
         screen.target.value = str(tmp_path / "elsewhere")
@@ -309,11 +311,11 @@ async def test_without_a_choice_or_a_folder_nothing_happens_but_a_word(run: RunF
     async with bench(run.path.parent).run_test(size=(80, 24)) as pilot:
         screen = await dialog(pilot, run)
         await pilot.press("ctrl+s")
-        await shows(pilot, "nothing is chosen")
+        await shows(pilot, "Nothing is chosen.")
         screen.query(KeyedCheckbox).first().value = True
         screen.target.value = " "
         await pilot.press("ctrl+s")
-        await shows(pilot, "no folder is given")
+        await shows(pilot, "No folder is given.")
         assert not run.exports.exists()
 
 
@@ -331,7 +333,7 @@ async def test_marked_runs_are_exported_each_into_its_folder(
         for choice in screen.query(KeyedCheckbox):
             choice.value = choice.key in {"complexity.md", "summary.md"}
         screen.target.value = str(tmp_path / "out")
-        await shows(pilot, "will write in a folder for each of the 2 runs: complexity.md, summary.md")
+        await shows(pilot, "Will write in a folder for each of the 2 runs: complexity.md, summary.md")
         await pilot.press("ctrl+s")
         await shows(pilot, "written: ")
         found = sorted(path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.md"))
@@ -422,7 +424,7 @@ async def test_while_one_export_is_written_no_other_begins(
         again = await dialog(pilot, run, choose=("history.csv",))
         again.target.value = str(tmp_path / "out")
         await pilot.press("ctrl+s")
-        await shows(pilot, "another export is still being written")
+        await shows(pilot, "Another export is still being written")
         back.let_go()
         await until(pilot, lambda: not again.app.running_exports)
         await pilot.press("ctrl+s")

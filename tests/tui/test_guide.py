@@ -15,7 +15,7 @@ from mnist_tui.tui.presets.screen import PresetsScreen
 from mnist_tui.tui.routes import SCREENS
 
 
-async def test_f1_and_g_open_the_page_of_the_screen_and_esc_leads_back(tmp_path: Path) -> None:
+async def test_f1_and_g_open_the_page_of_the_screen_and_esc_leads_back(tmp_path: Path, until: Any) -> None:
     app = BenchApp(AppOptions(runs_dir=tmp_path))
     async with app.run_test() as pilot:
         await pilot.press("f1", "g")
@@ -23,10 +23,14 @@ async def test_f1_and_g_open_the_page_of_the_screen_and_esc_leads_back(tmp_path:
         screen = app.screen
         assert isinstance(screen, GuideScreen)
         assert screen.query_one("#topics", OptionList).highlighted == guide.TOPICS.index("presets")
-        await pilot.press("down")
+        await until(pilot, lambda: screen.focused is screen.viewer.document and not screen.topics.size.width)
+        await pilot.press("tab", "down")
+        await until(pilot, lambda: screen.topics.size.width)
         await app.workers.wait_for_complete()
         await pilot.pause()
         assert screen.query_one(MarkdownViewer).document.source == guide.page("headless")
+        await pilot.press("enter")
+        await until(pilot, lambda: not screen.topics.size.width)
         await pilot.press("escape")
         assert isinstance(app.screen, PresetsScreen)
 

@@ -145,6 +145,8 @@ async def test_the_search_finds_by_name_title_description_and_kinds_and_escape_s
         await until(pilot, lambda: listed(app) == ["fashion", "labo04-fashion-model1"])
         await pilot.press("slash", "z", "z")
         await shows(pilot, "No preset matches", f"0 of {EVERY}")
+        await pilot.press("escape", "down", "down", "slash", *"raw", "enter")
+        await until(pilot, lambda: app.screen.chosen.name == "raw")
 
 
 async def test_presets_stand_under_their_sources_and_a_group_without_a_match_is_not_there(

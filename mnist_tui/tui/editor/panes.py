@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual import getters, on
 from textual.app import ComposeResult
@@ -54,6 +54,13 @@ WORDS_FROM = 56
 """Cells of the layers' pane from which the cost of removing a layer has its unit in the border."""
 UNBOUNDED = 1000
 """The width of a table before its size is known."""
+SHORT_HINTS = {
+    "start": "run or .keras",
+    "class-weights": "balanced, 8:2",
+    "schedule": "such as cosine",
+    "dataset": "mnist, digits, …",
+}
+"""Allowed values in a few words, for a narrow pane, by the keys of fields with long texts about them."""
 CHANGED = "◆"
 """The mark of a value that differs from the preset's."""
 
@@ -136,7 +143,8 @@ class FieldRow(Widget):
                 yield short.partition(";")[0].replace(" or more, less than ", " to below ")
                 yield short.replace(", or a pair such as ", " or ")
                 values = self.entry.hint.split(", ")
-                yield from (f"{', '.join(values[:at])}, …" for at in range(len(values) - 1, 0, -1))
+                yield from (f"{', '.join(values[:at])}, …" for at in range(len(values) - 1, 1, -1))
+                yield SHORT_HINTS.get(self.entry.key, f"{values[0]}, …")
 
     @property
     def shows_hint(self) -> bool:
@@ -339,6 +347,9 @@ def _of_schedule(draft: Draft) -> str:
 
 
 LAYER_COLUMNS = (Column("  Layer", least=17), *experiment_words.EDITED_COLUMNS[1:])
+ROOMY, ROOMY_CONFIGURATION = 60, 17
+"""Cells of the list of layers from which the longest names are cut before a configuration of fewer cells is."""
+ROOMY_LAYER_COLUMNS = (LAYER_COLUMNS[0], replace(LAYER_COLUMNS[1], least=ROOMY_CONFIGURATION), *LAYER_COLUMNS[2:])
 
 
 def _layer_mark(draft: Draft, place: int) -> str:
@@ -398,8 +409,8 @@ class LayerList(OptionList):
             (f"{_layer_mark(draft, at)} {name}", *rest)
             for at, (name, *rest) in enumerate(experiment_words.layer_rows(draft.experiment))
         ]
-        width = max(20, self.scrollable_content_region.width - 2) if self.size else UNBOUNDED
-        fitted = text_table(LAYER_COLUMNS, rows, width)
+        width = max(20, self.scrollable_content_region.width - 1) if self.size else UNBOUNDED
+        fitted = text_table(ROOMY_LAYER_COLUMNS if width >= ROOMY else LAYER_COLUMNS, rows, width)
         prompts = [Content(line).highlight_regex(f"^{CHANGED}", style="$accent") for line in fitted.lines]
         misfit = draft.state.misfit
         if misfit is not None and misfit.place is not None:

@@ -390,6 +390,8 @@ class EditorScreen(BenchScreen[None]):
             from mnist_tui.tui.editor.variants import VariantsScreen
 
             self.app.push_screen(VariantsScreen(image, experiment.augmentation, experiment.training.seed))
+        else:
+            self._say_done("The image is still being read.", self.focused, refused=True)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if not self._possible:

@@ -66,17 +66,23 @@ def sections(runs: Sequence[RunFolder] = ()) -> dict[str, list[Offer]]:
     """Return all offers by the title of their section; the report's section comes first, then that of its parts.
 
     Args:
-        runs: what none of them has is offered as lacking.
+        runs: what none of them has is offered as lacking; parts that their report cannot have are not offered.
     """
     report = [Offer(name, label) for name, label in REPORTS.items()]
     report.append(Offer(FIGURES, "Figures on their own (svg, pdf, png, csv)"))
-    parts = [Offer(name, PART_LABELS[name]) for name in PARTS]
+    parts = [Offer(name, PART_LABELS[name]) for name in PARTS if name not in _absent_parts(runs)]
     offers: dict[str, list[Offer]] = {REPORT: report, REPORT_PARTS: parts, "Training": [], "Weights": []}
     for item, label in ITEMS.items():
         kind, dot, _ = item.partition(".")  # an item whose name has one part is a weight format
         section = SECTIONS.get(kind, "Training") if dot else "Weights"
         offers.setdefault(section, []).append(Offer(item, label, why_unavailable(item) or _why_none_has(runs, item)))
     return offers
+
+
+def _absent_parts(runs: Sequence[RunFolder]) -> set[str]:
+    """Return the parts that a report on these runs cannot have, as there is one run, or no ensemble."""
+    has_ensemble = not runs or any(run.origin is not None and run.origin.kind == "ensemble" for run in runs)
+    return {*(["pairs"] if len(runs) == 1 else []), *([] if has_ensemble else ["members"])}
 
 
 def _why_none_has(runs: Sequence[RunFolder], item: str) -> str:

@@ -174,19 +174,20 @@ class ExportScreen(BenchModal[None]):
         """Say what would be written, and about how many pages the report would have."""
         request, length = self.request, self._length
         words = request.files_text(length and length.about_pages(full=request.full, without=request.without))
-        return f"will write {words}" if words else "nothing is chosen"
+        return f"Will write {words}." if words else "Nothing is chosen."
 
     @property
     def request(self) -> ExportRequest:
         """The content of the dialog."""
         chosen = [key for section in self.query(ExportSection) for key in section.chosen]
+        left_out = {choice.key for choice in self.query(ExportChoice) if not choice.value}
         return ExportRequest(
             runs=self.runs,
             items=tuple(key for key in ITEMS if key in chosen),
             reports=tuple(key for key in chosen if key in REPORTS),
             figures=FIGURES in chosen,
             full=self.details.value,
-            without=tuple(name for name in PARTS if name not in chosen),
+            without=tuple(name for name in PARTS if name in left_out),
             title=self.query_one("#export-title", Input).value.strip(),
             author=self.query_one("#export-author", Input).value.strip(),
             out=self._folder.absolute(),
@@ -254,7 +255,7 @@ class ExportScreen(BenchModal[None]):
         if self._busy or (overwrite and request != self._overwrites):
             return
         if not request.files_text() or not self.target.value.strip():
-            self._say("nothing is chosen" if not request.files_text() else "no folder is given", wrong=True)
+            self._say("No folder is given." if request.files_text() else "Nothing is chosen.", wrong=True)
             return
         try:
             typed_path(self.target.value.strip())
@@ -262,7 +263,7 @@ class ExportScreen(BenchModal[None]):
             self._say(str(error), wrong=True)
             return
         if any(worker is not self._worker for worker in self.app.running_exports):
-            self._say("another export is still being written; a notice tells when it ends", wrong=True)
+            self._say("Another export is still being written; a notice tells when it ends.", wrong=True)
             return
         author = request.author or None
         if request.reports and author != self.app.settings.author:

@@ -228,9 +228,10 @@ class GuideScreen(BenchScreen[None]):
 
     TAB = ""
     CSS_PATH = "help.tcss"
-    AUTO_FOCUS = "#topics"
+    AUTO_FOCUS = ""
     HELP = """
-    **The guide.** ↑ and ↓ choose a page, Tab goes to its text, Esc goes back.
+    **The guide.** ↑ and ↓ choose a page, Tab goes to its text, Esc goes back. In a narrow window Tab shows the list of
+    pages, and Enter the chosen page.
     """
     BINDINGS = [Binding("escape", "back", "Back", tooltip="Back to where you were", id="guide.close")]
 
@@ -253,6 +254,13 @@ class GuideScreen(BenchScreen[None]):
 
     def on_mount(self) -> None:
         self._show(self._topic)
+        if self.app.size.width < BESIDE:
+            self.call_after_refresh(self._focus_page)
+        else:
+            self.topics.focus()
+
+    def on_resize(self) -> None:
+        self.viewer.border_subtitle = "Tab: list of pages" if self.app.size.width < BESIDE else ""
 
     def shown_again(self, route: Route) -> None:
         self._show(route.topic)
@@ -281,7 +289,7 @@ class GuideScreen(BenchScreen[None]):
 
     @on(OptionList.OptionSelected, "#topics")
     def _focus_page(self) -> None:
-        self.viewer.focus()
+        self.viewer.document.focus()
 
 
 TOUR_KEYS = {

@@ -82,14 +82,20 @@ class PresetTable(RowTable):
         return group.title not in self._closed_found if self._query else group.title in self._open
 
     def show_matching(self, query: str) -> int:
-        """Show the presets that match a query, and return their number; a preset stays chosen if it is among them."""
+        """Show the presets that match a query, and return their number.
+
+        A preset stays chosen if it is among them; but under a new query the preset of that name, then one whose name
+        begins with it, comes before those that only contain its words.
+        """
         before = self.chosen or self._selected
+        is_new = query.strip() != self._query
         self._query = query.strip()
         self._closed_found.clear()
         self._show_rows()
         names = [key for key in self.keys if key not in self._groups]
         if names:
-            self.choose(before if before in self.keys else names[0])
+            stays = before if before in self.keys else names[0]
+            self.choose(_nearest(names, self._query, stays) if is_new and self._query else stays)
         return len(names) if self._query else sum(len(group.presets) for group in self._groups.values())
 
     def _show_rows(self) -> None:
@@ -145,6 +151,14 @@ class PresetTable(RowTable):
             return
         titles = (key for key in reversed(self.keys[: self.keys.index(self.chosen or "")]) if key in self._groups)
         self.choose(next(titles, ""))
+
+
+def _nearest(names: Sequence[str], query: str, otherwise: str) -> str:
+    """Return the name that is the query, else one that begins with it; of these `otherwise` if it is one of them."""
+    beginning = [name for name in names if name.lower().startswith(query.lower())]
+    whole = [name for name in beginning if len(name) == len(query)]
+    best = whole or beginning
+    return best[0] if best and otherwise not in best else otherwise
 
 
 def _row(preset: PresetEntry | BrokenPreset) -> TableRow:

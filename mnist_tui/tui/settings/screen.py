@@ -30,6 +30,7 @@ from mnist_tui.tui.widgets.controls import KeyedCheckbox, KeyFooter, ValueSelect
 from mnist_tui.tui.widgets.path_input import PathInput
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow
 from mnist_tui.tui.widgets.tab_strip import TabStrip
+from mnist_tui.tui.widgets.text import Line
 
 GLYPHS: dict[Glyphs, str] = {
     "braille": "braille, finest",
@@ -51,13 +52,12 @@ REFRESH = {
 OWN = "*"
 """The mark of keys that the user has set."""
 KEY_COLUMNS = (
-    RowColumn("key", "  Key"),
+    RowColumn("key", "  Key", least=13),
     RowColumn("name", "Action", least=12),
     RowColumn("about", "What it does", need=1, least=20),
 )
-ROOMY = 76
-"""Columns of the window from which the names of the actions are cut rather than what they do."""
-ROOMY_KEY_COLUMNS = (*KEY_COLUMNS[:2], replace(KEY_COLUMNS[2], least=38))
+ROOMY, BESIDE = 76, 36
+"""Columns of the window from which keys and names are cut rather than what they do, and what stands beside that."""
 
 
 class KeyTable(RowTable):
@@ -173,6 +173,7 @@ class SettingsScreen(BenchScreen[None]):
                     yield _row("Settings file", Static(settings_file_text(), markup=False, classes="value"))
             key = key_of("settings.view", type(self), settings.keys)
             with TabPane(labelled("Keys", key), id="keys-page"):
+                yield Line(id="about-key")
                 yield KeyTable(id="keys")
         yield KeyFooter()
 
@@ -196,13 +197,20 @@ class SettingsScreen(BenchScreen[None]):
                 about = entry.about if entry.about != entry.name else ""
                 rows.append(TableRow(entry.ids[0], (key, entry.name or about, about)))
         is_first = self.table.chosen is None
-        self.table.show(ROOMY_KEY_COLUMNS if self.size.width >= ROOMY else KEY_COLUMNS, rows)
+        roomy = (*KEY_COLUMNS[:2], replace(KEY_COLUMNS[2], least=self.size.width - BESIDE))
+        self.table.show(roomy if self.size.width >= ROOMY else KEY_COLUMNS, rows)
         if is_first:
             self.table.choose(rows[1].key)
 
     def on_resize(self) -> None:
         if self.table.chosen:
             self._fill()
+
+    @on(RowTable.CursorMoved)
+    def _show_about(self) -> None:
+        """Show what the chosen key does in full, as the table may have no room for it."""
+        entry = self._chosen_entry()
+        self.query_one("#about-key", Line).say("" if entry is None else entry.about or entry.name)
 
     def _runs_note(self) -> str:
         """Return when another folder is used; also the present one, unless the field shows it."""

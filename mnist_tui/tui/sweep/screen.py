@@ -275,7 +275,8 @@ class SweepScreen(BenchScreen[None]):
             await self.add_axis(offered[chosen].name)
             return
         about = "A field's path in the experiment's TOML form, such as optimizer.rho or layers.0.units."
-        path = await self.app.push_screen_wait(TextScreen("Path of the field", about, problem=too_long(60)))
+        asked = TextScreen("Path of the field", about, problem=too_long(60), keep="Add")
+        path = await self.app.push_screen_wait(asked)
         if path and path.strip() and path.strip() not in taken:
             await self.add_axis(path.strip())
 
