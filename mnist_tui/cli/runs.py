@@ -83,10 +83,10 @@ def figure_columns(summaries: list[RunSummary], without: Container[str] = ()) ->
     """Return the columns of figures of a table of runs: headings, and functions that return the cell of a run."""
     columns: dict[str, Callable[[RunSummary], str]] = {
         "epochs": lambda run: run.epochs_in_words,
-        "test accuracy": lambda run: percent(run.test_accuracy),
+        "test accuracy": lambda run: percent(run.accuracy_on_test_set),
         "published": lambda run: percent(run.published_accuracy),
         "macro F1": lambda run: percent(run.macro_f1),
-        "test loss": lambda run: DASH if run.test_loss is None else loss(run.test_loss),
+        "test loss": lambda run: DASH if run.test_loss is None or run.fold else loss(run.test_loss),
         "parameters": lambda run: count(run.parameters),
         "training": lambda run: seconds(run.training_seconds),
     }

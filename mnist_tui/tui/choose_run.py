@@ -10,11 +10,12 @@ from textual.widgets import Static
 from mnist_tui.columns import Column, text_table
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.tui.dialogs import ChooseScreen
+from mnist_tui.tui.runs.run_rows import changes_of
 from mnist_tui.wording import percent
 
 COLUMNS = (
     Column("Run", least=12),
-    Column("Changed", need=4, least=16),
+    Column("Changed", need=4, least=20),
     Column("Dataset", need=3, least=8),
     Column("State", need=1),
     Column("Epochs", right=True, need=2),
@@ -34,7 +35,8 @@ class ChooseRunScreen(ChooseScreen):
     """
 
     def __init__(self, title: str, runs: Sequence[RunSummary], chosen: int = 0) -> None:
-        rows = [_cells(run) for run in runs]
+        changes = changes_of(runs)
+        rows = [_cells(run, changes[run.run]) for run in runs]
         self._table = text_table(COLUMNS, rows, min(WIDEST, max(20, self.app.size.width - MARGIN)))
         super().__init__(title, self._table.lines, chosen)
 
@@ -46,6 +48,6 @@ class ChooseRunScreen(ChooseScreen):
         self.add_class("-wide-list")
 
 
-def _cells(run: RunSummary) -> tuple[str, ...]:
-    accuracy = percent(run.test_accuracy)
-    return run.shown_name, run.origin or run.differs, run.dataset, run.state, run.epochs_in_words, accuracy, run.short
+def _cells(run: RunSummary, changes: str) -> tuple[str, ...]:
+    accuracy = percent(run.accuracy_on_test_set)
+    return run.shown_name, run.origin or changes, run.dataset, run.state, run.epochs_in_words, accuracy, run.short

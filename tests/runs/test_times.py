@@ -83,3 +83,13 @@ def test_the_details_of_a_run_begin_with_its_preset_or_with_what_it_is() -> None
     assert run_lines(replace(trained, differs="15 epochs"))[0].startswith("raw, 15 epochs · mnist")
     ensemble = replace(trained, differs="ensemble of 3", origin="ensemble of 3")
     assert run_lines(ensemble)[0].startswith("ensemble of 3 · mnist")
+
+
+def test_the_score_of_a_fold_is_not_shown_as_one_on_the_test_set() -> None:
+    values = {"validation": "fold:2/5"}
+    fold = RunSummary("20260101-000000-raw-0001", "", "finished", test_accuracy=0.75, test_loss=1.0, values=values)
+    tested = RunSummary("20260101-000000-raw-0002", "", "finished", test_accuracy=0.9)
+    assert run_lines(fold)[1].startswith("accuracy on the held-out fold 75.00 %")
+    assert run_lines(tested)[1].startswith("test accuracy 90.00 %")
+    column = figure_columns([fold, tested])["test accuracy"]
+    assert [column(fold), column(tested)] == ["–", "90.00 %"]

@@ -210,16 +210,16 @@ async def test_filters_orders_and_jumps(record: Any, digits: Any, shows: Any, un
     async with bench(run).run_test(size=(80, 24), notifications=True) as pilot:
         screen = await open_gallery(pilot, run, until)
         wrong = int((said != labels).sum())
-        await shows(pilot, f"{wrong}: wrong images, after epoch 3", "worst first", "page 1 of")
+        await shows(pilot, f"{wrong} wrong images, after epoch 3", "worst first", "page 1 of")
         first = screen.indices[0]
         sure = probabilities(labels, 3).max(axis=1)
         assert sure[first] == pytest.approx(sure[said != labels].max(), abs=1 / 255)
         await pilot.press("e")
-        await shows(pilot, "360: all images")
+        await shows(pilot, "360 images")
         await pilot.press("t")
         await shows(pilot, "True class", "any class")
         await pilot.press("4")
-        await shows(pilot, f"{int((labels == 4).sum())}: images of 4,")
+        await shows(pilot, f"{int((labels == 4).sum())} images of 4,")
         await pilot.press("p")
         await shows(pilot, "Read as")
         await pilot.press("9")
@@ -391,7 +391,7 @@ async def test_while_training_the_gallery_follows_the_newest_epoch(
         run.epoch(4, steps=False, confusion=counted(digits.test_labels, values))
         epoch_predictions.append(run.folder.predicted_file, 4, values)
         wrong = int((values.argmax(axis=1) != digits.test_labels).sum())
-        text = await shows(pilot, f"{wrong}: wrong images, after epoch 4")
+        text = await shows(pilot, f"{wrong} wrong images, after epoch 4")
         assert "After training" not in text, "there is no final evaluation yet"
         finish(run, digits)
         await shows(pilot, "u After training")

@@ -48,9 +48,9 @@ class UnfinishedFilterError(FilterError):
 
 
 FIGURES: dict[str, Callable[[RunSummary], float | None]] = {
-    "accuracy": lambda run: run.test_accuracy,
+    "accuracy": lambda run: run.accuracy_on_test_set,
     "f1": lambda run: run.macro_f1,
-    "loss": lambda run: run.test_loss,
+    "loss": lambda run: None if run.fold else run.test_loss,
     "val-accuracy": lambda run: run.val_accuracy,
     "val-loss": lambda run: run.val_loss,
     "parameters": lambda run: run.parameters,

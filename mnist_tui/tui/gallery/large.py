@@ -116,7 +116,7 @@ class LargeImage(BenchModal[None]):
         self.picture.show(np.zeros(shape, np.uint8) if picture is None else picture, size)
         shares = predictions.distributions
         self.bars.display = shares is not None
-        lines = [STARS] if gallery.drawings is not None and self.has_class("-tall") else []
+        lines = [STARS] if gallery.drawings is not None and self.app.size.height >= 36 else []
         if shares is None:
             where = f"{self._final_key} in the gallery shows it"
             lines.append(f"The other probabilities are kept for the final evaluation only: {where}.")
@@ -125,6 +125,9 @@ class LargeImage(BenchModal[None]):
         if shares is not None:
             true = int(predictions.images.labels[shown])
             self.bars.show(names, shares[shown].tolist(), glyphs=self.app.settings.glyphs, true=true)
+        pictures = (2 if gallery.drawings else 1) * (size[1] + 2)  # with the gap after each
+        self.query_one("#image-aside").styles.width = aside = max(58, pictures - 2) if below else 38
+        self.note.styles.width = aside if below else pictures + aside * self.bars.display
         self._draw_neighbours(size, below)
         self.hog.display = gallery.drawings is not None
         if gallery.drawings is not None:

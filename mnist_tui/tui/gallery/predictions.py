@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 Failure = str
 """The reason why something is missing, as a sentence."""
-HOG_SIDE = "HOG at the right"
-"""The caption of an image's HOG picture, after that of the image."""
 
 
 def drawn_image(images: Images, index: int) -> NDArray[np.uint8] | None:

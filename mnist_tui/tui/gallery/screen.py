@@ -18,7 +18,6 @@ from mnist_tui.tui.dialogs import ChooseClassScreen, TextScreen
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.gallery.predictions import (
     FINAL,
-    HOG_SIDE,
     ORDER_WORDS,
     ORDERS,
     Failure,
@@ -41,6 +40,7 @@ from mnist_tui.tui.widgets.probabilities import Probabilities
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
+from mnist_tui.wording import noun
 
 SIDE_LEAST, SIDE_GAP = 28, 2
 """Columns of the selected image and its probabilities, and between them and the pictures."""
@@ -207,8 +207,10 @@ class GalleryScreen(RunScreen):
             detail = "x shows all images"
             if self.indices:
                 index = self.indices[self.grid.selected]
-                side = f"{HOG_SIDE} · " if self._hog else ""
+                side = "HOG at the right · " if self._hog else ""
                 detail = f"{side}{predictions.sentence(index, self.names)}"
+                if len(detail) > self.size.width - 2:  # the caption below the image has the rest
+                    detail = detail.partition(f"{predictions.images.what}: ")[0] + predictions.images.what
         self.missing.say(predictions.missing if predictions else "")
         note = self._heading(predictions) if predictions else self._failure or self._waiting()
         self.query_one("#body").border_title = pane_title("Images", note=note)
@@ -252,7 +254,8 @@ class GalleryScreen(RunScreen):
 
     def _heading(self, predictions: ImagePredictions) -> str:
         count, grid = len(self.indices), self.grid
-        words = f"{count:,}: {self.chosen.words(self.names)}, {self._epoch_words()}"
+        what = self.chosen.words(self.names).removeprefix("all ").replace("images", noun(count, "image"), 1)
+        words = f"{count:,}{' ' if what.startswith(('wrong', 'image')) else ': '}{what}, {self._epoch_words()}"
         if not self.final and predictions.epoch not in {None, self.feed.epoch}:
             words += f" (nothing was kept of epoch {self.feed.epoch})"
         page = f" · page {grid.page + 1} of {grid.pages}" if count else ""

@@ -166,10 +166,8 @@ class MatrixScreen(RunScreen):
             share = percent(accuracy(shown.matrix), 2)
             caption = f"evaluated after {shown.words}"
             if self.final:
-                fold = run.data is not None and run.data.evaluated.startswith("held-out images ")
-                caption = (
-                    run.data.evaluated.removeprefix("held-out images ") if run.data and fold else "of the test set"
-                )
+                evaluated = run.data.evaluated if run.data is not None else "test images"
+                caption = evaluated.removeprefix("held-out images ").replace("test images", "of the test set")
                 caption += ", evaluated after training" if self.feed.newest else ""
             caption += f": {share} right"
             if self.base is not None:

@@ -44,7 +44,7 @@ SORT_KEYS: dict[str, Callable[[RunSummary], Any]] = {
     "name": lambda run: run.shown_name.casefold(),
     "epochs": lambda run: run.epochs_done,
     "trend": lambda run: run.val_accuracy,
-    "accuracy": lambda run: run.test_accuracy,
+    "accuracy": lambda run: run.accuracy_on_test_set,
     "f1": lambda run: run.macro_f1,
     "parameters": lambda run: run.parameters,
     "time": lambda run: run.training_seconds,
@@ -104,7 +104,7 @@ def rows_of_runs(runs: Sequence[RunSummary], marked: Container[str]) -> list[Tab
                 changes[run.run],
                 _epochs(run),
                 line,
-                percent(run.test_accuracy),
+                percent(run.accuracy_on_test_set),
                 percent(run.macro_f1),
                 count(run.parameters),
                 seconds(run.training_seconds),
@@ -141,7 +141,7 @@ def rows_of_groups(groups: Sequence[SeedGroup], marked: Container[str]) -> list[
             _without_seed(row.cells[CHANGES]),
             DASH if newest.origin else f"{newest.epochs:,}",
             row.cells[TREND],
-            _plus_minus(accuracy),
+            DASH if group.folds else _plus_minus(accuracy),
             _plus_minus(f1),
             count(newest.parameters),
             seconds(took.mean if took else None),
@@ -168,9 +168,11 @@ def _plus_minus(spread: SeedStatistics | None) -> str:
 
 def run_lines(run: RunSummary) -> list[str]:
     """Return two lines of details about a run: its experiment, data and note; its scores, size and training time."""
-    test_loss = f"test loss {loss(run.test_loss)}{_published(run, 'loss', run.test_loss)}"
+    of = " on the held-out fold" if run.fold else ""
+    accuracy, test_loss = (f"{score}{of}" if of else f"test {score}" for score in ("accuracy", "loss"))
+    test_loss += f" {loss(run.test_loss)}{_published(run, 'loss', run.test_loss)}"
     scores = [
-        f"test accuracy {percent(run.test_accuracy)}{_published(run, 'accuracy', run.test_accuracy)}",
+        f"{accuracy} {percent(run.test_accuracy)}{_published(run, 'accuracy', run.test_accuracy)}",
         f"macro F1 {percent(run.macro_f1)}",
         *([] if run.origin else [f"validation accuracy {percent(run.val_accuracy)}"]),
         *([test_loss] if run.test_loss is not None else []),

@@ -466,12 +466,13 @@ class PictureGrid(DrawnPictures, can_focus=True):
         bind("gallery.first", "home", "to(0)", "First", "Select the first picture", hidden=True),
         bind("gallery.last", "end", "to(-1)", "Last", "Select the last picture", hidden=True),
     ]
-    COMPONENT_CLASSES = {"pictures--chosen"}
+    COMPONENT_CLASSES = {"pictures--chosen", "pictures--hog"}
     DEFAULT_CSS = """
     PictureGrid {
         height: 1fr;
         background: $background;
         color: $foreground;
+        & > .pictures--hog { background: $surface; }
         & > .pictures--chosen {
             color: $block-cursor-foreground;
             background: $block-cursor-background;
@@ -632,6 +633,8 @@ class PictureGrid(DrawnPictures, can_focus=True):
         colours, size = colours_of(self), self.plan.picture
         if picture is None:
             return [[Segment(" " * region.width)]] * region.height
+        if isinstance(picture, HogPicture) and colours is not None:
+            colours = self.get_visual_style("pictures--hog").background or colours[0], colours[1]
         if self.drawn_with != "blocks" and colours is not None:
             return self.true_lines(indexed(picture, colours), region)
         ink = Ink(*(colours or (None, None)), glyphs=self.app.settings.glyphs)

@@ -156,7 +156,7 @@ class Probabilities(Widget):
         width -= len(mark)
         longest = min(self._longest, max(1, width - FIGURE - 2))
         best = value is not None and value == max(each for each in self._values if each is not None)
-        figure = (DASH if value is None else percent(value, 1)).rjust(FIGURE)
+        figure = (percent(value, 1) if value is not None else DASH if any(self._values) else "").rjust(FIGURE)
         room = max(0, width - longest - FIGURE - 3)
         full, rest = bar_texts(value or 0.0, room, self._glyphs)
         winner, bar, track, true, least = (
