@@ -67,7 +67,7 @@ def runs(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None) ->
 
 
 def _print_runs(summaries: list[RunSummary]) -> None:
-    figures = figure_columns(summaries, without=("test loss", "training"))
+    figures = figure_columns(summaries, without=("test loss", "held-out loss", "training"))
     optional = [title for title in ("name", "note", "study") if any(getattr(run, title) for run in summaries)]
     table = TextTable("run", "state", "preset", "changed", "started", *figures, *optional, right=tuple(figures))
     for run in summaries:
@@ -81,12 +81,13 @@ def _print_runs(summaries: list[RunSummary]) -> None:
 
 def figure_columns(summaries: list[RunSummary], without: Container[str] = ()) -> dict[str, Callable[[RunSummary], str]]:
     """Return the columns of figures of a table of runs: headings, and functions that return the cell of a run."""
+    of = "held-out" if all(run.fold for run in summaries) else "test"
     columns: dict[str, Callable[[RunSummary], str]] = {
         "epochs": lambda run: run.epochs_in_words,
-        "test accuracy": lambda run: percent(run.accuracy_on_test_set),
+        f"{of} accuracy": lambda run: percent(run.test_accuracy if of == "held-out" else run.accuracy_on_test_set),
         "published": lambda run: percent(run.published_accuracy),
         "macro F1": lambda run: percent(run.macro_f1),
-        "test loss": lambda run: DASH if run.test_loss is None or run.fold else loss(run.test_loss),
+        f"{of} loss": lambda run: DASH if run.test_loss is None or (run.fold and of == "test") else loss(run.test_loss),
         "parameters": lambda run: count(run.parameters),
         "training": lambda run: seconds(run.training_seconds),
     }

@@ -35,8 +35,7 @@ class ChooseRunScreen(ChooseScreen):
     """
 
     def __init__(self, title: str, runs: Sequence[RunSummary], chosen: int = 0) -> None:
-        changes = changes_of(runs)
-        rows = [_cells(run, changes[run.run]) for run in runs]
+        rows = [_cells(run, changes) for run, changes in zip(runs, changes_of(runs).values(), strict=True)]
         self._table = text_table(COLUMNS, rows, min(WIDEST, max(20, self.app.size.width - MARGIN)))
         super().__init__(title, self._table.lines, chosen)
 

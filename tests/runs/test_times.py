@@ -93,3 +93,4 @@ def test_the_score_of_a_fold_is_not_shown_as_one_on_the_test_set() -> None:
     assert run_lines(tested)[1].startswith("test accuracy 90.00 %")
     column = figure_columns([fold, tested])["test accuracy"]
     assert [column(fold), column(tested)] == ["–", "90.00 %"]
+    assert figure_columns([fold])["held-out accuracy"](fold) == "75.00 %"

@@ -212,10 +212,10 @@ def table(
             RowColumn(name, _in_words(name), right=True, need=20 - at if (at := narrow_first.index(name)) < 4 else 10)
             for name in parameters
         ),
-        RowColumn("accuracy", "Test acc.", right=True),
+        RowColumn("accuracy", "Held-out acc." if all(run.fold for run in runs) else "Test acc.", right=True),
         RowColumn("difference", "To the best", right=True, need=30),
         RowColumn("f1", "Macro F1", right=True, need=5),
-        RowColumn("loss", "Test loss", right=True, need=13),
+        RowColumn("loss", "Held-out loss" if all(run.fold for run in runs) else "Test loss", right=True, need=13),
         RowColumn("parameters", "Parameters", right=True, need=14 if "parameters" in varied else 1),
         RowColumn("epochs", "Epochs", right=True, need=0 if settings else 20),
         RowColumn("time", "Training", right=True, need=3),
