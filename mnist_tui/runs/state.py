@@ -102,6 +102,17 @@ class RunState:
         return self.loads[-1] if self.loads else None
 
     @property
+    def scored_on(self) -> str:
+        """The images of the final evaluation in a word: ``test``, or ``held-out`` for a fold."""
+        return "test" if self.evaluated_set == "of the test set" else "held-out"
+
+    @property
+    def evaluated_set(self) -> str:
+        """The set of these images, after a count: ``of the test set``, ``of fold 2 of 5``."""
+        images = self.data.evaluated if self.data is not None else "test images"
+        return "of the test set" if images == "test images" else images.removeprefix("held-out images ")
+
+    @property
     def best(self) -> EpochRow | None:
         """The row of the epoch with the lowest validation loss."""
         rows = [row for row in self.history if row.val_loss is not None]

@@ -243,9 +243,10 @@ class Followed(Generic[FeedT]):
 
 
 def end_of(name: str, snapshot: RunSnapshot) -> str:
-    """Return a sentence about the end of a run: state, epochs, test accuracy, and the reason unless it has finished."""
+    """Return a sentence about the end of a run: state, epochs, accuracy, and the reason unless it has finished."""
     ended, epochs = snapshot.run.ended, len(snapshot.run.history)
-    accuracy = f", test accuracy {percent(ended.test_accuracy)}" if ended and ended.test_accuracy is not None else ""
+    scored = ended.test_accuracy if ended else None
+    accuracy = f", {snapshot.run.scored_on} accuracy {percent(scored)}" if scored is not None else ""
     reason = f": {snapshot.reason}" if snapshot.reason and snapshot.state != "finished" else ""
     after = f" after {counted(epochs, 'epoch')}" if epochs else ""
     return f"{name} ({snapshot.folder.id}) {snapshot.state}{after}{accuracy}{reason}"

@@ -186,7 +186,8 @@ def _earlier_result(snapshot: RunSnapshot) -> Iterable[str]:
     """Yield what a live run loses that had finished before it was trained longer."""
     before = snapshot.run.finished_before
     if snapshot.live and before is not None:
-        accuracy = f" with test accuracy {percent(before.test_accuracy)}" if before.test_accuracy is not None else ""
+        of, scored = snapshot.run.scored_on, before.test_accuracy
+        accuracy = f" with {of} accuracy {percent(scored)}" if scored is not None else ""
         yield (
             f"It had finished after {counted(snapshot.run.finished_epochs, 'epoch')}{accuracy}. "
             "That result is deleted, too; Stop and save keeps all epochs."

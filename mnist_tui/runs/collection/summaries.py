@@ -52,7 +52,8 @@ class RunSummary:
         name, note: texts that the user gave the run; empty for none.
         differs: how the experiment differs from its preset, in words; empty where it does not.
         started: when the run was made, in seconds since 1970.
-        test_accuracy, test_loss, macro_f1: of the final evaluation (a fold's: on images held out); None without one.
+        test_accuracy, test_loss, macro_f1: from the final evaluation, on the test set, or for a fold on the images held
+            out; None where there was none.
         val_accuracy, val_loss: from the last epoch.
         trend: the validation accuracy over the epochs, at most TREND_POINTS of them at equal distances.
         seconds: the sum of the epochs' times, each with its evaluation; None before the first has ended.
@@ -119,6 +120,11 @@ class RunSummary:
     def fold(self) -> Fold | None:
         """The fold that was held out; None without cross-validation."""
         return fold_of(self.values.get("validation", ""))
+
+    @property
+    def scored_on(self) -> str:
+        """The images of the final evaluation in a word: ``test``, or ``held-out`` for a fold."""
+        return "held-out" if self.fold else "test"
 
     @property
     def accuracy_on_test_set(self) -> float | None:

@@ -143,6 +143,6 @@ def _in_words(run: RunSummary, runs: int) -> str:
     planned, accuracy = counted(run.epochs, "epoch"), run.test_accuracy
     epochs = f"{run.epochs_done:,} of {planned}" if run.epochs_done < run.epochs else planned
     changes = [part for part in run.differs.split(", ") if part and part != planned]
-    scored = f"test accuracy {percent(accuracy)} after {epochs}" if accuracy is not None else epochs
+    scored = f"{run.scored_on} accuracy {percent(accuracy)} after {epochs}" if accuracy is not None else epochs
     parts = [*([run.state] if run.state != "finished" else []), scored, *changes, moment(run.started)]
     return ", ".join(parts) + (f" ({counted(runs, 'run')} in all)" if runs > 1 else "")

@@ -122,4 +122,4 @@ class RunPreview(Horizontal):
         run = feed.snapshot.run
         final = await to_thread(final_matrix, feed.folder, run)
         if feed is self._feed:
-            self.matrix.show(final, class_names(run), "of the test set")
+            self.matrix.show(final, class_names(run), run.evaluated_set)

@@ -191,7 +191,7 @@ class TrainingScreen(RunScreen):
         names = class_names(run, self._preset.experiment.classes if self._preset else len(DIGITS))
         if matrix is None and run.ended is not None:
             self._read_final()
-            self.matrix.show(self._final, names, "of the test set, evaluated after training")
+            self.matrix.show(self._final, names, f"{run.evaluated_set}, evaluated after training")
         else:
             self.matrix.show(matrix, names, f"evaluated after epoch {epoch}")
         self.matrix.set_class(not snapshot.live and matrix is None and self._final is None, "-nothing")
@@ -331,7 +331,8 @@ def outcome_lines(snapshot: RunSnapshot) -> list[str]:
     else:
         lines = [f"{state}: {reason}" if reason else f"{state}."]
     if ended is not None and ended.test_accuracy is not None:
-        scores = f"test accuracy {percent(ended.test_accuracy)}, test loss {loss(ended.test_loss)}"
+        of = snapshot.run.scored_on
+        scores = f"{of} accuracy {percent(ended.test_accuracy)}, {of} loss {loss(ended.test_loss)}"
         if ended.macro_f1 is not None:
             scores += f", macro F1 {percent(ended.macro_f1)}"
         history = snapshot.run.history
