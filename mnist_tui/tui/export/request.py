@@ -81,8 +81,14 @@ def sections(runs: Sequence[RunFolder] = ()) -> dict[str, list[Offer]]:
 
 def _absent_parts(runs: Sequence[RunFolder]) -> set[str]:
     """Return the parts that a report on these runs cannot have, as there is one run, or no ensemble."""
-    has_ensemble = not runs or any(run.origin is not None and run.origin.kind == "ensemble" for run in runs)
-    return {*(["pairs"] if len(runs) == 1 else []), *([] if has_ensemble else ["members"])}
+    return {*(["pairs"] if len(runs) == 1 else []), *(["members"] if runs and not any(map(_is_ensemble, runs)) else [])}
+
+
+def _is_ensemble(run: RunFolder) -> bool:
+    try:
+        return run.origin is not None and run.origin.kind == "ensemble"
+    except RequestError:
+        return False
 
 
 def _why_none_has(runs: Sequence[RunFolder], item: str) -> str:
