@@ -554,7 +554,8 @@ def stopped(run: RunState, experiment: Experiment) -> Finding | None:
     if run.state not in RESUMABLE or len(run.history) >= run.epochs:
         return None
     done = len(run.history)
-    evidence = f"It ended {run.reached} of {run.epochs:,}; early stopping did not end it."
+    other = "; early stopping did not end it" if experiment.training.early_stopping else ""
+    evidence = f"It ended {run.reached} of {run.epochs:,}{other}."
     return _interrupted(run, f"{run.reached} of {run.epochs:,}" if done else run.reached, evidence)
 
 

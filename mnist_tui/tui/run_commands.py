@@ -158,6 +158,7 @@ class DiscardQuestion(Question):
     """The question whether to discard a run; keeping it is the default."""
 
     TITLE = "Discard this run?"
+    TITLE_OF_ENDED = "Delete this run?"
     HELP = """
     **Discarding a run.** The training ends at once, nothing is saved, and the run's folder is deleted with its weights,
     its history and its checkpoint, also the epochs that it had finished before it was trained longer. It cannot be
@@ -167,6 +168,7 @@ class DiscardQuestion(Question):
         Choice("keep", "escape,k,n", "Keep it", "Leave the run as it is", "primary"),
         Choice("stop", "s", "Stop and save", "End it now and keep the run with all its epochs"),
         Choice("discard", "d,y", "Discard", "End it, save nothing, delete its files", "error"),
+        Choice("delete", "d,y", "Delete", "Delete all its files", "error"),
     )
     BINDINGS = answer_keys("discard", ANSWERS)
 
@@ -178,7 +180,8 @@ class DiscardQuestion(Question):
             f"Run {snapshot.folder.id}\n{snapshot.state}, {epochs}",
             *_earlier_result(snapshot),
             f"{ends}Weights, history and checkpoint are deleted with\n{snapshot.folder.path}",
-            without=() if snapshot.live else ("stop",),
+            without=("delete",) if snapshot.live else ("stop", "discard"),
+            title="" if snapshot.live else self.TITLE_OF_ENDED,
         )
 
 
@@ -370,11 +373,11 @@ def carry_out(bench: Bench, snapshot: RunSnapshot, preset: Preset, action: Actio
 
 
 def ask_to_discard(bench: Bench, snapshot: RunSnapshot) -> None:
-    """Discard a run; ask first, unless the settings say otherwise."""
+    """Discard a live run or delete an ended one; ask first, unless the settings say otherwise."""
 
     def answered(answer: str | None) -> None:
-        if answer == "discard":
-            discard(bench, snapshot.folder)
+        if answer in {"discard", "delete"}:
+            discard(bench, snapshot.folder, "Discarded" if snapshot.live else "Deleted")
         elif answer == "stop":
             stop(bench, snapshot.folder)
 
@@ -395,8 +398,12 @@ def stop(bench: Bench, folder: RunFolder) -> bool:
     return True
 
 
-def discard(bench: Bench, folder: RunFolder) -> None:
-    """Close a run's screens, then end and delete the run in a thread, and show the outcome in a notice."""
+def discard(bench: Bench, folder: RunFolder, title: str = "Discarded") -> None:
+    """Close a run's screens, then end and delete the run in a thread, and show the outcome in a notice.
+
+    Args:
+        title: of the notice.
+    """
     bench.following.forget(folder)
     bench.close_run(folder)
 
@@ -404,9 +411,9 @@ def discard(bench: Bench, folder: RunFolder) -> None:
         try:
             discard_run(folder)
         except Exception as error:  # nothing else would report an error of this thread
-            bench.call_from_thread(bench.report_error, "The run is not discarded", _sentence(error))
+            bench.call_from_thread(bench.report_error, "The run is not deleted", _sentence(error))
             return
-        bench.call_from_thread(bench.notify, f"run {folder.id} and its files are gone", title="Discarded")
+        bench.call_from_thread(bench.notify, f"run {folder.id} and its files are gone", title=title)
 
     bench.run_worker(work, thread=True, group="discard", exit_on_error=False)
 

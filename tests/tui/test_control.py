@@ -202,8 +202,8 @@ class TestDiscard:
             await shows(pilot, "Finished")
             for keep in ("escape", "enter", "k"):
                 await opened(pilot, "x", DiscardQuestion, until)
-                text = await shows(pilot, "finished, 3 of 3 epochs done", "Keep it", "Discard")
-                assert "Stop and save" not in text
+                text = await shows(pilot, "Delete this run?", "finished, 3 of 3 epochs done", "Keep it")
+                assert "Stop and save" not in text and "Discard" not in text
                 assert all(len(line) <= size[0] for line in text.splitlines())
                 await pilot.press(keep)
                 await until(pilot, lambda: not on(pilot, DiscardQuestion))
@@ -212,7 +212,7 @@ class TestDiscard:
             assert on(pilot, DiscardQuestion)
             await pilot.press("d")
             await until(pilot, lambda: not run.folder.path.exists())
-            await shows(pilot, "Discarded")
+            await shows(pilot, "Deleted")
             assert "crashed" not in screen_text(pilot.app)
 
     async def test_a_run_that_is_trained_longer_says_what_it_had_finished_and_can_be_stopped_instead(

@@ -142,7 +142,7 @@ async def test_before_its_data_are_read_a_run_has_the_matrix_of_its_classes(
 ) -> None:
     run = record(classes=4)
     async with app_on(run.folder).run_test(size=size) as pilot:
-        await shows(pilot, "no epoch has ended")
+        await shows(pilot, "The matrix appears after the first epoch.")
         assert len(pilot.app.screen.query_one(ConfusionView).shown.names) == 4
 
 

@@ -306,9 +306,9 @@ async def test_before_the_first_epoch_no_key_does_harm(record: Any, shows: Any) 
     run = record().begin()
     async with bench(run).run_test(size=(80, 24)) as pilot:
         pilot.app.push_screen(MatrixScreen(RunFeed(run.folder)))
-        await shows(pilot, "no epoch has ended")
+        await shows(pilot, "The matrix appears after the first epoch.")
         await pilot.press("v", "b", "x", "n", "enter", "comma", "full_stop", "down", "7", "u", "f")
-        await shows(pilot, "no epoch has ended")
+        await shows(pilot, "The matrix appears after the first epoch.")
 
 
 @pytest.mark.parametrize(("width", "text"), [(5, "1109"), (6, "1,109")])

@@ -246,7 +246,7 @@ class GalleryScreen(RunScreen):
     def _waiting(self) -> str:
         if self.snapshot.run.data is None:
             return "the run has not read its data"
-        return "reading the images …" if self.feed.epoch or self.final else "no epoch has ended"
+        return "reading the images …" if self.feed.epoch or self.final else "no epoch has ended yet"
 
     def _epoch_words(self) -> str:
         epoch = self.predictions.epoch if self.predictions else None if self.final else self.feed.epoch

@@ -146,7 +146,7 @@ class DeviceLoads(DrawnWidget):
     def strips(self) -> list[Strip]:
         width, height = self.size
         if not self._readings:
-            return [Strip([Segment("Not measured yet", self.component_style("device--name"))])]
+            return [Strip([Segment("Not measured yet.", self.component_style("device--name"))])]
         if len(self._readings) <= height:
             return self._rows(self._readings, width, short=False)
         bars = [reading for reading in self._readings if reading.share is not None] or self._readings

@@ -121,7 +121,7 @@ def details(snapshot: RunSnapshot, findings: Sequence[Finding] = ()) -> Mapping[
         if model.start:
             facts["Start"] = model.start
     if load is not None and not load.gpus:
-        facts["GPU"] = "none seen; mnist-tui doctor says why"
+        facts["GPU"] = "none found"
     last = run.progress or (run.history[-1] if run.history else None)
     if run.progress is not None and snapshot.live:
         facts["Step"] = f"{run.progress.step:,} of {run.progress.steps:,} in epoch {run.progress.epoch:,}"

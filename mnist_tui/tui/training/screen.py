@@ -84,7 +84,7 @@ class TrainingScreen(RunScreen):
         bind("training.checkpoint", "c", "send('checkpoint')", "Checkpoint", "Save a checkpoint now"),
         bind("training.step", "n", "send('step')", "One epoch", "Train one epoch, then pause"),
         bind("training.back", "escape", "back", "Back", "Back to where you were; the training goes on"),
-        bind("training.discard", "x", "discard", "Discard", "End it, save nothing, delete its files"),
+        bind("training.discard", "x", "discard", "Discard", "End it if it trains, and delete its files"),
         *curve_keys("curves"),
     ]
 
@@ -181,8 +181,8 @@ class TrainingScreen(RunScreen):
             self._length = length_in_words(self._preset, self._planned)
         self.status.show(snapshot.state, self._title(), self._length)
         self.sample.say(sample_line(run.data is not None and run.data.sample))
-        self.outcome.say("\n".join(outcome_lines(snapshot)))
-        self.outcome.display = not snapshot.live
+        outcome = outcome_lines(snapshot)
+        self.outcome.say("\n".join(outcome))
         augmented = self._preset is not None and self._preset.experiment.augmentation is not None
         self.plots.show(run, self.feed.cursor, augmented=augmented)
         epoch = self.feed.epoch
@@ -196,15 +196,19 @@ class TrainingScreen(RunScreen):
             self.matrix.show(matrix, names, f"evaluated after epoch {epoch}")
         self.matrix.set_class(not snapshot.live and matrix is None and self._final is None, "-nothing")
         self.set_class(snapshot.state in BROKEN, "-broken")
-        self.set_class(not snapshot.live and not run.history and run.progress is None, "-untrained")
+        untrained = not snapshot.live and not run.history and run.progress is None
+        self.set_class(untrained, "-untrained")
         self.set_class(not snapshot.live and snapshot.state not in BROKEN, "-ended")
         findings = self._diagnose()
+        says_all = untrained and bool(findings) and len(outcome) == 1  # the diagnosis below says the same
+        self.outcome.display = not snapshot.live and not (says_all and not self.has_class("-narrow"))
+        self.query_one(KeyFooter).relabel("discard", "Discard" if snapshot.live else "Delete")
         keys = {"extend": self._key("extend"), "resume": self._key("resume")}
         self.notice.show(findings, run.warnings, keys, self._key("diagnosis"))
         self.loads.show(run.loads)
         self.log_lines.say(log_text(snapshot))
         if self.has_class("-details") or self.has_class("-ended"):
-            self.details.show(details(snapshot, findings))
+            self.details.show(details(snapshot, () if untrained else findings))
 
     def _read_final(self) -> None:
         """Read the matrix of the final evaluation once, for a run that was stopped in its first epoch."""
@@ -246,6 +250,7 @@ class TrainingScreen(RunScreen):
             "weights": has_network,
             "detach": live,
             "resume": state in RESUMABLE,
+            "diagnosis": has_begun or not live,
             "extend": run_commands.can_extend(self.snapshot, self._preset.experiment if self._preset else None),
             "edit": not live and self._preset is not None,
             "export": not live,

@@ -70,7 +70,7 @@ ROOMY_SCREEN = 40
 """Lines of a terminal from which a row has two lines."""
 HEATS = 12
 """Steps of heat: few, so that a cell is drawn again only if the change can be seen."""
-NOTHING = "no epoch has ended"
+NOTHING = "The matrix appears after the first epoch."
 AXES = "true ↓ predicted →"
 ENTITLED = 16
 """Columns of a title besides its note."""
@@ -251,7 +251,7 @@ class ConfusionView(DrawnWidget):
 
     def strips(self) -> list[Strip]:
         if self.shown.matrix is None:
-            return [Strip([Segment(self.caption, self._muted)])]
+            return [Strip([Segment(f" {self.caption}", self._muted)])]
         layout = self.layout_now
         self._keep_in_view(layout)
         matrix = self.shown.matrix
@@ -715,7 +715,7 @@ class WorstConfusions(Widget):
         ]
         lines = [f"{text}{change}" for text, change in zip(aligned(self.confusions), changes, strict=True)]
         if not lines:
-            lines = ["no image was confused" if matrix else NOTHING]
+            lines = ["No image was confused." if matrix else "No epoch has ended yet."]
         if lines != self._lines:
             self._lines = lines
             self.refresh(layout=True)
