@@ -174,7 +174,7 @@ def full_rows(counts: Complexity) -> list[tuple[str, ...]]:
     return rows if counts.other else [(*row[:5], "", *row[6:]) for row in rows]
 
 
-TOTALS = ("Inputs", "Total", "Dense part", "Trainable", "MACs", "Memory", "To train")
+TOTALS = ("Inputs", "Parameters", "Dense part", "Trainable", "MACs", "Memory", "To train")
 
 
 def totals(counts: Complexity, needed: int | None = None) -> dict[str, str]:
@@ -187,7 +187,7 @@ def totals(counts: Complexity, needed: int | None = None) -> dict[str, str]:
     trained = f"{counts.trainable:,}; {counts.non_trainable:,} are not trained" if counts.non_trainable else ""
     facts = {
         "Inputs": _inputs(counts),
-        "Total": _parameters(counts),
+        "Parameters": _parameters(counts),
         "Dense part": f"{counted(counts.dense_inputs, 'input')}, {weights}, {biases}",
         "Trainable": trained,
         "MACs": f"{counts.macs:,} multiply-accumulates for one image",

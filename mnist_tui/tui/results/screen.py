@@ -58,7 +58,8 @@ from mnist_tui.tui.presets.network import NetworkBox, NetworkDrawing, boxes_of
 from mnist_tui.tui.results.panes import MOST_PAIRS, ClassBars, ClassScores, ConfusionList, Headline
 from mnist_tui.tui.terminal.desktop import copy
 from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
-from mnist_tui.tui.widgets.confusion import DIGITS, ConfusionView
+from mnist_tui.tui.widgets.confusion import DIGITS, HEIGHT_DOUBLED, ROOMY_SCREEN, ConfusionView
+from mnist_tui.tui.widgets.confusion_cells import FEW, MOST_LINES
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.plots.reliability import ReliabilityPlot
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
@@ -89,8 +90,8 @@ SHORT_STATISTICS = {"Average precision, macro": "Average precision", WITH_IT: "C
 """The names of statistics that are shortened for the list beside the diagram."""
 STATISTICS_COLUMNS = (Column("Statistic"), Column("Value", right=True), Column("What it means", need=1))
 NO_STATISTICS = "The statistics come from the predictions of the final evaluation, which this run does not have."
-FRAME, MANY_LINES = 2, 22
-"""Lines of a pane's frame, and of the pane with many classes."""
+FRAME, MANY_LINES, MATRIX_ELSE = 2, 22, 3
+"""Lines of a pane's frame, of the pane with many classes, and of a matrix besides its rows."""
 PLAIN_COLUMNS, PLAIN_ROWS = 78, 24
 """Columns and rows from which the accuracy is written in large digits."""
 
@@ -185,20 +186,23 @@ class ResultsScreen(BenchScreen[None]):
                 yield ResultsSection("Scores", id="scores")
                 yield ResultsSection("Members of the ensemble", id="members")
                 yield ResultsSection("Closed form", id="solution")
-        with VerticalScroll(id="complexity-page", classes="page -hidden", can_focus=False):
-            with Container(id="complexity-columns"):
+        with (
+            VerticalScroll(id="complexity-page", classes="page -hidden", can_focus=False),
+            Container(id="complexity-columns"),
+        ):
+            with Vertical(id="layers-and-words"):
                 with Vertical(id="layers", classes="pane -stacked") as layers:
                     layers.border_title = pane_title("Layers")
                     yield TableView(FULL_COLUMNS, total=True, below=(HOW, (WEIGHTS, OTHER)))
                 yield ResultsSection("Layers", id="other-layers")
-                with Vertical(id="network-and-totals"):
-                    with Vertical(id="network", classes="pane -stacked") as network:
-                        network.border_title = pane_title("Network")
-                        yield NetworkDrawing()
-                    with Vertical(id="totals", classes="pane -stacked") as sums:
-                        sums.border_title = pane_title("Complexity")
-                        yield FactGrid(TOTALS)
-            yield ResultsSection("In words", id="complexity-words")
+                yield ResultsSection("In words", id="complexity-words")
+            with Vertical(id="network-and-totals"):
+                with Vertical(id="network", classes="pane -stacked") as network:
+                    network.border_title = pane_title("Network")
+                    yield NetworkDrawing()
+                with Vertical(id="totals", classes="pane -stacked") as sums:
+                    sums.border_title = pane_title("Complexity")
+                    yield FactGrid(TOTALS)
         with (
             VerticalScroll(id="details-page", classes="page -hidden", can_focus=False),
             Container(id="details-columns"),
@@ -241,7 +245,19 @@ class ResultsScreen(BenchScreen[None]):
         """List as many confusions as the classes leave room for, and say where the bars of the classes begin."""
         classes = min(MANY_LINES, len(self._class_names) + 1 + FRAME)
         self.confusions.fit(self.query_one("#scores-page").size.height - classes - FRAME)
+        self._fit_matrix()
         self.query_one("#classes").border_title = pane_title("Classes", note=self.class_bars.scale)
+
+    def _fit_matrix(self) -> None:
+        """Make the matrix as high as the sections below it leave room for, if it stands beside the confusions."""
+        is_beside = self.has_class("-wide") or self.has_class("-huge")
+        has_room = is_beside and self.size.height >= ROOMY_SCREEN and len(self._class_names) <= FEW
+        right = self.query_one("#right")
+        below = sum(section.outer_size.height for section in right.query(ResultsSection) if section.display)
+        room = self.query_one("#scores-page").size.height - below
+        highest = MATRIX_ELSE + FRAME + len(self._class_names) * MOST_LINES
+        natural = HEIGHT_DOUBLED + FRAME + 1
+        self.matrix.styles.height = min(room, highest) if has_room and room > natural else None
 
     def on_screen_resume(self) -> None:
         self._read_folder()
@@ -315,6 +331,7 @@ class ResultsScreen(BenchScreen[None]):
         self.headline.show(reached, headline, missing_scores(doc, keys), evaluated_images(doc))
         for name, lines in sections.items():
             self.query_one(f"#{name}", ResultsSection).say(lines)
+        self.query_one("#scores").set_class(len(sections["scores"]) == 1, "-line")
         self.query_one("#run FactGrid", FactGrid).show(facts)
         self._hide_scores(not matrix)
         if not test and not self._has_chosen_page:
@@ -592,8 +609,8 @@ def score_lines(doc: Document) -> list[str]:
         rows = {name: text for name, text in rows.items() if not name.startswith("training")}
     published = published_scores(doc)
     if not published:  # the other scores stand above
-        training = [row for row in rows.items() if row[0].startswith("training")]
-        lines = _aligned_right(training) if training else []
+        figures = f"accuracy {percent(train.get('accuracy'))}, loss {loss(train.get('loss'))}"
+        lines = [] if doc["origin"] else [f"Training images, without dropout: {figures}."]
         return [*lines, f"nothing was published of it in {citation(doc['reference'])}"] if doc["reference"] else lines
     comparable = {_row_name(score): score for score in published if score.ours is not None}
     for name, score in comparable.items():

@@ -157,7 +157,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
                         pane.border_title = pane_title("Chosen trial")
                         yield Line(id="study-trial")
                     with SidePanel(id="study-panel", classes="pane -stacked") as panel:
-                        panel.border_title = pane_title("Workers and notes")
+                        panel.border_title = pane_title(study_view.NOTES)
                         yield Line(id="study-notes")
         yield KeyFooter()
 
@@ -188,7 +188,9 @@ class StudyScreen(FeedScreen[StudyFeed]):
         why = snapshot.reason if snapshot.state != "finished" else ""
         self.reason.say(why)
         self.reason.display = bool(why)
-        self.side.say(study_view.notes_of(snapshot))
+        title, notes = study_view.notes_of(snapshot)
+        self.panel.border_title = pane_title(title)
+        self.side.say(notes)
         shape, same = screen_shape(study)
         alike = ", ".join(f"{title} {value}" for title, value in same.items())
         self.table_pane.border_title = pane_title("Trials", note=f"the same in all: {alike}" if alike else "")
@@ -242,8 +244,10 @@ class StudyScreen(FeedScreen[StudyFeed]):
             text = "\n".join(study_view.repetition_lines(self.snapshot))
         else:
             facts, width = study_view.trial_facts(chosen, self.snapshot.study), self.trial_text.size.width
+            shape, _ = screen_shape(self.snapshot.study)
+            shown = self.table.fitting_columns | shape.omitted if self.feed.view.shown == "table" else frozenset[str]()
             is_column = self._shows_all_parts
-            text = study_view.facts_in_columns(facts, width) if is_column else study_view.facts_in_lines(facts)
+            text = study_view.facts_in_columns(facts, width) if is_column else study_view.facts_in_lines(facts, shown)
         self.trial_text.say(text)
         state = chosen.state if chosen else ""
         several = len(self._listed.trials) > 1

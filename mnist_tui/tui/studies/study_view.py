@@ -388,21 +388,27 @@ def progress_parts(snapshot: StudySnapshot, now: float) -> list[tuple[int, str]]
     return parts
 
 
-def notes_of(snapshot: StudySnapshot) -> Content:
-    """Return the texts beside the plot, each below its heading: scores over seeds or folds, notes, workers, command."""
+NOTES, COMMAND = "Workers and notes", "The same on the command line"
+
+
+def notes_of(snapshot: StudySnapshot) -> tuple[str, Content]:
+    """Return the title of the pane beside the plot, and its texts, each below its heading.
+
+    They are scores over seeds or folds, notes, workers and the command; the command alone has no heading.
+    """
     study, requested = snapshot.study, snapshot.requested
+    command = [requested.command] if requested is not None and requested.command else []
     parts = {
         f"All {study.kind}": _beyond_the_table(snapshot),
         "Notes": [*map(sentence_of, study.notes), *snapshot.log],
         "Workers": worker_lines(study),
-        "The same on the command line": [requested.command] if requested is not None and requested.command else [],
+        COMMAND: command,
     }
-    texts = (
-        Content.assemble((name, "bold $text-secondary"), "\n", "\n".join(found))
-        for name, found in parts.items()
-        if found
-    )
-    return Content("\n\n").join(texts)
+    found = {name: "\n".join(lines) for name, lines in parts.items() if lines}
+    if list(found) == [COMMAND]:
+        return COMMAND, Content(found[COMMAND])
+    texts = (Content.assemble((name, "bold $text-secondary"), "\n", text) for name, text in found.items())
+    return NOTES, Content("\n\n").join(texts)
 
 
 def _beyond_the_table(snapshot: StudySnapshot) -> list[str]:
@@ -425,8 +431,13 @@ def worker_lines(study: StudyState) -> list[str]:
 
 
 SCORE_FACTS = ("Validation accuracy", "Validation loss", "Test accuracy", "Macro F1")
-TABLE_FACTS = {*SCORE_FACTS, "Parameters", "Training", "Machine"}
-"""The facts that a wide table shows in the trial's row."""
+FACT_COLUMNS = {
+    **dict(zip(SCORE_FACTS, ("val_accuracy", "val_loss", "test_accuracy", "macro_f1"), strict=True)),
+    "Parameters": "parameters",
+    "Training": TIME,
+    "Machine": "worker",
+}
+"""The keys of the columns that say the same as a fact about a trial."""
 FACT_STYLES = {"Trial": "bold", **dict.fromkeys(SCORE_FACTS, "bold")}
 
 
@@ -470,10 +481,16 @@ FACT_NAMES = 14
 """Columns of the names of facts, with the blank after them."""
 
 
-def facts_in_lines(facts: Sequence[tuple[str, str]]) -> Content:
-    """Return facts about a trial in as few lines as possible, with its number and its scores in bold type."""
+def facts_in_lines(facts: Sequence[tuple[str, str]], columns: Container[str | None] = ()) -> Content:
+    """Return facts about a trial in as few lines as possible, with its number and its scores in bold type.
+
+    Args:
+        columns: the keys of the columns that already show a fact.
+    """
     lines: list[list[Content]] = [[]]
     for name, value in facts:
+        if FACT_COLUMNS.get(name) in columns:
+            continue
         if name in NEW_LINES:
             lines.append([])
         shown = "" if name in NAMELESS else f"{name[:1].lower()}{name[1:]} "
@@ -489,7 +506,7 @@ def facts_in_columns(facts: Sequence[tuple[str, str]], width: int) -> Content:
     """
     lines: list[Content] = []
     for name, value in facts:
-        if name in TABLE_FACTS:
+        if name in FACT_COLUMNS:
             continue
         shown = cut_end(name, FACT_NAMES - 1)
         first, *more = textwrap.wrap(value, max(10, width - FACT_NAMES)) or [""]

@@ -199,6 +199,11 @@ class RowTable(ScrollView, can_focus=True):
         """Return the keys of all rows, in order."""
         return [row.key for row in self._rows]
 
+    @property
+    def fitting_columns(self) -> set[str]:
+        """Return the keys of the columns for which there is room."""
+        return {self._columns[at].key for at, _ in self._fitted()}
+
     def show(
         self,
         columns: Sequence[RowColumn],
