@@ -184,4 +184,4 @@ def test_the_lowest_score_of_a_column_is_told_and_bars_begin_below_it() -> None:
 def test_scores_without_a_reference_have_no_column_for_it() -> None:
     test = {"accuracy": 0.5, "loss": None, "macro_f1": 0.4}
     lines = score_lines({"test": test, "train": None, "reference": None, "origin": None})
-    assert [line.split("  ")[0] for line in lines] == ["Training images, without dropout: accuracy –, loss –."]
+    assert [line.split("  ")[0] for line in lines] == ["Training images, without dropout: accuracy –, loss not finite."]

@@ -200,8 +200,8 @@ class TrainingScreen(RunScreen):
         self.set_class(untrained, "-untrained")
         self.set_class(not snapshot.live and snapshot.state not in BROKEN, "-ended")
         findings = self._diagnose()
-        says_all = untrained and bool(findings) and len(outcome) == 1  # the diagnosis below says the same
-        self.outcome.display = not snapshot.live and not (says_all and not self.has_class("-narrow"))
+        is_told = untrained and snapshot.state == "stopped" and bool(findings) and len(outcome) == 1  # by the diagnosis
+        self.outcome.display = not snapshot.live and not (is_told and not self.has_class("-narrow"))
         self.query_one(KeyFooter).relabel("discard", "Discard" if snapshot.live else "Delete")
         keys = {"extend": self._key("extend"), "resume": self._key("resume")}
         self.notice.show(findings, run.warnings, keys, self._key("diagnosis"))
