@@ -203,6 +203,7 @@ class ResultsScreen(BenchScreen[None]):
                 with Vertical(id="totals", classes="pane -stacked") as sums:
                     sums.border_title = pane_title("Complexity")
                     yield FactGrid(TOTALS)
+            yield ResultsSection("In words", id="words-below")
         with (
             VerticalScroll(id="details-page", classes="page -hidden", can_focus=False),
             Container(id="details-columns"),
@@ -279,6 +280,7 @@ class ResultsScreen(BenchScreen[None]):
                 "other-layers": [] if counts else foreign_lines(network_lines(preset.experiment, self.folder.origin)),
                 "complexity-words": [complexity_in_words(counts, preset.experiment)] if counts else [],
             }
+            sections["words-below"] = sections["complexity-words"]  # in a window with one column
             boxes, facts = boxes_of(preset.experiment) if counts else (), run_facts(doc)
         except (RequestError, OSError, TypeError, KeyError) as error:
             self.app.call_from_thread(self._show_unreadable, UNREADABLE.format(error))
