@@ -31,7 +31,7 @@ from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Ended
 from mnist_tui.runs.folder import Label, Launch, RunFolder, create, write_label
 from mnist_tui.runs.scores import accuracy_interval
-from mnist_tui.runs.statistics import statistics_of
+from mnist_tui.runs.statistics import NO_VALIDATION, statistics_of
 from tests.present import present
 from tests.report.furnished import changed, furnished_run, scored, seed_runs, with_statistics
 from tests.report.recorded import CREATED
@@ -674,7 +674,7 @@ def test_the_statistics_of_several_networks_stand_in_one_table_and_those_of_one_
     assert column(table, "Run") == ["1", "2", "3", "4"]
     assert column(table, "κ") == [f"{present(each.kappa):.4f}" for each in found]
     assert column(table, "Calibration (%)") == [f"{100 * present(each.calibration).error:.2f}" for each in found]
-    assert "There is no temperature: no validation images" in four.markdown
+    assert f"There is no temperature: {NO_VALIDATION}." in four.markdown
     assert "Temperature" not in table[0]
     assert "nan" not in str(table)
     assert "reliability" not in [drawing.name for drawing in four.drawings]

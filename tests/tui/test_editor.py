@@ -447,7 +447,7 @@ async def test_an_edited_experiment_is_saved_under_a_name_and_replacing_one_is_a
         assert not editor(app).draft.is_edited
         await type_into(pilot, "ppc", "14")
         await pilot.press("ctrl+s", "enter")
-        await shows(pilot, "there is a preset 'coarse' already", "Replace")
+        await shows(pilot, "There is a preset 'coarse' already", "Replace")
         await pilot.press("enter")
         await until(pilot, lambda: find_preset("coarse").experiment.features.model_dump()["pixels_per_cell"] == 14)
 
@@ -624,7 +624,7 @@ async def test_arguments_of_a_change_appear_with_it_and_hog_has_no_changes(editi
         select = row(app, "features").control
         assert isinstance(select, Select)
         select.value = "hog"
-        await shows(pilot, "not valid yet", "choose raw pixels, or set")
+        await shows(pilot, "Not valid yet", "choose raw")
         await type_into(pilot, "elastic", "0")
         text = await shows(pilot, "392 inputs")
         assert "Augmentation" not in text

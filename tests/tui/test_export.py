@@ -596,7 +596,7 @@ async def test_a_preset_is_written_as_code_from_the_list_and_what_exists_only_af
         (written / "experiment.py").write_text("mine")
         pilot.app.push_screen(PresetCodeScreen(find_preset("raw")))
         await pilot.press("enter")
-        await shows(pilot, "exists already", "Write once more replaces it")
+        await shows(pilot, "exists already", "replaces it")
         assert (written / "experiment.py").read_text() == "mine"
         await pilot.press("enter")
         await until(pilot, (written / "experiment.ipynb").exists)

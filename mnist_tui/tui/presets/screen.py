@@ -194,7 +194,7 @@ class PresetsScreen(BenchScreen[None]):
             id="buttons",
         )
         await self.query_one("#chosen").mount(details, buttons)
-        if not details.is_attached:  # the screen was left meanwhile
+        if not details.is_attached or not self.query(PresetTable):  # the screen was left meanwhile
             return
         self._filled = True
         self._show_chosen()

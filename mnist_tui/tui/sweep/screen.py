@@ -129,7 +129,7 @@ class SweepScreen(BenchScreen[None]):
                     yield from self._fields()
                 with VerticalScroll(id="sweep-examples", classes="pane", can_focus=False) as pane:
                     pane.border_title = pane_title("Examples")
-                    yield Static(_examples())
+                    yield Static(_examples(), markup=False)
             with Vertical(id="sweep-plan", classes="pane -stacked") as pane:
                 pane.border_title = pane_title("Study")
                 yield Line(id="sweep-sentence")
