@@ -131,6 +131,7 @@ async def test_the_class_is_chosen_and_the_true_one_has_a_key(record, until, ima
         screen = await opened(pilot, until, folder, image)
         await pilot.press("t")
         await until(pilot, lambda: "class 4 (true class)" in screen_text(app))
+        assert "t Predicted class" in screen_text(app)
         await pilot.press("t")
         await until(pilot, lambda: "class 3 (predicted)" in screen_text(app))
         await pilot.press("c", "7")

@@ -107,9 +107,11 @@ async def test_what_is_missing_is_measured_in_the_background_and_can_be_cancelle
     async with app.run_test(size=(140, 45)) as pilot:
         screen = await opened(pilot, until, runs[:1])
         assert "Nothing is measured yet: m classifies the corrupted test images" in screen_text(app)
+        assert "accuracy at strength 1 to 5" in screen_text(app) and not screen.curves.display
         await pilot.press("m")
         await until(pilot, lambda: "Classifying images: noise, strength 1 … (8 of 41 sets)" in screen_text(app))
         await until(pilot, lambda: "30.0 %" in screen_text(app))
+        assert screen.curves.display
         assert asked == runs[:1]
         await pilot.press("x")
         await until(pilot, lambda: "m" in screen.active_bindings and "Not all is measured" in screen_text(app))

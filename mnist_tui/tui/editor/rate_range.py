@@ -11,7 +11,7 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.runs.rate_range import RateRange, RateTest
 from mnist_tui.tui.bench import BenchModal
-from mnist_tui.tui.terminal.keymap import bind, key_of, labelled
+from mnist_tui.tui.terminal.keymap import bind, key_of, labelled, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.plots.rates import RateCurve
 from mnist_tui.tui.widgets.text import Bar, Line
@@ -49,8 +49,8 @@ class RateRangeScreen(BenchModal[float | None]):
 
     def compose(self) -> ComposeResult:
         own = self.app.settings.keys
-        with Vertical(id="rates"):
-            yield Line(f"Learning-rate range test of {self._preset.name}", id="rates-title")
+        with Vertical(id="rates") as box:
+            box.border_title = pane_title(f"Learning-rate range test of {self._preset.name}")
             yield RateCurve()
             yield Bar()
             yield Line(id="rates-said")
@@ -89,11 +89,11 @@ class RateRangeScreen(BenchModal[float | None]):
         if not self.is_attached:
             return
         self.curve.show(state)
+        self.query_one(Bar).visible = state.ended or bool(state.steps)
         self.query_one(Bar).show(1.0 if state.ended else len(state.points) / state.steps if state.steps else 0.0)
         if not state.ended:
-            started = f"{state.phase[:1].upper()}{state.phase[1:]} …"
-            wait = " It takes some seconds until the first step."
-            self.said.say(f"{started}{wait}" if state.phase else f"Training: {state.title}")
+            started = f"{state.phase[:1].upper()}{state.phase[1:]} … It takes some seconds until the first step."
+            self.said.say(started if state.phase else f"Training: {state.title}")
             return
         suggestion = state.suggestion
         self._rate = suggestion.rate

@@ -8,6 +8,7 @@ from functools import partial
 from textual.widget import Widget
 from textual.widgets import Static
 
+from mnist_tui.columns import Column, text_table
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.evaluations.dialogs import EvaluationDialog, field
@@ -43,9 +44,9 @@ class EnsembleScreen(EvaluationDialog):
         self._runs = runs
 
     def form(self) -> Iterable[Widget]:
-        listed = [_in_words(run) for run in self._runs[:MOST_LISTED]]
-        if more := len(self._runs) - MOST_LISTED:
-            listed += [f"and {more} more"] if more > 0 else []
+        columns = [Column("", least=12), Column("", right=True), Column("")]
+        listed = [*text_table(columns, [_in_words(run) for run in self._runs[:MOST_LISTED]], 64).lines]
+        listed += [f"and {more} more"] if (more := len(self._runs) - MOST_LISTED) > 0 else []
         yield Static("\n".join([f"{counted(self._runs, 'member')}:", *listed]), markup=False)
         methods = [("Mean probability", "mean"), ("Majority vote", "vote")]
         yield field("Combine by", ValueSelect(methods, compact=True, allow_blank=False, id="ensemble-method"))
@@ -56,8 +57,7 @@ class EnsembleScreen(EvaluationDialog):
         return partial(self.app.starter.ensemble, members, vote=vote, name=self.chosen_name.value)
 
 
-def _in_words(run: RunSummary) -> str:
+def _in_words(run: RunSummary) -> tuple[str, str, str]:
     """Return a member's name, what it differs in from its preset, its accuracy, or its state, and its id."""
-    name = ", ".join(filter(None, (run.shown_name, run.differs)))
     scored = percent(run.test_accuracy) if run.test_accuracy is not None else f"{run.state}, no test accuracy yet"
-    return f"{name}  {scored}  {run.run}"
+    return ", ".join(filter(None, (run.shown_name, run.differs))), scored, run.run

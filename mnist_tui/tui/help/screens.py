@@ -254,10 +254,7 @@ class GuideScreen(BenchScreen[None]):
 
     def on_mount(self) -> None:
         self._show(self._topic)
-        if self.app.size.width < BESIDE:
-            self.call_after_refresh(self._focus_page)
-        else:
-            self.topics.focus()
+        self.call_after_refresh(self._focus_page if self.app.size.width < BESIDE else self.topics.focus)
 
     def on_resize(self) -> None:
         self.viewer.border_subtitle = "Tab: list of pages" if self.app.size.width < BESIDE else ""
@@ -276,7 +273,6 @@ class GuideScreen(BenchScreen[None]):
     async def _show_page(self, event: OptionList.OptionHighlighted) -> None:
         name = str(event.option_id)
         await self.viewer.go(Path(str(resources.files(guide))) / f"{name}.md")
-        self.viewer.border_title = Content(guide.title(name))
         self.viewer.scroll_home(animate=False)
         self.call_after_refresh(self._scroll_to_part)
 
@@ -289,7 +285,7 @@ class GuideScreen(BenchScreen[None]):
 
     @on(OptionList.OptionSelected, "#topics")
     def _focus_page(self) -> None:
-        self.viewer.document.focus()
+        self.viewer.document.focus(scroll_visible=False)
 
 
 TOUR_KEYS = {

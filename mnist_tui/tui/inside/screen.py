@@ -81,7 +81,7 @@ class InsideScreen(BenchScreen[None]):
         bind("inside.layer-before", "up", "layer(-1)", "Layer", "The layer before", display="↑↓"),
         bind("inside.layer-after", "down", "layer(1)", "Next layer", "The next layer", hidden=True),
         bind("inside.class", "c", "choose_class", "Class", "Choose the class that is explained"),
-        bind("inside.true", "t", "other_class", "True/predicted", "Explain the true class, or the predicted one"),
+        bind("inside.true", "t", "other_class", "True class", "Explain the true class, or the predicted one"),
         bind("inside.page-up", "pageup", "turn(-1)", "Page", "The page before", display="PgUp/Dn"),
         bind("inside.page-down", "pagedown,space", "turn(1)", "Next page", "The next page", hidden=True),
         bind("inside.size", "z", "resize", "Size", "Larger or smaller pictures, or what fits"),
@@ -97,7 +97,6 @@ class InsideScreen(BenchScreen[None]):
     grid = getters.query_one(MapGrid)
     units = getters.query_one(ActivationBars)
     nothing = getters.query_one("#nothing", Line)
-    about = getters.query_one("#about", Static)
 
     def __init__(self, folder: RunFolder, image: ExplainedImage) -> None:
         super().__init__()
@@ -128,7 +127,8 @@ class InsideScreen(BenchScreen[None]):
                 yield HeatView()
                 yield MapGrid()
                 yield ActivationBars()
-        yield Static("", id="about", markup=False)
+                yield Static("", classes="about", markup=False)
+        yield Static("", classes="about -below", markup=False)
         yield KeyFooter()
 
     @property
@@ -269,10 +269,12 @@ class InsideScreen(BenchScreen[None]):
         answer = self._answers.get(self._question)
         known = next((each for each in (answer, *self._answers.values()) if each and not isinstance(each, str)), None)
         self.bars.display = known is not None
+        self.query_one(KeyFooter).relabel(
+            "other_class", f"{'Predicted' if self._label == image.true else 'True'} class"
+        )
         if known is not None:
             self.bars.show(self._names, known.probabilities, glyphs=self.app.settings.glyphs, true=image.true)
-        title = f"{image.name}  {image.source}" if image.source else image.name
-        fits = len(title) <= width - 6
+        fits = len(f"{image.name}  {image.source}") <= width - 6
         pane.border_title = pane_title(image.name, note=image.source if fits else "")
         self._draw_view()
         self.refresh_bindings()
@@ -290,7 +292,7 @@ class InsideScreen(BenchScreen[None]):
     def _draw_view(self) -> None:
         """Show the answer to the present question, or what is being done."""
         answer, method, pane = self._answers.get(self._question), METHODS[self._method], self.query_one("#view")
-        title, note, about = method.title, "", Content("")
+        title, note, about = method.title, "", Content(f"{method.shows}.")
         shown: Any = self.nothing
         if answer is None or isinstance(answer, str):
             self.nothing.say(capitalized(answer or self._problem or self._status))
@@ -302,7 +304,8 @@ class InsideScreen(BenchScreen[None]):
             shown, note, about = self._draw_activations(answer)
         for each in (self.nothing, self.heat, self.grid, self.units):
             each.display = each is shown
-        self.about.update(about)
+        for line in self.query(".about").results(Static):
+            line.update(about)
         pane.border_title = pane_title(title, note=note)
         pane.border_subtitle = pane_keys(self._page_keys(shown))
 

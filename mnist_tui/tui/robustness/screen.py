@@ -161,7 +161,6 @@ class RobustnessScreen(BenchScreen[None]):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self.query_one("#errors").border_title = pane_title("Corruptions")
         self.curves.show(_title(ALL), (), "Reading the runs …")
         self._read()
         self._read_images()
@@ -196,6 +195,10 @@ class RobustnessScreen(BenchScreen[None]):
         self.status.show(one.state if one else "", f"Robustness of {one.label if one else counted(runs, 'run')}")
         self.status.word.display = one is not None
         self.table.show(*(_table_of_one(one) if one else _table_of_several(runs, self.curves.marks)))
+        self.query_one("#errors").border_title = pane_title(
+            "Corruptions", note="accuracy at strength 1 to 5" * bool(one)
+        )
+        self.set_class(bool(runs) and not any(run.found for run in runs), "-unmeasured")
         self._draw_chosen()
         if not self._measuring:
             self._say(self._failed or self._words())
