@@ -170,7 +170,7 @@ async def test_no_key_of_the_sheet_breaks_the_app_and_each_says_what_it_is_for(
 
 FOOTERS = {
     "training": ("p Pause  s Stop, save", "q Quit  F1 Help"),
-    "gallery": ("Enter Large  e Right ones, too", "Esc Back  F1 Help"),
+    "gallery": ("Enter Large  e All", "Esc Back  F1 Help"),
     "runs": ("Enter Open", "Esc Back  q Quit  F1 Help"),
     "draw": ("Space Pen  Del Clear  r Random", "Esc Back  q Quit  F1 Help"),
 }

@@ -214,7 +214,7 @@ class GalleryScreen(RunScreen):
         self.missing.say(predictions.missing if predictions else "")
         note = self._heading(predictions) if predictions else self._failure or self._waiting()
         self.query_one("#body").border_title = pane_title("Images", note=note)
-        self.query_one(KeyFooter).relabel("errors", "Right ones, too" if self.chosen.errors else "Errors")
+        self.query_one(KeyFooter).relabel("errors", "All" if self.chosen.errors else "Errors")
         self.detail.say(detail)
         self._draw_side()
         if predictions is not None and self._hog and self.drawings is not None:
