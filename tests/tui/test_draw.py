@@ -158,7 +158,7 @@ async def test_the_model_answers_what_it_sees_and_the_winner_is_named(app, a_run
         screen = await opened(pilot, until)
         text = await shows(pilot, "checkpoint of", "Draw with")
         assert folder.id.split("-", 2)[-1] in screen.status.run_id.text
-        assert text.count("–") == 10
+        assert "–" not in text and "%" not in text, "there is no answer yet"
         await pilot.press("space", "shift+right", "shift+down", "shift+down")
         seen = centred(screen.canvas.pixels)
         label = int((seen > 0).sum()) % 10
