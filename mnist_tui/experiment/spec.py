@@ -94,7 +94,7 @@ def parse_fold(text: str) -> Fold:
 
 
 def fold_of(validation: object) -> Fold | None:
-    """Return the fold that validation data are, as `dataset.validation` has them; None if they are no fold."""
+    """Return the fold that a value of `dataset.validation` names, such as ``fold:2/5``; None if it names no fold."""
     return parse_fold(validation) if isinstance(validation, str) and validation.startswith("fold:") else None
 
 
