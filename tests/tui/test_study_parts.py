@@ -37,6 +37,11 @@ def test_a_stopped_trial_does_not_wait_while_the_study_goes_on(under_way: Record
     assert texts[1:5] == ["0 running", "1 waiting", "1 pruned", "1 stopped"]
 
 
+def test_a_study_that_is_still_planned_has_no_figures_yet(place: Path) -> None:
+    seen = StudyWatch(RecordedStudy(place).folder).new_snapshot() or pytest.fail("nothing to see")
+    assert (seen.live, study_view.progress_parts(seen, 0.0)) == (True, [])
+
+
 def test_a_point_with_a_failed_seed_is_no_longer_running(place: Path) -> None:
     study = RecordedStudy(place, AXES[:1], seeds=2).begin()
     for number in range(1, 6):

@@ -51,8 +51,10 @@ MOST_VALUES = 6
 """The most values of a parameter that are listed."""
 TALL = 36
 """Lines of a window from which a long list leaves half of it to the chosen study."""
-OTHER_LINES, OTHER_LINES_TALL = 5, 7
-"""Lines of the tabs, the keys and the pane with the details of the chosen study, in a lower and in a tall window."""
+BRIEF = 30
+"""Lines of a window below which one line, without notes, is said about the chosen study."""
+OTHER_LINES_BRIEF, OTHER_LINES, OTHER_LINES_TALL = 4, 5, 7
+"""Lines of the tabs, the keys and the pane with the details of the chosen study, in a low, a medium and a tall window."""
 DEFAULT_PRESET = "raw"
 """The preset of a new study before any preset was used."""
 EMPTY = """There are no studies yet in {folder}.
@@ -266,16 +268,15 @@ class StudiesScreen(BenchScreen[None]):
     def _show_preview(self) -> None:
         """Show the first plot of the chosen study and its trials, best first, where there is room for them."""
         study = self._chosen.study if self._chosen else None
-        is_tall = self.size.height >= TALL
-        needed, lines = (
-            len(self._listed) + LIST_FRAME,
-            self.size.height - (OTHER_LINES_TALL if is_tall else OTHER_LINES),
-        )
+        is_tall, is_brief = self.size.height >= TALL, self.size.height < BRIEF
+        others = OTHER_LINES_TALL if is_tall else OTHER_LINES_BRIEF if is_brief else OTHER_LINES
+        needed, lines = len(self._listed) + LIST_FRAME, self.size.height - others
         listed = min(needed, lines // 2) if is_tall else needed
         room = lines - listed if study is not None else 0
         is_wide = self.size.width >= SIDE_BY_SIDE
         has_plot, has_trials = room >= LEAST_PLOT, room >= (LEAST_PLOT if is_wide else LEAST_TRIALS)
         is_planned = study is not None and bool(study.rows)
+        self.set_class(is_brief, "-brief")
         self.set_class(has_plot and is_planned, "-plot")
         self.set_class(has_trials and (is_wide or not has_plot or not is_planned), "-trials")
         self.set_class(not is_planned, "-unplanned")

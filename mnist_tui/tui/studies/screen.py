@@ -51,9 +51,15 @@ class StudyProgress(ProgressLine):
 
     HELP = """
     **Progress of the study.** The bar is filled by the trials that have ended and by the epochs of those that train.
-    ETA is the time to the end of the last trial.
+    Before the trials are planned a short bar moves. What is left is the time to the end of the last trial.
     """
     LEAST_BAR = 8
+
+    def show_study(self, snapshot: StudySnapshot, now: float) -> None:
+        """Show a study at `now`, in seconds since 1970; until its trials are planned, a short bar moves."""
+        share, texts = study_view.share_done(snapshot.study), study_view.progress_parts(snapshot, now)
+        planning = snapshot.live and not snapshot.study.total
+        self.show_progress(share, snapshot.state, texts, pulse_at=now if planning else None)
 
 
 class StudyScreen(FeedScreen[StudyFeed]):
@@ -175,10 +181,8 @@ class StudyScreen(FeedScreen[StudyFeed]):
             self.redraw()
 
     def tick(self) -> None:
-        study = self.snapshot.study
-        now = self._clock() if self._clock else self._heard(study.updated)
-        texts = study_view.progress_parts(self.snapshot, now)
-        self.progress.show_progress(study_view.share_done(study), self.snapshot.state, texts)
+        now = self._clock() if self._clock else self._heard(self.snapshot.study.updated)
+        self.progress.show_study(self.snapshot, now)
 
     def draw(self) -> None:
         snapshot, study = self.snapshot, self.snapshot.study

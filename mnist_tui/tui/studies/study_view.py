@@ -364,11 +364,12 @@ def share_done(study: StudyState) -> float:
 def progress_parts(snapshot: StudySnapshot, now: float) -> list[tuple[int, str]]:
     """Return texts about the progress of a study, each with its rank; the texts with the largest ranks matter least.
 
-    They are the trials by state (no zeros), the best trial, the time left and the time taken.
+    They are the trials by state (no zeros), the best trial, the time left and the time taken; none before the trials
+    are planned.
     """
     study = snapshot.study
     if not study.total:
-        return [(0, "no trial is planned yet")]
+        return []
     stopped, running = study.count("stopped"), study.count("running")
     parts = [(0, f"{study.done:,} of {study.total:,} ended")]
     if snapshot.live:

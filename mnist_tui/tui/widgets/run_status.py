@@ -209,9 +209,16 @@ class ProgressLine(Bar):
     _texts: Sequence[tuple[int, str]] = ()
     _pulse: float | None = None
 
-    def show_progress(self, share: float, state: str, texts: Sequence[tuple[int, str]]) -> None:
-        """Show a share from 0 to 1 and texts with their ranks, of which those of the largest ranks are left out."""
+    def show_progress(
+        self, share: float, state: str, texts: Sequence[tuple[int, str]], *, pulse_at: float | None = None
+    ) -> None:
+        """Show a share from 0 to 1 and texts with their ranks, of which those of the largest ranks are left out.
+
+        Args:
+            pulse_at: a time in seconds; then a short part of the bar, which moves with the time, is shown for the share.
+        """
         self._texts = texts
+        self._pulse = None if pulse_at is None else pulse_at % PULSE_SECONDS / PULSE_SECONDS
         if state != self._state:
             self.set_classes(f"-{state}")
             self._state = state
@@ -251,10 +258,9 @@ class RunProgress(ProgressLine):
         planned = run.epochs or planned
         partial = progress.step / progress.steps if progress and progress.epoch == done + 1 else 0.0
         share = (done + partial) / planned if planned else 0.0
-        self._pulse = now % PULSE_SECONDS / PULSE_SECONDS if phase is None and state == "starting" else None
+        pulses = phase is None and state == "starting"
         if phase is not None and not in_training(run) and state in LIVE:
-            if phase.total:
-                share = phase.done / phase.total
-            elif phase.name != "waiting":
-                self._pulse = now % PULSE_SECONDS / PULSE_SECONDS
-        self.show_progress(share, state, progress_parts(run, state, now, planned, stopping=stopping))
+            share = phase.done / phase.total if phase.total else share
+            pulses = not phase.total and phase.name != "waiting"
+        texts = progress_parts(run, state, now, planned, stopping=stopping)
+        self.show_progress(share, state, texts, pulse_at=now if pulses else None)

@@ -406,13 +406,17 @@ def cut_row(row: Row, width: int) -> Row:
 
 
 def side_by_side(entries: Sequence[Row], width: int) -> list[Row]:
-    """Arrange entries side by side, as many as fit into each line."""
-    widest = min(width, max(map(row_length, entries), default=0) + 2)
-    padded = [
-        (*cut, ("text", " " * (widest - row_length(cut)))) for cut in (cut_row(entry, widest) for entry in entries)
-    ]
-    across = max(1, width // widest)
-    return [
-        tuple(part for entry in padded[first : first + across] for part in entry)
-        for first in range(0, len(padded), across)
-    ]
+    """Arrange entries in as many columns as fit, each as wide as its longest entry and a gap of two columns."""
+    entries = [cut_row(entry, width) for entry in entries]
+    for across in range(len(entries), 0, -1):
+        widths = [max(map(row_length, entries[at::across])) + 2 for at in range(across)]
+        if sum(widths) - 2 <= width or across == 1:
+            return [
+                tuple(
+                    part
+                    for entry, widest in zip(entries[first:], widths, strict=False)
+                    for part in (*entry, ("text", " " * (widest - row_length(entry))))
+                )
+                for first in range(0, len(entries), across)
+            ]
+    return []
