@@ -168,6 +168,8 @@ EXAMPLES = {
     "filters": "8,16,32",
     "hidden": "50,100,200x100",
     "dropout": "0,0.25,0.5",
+    "initializer": "he_normal,he_uniform",
+    "start": "none,RUN",
     "shift": "0,1,2",
     "rotation": "0,10,20",
     "zoom": "0,0.1,0.2",

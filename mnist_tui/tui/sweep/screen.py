@@ -85,6 +85,7 @@ class SweepScreen(BenchScreen[None]):
     GUIDE = "studies"
     TITLE = "Sweep"
     AUTO_FOCUS = ""
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (78, "-normal"), (125, "-wide"), (170, "-huge")]
     HELP = """
     **Sweep.** The first row is a parameter and values to try: type others, or remove it with Ctrl+R. Ctrl+N adds a
     parameter to vary. Values are separated by commas, `150,250,200x100`; a random or tpe search also takes a range,
