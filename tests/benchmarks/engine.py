@@ -1,8 +1,9 @@
-"""Epochs of the training process against bare Keras `fit` and a jitted JAX scan: `python -m tests.benchmarks.engine`.
+"""Epochs of the training process against Keras `fit` and JAX or PyTorch: `python -m tests.benchmarks.engine`.
 
-For each network three processes take turns, an epoch each, and only one of them works at a time. The first ones (one of
-a heavy network, else three), which trace, compile and fill caches, are discarded. The table goes into RESULTS.md row by
-row.
+For each network three processes take turns, an epoch each, and only one of them works at a time: ours, bare Keras
+`fit`, and, where it is installed, a jitted JAX scan for a dense network, PyTorch for a convolutional one. The first
+turns (one of a heavy network, else three), which trace, compile and fill caches, are discarded. The table goes into
+RESULTS.md row by row.
 """
 
 from __future__ import annotations
@@ -22,9 +23,8 @@ from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import ModelBuilt
 from mnist_tui.runs.folder import Launch, create
 from mnist_tui.training.checkpoint import LEAST_SECONDS, MOST_SHARE
-from tests.benchmarks import results
+from tests.benchmarks import jaxed, results, torched
 from tests.benchmarks.arrays import with_data
-from tests.benchmarks.jaxed import covers
 from tests.benchmarks.ours import CHECKPOINT_TURN
 from tests.benchmarks.pairs import Ratio, ratio
 from tests.benchmarks.rows import Row, rows
@@ -34,6 +34,8 @@ FEWEST_PAIRS = 3
 WARM_UPS, WARM_UP_SECONDS = 3, 20.0
 """Turns before those that count: tracing, compiling, first touches of memory; only one where that takes so long."""
 CHECKPOINT_TURNS = 2
+PEERS = {"jax": "jaxed", "torch": "torched"}
+"""The benchmark's module for each library beside Keras."""
 HEAD = (
     "network, batch",
     "ours, s",
@@ -41,7 +43,7 @@ HEAD = (
     "ratio to fit",
     "floor",
     "with its confusion matrix",
-    "ratio to JAX",
+    "ratio to JAX or PyTorch",
     "floor",
     "evaluation",
     "checkpoint",
@@ -53,9 +55,11 @@ NOTES = f"""
 Seconds of an epoch with validation on the test images, medians; ratios are the other's seconds ÷ ours, median
 (quartiles). Ours is the run's own process with folder, events, heartbeat, confusion matrix each epoch and checkpoints.
 "Ratio to fit" is against Keras' `fit` with `validation_data` alone; "with its confusion matrix" adds a callback that
-predicts and counts. "Evaluation" is its share of our epoch (of starters at most 10 %). "Checkpoint" is what copying
-one and writing it take of a core's time, and its share of the least time between two, {LEAST_SECONDS:.0f} s; one that
-costs more than {MOST_SHARE:.0%} of that is made more seldom. Epochs before caches are warm (one to three) do not count.
+predicts and counts. JAX has the dense networks as a jitted scan, PyTorch the convolutional ones with channels last,
+both with the confusion matrix. "Evaluation" is its share of our epoch (of starters at most 10 %). "Checkpoint" is what
+copying one and writing it take of a core's time, and its share of the least time between two, {LEAST_SECONDS:.0f} s;
+one that costs more than {MOST_SHARE:.0%} of that is made more seldom. Epochs before caches are warm (one to three) do
+not count.
 """
 
 
@@ -64,19 +68,19 @@ class Figures:
     """What a row came to.
 
     Attributes:
-        fit, fit_with_confusion, jax: fit's or JAX's seconds ÷ ours; `jax` None where it was not measured.
+        fit, fit_with_confusion, peer: fit's, or JAX's or PyTorch's seconds ÷ ours; `peer` None if it was not measured.
         evaluation: its share of our epoch. checkpoint: seconds that one takes.
-        no_jax: why there is none.
+        no_peer: why there is none.
     """
 
     fit: Ratio
     fit_with_confusion: Ratio
-    jax: Ratio | None
+    peer: Ratio | None
     evaluation: float
     checkpoint: float
     model: ModelBuilt
     data: str
-    no_jax: str = ""
+    no_peer: str = ""
 
 
 def measure(row: Row, pairs: int, seconds: float, device: str) -> Figures:
@@ -106,12 +110,11 @@ def measure(row: Row, pairs: int, seconds: float, device: str) -> Figures:
 
         ours, fit = start("ours", {}), start("fit", _of_a_peer(device))
         model = next(each for each in EventTail(folder.events_file).read_all() if isinstance(each, ModelBuilt))
-        jax, no_jax = None, _no_jax(row)
-        if not no_jax:
-            jax = start("jaxed", _of_a_peer(device))
-            if model.device.startswith("GPU") and jax.facts["platform"] != "gpu":
-                jax, no_jax = None, "this jax has no GPU"
-        working = [child for child in (ours, fit, jax) if child is not None]
+        library, no_peer = _peer(row)
+        peer = start(PEERS[library], _of_a_peer(device)) if library else None
+        if peer is not None and model.device.startswith("GPU") and peer.facts["platform"] != "gpu":
+            peer, no_peer = None, f"this {library} has no GPU"
+        working = [child for child in (ours, fit, peer) if child is not None]
         _take_turns(working, WARM_UPS, WARM_UP_SECONDS, fewest=1)
         turns = _take_turns(working, pairs, seconds, FEWEST_PAIRS)
         with_checkpoint = turns[-1][0]["checkpoints"] or _checkpoints(ours)
@@ -123,12 +126,12 @@ def measure(row: Row, pairs: int, seconds: float, device: str) -> Figures:
     return Figures(
         against(1),
         against(1, "with_confusion"),
-        against(2) if jax is not None else None,
+        against(2) if peer is not None else None,
         statistics.median(each["evaluation"] / each["seconds"] for each in own),
         statistics.median(with_checkpoint),
         model,
         data,
-        no_jax,
+        no_peer,
     )
 
 
@@ -159,10 +162,13 @@ def _of_a_peer(device: str) -> dict[str, str]:
     return {**sharing, "CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"} if device == "cpu" else sharing
 
 
-def _no_jax(row: Row) -> str:
-    if row.jax_floor is None or not covers(row.experiment):
-        return "–"
-    return "" if find_spec("jax") else "jax is not installed"
+def _peer(row: Row) -> tuple[str, str]:
+    """The library that has the network too, a key of `PEERS`; empty with the reason if there is none."""
+    covering = {"jax": jaxed.covers, "torch": torched.covers}
+    library = next((each for each, covers in covering.items() if covers(row.experiment)), "")
+    if row.peer_floor is None or not library:
+        return "", "–"
+    return (library, "") if find_spec(library) else ("", f"{library} is not installed")
 
 
 def line_of(row: Row, found: Figures) -> str:
@@ -174,8 +180,8 @@ def line_of(row: Row, found: Figures) -> str:
         f"**{found.fit}**",
         f"≥ {row.floor}",
         str(found.fit_with_confusion),
-        str(found.jax) if found.jax is not None else found.no_jax,
-        f"≥ {row.jax_floor}" if row.jax_floor is not None else "–",
+        str(found.peer) if found.peer is not None else found.no_peer,
+        f"≥ {row.peer_floor}" if row.peer_floor is not None else "–",
         f"{found.evaluation:.1%}",
         f"{found.checkpoint * 1000:.0f} ms, {found.checkpoint / LEAST_SECONDS:.1%}",
         found.model.program,
