@@ -568,6 +568,7 @@ class BenchScreen(Screen[ScreenResultType]):
 class BenchModal(ModalScreen[ScreenResultType]):
     """A screen of the bench over another screen, which stays visible around it."""
 
+    BINDINGS = [Binding("f1", "app.help", "Help", tooltip="Help for what has the focus, and all keys", id="app.help")]
     app = getters.app(Bench)
 
 

@@ -22,7 +22,6 @@ COLUMNS = (
     Column("Test acc.", right=True),
     Column("Id"),
 )
-WIDEST = 110
 MARGIN = 10
 """Columns of the window without room for text: the border of the dialog, its padding, its scroll bar, the rest."""
 
@@ -36,12 +35,15 @@ class ChooseRunScreen(ChooseScreen):
 
     def __init__(self, title: str, runs: Sequence[RunSummary], chosen: int = 0) -> None:
         rows = [_cells(run, changes) for run, changes in zip(runs, changes_of(runs).values(), strict=True)]
-        self._table = text_table(COLUMNS, rows, min(WIDEST, max(20, self.app.size.width - MARGIN)))
-        super().__init__(title, self._table.lines, chosen)
+        self._table_in = lambda width: text_table(COLUMNS, rows, max(20, width - MARGIN))
+        super().__init__(title, lambda width: self._table_in(width).lines, chosen)
 
     def body(self) -> Iterable[Widget]:
-        yield Static(self._table.header, classes="heads", markup=False)
+        yield Static(classes="heads", markup=False)
         yield from super().body()
+
+    def on_resize(self) -> None:
+        self.query_one(".heads", Static).update(self._table_in(self.app.size.width).header)
 
     def on_mount(self) -> None:
         self.add_class("-wide-list")

@@ -41,7 +41,6 @@ class Dialog(BenchModal[ScreenResultType]):
     CSS_PATH = Path(__file__).with_name("dialogs.tcss")
     TITLE = ""
     MUST_BE_SEEN = False
-    BINDINGS = [Binding("f1", "app.help", "Help", tooltip="Help for what has the focus, and all keys", show=False)]
 
     def __init__(self, title: str = "", subtitle: str = "") -> None:
         super().__init__()
@@ -136,11 +135,14 @@ class Question(Dialog[str]):
         self.dismiss(str(event.button.id))
 
 
+Lines = Sequence[str | Content]
+
+
 class ChooseScreen(Dialog[int | None]):
     """A list to choose from; its result is the index of the chosen line, or None if it was cancelled.
 
     Args:
-        lines: the texts of the list.
+        lines: the texts of the list, or a function that returns them for a width of the window in columns.
         chosen: the index of the line that has the cursor at first.
         subtitle: in the lower edge of the box.
     """
@@ -149,10 +151,15 @@ class ChooseScreen(Dialog[int | None]):
     BINDINGS = [bind("choose.cancel", "escape", "dismiss(None)", "Cancel", "Leave everything as it was")]
     choices = getters.query_one(OptionList)
 
-    def __init__(self, title: str, lines: Sequence[str | Content], chosen: int = 0, subtitle: str = "") -> None:
+    def __init__(self, title: str, lines: Lines | Callable[[int], Lines], chosen: int = 0, subtitle: str = "") -> None:
         super().__init__(title, subtitle or "Enter chooses, Esc cancels")
         self._chosen = chosen
-        self._lines = [Content(line) if isinstance(line, str) else line for line in lines]
+        self._lines_in = lines if callable(lines) else lambda width: lines
+        self._lines = self._contents()
+
+    def _contents(self) -> list[Content]:
+        lines = self._lines_in(self.app.size.width)
+        return [Content(line) if isinstance(line, str) else line for line in lines]
 
     def body(self) -> Iterable[Widget]:
         yield OptionList(*self.options(range(len(self._lines))), compact=True)
@@ -164,6 +171,13 @@ class ChooseScreen(Dialog[int | None]):
     def on_mount(self) -> None:
         self.add_class("-list")
         self.choices.highlighted = self._chosen
+
+    def on_resize(self) -> None:
+        """Fit the lines into the window; those that are shown and the cursor stay."""
+        at, shown = self.choices.highlighted, [int(option.id or 0) for option in self.choices.options]
+        self._lines = self._contents()
+        self.choices.set_options(self.options(shown))
+        self.choices.highlighted = at
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:

@@ -28,7 +28,7 @@ from mnist_tui.tui.bench import Route
 from mnist_tui.tui.draw.canvas import DrawingCanvas, blank, drawn, erased
 from mnist_tui.tui.draw.screen import DrawScreen, path_of
 from mnist_tui.tui.terminal.keymap import commands_of
-from tests.tui.conftest import Record
+from tests.tui.conftest import Record, screen_text
 from tests.tui.sizes import at_sizes
 from tests.waiting import PATIENCE
 
@@ -252,7 +252,11 @@ async def test_another_run_is_chosen_from_those_that_have_a_model(app, a_run, re
         text = await shows(pilot, "Whose model reads", short_id(second.id))
         assert short_id(without.id) not in text
         options = app.screen.query_one(OptionList)
-        assert options.highlighted is not None
+        assert options.highlighted is not None and "State" in text
+        at = options.highlighted
+        await pilot.resize_terminal(60, 30)  # columns are left out while it is open
+        await until(pilot, lambda: "State" not in (narrow := screen_text(app)) and short_id(second.id) in narrow)
+        assert options.highlighted == at
         await pilot.press("home" if options.highlighted else "end", "enter")
         await shows(pilot, "HOG features", second.id, "checkpoint")
 

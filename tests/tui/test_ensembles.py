@@ -53,7 +53,7 @@ async def test_two_marked_runs_and_more_can_be_combined(place, runs, until, monk
         await pilot.press("space")
         await pilot.press("b")
         await until(pilot, lambda: isinstance(app.screen, EnsembleScreen))
-        assert "2 members:" in screen_text(app)
+        assert "Ensemble of 2 runs" in screen_text(app) and "F1 Help" in screen_text(app)
         app.screen.query_one(ValueSelect).value = "vote"
         app.screen.chosen_name.value = "both"
         await pilot.press("enter")

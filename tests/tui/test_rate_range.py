@@ -82,9 +82,12 @@ async def test_the_suggested_rate_is_drawn_explained_and_taken_over_by_a_key(
         await until(pilot, lambda: isinstance(app.screen, EditorScreen) and app.screen.is_mounted)
         await shows(pilot, "Learning rate")
         await pilot.press("ctrl+l")
-        await shows(pilot, "Starting TensorFlow")
+        await shows(pilot, "Starting TensorFlow … ", "F1 Help")
         await pilot.press("enter")  # nothing to take over yet
-        assert isinstance(app.screen, RateRangeScreen)
+        dialog = app.screen
+        assert isinstance(dialog, RateRangeScreen) and not dialog.bar.visible
+        before = dialog.said.text
+        await until(pilot, lambda: dialog.said.text != before)  # the seconds are counted
         played.go.set()
         await shows(pilot, "Suggested learning rate", "Take over")
         rate = RateRange(points=POINTS).suggestion.rate

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from textual import getters, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -15,6 +17,7 @@ from mnist_tui.tui.terminal.keymap import bind, key_of, labelled, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.plots.rates import RateCurve
 from mnist_tui.tui.widgets.text import Bar, Line
+from mnist_tui.wording import capitalized, ticking
 
 
 class RateRangeScreen(BenchModal[float | None]):
@@ -38,6 +41,7 @@ class RateRangeScreen(BenchModal[float | None]):
     ]
 
     curve = getters.query_one(RateCurve)
+    bar = getters.query_one(Bar)
     said = getters.query_one("#rates-said", Line)
     taking = getters.query_one("#rates-take", Button)
 
@@ -46,6 +50,7 @@ class RateRangeScreen(BenchModal[float | None]):
         self._preset = preset
         self._rate: float | None = None
         self._test: RateTest | None = None
+        self._phase, self._started = "", monotonic()
 
     def compose(self) -> ComposeResult:
         own = self.app.settings.keys
@@ -64,6 +69,8 @@ class RateRangeScreen(BenchModal[float | None]):
 
     def on_mount(self) -> None:
         self.taking.disabled = True
+        self.bar.visible = False
+        self.set_interval(1, self._say_progress)
         self._measure()
 
     def on_unmount(self) -> None:
@@ -89,11 +96,10 @@ class RateRangeScreen(BenchModal[float | None]):
         if not self.is_attached:
             return
         self.curve.show(state)
-        self.query_one(Bar).visible = state.ended or bool(state.steps)
-        self.query_one(Bar).show(1.0 if state.ended else len(state.points) / state.steps if state.steps else 0.0)
+        self.bar.visible, self._phase = bool(state.points), state.phase
+        self.bar.show(1.0 if state.ended else len(state.points) / state.steps if state.steps else 0.0)
         if not state.ended:
-            started = f"{state.phase[:1].upper()}{state.phase[1:]} … It takes some seconds until the first step."
-            self.said.say(started if state.phase else f"Training: {state.title}")
+            self._say_progress(f"Training: {state.title}")
             return
         suggestion = state.suggestion
         self._rate = suggestion.rate
@@ -102,7 +108,14 @@ class RateRangeScreen(BenchModal[float | None]):
         self.taking.disabled = suggestion.rate is None
         (self.query_one("#rates-close", Button) if suggestion.rate is None else self.taking).focus()
 
+    def _say_progress(self, training: str = "") -> None:
+        """Say what is done before the first step, with the seconds since the start, or what is trained."""
+        waiting = f"{capitalized(self._phase)} … {ticking(monotonic() - self._started)}" if self._phase else ""
+        if text := waiting or training:
+            self.said.say(text)
+
     def _fail(self, why: str) -> None:
+        self._phase = ""
         self.said.say(f"The test failed: {why}")
         self.said.add_class("-failed")
 

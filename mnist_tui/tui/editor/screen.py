@@ -274,14 +274,18 @@ class EditorScreen(BenchScreen[None]):
         """Ask for a kind of layer and add such a layer after the chosen one."""
         draft, listing = self.draft, self.stack.listing
         after = listing.place if draft.experiment.layers else -1
-        lines = [
-            Content.assemble(
-                (kind.TITLE, "bold"),
-                f"  {counted_growth(draft.growth_by_adding(name, after))}",
-                *((f"\n  {line}", "dim") for line in wrap(kind.about(), min(ABOUT_WIDTH, self.size.width - 14))),
-            )
-            for name, kind in LAYER_KINDS.items()
-        ]
+        costs = [counted_growth(draft.growth_by_adding(name, after)) for name in LAYER_KINDS]
+
+        def lines(width: int) -> list[Content]:
+            return [
+                Content.assemble(
+                    (kind.TITLE, "bold"),
+                    f"  {cost}",
+                    *((f"\n  {line}", "dim") for line in wrap(kind.about(), min(ABOUT_WIDTH, width - 14))),
+                )
+                for kind, cost in zip(LAYER_KINDS.values(), costs, strict=True)
+            ]
+
         keys = "type to search, Enter adds, Esc cancels"
         chosen = await self.app.push_screen_wait(SearchScreen("Add a layer after the chosen one", lines, 0, keys))
         if chosen is not None:

@@ -53,7 +53,6 @@ class VariantsScreen(BenchModal[None]):
         bind("variants.previous", "comma", "step(-1)", "Earlier epochs", "Variants of the epochs before"),
         bind("variants.next", "full_stop", "step(1)", "Later epochs", "Variants of the next epochs"),
         bind("variants.close", "escape,enter", "dismiss", "Close", "Back to the editor"),
-        bind("variants.help", "f1", "app.help", "Help", "What this window shows, and its keys"),
     ]
     frame = getters.query_one("#variants", Vertical)
     grid = getters.query_one(VariantGrid)

@@ -8,16 +8,25 @@ from functools import partial
 from textual.widget import Widget
 from textual.widgets import Static
 
-from mnist_tui.columns import Column, text_table
+from mnist_tui.columns import Column
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.evaluations.dialogs import EvaluationDialog, field
 from mnist_tui.tui.run_commands import folder_of
+from mnist_tui.tui.runs.run_rows import changes_of
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.controls import ValueSelect
+from mnist_tui.tui.widgets.text import TableView
 from mnist_tui.wording import counted, percent
 
 MOST_LISTED = 6
+COLUMNS = (
+    Column("Run", least=12),
+    Column("Changed", need=2, least=10),
+    Column("State", need=1),
+    Column("Test acc.", right=True),
+    Column("Id"),
+)
 
 
 class EnsembleScreen(EvaluationDialog):
@@ -40,14 +49,16 @@ class EnsembleScreen(EvaluationDialog):
     BINDINGS = [bind("ensemble.cancel", "escape", "cancel", "Close", "Close; the work under way goes on")]
 
     def __init__(self, runs: Sequence[RunSummary]) -> None:
-        super().__init__()
+        super().__init__(f"{self.TITLE} of {counted(runs, 'run')}")
         self._runs = runs
+        self._members = TableView(COLUMNS)
 
     def form(self) -> Iterable[Widget]:
-        columns = [Column("", least=12), Column("", right=True), Column("")]
-        listed = [*text_table(columns, [_in_words(run) for run in self._runs[:MOST_LISTED]], 64).lines]
-        listed += [f"and {more} more"] if (more := len(self._runs) - MOST_LISTED) > 0 else []
-        yield Static("\n".join([f"{counted(self._runs, 'member')}:", *listed]), markup=False)
+        changes = changes_of(self._runs)
+        self._members.show([_cells(run, changes[run.run]) for run in self._runs[:MOST_LISTED]])
+        yield self._members
+        if (more := len(self._runs) - MOST_LISTED) > 0:
+            yield Static(f"and {more} more", markup=False)
         methods = [("Mean probability", "mean"), ("Majority vote", "vote")]
         yield field("Combine by", ValueSelect(methods, compact=True, allow_blank=False, id="ensemble-method"))
 
@@ -57,7 +68,5 @@ class EnsembleScreen(EvaluationDialog):
         return partial(self.app.starter.ensemble, members, vote=vote, name=self.chosen_name.value)
 
 
-def _in_words(run: RunSummary) -> tuple[str, str, str]:
-    """Return a member's name, what it differs in from its preset, its accuracy, or its state, and its id."""
-    scored = percent(run.test_accuracy) if run.test_accuracy is not None else f"{run.state}, no test accuracy yet"
-    return ", ".join(filter(None, (run.shown_name, run.differs))), scored, run.run
+def _cells(run: RunSummary, changes: str) -> tuple[str, ...]:
+    return run.shown_name, run.origin or changes, run.state, percent(run.accuracy_on_test_set), run.short

@@ -87,7 +87,6 @@ class ExportScreen(BenchModal[None]):
         bind("export.before", "pageup", "section(-1)", "Section before", "To the one before", hidden=True),
         bind("export.answer-down", "ctrl+down", "answer(1)", "Message down", "Scroll the message", hidden=True),
         bind("export.answer-up", "ctrl+up", "answer(-1)", "Message up", "Scroll the message back", hidden=True),
-        Binding("f1", "app.help", "Help", tooltip="Help for what has the focus, and all keys", show=False),
         bind("export.close", "escape", "dismiss", "Close", "Close; an export under way goes on"),
         Binding("down", "app.focus_within(1)", show=False),
         Binding("up", "app.focus_within(-1)", show=False),

@@ -49,7 +49,6 @@ class LargeImage(BenchModal[None]):
         bind("image.next", "right,down,pagedown,space", "step(1)", "Next", "The next image"),
         bind("image.inside", "k", "inside", "Look inside", "What the network does with this image"),
         bind("image.close", "escape,enter", "dismiss", "Close", "Back to the gallery"),
-        bind("image.help", "f1", "app.help", "Help", "What this window shows, and its keys"),
     ]
     frame = getters.query_one("#image", Vertical)
     picture = getters.query_one("#image-pixels", PixelView)

@@ -19,14 +19,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Button, Markdown, MarkdownViewer, OptionList, Static
 from textual.widgets.option_list import Option
 
 from mnist_tui import guide
 from mnist_tui.experiment.preset_files import STARTERS
-from mnist_tui.tui.bench import BenchModal, BenchScreen, Route
+from mnist_tui.tui.bench import Bench, BenchModal, BenchScreen, Route
 from mnist_tui.tui.terminal.keymap import SECTIONS, commands_of, key_of, labelled, shown, split
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.tab_strip import TabStrip
@@ -89,13 +89,14 @@ def _in_words(name: str, about: str) -> str:
     return f"{name}: {about[:1].lower()}{about[1:]}"
 
 
-class HelpScreen(BenchModal[None]):
-    """The help about a screen, with its keys.
+class HelpScreen(ModalScreen[None]):
+    """The help about a screen, with its keys; unlike other windows it has no key that opens help.
 
     Args:
         screen: the screen on which help was requested.
     """
 
+    app = getters.app(Bench)
     CSS_PATH = "help.tcss"
     AUTO_FOCUS = "#help"
     HELP = """

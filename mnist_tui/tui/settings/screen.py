@@ -317,7 +317,7 @@ RESERVED = ("ctrl+q", "ctrl+c", "tab", "shift+tab", "comma")
 """Keys that leave the app or move the focus, and the comma, which separates keys in the settings file."""
 
 
-class PressKeyScreen(Dialog[str | None]):
+class PressKeyScreen(Dialog[str | None], inherit_bindings=False):
     """A dialog that returns the next key that is pressed, an empty text for the default key, or None for no change.
 
     Args:

@@ -171,9 +171,11 @@ def pane_keys(keys: Mapping[str, str], actions: Mapping[str, str] | None = None)
 @cache
 def entries(classes: tuple[type[DOMNode], ...]) -> tuple[Entry, ...]:
     """Return every action of the classes that has a key and an id, in the order of SECTIONS."""
-    table = [entry for owner in classes for entry in _entries_of(owner)]
+    table: dict[tuple[str, ...], Entry] = {}
+    for entry in (entry for owner in classes for entry in _entries_of(owner)):
+        table.setdefault(entry.ids, entry)
     order = {title: number for number, title in enumerate(SECTIONS.values())}
-    return tuple(sorted(table, key=lambda entry: (order.get(entry.section, len(order)), entry.section)))
+    return tuple(sorted(table.values(), key=lambda entry: (order.get(entry.section, len(order)), entry.section)))
 
 
 def _entries_of(owner: type[DOMNode]) -> Iterator[Entry]:

@@ -111,6 +111,7 @@ class KeyFooter(Footer):
 
     def compose(self) -> ComposeResult:
         keys = [key for key in super().compose() if isinstance(key, FooterKey)]
+        keys.sort(key=lambda key: key.action == "app.help")  # of dialogs' keys, Textual puts those of the base first
         for key in keys:
             key.description = self._labels.get(key.action, key.description)
         self._fit(keys)

@@ -70,14 +70,15 @@ class RateCurve(Plot):
             self.draw()
 
     def lines(self) -> list[Row]:
-        width, height = self.inside
+        """Return a heading, the plot and its legend; the dialog's frame is around them."""
+        width, height = self.size.width, self.size.height - 2
         state, points = self._state, self._state.points
         rate = suggested(points).rate if state.ended else None
         heading: Row = (("title", "Loss by learning rate"), ("muted", self._so_far(state, rate)))
         if not any(drawable(point.loss) is not None for point in points):
-            return self.framed(heading, [(("muted", "The curve of the loss appears here."),)])
+            return [heading, (("muted", "The curve appears here."),)]
         if width < LEAST_COLUMNS or height < LEAST_ROWS:
-            return self.framed(heading, ())
+            return [heading]
         marks = self.marks
         legend = fitting_parts(
             [(("muted", f"{marks.running} mean of some steps"),), (("training", marks.line), ("muted", " smoothed"))],
@@ -85,7 +86,7 @@ class RateCurve(Plot):
             "  ",
         )
         picture = rate_picture(points, (width, height), marks, rate)
-        return self.framed(heading, self.paint(picture), lambda room: cut_row(legend, room))
+        return [heading, *self.paint(picture), cut_row(legend, width)]
 
     def _so_far(self, state: RateRange, rate: float | None) -> str:
         """Return the suggested rate, or the present rate and its loss."""
