@@ -257,6 +257,8 @@ async def test_another_run_is_chosen_from_those_that_have_a_model(app, a_run, re
         await pilot.resize_terminal(60, 30)  # columns are left out while it is open
         await until(pilot, lambda: "State" not in (narrow := screen_text(app)) and short_id(second.id) in narrow)
         assert options.highlighted == at
+        await pilot.resize_terminal(120, 30)
+        await shows(pilot, "State")
         await pilot.press("home" if options.highlighted else "end", "enter")
         await shows(pilot, "HOG features", second.id, "checkpoint")
 
