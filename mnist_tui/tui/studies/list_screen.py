@@ -54,7 +54,7 @@ TALL = 36
 BRIEF = 30
 """Lines of a window below which one line, without notes, is said about the chosen study."""
 OTHER_LINES_BRIEF, OTHER_LINES, OTHER_LINES_TALL = 4, 5, 7
-"""Lines of the tabs, the keys and the pane with the details of the chosen study, in a low, a medium and a tall window."""
+"""Lines of the tabs, the keys and the pane with the details of the chosen study, in a low, medium and tall window."""
 DEFAULT_PRESET = "raw"
 """The preset of a new study before any preset was used."""
 EMPTY = """There are no studies yet in {folder}.

@@ -215,7 +215,7 @@ class ProgressLine(Bar):
         """Show a share from 0 to 1 and texts with their ranks, of which those of the largest ranks are left out.
 
         Args:
-            pulse_at: a time in seconds; then a short part of the bar, which moves with the time, is shown for the share.
+            pulse_at: a time in seconds; then a short part of the bar, which moves with time, is shown for the share.
         """
         self._texts = texts
         self._pulse = None if pulse_at is None else pulse_at % PULSE_SECONDS / PULSE_SECONDS
