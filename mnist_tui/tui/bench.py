@@ -51,8 +51,7 @@ if TYPE_CHECKING:
     from mnist_tui.runs.start import Standby
     from mnist_tui.studies.folder import StudyFolder
     from mnist_tui.tui.editor.draft import Draft
-    from mnist_tui.tui.gallery.selection import ImageSelection
-    from mnist_tui.tui.inside.reader import ExplainedImage
+    from mnist_tui.tui.selected_images import ExplainedImage, ImageSelection
     from mnist_tui.tui.starting import Starter
     from mnist_tui.tui.studies.study_view import StudyFeed
     from mnist_tui.tui.terminal.graphics import Graphics

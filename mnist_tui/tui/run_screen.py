@@ -1,23 +1,36 @@
-"""Bases of the screens that follow a run or a study: redrawing what has changed; the epoch cursor's keys."""
+"""Bases of screens: those that follow a run or a study, with the epoch cursor's keys, and those that keep a model.
+
+A kept model lives in a process of its own, and a thread waits for the answers.
+"""
 
 from __future__ import annotations
 
+import threading
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from textual import on
 from textual.binding import Binding
+from textual.message import Message
+from textual.message_pump import MessagePump
+from textual.timer import Timer
 
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.watch import RunSnapshot
+from mnist_tui.runs.worker_jobs import ModelProcess
 from mnist_tui.tui.bench import BenchScreen
 from mnist_tui.tui.feed import FolderFeed, RunFeed
 from mnist_tui.tui.terminal.keymap import bind
 
 JUMP = 10
+CHECK_SECONDS = 0.5
+"""The time between two checks of whether the idle process still lives."""
+UNSEEN_SECONDS = 300.0
+"""The time that the screen is left after which the model's process, several hundred MB of memory, ends."""
 FeedT = TypeVar("FeedT", bound=FolderFeed[Any])
+QuestionT = TypeVar("QuestionT")
 
 
 def epoch_keys(section: str, verb: str) -> list[Binding]:
@@ -147,3 +160,101 @@ class RunScreen(FeedScreen[RunFeed]):
         self.feed.move(epoch)
         self._dirty = True
         self.redraw()
+
+
+class ModelReader(Generic[QuestionT]):
+    """A process with a run's model, and a thread that asks it the newest question and waits for its answer.
+
+    Args:
+        process: the process, which the reader closes.
+        viewer: receives the messages, until `close`.
+    """
+
+    def __init__(self, process: ModelProcess, viewer: MessagePump) -> None:
+        self._process, self._viewer = process, viewer
+        self._waiting: QuestionT | None = None
+        self._closed = False
+        self._changed = threading.Condition()
+        threading.Thread(target=self.answer_questions, name="model-reader", daemon=True).start()
+
+    def answer_questions(self) -> None:
+        """Wait for the model, then answer each question that `next_question` returns; runs in the thread."""
+        raise NotImplementedError
+
+    def ask(self, question: QuestionT) -> None:
+        """Ask a question; one that is still waiting is dropped."""
+        with self._changed:
+            self._waiting = question
+            self._changed.notify()
+
+    def close(self) -> None:
+        """End the process without waiting for it; no more messages are sent."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._process.close()
+
+    def next_question(self) -> QuestionT | None:
+        """Wait for the next question; None once the reader is closed.
+
+        Raises:
+            PredictionError: the process has ended.
+        """
+        with self._changed:
+            while self._waiting is None and not self._closed:
+                self._changed.wait(CHECK_SECONDS)
+                if not self._closed and not self._process.alive:
+                    raise self._process.ended()
+            question, self._waiting = self._waiting, None
+            return None if self._closed else question
+
+    def post(self, message: Message) -> None:
+        """Send the viewer a message."""
+        if not self._closed:
+            self._viewer.post_message(message)
+
+
+ReaderT = TypeVar("ReaderT", bound=ModelReader[Any])
+
+
+class ModelScreen(BenchScreen[None], Generic[ReaderT]):
+    """A screen that keeps a model's process while it is seen, and some minutes longer.
+
+    Attributes:
+        reader: the process; None before it is started, after it has ended, and if it cannot be started.
+    """
+
+    reader: ReaderT | None = None
+    _left: Timer | None = None
+
+    def new_reader(self) -> ReaderT:
+        """Start a process with the run's newest weights; raises an OSError if it cannot be started."""
+        raise NotImplementedError
+
+    def seen_again(self) -> None:
+        """Start the process again if it has ended while the screen was left."""
+
+    def restart_reader(self) -> str:
+        """Start the process anew; return why that is not possible, an empty text if it is."""
+        self._end_reader()
+        try:
+            self.reader = self.new_reader()
+        except OSError as error:
+            return f"The model's process cannot be started: {error.strerror or error}."
+        return ""
+
+    def on_screen_suspend(self) -> None:
+        self._left = self.set_timer(UNSEEN_SECONDS, self._end_reader)
+
+    def on_screen_resume(self) -> None:
+        if self._left is not None:
+            self._left.stop()
+            self._left = None
+        self.seen_again()
+
+    def _end_reader(self) -> None:
+        if self.reader is not None:
+            self.reader.close()
+            self.reader = None
+
+    on_unmount = _end_reader

@@ -93,7 +93,7 @@ def test_a_stroke_is_soft_three_pixels_wide_and_erasable():
 async def test_the_process_ends_some_time_after_the_screen_is_left_and_starts_again(
     app, a_run, until, processes, monkeypatch
 ):
-    monkeypatch.setattr("mnist_tui.tui.draw.screen.UNSEEN_SECONDS", 0.05)
+    monkeypatch.setattr("mnist_tui.tui.run_screen.UNSEEN_SECONDS", 0.05)
     a_run()
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await opened(pilot, until)

@@ -16,9 +16,9 @@ from mnist_tui.tui.bench import Route
 from mnist_tui.tui.draw.screen import DrawScreen
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.gallery.screen import GalleryScreen
-from mnist_tui.tui.inside.reader import ExplainedImage
 from mnist_tui.tui.inside.screen import InsideScreen
 from mnist_tui.tui.inside.views import HeatView, maps_as_pictures
+from mnist_tui.tui.selected_images import ExplainedImage
 from tests.explainers import explain_without_tensorflow
 from tests.tui.conftest import screen_text
 from tests.tui.sizes import at_sizes

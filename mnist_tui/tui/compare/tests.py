@@ -19,8 +19,8 @@ from mnist_tui.runs.model_tests import Answers, McNemarTest, ModelTests, only_ri
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.compare.screen import VIEWS, CompareScreen, series_of
 from mnist_tui.tui.gallery.predictions import ImagePredictions, RunPredictions
-from mnist_tui.tui.gallery.selection import ImageSelection
 from mnist_tui.tui.run_commands import folder_of
+from mnist_tui.tui.selected_images import ImageSelection
 from mnist_tui.tui.terminal.keymap import bind, pane_title
 from mnist_tui.tui.terminal.themes import RUN_TOKENS
 from mnist_tui.tui.widgets.confusion import class_names

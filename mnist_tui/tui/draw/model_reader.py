@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import LIVE
 from mnist_tui.runs.worker_jobs import PredictionError, Predictor, class_names, data_of, has_model
+from mnist_tui.tui.run_screen import ModelReader
 from mnist_tui.tui.widgets.pixels import HogPicture, hog_picture_of
 
 
@@ -113,11 +113,7 @@ def network_input(drawing: NDArray[np.uint8], *, centring: bool, hog: HogFeature
     return NetworkInput(pixels, hog_picture_of(pixels, hog), hog_picture_of(pixels, hog, scale=2))
 
 
-CHECK_SECONDS = 0.5
-"""The time between two checks of whether the idle process still lives."""
-
-
-class DrawingReader:
+class DrawingReader(ModelReader[bytes]):
     """A run's model that classifies the newest drawing, in a process and a thread of its own.
 
     Args:
@@ -141,32 +137,15 @@ class DrawingReader:
         self.loading, self.status = True, ""
         self.speed = ""
         self.answer: tuple[float | None, ...] | None = None
-        self._viewer = viewer
-        self._waiting: bytes | None = None
-        self._closed = False
-        self._changed = threading.Condition()
         self._predictor = Predictor(folder)
-        threading.Thread(target=self._run, name="reader", daemon=True).start()
+        super().__init__(self._predictor, viewer)
 
-    def ask(self, pixels: NDArray[np.uint8]) -> None:
-        """Ask for the probabilities of a picture of the network's size; one that is still waiting is dropped."""
-        with self._changed:
-            self._waiting = pixels.tobytes()
-            self._changed.notify()
-
-    def close(self) -> None:
-        """End the process without waiting for it; no more messages are sent."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-        self._predictor.close()
-
-    def _run(self) -> None:
+    def answer_questions(self) -> None:
         try:
             loaded = self._predictor.wait_ready()
             model = f"Read by {loaded.words}."
             self._report(model, f"Loaded in {loaded.milliseconds / 1000:.1f} s.")
-            while (image := self._next()) is not None:
+            while (image := self.next_question()) is not None:
                 started = time.perf_counter()
                 answer = self._predictor.ask([image])
                 milliseconds = 1000 * (time.perf_counter() - started)
@@ -174,17 +153,6 @@ class DrawingReader:
         except PredictionError as error:
             self._report(f"{error}; l loads it again")
 
-    def _next(self) -> bytes | None:
-        """Wait for the next picture and return its bytes; None once the reader is closed."""
-        with self._changed:
-            while self._waiting is None and not self._closed:
-                self._changed.wait(CHECK_SECONDS)
-                if not self._closed and not self._predictor.alive:
-                    raise self._predictor.ended()
-            image, self._waiting = self._waiting, None
-            return None if self._closed else image
-
     def _report(self, status: str, speed: str = "", answer: tuple[float | None, ...] | None = None) -> None:
         self.loading, self.status, self.speed, self.answer = False, status, speed, answer
-        if not self._closed:
-            self._viewer.post_message(self.ReaderChanged())
+        self.post(self.ReaderChanged())

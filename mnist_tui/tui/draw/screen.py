@@ -14,7 +14,6 @@ from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, ScrollableContainer, VerticalScroll
 from textual.content import Content
-from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -25,7 +24,7 @@ from mnist_tui.paths import PathError, typed_path
 from mnist_tui.report.run_images import Images, test_images
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.settings import BLOCK
-from mnist_tui.tui.bench import BenchScreen, Route
+from mnist_tui.tui.bench import Route
 from mnist_tui.tui.choose_run import ChooseRunScreen
 from mnist_tui.tui.dialogs import FormDialog
 from mnist_tui.tui.draw.canvas import DrawingCanvas, SeenPane
@@ -38,6 +37,7 @@ from mnist_tui.tui.draw.model_reader import (
     readable_run,
     runs_with_model,
 )
+from mnist_tui.tui.run_screen import ModelScreen
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import bind, key_of, pane_keys, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter
@@ -61,15 +61,13 @@ PANE_LEAST, SEEN_LEAST = 22, 20
 BORDER_LEAST = 50
 """Columns of a canvas whose border has room for the pen's place."""
 NO_RUN = "There is no run with a model yet: train one, then come back; its model reads what you draw."
-UNSEEN_SECONDS = 300.0
-"""The time that the screen is left after which the model's process, several hundred MB of memory, ends."""
 LOADING = "Loading the model: TensorFlow takes some seconds. You can draw meanwhile."
 FIRST = "Draw with the mouse, or with Space and the arrow keys"
 TRAIN_FIRST = "Train a network first (F2)"
 PEN_TEXTS = {"up": "pen up", "draws": "drawing", "erases": "erasing"}
 
 
-class DrawScreen(BenchScreen[None]):
+class DrawScreen(ModelScreen[DrawingReader]):
     """The screen on which a person draws and a run's model classifies the drawing.
 
     Args:
@@ -114,7 +112,6 @@ class DrawScreen(BenchScreen[None]):
         super().__init__()
         self._folder = folder
         self._subject: ReadableRun | None = None
-        self._reader: DrawingReader | None = None
         self._status = "Looking for a run whose model can read."
         self._centring = True
         self._source = ""
@@ -123,7 +120,6 @@ class DrawScreen(BenchScreen[None]):
         self._input: NetworkInput | None = None
         self._computing = self._outdated = False
         self._images: Images | None = None
-        self._left: Timer | None = None
         self._path = ""
         self._has_wide_border = False
 
@@ -164,23 +160,13 @@ class DrawScreen(BenchScreen[None]):
         if route.run is not None and (shown is None or shown.path != route.run.path):
             self._read_run(route.run)
 
-    def on_screen_suspend(self) -> None:
-        self._left = self.set_timer(UNSEEN_SECONDS, self._end_reader)
+    def new_reader(self) -> DrawingReader:
+        assert self._subject is not None
+        return DrawingReader(self._subject.folder, self)
 
-    def on_screen_resume(self) -> None:
-        """Keep the model's process, or start it again if it has ended meanwhile."""
-        if self._left is not None:
-            self._left.stop()
-            self._left = None
-            if self._reader is None:
-                self.action_load()
-
-    def _end_reader(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
-
-    on_unmount = _end_reader
+    def seen_again(self) -> None:
+        if self.reader is None:
+            self.action_load()
 
     def on_resize(self) -> None:
         """Enlarge the canvas if there is room, then the network's input; scroll a canvas that is too large.
@@ -251,13 +237,7 @@ class DrawScreen(BenchScreen[None]):
     def action_load(self) -> None:
         if self._subject is None:
             return
-        if self._reader is not None:
-            self._reader.close()
-        try:
-            self._reader = DrawingReader(self._subject.folder, self)
-        except OSError as error:
-            self._reader = None
-            self._status = f"The model's process cannot be started: {error.strerror or error}."
+        self._status = self.restart_reader()
         self._ask()
         self._update_texts()
 
@@ -293,11 +273,11 @@ class DrawScreen(BenchScreen[None]):
         self._computing = False
 
     def _ask(self) -> None:
-        if self._reader is not None and self._input is not None and self._input.pixels.any():
-            self._reader.ask(self._input.pixels)
+        if self.reader is not None and self._input is not None and self._input.pixels.any():
+            self.reader.ask(self._input.pixels.tobytes())
 
     def _update_texts(self) -> None:
-        subject, reader = self._subject, self._reader
+        subject, reader = self._subject, self.reader
         if subject is None:
             self.status.show("no model", "")
         else:
@@ -356,7 +336,7 @@ class DrawScreen(BenchScreen[None]):
 
     def action_inside(self) -> None:
         """Look inside the network for the drawing, as the network receives it."""
-        from mnist_tui.tui.inside.reader import ExplainedImage
+        from mnist_tui.tui.selected_images import ExplainedImage
 
         if self._subject is None or self._input is None or not self.canvas.pixels.any():
             self.notify("Draw something first, or put a test image on the canvas.", severity="warning")

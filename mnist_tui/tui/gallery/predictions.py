@@ -18,7 +18,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.predictions import Predictions, read_predictions
 from mnist_tui.settings import Glyphs
 from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.gallery.selection import ImageSelection
+from mnist_tui.tui.selected_images import ImageSelection
 from mnist_tui.tui.widgets.confusion_cells import heads
 from mnist_tui.wording import counted
 

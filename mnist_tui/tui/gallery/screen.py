@@ -30,8 +30,8 @@ from mnist_tui.tui.gallery.predictions import (
     predictions_after,
     predictions_of,
 )
-from mnist_tui.tui.gallery.selection import ImageSelection
 from mnist_tui.tui.run_screen import RunScreen, run_keys
+from mnist_tui.tui.selected_images import ImageSelection
 from mnist_tui.tui.terminal.keymap import bind, pane_keys, pane_title
 from mnist_tui.tui.widgets.confusion import class_names
 from mnist_tui.tui.widgets.controls import KeyFooter
@@ -301,7 +301,7 @@ class GalleryScreen(RunScreen):
 
     def action_inside(self) -> None:
         """Look inside the network for the selected image."""
-        from mnist_tui.tui.inside.reader import ExplainedImage
+        from mnist_tui.tui.selected_images import ExplainedImage
 
         predictions, index = self.predictions, self.selected_image
         pixels = predictions.images.picture(index) if predictions is not None and index is not None else None

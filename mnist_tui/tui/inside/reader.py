@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from textual.message import Message
 from textual.message_pump import MessagePump
@@ -13,29 +11,7 @@ from textual.message_pump import MessagePump
 from mnist_tui.runs.explanations import Explainer, Explanation
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.worker_jobs import PredictionError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-
-@dataclass(frozen=True, eq=False)
-class ExplainedImage:
-    """An image of the network's size.
-
-    Attributes:
-        pixels: uint8 ``(height, width)``, or ``(height, width, 3)`` in colour, as the network receives it.
-        name: what it is, such as ``Image 1,234`` or ``Drawing``.
-        source: where it is from, such as ``MNIST test images``; empty if there is nothing to say.
-        true: its class, if that is known.
-        photograph: whether a grey image is drawn from black to white, instead of in the theme's colours.
-    """
-
-    pixels: NDArray[np.uint8]
-    name: str
-    source: str = ""
-    true: int | None = None
-    photograph: bool = False
+from mnist_tui.tui.run_screen import ModelReader
 
 
 @dataclass(frozen=True)
@@ -50,11 +26,9 @@ class InsideQuestion:
 
 
 LOADING = "Loading the model (TensorFlow takes some seconds) …"
-CHECK_SECONDS = 0.5
-"""The time between two checks of whether the idle process still lives."""
 
 
-class InsideReader:
+class InsideReader(ModelReader[InsideQuestion]):
     """A process that looks inside networks, and a thread that waits for it.
 
     Args:
@@ -84,32 +58,16 @@ class InsideReader:
         self.status = LOADING
         self.weights = ""
         self.alive = True
-        self._data_dir, self._viewer = data_dir, viewer
+        self._data_dir = data_dir
         self.question: InsideQuestion | None = None
-        self._waiting: InsideQuestion | None = None
-        self._closed = False
-        self._changed = threading.Condition()
         self._explainer = Explainer(folder)
-        threading.Thread(target=self._run, name="inside", daemon=True).start()
+        super().__init__(self._explainer, viewer)
 
-    def ask(self, question: InsideQuestion) -> None:
-        """Ask a question; one that is still waiting is dropped."""
-        with self._changed:
-            self._waiting = question
-            self._changed.notify()
-
-    def close(self) -> None:
-        """End the process without waiting for it; no more messages are sent."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-        self._explainer.close()
-
-    def _run(self) -> None:
+    def answer_questions(self) -> None:
         try:
             self.weights = self._explainer.wait_ready().words
-            while (question := self._next()) is not None:
-                self._post(self.Answered(question, self._answer(question)))
+            while (question := self.next_question()) is not None:
+                self.post(self.Answered(question, self._answer(question)))
         except PredictionError as error:
             self.alive = False
             self._say(f"{error}; l loads it again")
@@ -138,20 +96,6 @@ class InsideReader:
     def _progress(self, what: str, done: int, total: int) -> None:
         self._say(f"{what}: {done:,} of {total:,}" if total else f"{what} …")
 
-    def _next(self) -> InsideQuestion | None:
-        """Wait for the next question and return it; None once the reader is closed."""
-        with self._changed:
-            while self._waiting is None and not self._closed:
-                self._changed.wait(CHECK_SECONDS)
-                if not self._closed and not self._explainer.alive:
-                    raise self._explainer.ended()
-            question, self._waiting = self._waiting, None
-            return None if self._closed else question
-
     def _say(self, status: str) -> None:
         self.status = status
-        self._post(self.StatusChanged())
-
-    def _post(self, message: Message) -> None:
-        if not self._closed:
-            self._viewer.post_message(message)
+        self.post(self.StatusChanged())

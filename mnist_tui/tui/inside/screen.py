@@ -10,7 +10,6 @@ from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.timer import Timer
 from textual.widgets import Static
 
 from mnist_tui.errors import RequestError
@@ -30,10 +29,12 @@ from mnist_tui.runs.explanations import (
 )
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.worker_jobs import class_names
-from mnist_tui.tui.bench import BenchScreen, Route
+from mnist_tui.tui.bench import Route
 from mnist_tui.tui.dialogs import ChooseClassScreen
-from mnist_tui.tui.inside.reader import LOADING, ExplainedImage, InsideQuestion, InsideReader
+from mnist_tui.tui.inside.reader import LOADING, InsideQuestion, InsideReader
 from mnist_tui.tui.inside.views import ActivationBars, HeatView, MapGrid, maps_as_pictures
+from mnist_tui.tui.run_screen import ModelScreen
+from mnist_tui.tui.selected_images import ExplainedImage
 from mnist_tui.tui.terminal.keymap import bind, pane_keys, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.pixels import PICTURE_SIZES, PictureSize, PixelView, Size, Tile, natural, size_in
@@ -43,8 +44,6 @@ from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line, LinePart, PartsLine
 from mnist_tui.wording import capitalized, percent
 
-UNSEEN_SECONDS = 300.0
-"""The time that the screen is left after which the model's process, several hundred MB of memory, ends."""
 LINES_ELSE = 8
 """Lines of tabs, run, methods, borders, texts and footer."""
 TITLE_EDGE = 6
@@ -56,7 +55,7 @@ UNBROKEN = "\N{NO-BREAK SPACE}"
 METHOD_NAMES = tuple(METHODS)
 
 
-class InsideScreen(BenchScreen[None]):
+class InsideScreen(ModelScreen[InsideReader]):
     """The screen that shows what a run's network does with one image, in a process that keeps the model loaded.
 
     Args:
@@ -103,7 +102,6 @@ class InsideScreen(BenchScreen[None]):
         self._folder, self._image = folder, image
         self._experiment: Experiment | None = None
         self._names: tuple[str, ...] = ()
-        self._reader: InsideReader | None = None
         self._problem = ""
         self._method = "occlusion"
         self._label: int | None = None
@@ -111,7 +109,6 @@ class InsideScreen(BenchScreen[None]):
         self._chosen_layers: dict[str, str] = {}
         self._answers: dict[InsideQuestion, Explanation | str] = {}
         self._grid_size: PictureSize = "automatic"
-        self._left: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield TabStrip()
@@ -157,23 +154,12 @@ class InsideScreen(BenchScreen[None]):
         else:
             self._ask()
 
-    def on_screen_suspend(self) -> None:
-        self._left = self.set_timer(UNSEEN_SECONDS, self._end_reader)
+    def new_reader(self) -> InsideReader:
+        return InsideReader(self._folder, self.app.options.data_dir, self)
 
-    def on_screen_resume(self) -> None:
-        """Keep the model's process, or start it again if it has ended meanwhile."""
-        if self._left is not None:
-            self._left.stop()
-            self._left = None
+    def seen_again(self) -> None:
         if self._experiment is not None:
             self._ask()
-
-    def _end_reader(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
-
-    on_unmount = _end_reader
 
     @work(exclusive=True, group="run", exit_on_error=False)
     async def _read_run(self) -> None:
@@ -210,21 +196,18 @@ class InsideScreen(BenchScreen[None]):
         if self._experiment is not None and self._question not in self._answers:
             if why := why_not(self._method, self._experiment):
                 self._answers[self._question] = why
-            elif self._reader is None:
+            elif self.reader is None:
                 self.action_load()
                 return
             else:
-                self._reader.ask(self._question)
+                self.reader.ask(self._question)
         self._draw()
 
     def action_load(self) -> None:
-        self._end_reader()
         self._answers = {}
-        try:
-            self._reader = InsideReader(self._folder, self.app.options.data_dir, self)
-            self._reader.ask(self._question)
-        except OSError as error:
-            self._problem = f"the model's process cannot be started: {error.strerror or error}"
+        self._problem = self.restart_reader()
+        if self.reader is not None:
+            self.reader.ask(self._question)
         self._draw()
 
     @on(InsideReader.Answered)
@@ -312,12 +295,12 @@ class InsideScreen(BenchScreen[None]):
     @property
     def _status(self) -> str:
         """What the model's process is doing, and for which method if it is not the chosen one."""
-        if self._reader is None:
+        if self.reader is None:
             return LOADING
-        answered = self._reader.question
-        if answered is None or not self._reader.alive or answered.method == self._method:
-            return self._reader.status
-        return f"{METHODS[answered.method].title} first: {self._reader.status}"
+        answered = self.reader.question
+        if answered is None or not self.reader.alive or answered.method == self._method:
+            return self.reader.status
+        return f"{METHODS[answered.method].title} first: {self.reader.status}"
 
     def _page_keys(self, shown: object) -> dict[str, str]:
         """Return the keys that turn pages, with the part that is shown; none if all is shown."""
