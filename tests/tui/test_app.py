@@ -231,6 +231,10 @@ async def test_the_palette_has_the_keys_at_the_right_and_the_commands_used_most_
         await until(pilot, lambda: chosen_command(app) == "Studies")
         await pilot.press(*"editor")
         await until(pilot, lambda: chosen_command(app) == "Edit")  # descriptions are searched, too
+        await pilot.press(*"xyz")
+        await until(pilot, lambda: chosen_command(app).startswith("No command of this screen matches"))
+        await pilot.press("enter")
+        await until(pilot, lambda: type(app.screen).__name__ == "HelpScreen")
 
 
 async def test_a_notice_ends_by_itself_and_leaves_the_keys_free_also_on_the_next_screen(

@@ -316,7 +316,7 @@ def test_a_network_is_drawn_from_the_image_to_the_output() -> None:
 async def test_training_figures_are_told_with_their_kind(size: tuple[int, int], bench: Any, shows: Any) -> None:
     async with bench(preset=find_preset("various-mlp2-bn-dropout")).run_test(size=size) as pilot:
         await shows(pilot, "784-256-64-10, batch normalisation")
-        await shows(pilot, "98.63 %", "dropout on")
+        await shows(pilot, "98.63 %", "dropout on", " mlp3-bn-dropout ")
         await pilot.press("s", "tab", "end")
         text = await shows(pilot, "the code's stand here", "4 notes")
         assert all(len(line) <= size[0] for line in text.splitlines())

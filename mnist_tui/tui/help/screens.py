@@ -42,7 +42,7 @@ KeySection = tuple[str, list[tuple[str, str]]]
 """A heading, and below it keys with what they do."""
 ABOUT = """
 **mnist-tui** trains small networks on MNIST-class images. Training runs in a process of its own: leaving this window,
-or losing it, does not end it. Ctrl+P lists every command; Tab moves the focus.
+or losing it, does not end it. Ctrl+P lists every command of the screen; Tab moves the focus.
 """
 
 
@@ -77,7 +77,7 @@ def _sections_of(screen: Screen[Any]) -> list[KeySection]:
     everywhere = [
         *groups.pop(SECTIONS["app"], []),
         (shown("tab,shift+tab"), "The next pane or field, and the one before"),
-        (palette, "Every command, by its name"),
+        (palette, "Every command of this screen, by its name"),
     ]
     return [(section, rows) for section, rows in (*groups.items(), (SECTIONS["app"], everywhere)) if rows]
 

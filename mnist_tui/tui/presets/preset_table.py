@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from textual import events
 from textual.binding import Binding
@@ -12,19 +13,17 @@ from textual.message import Message
 from mnist_tui.experiment.preset_files import BrokenPreset
 from mnist_tui.experiment.preset_index import PresetEntry, PresetGroup, matches
 from mnist_tui.tui.terminal.keymap import bind
-from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow
+from mnist_tui.tui.widgets.row_table import GAP, MARKS, RowColumn, RowTable, TableRow
 from mnist_tui.wording import count, percent
 
-WHOLE_TITLE, ROOMY = 36, 64
-"""Characters of a title that is not cut, and of a table from which there is room for it."""
+CUT_TITLE, WHOLE_TITLE = 18, 36
+"""Columns to which a title is cut in a narrow table, and in one with room for it beside names and accuracies."""
 COLUMNS = (
-    RowColumn("name", "  Name", least=18, middle=True),
-    RowColumn("what", "What it is", need=2, least=18, toned=True),
+    RowColumn("name", "  Name", least=22, middle=True),
+    RowColumn("what", "What it is", need=2, least=CUT_TITLE, toned=True),
     RowColumn("parameters", "Parameters", right=True, need=1),
     RowColumn("accuracy", "Published", right=True, need=3),
 )
-ROOMY_COLUMNS = tuple(replace(column, least=WHOLE_TITLE) if column.key == "what" else column for column in COLUMNS)
-"""The columns where most titles fit if the parameters, which stand beside the table, too, are left out."""
 OPEN_AT_FIRST = ("Starters", "Classics", "Saved")
 OPENED, CLOSED = "▾", "▸"
 
@@ -99,15 +98,19 @@ class PresetTable(RowTable):
         return len(names) if self._query else sum(len(group.presets) for group in self._groups.values())
 
     def _show_rows(self) -> None:
-        self.show(self._fitting_columns, list(self._rows_of_groups()))
+        rows = list(self._rows_of_groups())
+        self.show(self._columns_for(rows), rows)
 
-    @property
-    def _fitting_columns(self) -> Sequence[RowColumn]:
-        return ROOMY_COLUMNS if self.size.width >= ROOMY else COLUMNS
+    def _columns_for(self, rows: Sequence[TableRow]) -> Sequence[RowColumn]:
+        """Return the columns; a wide table rather omits the parameters, which stand beside it, than cut titles."""
+        names = max((len(row.cells[0]) for row in rows if not row.heading), default=0)
+        room = self.size.width - MARKS - names - len("Published") - 2 * GAP
+        least = max(CUT_TITLE, min(WHOLE_TITLE, room))
+        return [replace(column, least=least) if column.key == "what" else column for column in COLUMNS]
 
     def on_resize(self) -> None:
         if self._rows:
-            self.show(self._fitting_columns, self._rows)
+            self.show(self._columns_for(self._rows), self._rows)
         super().on_resize()
 
     def _rows_of_groups(self) -> Iterator[TableRow]:
@@ -116,7 +119,8 @@ class PresetTable(RowTable):
                 is_open = self.is_open(group)
                 title = f"{OPENED if is_open else CLOSED} {group.title}"
                 yield TableRow(key, (title, f"{len(found)}"), heading=True)
-                yield from map(_row, found if is_open else ())
+                shared = _shared_beginning([preset.name for preset in group.presets])
+                yield from (_row(preset, shared) for preset in (found if is_open else ()))
 
     def _set_open(self, group: PresetGroup, is_open: bool) -> None:
         change, wanted = (self._closed_found, not is_open) if self._query else (self._open, is_open)
@@ -161,8 +165,17 @@ def _nearest(names: Sequence[str], query: str, otherwise: str) -> str:
     return best[0] if best and otherwise not in best else otherwise
 
 
-def _row(preset: PresetEntry | BrokenPreset) -> TableRow:
+def _shared_beginning(names: Sequence[str]) -> str:
+    """Return the words with which all of several names begin, such as ``labo04-``; empty for a single name."""
+    words = zip(*(name.split("-")[:-1] for name in names), strict=False)
+    shared = takewhile(lambda of_all: len(set(of_all)) == 1, words)
+    return "".join(f"{first}-" for first, *_ in shared) if len(names) > 1 else ""
+
+
+def _row(preset: PresetEntry | BrokenPreset, shared: str) -> TableRow:
+    """Return the row of a preset, without the beginning of its name that the whole group shares."""
+    name = f"  {preset.name.removeprefix(shared)}"
     if isinstance(preset, BrokenPreset):
-        return TableRow(preset.name, (f"  {preset.name}", "cannot be read", "", ""), tone="row-table--bad")
+        return TableRow(preset.name, (name, "cannot be read", "", ""), tone="row-table--bad")
     published = "" if preset.accuracy is None else percent(preset.accuracy)
-    return TableRow(preset.name, (f"  {preset.name}", preset.title, count(preset.parameters), published))
+    return TableRow(preset.name, (name, preset.title, count(preset.parameters), published))

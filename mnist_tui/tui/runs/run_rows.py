@@ -170,11 +170,12 @@ def run_lines(run: RunSummary) -> list[str]:
     """Return two lines of details about a run: its experiment, data and note; its scores, size and training time."""
     of = " on the held-out fold" if run.fold else ""
     accuracy, test_loss = (f"{score}{of}" if of else f"test {score}" for score in ("accuracy", "loss"))
+    has_other_validation = not run.origin and percent(run.val_accuracy) != percent(run.test_accuracy)
     test_loss += f" {loss(run.test_loss)}{_published(run, 'loss', run.test_loss)}"
     scores = [
         f"{accuracy} {percent(run.test_accuracy)}{_published(run, 'accuracy', run.test_accuracy)}",
         f"macro F1 {percent(run.macro_f1)}",
-        *([] if run.origin else [f"validation accuracy {percent(run.val_accuracy)}"]),
+        *([f"validation accuracy {percent(run.val_accuracy)}"] if has_other_validation else []),
         *([test_loss] if run.test_loss is not None else []),
         *([counted(run.parameters, "parameter")] if run.parameters is not None or not run.origin else []),
         *([] if run.origin else [f"training {seconds(run.training_seconds)}, {ALONE}"]),

@@ -33,6 +33,7 @@ FRAME = 6
 NAME = 18
 OWN_NAME = "palette"
 """The name of the command that opens the palette, which is of no use in it."""
+NOTHING_FOUND = "No command of this screen matches; Enter opens the help"
 ABOUT_SCORE = 0.1
 """The score of a command whose description contains the query; a match of its name scores from about 0.5 on."""
 
@@ -67,14 +68,20 @@ class BenchCommands(Provider):
             yield DiscoveryHit(self._line(command), partial(self._choose, command), text=command.name)
 
     async def search(self, query: str) -> Hits:
-        """Yield the commands whose name is like the query, and those whose description contains it."""
-        matcher = self.matcher(query)
+        """Yield the commands whose name is like the query, and those whose description contains it.
+
+        If there are none, a line says so, and leads to the help, which has the keys of the other screens.
+        """
+        matcher, found = self.matcher(query), False
         for command in self._commands():
             score = matcher.match(command.name)
             if not score and query.lower() in command.about.lower():
                 score = ABOUT_SCORE
             if score:
+                found = True
                 yield Hit(score, self._line(command), partial(self._choose, command), text=command.name)
+        if not found:
+            yield Hit(ABOUT_SCORE, Text(NOTHING_FOUND), partial(self.app.run_action, "help"), text=NOTHING_FOUND)
 
     def _commands(self) -> list[PaletteCommand]:
         counts, keys = read_counts(), dict[str, str]()

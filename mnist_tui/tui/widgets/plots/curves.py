@@ -228,9 +228,9 @@ def preparations(run: RunState, glyphs: Glyphs) -> list[str]:
     data, model, phase = run.data, run.model, run.phase
     now, doing = "", ""
     if phase is not None and not in_training(run):
-        now, doing = phase.name, f"{phase_progress(phase)} …"
+        now, doing = phase.name, phase_progress(phase)
     steps = [
-        ("data", now in OF_DATA, data and f"{data.title}, {counted(data.train, 'training image')}"),
+        ("data", now in OF_DATA, data and f"{data.title}, {counted(data.train, 'image')}"),
         ("network", now in OF_NETWORK, model and f"{counted(model.total, 'parameter')}, on {model.device}"),
         ("first epoch", phase is not None and not now, None),
     ]
@@ -242,7 +242,7 @@ def preparations(run: RunState, glyphs: Glyphs) -> list[str]:
     if now and now not in OF_DATA | OF_NETWORK:
         lines.append(f"{under_way} {doing}")  # waiting for a device, for instance
     if phase is None and run.state == "starting":
-        lines.insert(0, f"{under_way} starting the process that trains …")
+        lines.insert(0, f"{under_way} starting the process that trains")
     return [*lines, ""]
 
 

@@ -36,10 +36,11 @@ from mnist_tui.tui.widgets.plots.raster import (
 def trial_marks(chosen: str, best: str, marks: Marks) -> list[tuple[str, str, str]]:
     """Return the key, the tone and the mark of the best trial and of the chosen one, which is drawn in front.
 
-    A chosen trial that is the best one has the mark of the best one in the colour of the chosen one.
+    A chosen trial that is the best one is drawn once, with the mark of the best one in the colour of the chosen one.
     """
-    front = marks.best if chosen == best else marks.validation
-    return [(best, "best", marks.best), (chosen, "validation", front)]
+    if chosen == best:
+        return [(chosen, "validation", marks.best)]
+    return [(best, "best", marks.best), (chosen, "validation", marks.validation)]
 
 
 def mark_legend(chosen: str, best: str, marks: Marks) -> list[Row]:
