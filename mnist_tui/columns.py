@@ -31,12 +31,14 @@ class Column:
         need: columns with a lower need are omitted first; columns with 0 are never omitted.
         least: the width to which texts are cut (with …) before any column is omitted; they are cut further if no more
             columns can be omitted. 0 if texts are never cut.
+        whole: whether a cut text ends with a whole part before a comma, or with a whole word.
     """
 
     title: str
     right: bool = False
     need: int = 0
     least: int = 0
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,10 @@ def text_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: 
     shown = fit(columns, [size if any(row[at] for row in rows) else 0 for at, size in enumerate(widths)], width, GAP)
 
     def line(cells: Sequence[str]) -> str:
-        texts = ((cut_end(cells[at], size), size, columns[at].right) for at, size in shown.items())
+        texts = (
+            ((cut_words if columns[at].whole else cut_end)(cells[at], size), size, columns[at].right)
+            for at, size in shown.items()
+        )
         return (" " * GAP).join(f"{text:{'>' if right else '<'}{size}}" for text, size, right in texts).rstrip()
 
     return FittedTable(line([column.title for column in columns]), tuple(line(row) for row in rows), tuple(shown))
@@ -92,3 +97,12 @@ def text_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: 
 def cut_end(text: str, width: int) -> str:
     """Return a text cut to `width` characters, with an ellipsis at its end if it was longer."""
     return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def cut_words(text: str, width: int) -> str:
+    """Return a text cut to `width` characters after a comma, or after a word, with an ellipsis if it was longer."""
+    cut = text[: width - 1]
+    if len(text) <= width or text[width - 1] in ", ":
+        return cut_end(text, width)
+    ends = (cut.rfind(between) + len(between) for between in (", ", " ") if between in cut)
+    return f"{cut[: next(ends, width)]}…"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui.columns import NARROWEST, Column, cut_end, fit, text_table
+from mnist_tui.columns import NARROWEST, Column, cut_end, cut_words, fit, text_table
 
 COLUMNS = [Column("a"), Column("b", least=4), Column("c", need=1), Column("d", need=2)]
 
@@ -65,3 +65,11 @@ def test_a_table_never_exceeds_its_width_and_leaves_out_the_least_needed_column_
 
 def test_a_text_that_is_cut_says_so() -> None:
     assert (cut_end("sequential", 6), cut_end("dense", 6)) == ("seque…", "dense")
+
+
+@pytest.mark.parametrize(
+    ("width", "cut"),
+    [(26, "16 filters 5×5, relu, same"), (20, "16 filters 5×5, …"), (16, "16 filters 5×5,…"), (12, "16 filters …")],
+)
+def test_a_cut_list_ends_after_a_whole_part_or_word(width: int, cut: str) -> None:
+    assert cut_words("16 filters 5×5, relu, same", width) == cut

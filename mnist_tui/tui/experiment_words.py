@@ -104,7 +104,7 @@ def facts(preset: Preset) -> dict[str, str]:
 def _short_columns(least: int) -> tuple[Column, ...]:
     return (
         Column("Layer"),
-        Column("Configuration", least=least),
+        Column("Configuration", least=least, whole=True),
         Column("Output", right=True, need=1),
         Column("Parameters", right=True, need=2),
     )

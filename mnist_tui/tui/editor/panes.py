@@ -346,10 +346,21 @@ def _of_schedule(draft: Draft) -> str:
     return f"Arguments of the schedule {draft.experiment.training.schedule.kind}"
 
 
-LAYER_COLUMNS = (Column("  Layer", least=17), *experiment_words.EDITED_COLUMNS[1:])
-ROOMY, ROOMY_CONFIGURATION = 60, 17
-"""Cells of the list of layers from which the longest names are cut before a configuration of fewer cells is."""
-ROOMY_LAYER_COLUMNS = (LAYER_COLUMNS[0], replace(LAYER_COLUMNS[1], least=ROOMY_CONFIGURATION), *LAYER_COLUMNS[2:])
+LEAST_NAME, WHOLE_NAME = 17, 25
+"""Cells for the name of a layer: where there is little room, and for one as long as most in a block."""
+CONFIGURATION, OTHERS = 17, 14
+"""Cells for a configuration such as ``16 filters 3×3, …``, and for the gaps and the numbers of parameters."""
+
+
+def _layer_columns(longest: int, width: int) -> tuple[Column, ...]:
+    """Return the columns of the list of layers for so many cells and a longest name of so many characters.
+
+    The shapes are left out before names are cut to less than WHOLE_NAME, the numbers of parameters only after that.
+    """
+    _, configuration, *others = experiment_words.EDITED_COLUMNS
+    least = max(configuration.least, min(CONFIGURATION, width - OTHERS - LEAST_NAME))
+    name = max(LEAST_NAME, min(longest, WHOLE_NAME, width - OTHERS - least))
+    return (Column("  Layer", least=name), replace(configuration, least=least), *others)
 
 
 def _layer_mark(draft: Draft, place: int) -> str:
@@ -410,7 +421,7 @@ class LayerList(OptionList):
             for at, (name, *rest) in enumerate(experiment_words.layer_rows(draft.experiment))
         ]
         width = max(20, self.scrollable_content_region.width - 1) if self.size else UNBOUNDED
-        fitted = text_table(ROOMY_LAYER_COLUMNS if width >= ROOMY else LAYER_COLUMNS, rows, width)
+        fitted = text_table(_layer_columns(max(len(row[0]) for row in rows), width), rows, width)
         prompts = [Content(line).highlight_regex(f"^{CHANGED}", style="$accent") for line in fitted.lines]
         misfit = draft.state.misfit
         if misfit is not None and misfit.place is not None:
