@@ -517,7 +517,7 @@ async def test_every_pane_can_be_reached_at_every_size(size: tuple[int, int], ed
     async with editing("hog").run_test(size=size) as pilot:
         await shows(pilot, "Epochs", "392 inputs")
         for key, expected in (
-            ("f7", "200 neurons, sigm"),
+            ("f7", "200 neurons, "),
             ("f8", "392 × 200 = 78,400"),
             ("f9", hog_lines(size)),
             ("f6", "Batch size"),

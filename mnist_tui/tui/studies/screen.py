@@ -194,6 +194,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
         self.reason.display = bool(why)
         title, notes = study_view.notes_of(snapshot)
         self.panel.border_title = pane_title(title)
+        self.panel.set_class(title != study_view.NOTES, "-brief")
         self.side.say(notes)
         shape, same = screen_shape(study)
         alike = ", ".join(f"{title} {value}" for title, value in same.items())
