@@ -494,8 +494,8 @@ def facts_in_lines(facts: Sequence[tuple[str, str]], columns: Container[str | No
             continue
         if name in NEW_LINES:
             lines.append([])
-        shown, value = "" if name in NAMELESS else f"{name[:1].lower()}{name[1:]} ", value.removesuffix(f", {ALONE}")
-        lines[-1].append(Content.assemble((shown, "$text-muted"), (value, FACT_STYLES.get(name, ""))))
+        shown, brief = "" if name in NAMELESS else f"{name[:1].lower()}{name[1:]} ", value.removesuffix(f", {ALONE}")
+        lines[-1].append(Content.assemble((shown, "$text-muted"), (brief, FACT_STYLES.get(name, ""))))
     return Content("\n").join(Content(" · ").join(line) for line in lines)
 
 
