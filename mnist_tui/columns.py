@@ -100,9 +100,12 @@ def cut_end(text: str, width: int) -> str:
 
 
 def cut_words(text: str, width: int) -> str:
-    """Return a text cut to `width` characters after a comma, or after a word, with an ellipsis if it was longer."""
+    """Return a text cut to `width` characters after a comma, or after a word, with an ellipsis if it was longer.
+
+    It is cut within a word if it would lose half of its characters otherwise.
+    """
     cut = text[: width - 1]
     if len(text) <= width or text[width - 1] in ", ":
         return cut_end(text, width)
     ends = (cut.rfind(between) + len(between) for between in (", ", " ") if between in cut)
-    return f"{cut[: next(ends, width)]}…"
+    return f"{cut[: next((end for end in ends if end > width // 2), width)]}…"
