@@ -20,7 +20,7 @@ from mnist_tui.runs.collection.seed_groups import (
     pairs,
     seed_groups,
 )
-from mnist_tui.runs.collection.summaries import RunSummary, summary_of
+from mnist_tui.runs.collection.summaries import RunSummary, all_scored_on, summary_of
 from mnist_tui.runs.model_tests import ModelTests, tests_of_runs
 from mnist_tui.runs.robustness import overall_error
 from mnist_tui.wording import DASH, count, listed, percent
@@ -54,7 +54,10 @@ def compare(ctx: typer.Context, *, runs: Runs, as_json: Json = False, runs_dir: 
         )
         return
     names = {name: texts for name, texts in differing_parameters(summaries).items() if name != "epochs"}
-    figures = {**figure_columns(summaries), CORRUPTED: lambda run: percent(errors[run.run])}
+    figures = {
+        **figure_columns(summaries, of=all_scored_on(summaries)),
+        CORRUPTED: lambda run: percent(errors[run.run]),
+    }
     figures = {name: text_of for name, text_of in figures.items() if any(text_of(run) != DASH for run in summaries)}
     table = TextTable("run", "name", "state", *names, *figures, right=tuple(figures))
     for at, run in enumerate(summaries):

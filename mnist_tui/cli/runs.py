@@ -31,7 +31,7 @@ from mnist_tui.cli.options import (
 from mnist_tui.cli.output import TextTable, print_json, print_note, print_table, print_text, rendered
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.files import UnreadableFileError, open_regular
-from mnist_tui.runs.collection.summaries import RunSummary, list_runs
+from mnist_tui.runs.collection.summaries import RunSummary, all_scored_on, list_runs
 from mnist_tui.runs.deletion import Waste, delete_run, discard_run, find_waste, remove_waste
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.folder import RunFolder
@@ -79,15 +79,24 @@ def _print_runs(summaries: list[RunSummary]) -> None:
     print_table(table)
 
 
-def figure_columns(summaries: list[RunSummary], without: Container[str] = ()) -> dict[str, Callable[[RunSummary], str]]:
-    """Return the columns of figures of a table of runs: headings, and functions that return the cell of a run."""
-    of = "held-out" if all(run.fold for run in summaries) else "test"
+def figure_columns(
+    summaries: list[RunSummary], without: Container[str] = (), of: str | None = None
+) -> dict[str, Callable[[RunSummary], str]]:
+    """Return the columns of figures of a table of runs: headings, and functions that return the cell of a run.
+
+    Args:
+        of: the images of the scores, ``test`` or ``held-out``; empty for scores of both; None for those of the test set
+            if there are some.
+    """
+    of = (all_scored_on(summaries) or "test") if of is None else of
     columns: dict[str, Callable[[RunSummary], str]] = {
         "epochs": lambda run: run.epochs_in_words,
-        f"{of} accuracy": lambda run: percent(run.test_accuracy if of == "held-out" else run.accuracy_on_test_set),
+        f"{of} accuracy".lstrip(): lambda run: percent(run.accuracy_on_test_set if of == "test" else run.test_accuracy),
         "published": lambda run: percent(run.published_accuracy),
         "macro F1": lambda run: percent(run.macro_f1),
-        f"{of} loss": lambda run: DASH if run.test_loss is None or (run.fold and of == "test") else loss(run.test_loss),
+        f"{of} loss".lstrip(): lambda run: (
+            DASH if run.test_loss is None or (run.fold and of == "test") else loss(run.test_loss)
+        ),
         "parameters": lambda run: count(run.parameters),
         "training": lambda run: seconds(run.training_seconds),
     }

@@ -8,6 +8,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from mnist_tui.columns import Column, text_table
+from mnist_tui.privacy import last_name
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.tui.dialogs import ChooseScreen
 from mnist_tui.tui.runs.run_rows import changes_of
@@ -51,4 +52,12 @@ class ChooseRunScreen(ChooseScreen):
 
 def _cells(run: RunSummary, changes: str) -> tuple[str, ...]:
     accuracy = percent(run.accuracy_on_test_set)
-    return run.shown_name, run.origin or changes, run.dataset, run.state, run.epochs_in_words, accuracy, run.short
+    return (
+        run.shown_name,
+        run.origin or changes,
+        last_name(run.dataset),
+        run.state,
+        run.epochs_in_words,
+        accuracy,
+        run.short,
+    )

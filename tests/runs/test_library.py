@@ -17,7 +17,7 @@ from mnist_tui.errors import RunError
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import find_preset, save_preset
 from mnist_tui.runs.collection import summaries
-from mnist_tui.runs.collection.seed_groups import band, differing, grouped, seed_groups
+from mnist_tui.runs.collection.seed_groups import band, differing, differing_parameters, grouped, seed_groups
 from mnist_tui.runs.collection.summaries import CACHE, RunListing, RunSummary, list_runs, summary_of
 from mnist_tui.runs.event_log import EventLog, FiguresReader, encode, replayed
 from mnist_tui.runs.events import Ended, Event, Extended, Progress, Resumed, RunStarted
@@ -267,6 +267,19 @@ def test_seeds_are_one_group_and_count_once_each_when_they_finished(tmp_path):
     assert (found.mean, found.std, found.n) == (statistics.mean(expected), statistics.stdev(expected), 3)
     assert len(grouped(runs)) >= 2
     assert set(differing(list(group.runs))) == {"seed"}
+
+
+@pytest.mark.parametrize(
+    ("places", "shown"),
+    [
+        (("mnist", "/data/own/letters"), ("mnist", "letters")),
+        (("/data/one/letters", "/data/two/letters"), ("one/letters", "two/letters")),
+        (("/data/" + 30 * "a", "/data/b"), (12 * "a" + "…" + 11 * "a", "b")),
+    ],
+)
+def test_paths_that_differ_are_told_by_their_ends(places: tuple[str, str], shown: tuple[str, str]) -> None:
+    runs = [RunSummary(f"{at}", "", "finished", values={"dataset": place}) for at, place in enumerate(places)]
+    assert differing_parameters(runs) == {"dataset": shown}
 
 
 def test_a_band_has_the_epochs_that_all_runs_have_and_are_finite_in():

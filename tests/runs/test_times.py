@@ -10,7 +10,7 @@ import pytest
 from mnist_tui.cli.runs import as_text, figure_columns
 from mnist_tui.report.contents.one_run import run_contents
 from mnist_tui.report.evidence import read_evidence
-from mnist_tui.runs.collection.summaries import RunSummary, summary_of
+from mnist_tui.runs.collection.summaries import RunSummary, all_scored_on, summary_of
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.results import run_document
@@ -94,3 +94,4 @@ def test_the_score_of_a_fold_is_not_shown_as_one_on_the_test_set() -> None:
     column = figure_columns([fold, tested])["test accuracy"]
     assert [column(fold), column(tested)] == ["–", "90.00 %"]
     assert figure_columns([fold])["held-out accuracy"](fold) == "75.00 %"
+    assert figure_columns([fold, tested], of=all_scored_on([fold, tested]))["accuracy"](fold) == "75.00 %"

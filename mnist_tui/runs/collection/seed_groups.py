@@ -13,17 +13,21 @@ import statistics
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any
 
 from mnist_tui.experiment.parameters import PARAMETERS
+from mnist_tui.privacy import is_place
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import EpochRow
+from mnist_tui.wording import shortened
 
 LEVEL = 0.95
 """Confidence level of all intervals."""
 MOST_EXACT = 22
 """The most seeds for which all sign changes are tried; for more seeds, DRAWN sign changes are drawn at random."""
 DRAWN = 100_000
+MOST_OF_PATH = 24
 SHARE, LOSS = (0.0, 1.0), (0.0, math.inf)
 """The bounds of accuracies and F1, and of losses."""
 Interval = tuple[float, float]
@@ -358,8 +362,21 @@ def differing(runs: Sequence[RunSummary]) -> dict[str, tuple[str, ...]]:
 
 
 def differing_parameters(runs: Sequence[RunSummary]) -> dict[str, tuple[str, ...]]:
-    """Return the parameters that have several values among the runs, by name: a text for each run, empty for none."""
-    return {name: texts for name, texts in differing(runs).items() if len(set(texts) - {""}) > 1}
+    """Return the parameters that have several values among the runs, by name: a text for each run, empty for none.
+
+    Of paths only the ends are returned that distinguish them, cut in the middle to MOST_OF_PATH characters.
+    """
+    found = {name: texts for name, texts in differing(runs).items() if len(set(texts) - {""}) > 1}
+    return {name: _ends_of_paths(texts) if any(map(is_place, texts)) else texts for name, texts in found.items()}
+
+
+def _ends_of_paths(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for kept in range(1, max(len(PurePath(text).parts) for text in texts) + 1):
+        ends = (str(PurePath(*PurePath(text).parts[-kept:])) if is_place(text) else text for text in texts)
+        shown = tuple(shortened(end, MOST_OF_PATH) for end in ends)
+        if len(set(shown)) == len(set(texts)):
+            return shown
+    return texts
 
 
 @dataclass(frozen=True)

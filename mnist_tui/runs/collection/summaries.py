@@ -11,7 +11,7 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache, partial
@@ -320,6 +320,12 @@ def damaged_run(folder: RunFolder) -> RunSummary:
 def values_of(experiment: Experiment) -> dict[str, str]:
     """Return the experiment's parameters by name, as `RunSummary.values` has them."""
     return {parameter.name: parameter.read(experiment) for parameter in PARAMETERS}
+
+
+def all_scored_on(runs: Iterable[RunSummary]) -> str:
+    """Return the word for the images of the runs' final evaluations (`RunSummary.scored_on`); empty for several."""
+    words = {run.scored_on for run in runs}
+    return words.pop() if len(words) == 1 else ""
 
 
 def summary_of(folder: RunFolder) -> RunSummary:

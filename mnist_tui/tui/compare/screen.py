@@ -20,7 +20,7 @@ from mnist_tui.report.result_words import (
     seed_sentences,
 )
 from mnist_tui.runs.collection.seed_groups import SeedGroup, band, differing_parameters, grouped, seed_groups
-from mnist_tui.runs.collection.summaries import RunSummary, summary_of
+from mnist_tui.runs.collection.summaries import RunSummary, all_scored_on, summary_of
 from mnist_tui.runs.event_log import EpochReader, FiguresReader
 from mnist_tui.runs.events import Matrix
 from mnist_tui.runs.folder import RunFolder
@@ -51,7 +51,7 @@ from mnist_tui.tui.widgets.plots.raster import Marks
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow, run_tone, tone
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line, LinePart, PartsLine
-from mnist_tui.wording import DASH, count, counted, loss, percent, seconds, shortened
+from mnist_tui.wording import DASH, capitalized, count, counted, loss, percent, seconds, shortened
 
 CURVES, TABLE, SEEDS, POINTS = VIEWS = ("-view-curves", "-view-table", "-view-seeds", "-view-points")
 VIEW_NAMES = {CURVES: "Curves", TABLE: "Table", SEEDS: "By seed", POINTS: "By size"}
@@ -200,6 +200,7 @@ def table(
     with statistics follow a group of seeds, and a row with the published scores follows an experiment that has some.
     """
     runs = [run for each in series for run in each.runs]
+    of = all_scored_on(runs)
     differs = differing_parameters(runs) if settings else {}
     parameters = {name: texts for name, texts in differs.items() if name != "epochs"}
     narrow_first = sorted(parameters, key=lambda name: max(map(len, (name, *parameters[name]))))
@@ -212,10 +213,10 @@ def table(
             RowColumn(name, _in_words(name), right=True, need=20 - at if (at := narrow_first.index(name)) < 4 else 10)
             for name in parameters
         ),
-        RowColumn("accuracy", "Held-out acc." if all(run.fold for run in runs) else "Test acc.", right=True),
+        RowColumn("accuracy", {"test": "Test acc.", "held-out": "Held-out acc."}.get(of, "Accuracy"), right=True),
         RowColumn("difference", "To the best", right=True, need=30),
         RowColumn("f1", "Macro F1", right=True, need=5),
-        RowColumn("loss", "Held-out loss" if all(run.fold for run in runs) else "Test loss", right=True, need=13),
+        RowColumn("loss", capitalized(f"{of} loss".lstrip()), right=True, need=13),
         RowColumn("parameters", "Parameters", right=True, need=14 if "parameters" in varied else 1),
         RowColumn("epochs", "Epochs", right=True, need=0 if settings else 20),
         RowColumn("time", "Training", right=True, need=3),
@@ -271,10 +272,10 @@ def differences(
     for title, values in (
         ("parameters", tuple(count(run.parameters) for run in runs)),
         ("state", tuple(run.state for run in runs)),
-        ("test loss", tuple(_loss(run.test_loss) for run in runs)),
+        (loss_title := f"{all_scored_on(runs)} loss".lstrip(), tuple(_loss(run.test_loss) for run in runs)),
         ("error, corrupted", tuple(percent(errors.get(run.run)) for run in runs)),
     ):
-        if len(set(values)) > 1 and not (title == "test loss" and any(each.is_group for each in series)):
+        if len(set(values)) > 1 and not (title == loss_title and any(each.is_group for each in series)):
             texts[title] = values
     names = max(map(len, (*texts, WHAT_DIFFERS)))
     room = (width - names) // len(series) - 2
@@ -351,7 +352,7 @@ def answer(series: Sequence[ComparedSeries], marks: Marks, tests: Sequence[Model
     if len(points) < 2:
         return ""
     if not _are_comparable(runs):
-        return "The runs were tested on different datasets: their accuracies cannot be compared."
+        return "The runs were tested on different images: their accuracies cannot be compared."
     first, second, *others = sorted(points, key=lambda at: -points[at])
 
     def name(at: int) -> str:
@@ -366,9 +367,9 @@ def answer(series: Sequence[ComparedSeries], marks: Marks, tests: Sequence[Model
     more = sizes[0] - sizes[1]
     size = f"with {counted(abs(more), 'more parameter' if more > 0 else 'fewer parameter')}" if more else ""
     if not float(ahead):
-        same = f"{name(first)} and {name(second)} have the same test accuracy"
+        same = f"{name(first)} and {name(second)} have the same {all_scored_on(runs)} accuracy"
         return f"{same}{f', the first {size}' if size else ''}.{caution}"
-    highest = "the highest test accuracy" if others else "the higher test accuracy"
+    highest = f"the {'highest' if others else 'higher'} {all_scored_on(runs)} accuracy"
     by = f"{name(first)} has {highest}, {ahead} points above {name(second)}"
     test = _test_of(series[first].runs[0], series[second].runs[0], tests)
     chance = f" McNemar's test: {p_value_in_words(test.holm)}, this {_chance(test)}." if test else ""
@@ -573,7 +574,7 @@ class CompareScreen(BenchScreen[None]):
         self.waiting.say(f"No epoch of these runs has ended yet{': their curves appear here' if is_live else ''}.")
         for plot, metric in ((self.accuracy, "val_accuracy"), (self.loss, "val_loss")):
             plot.show(curves(series, self._histories, metric), self._cursor)
-        self.points.show(points_by_size(series))
+        self.points.show(points_by_size(series), all_scored_on(self._runs))
         self.by_seed.show(scores_by_seed(series))
         grouped = self._together and bool(self._sentences)
         self.set_class(grouped, "-seeds")

@@ -13,7 +13,7 @@ from mnist_tui.tui.widgets.plots.axes import AXIS_COLUMNS, EpochAxis, Plane, Spa
 from mnist_tui.tui.widgets.plots.plot import EpochView, Plot, view_keys
 from mnist_tui.tui.widgets.plots.raster import Marks, PlotPicture, Row, Stroke, Tick, side_by_side
 from mnist_tui.tui.widgets.plots.series import MEASURES, Measure, Metric, Track, line, scaled, track_of, y_limits
-from mnist_tui.wording import counted, percent_plus_minus, shortened
+from mnist_tui.wording import capitalized, counted, percent_plus_minus, shortened
 
 READING = "reading …"
 NO_EPOCHS = ("no epoch of these runs has ended;", "the table shows their scores")
@@ -316,12 +316,13 @@ class Scatter(Plot):
     is that of its curve. A group of seeds stands at its mean, with a line one standard deviation up and down.
     """
     _points: tuple[ScatterPoint, ...] | None = None
-    _labels = True
+    _labels, _of = True, "test"
 
-    def show(self, points: Sequence[ScatterPoint]) -> None:
+    def show(self, points: Sequence[ScatterPoint], of: str = "test") -> None:
+        """Draw the accuracies ``test``, ``held-out``, or of both kinds if `of` is empty."""
         drawn = tuple(drawable_points(points))
-        if drawn != self._points:
-            self._points = drawn
+        if (drawn, of) != (self._points, self._of):
+            self._points, self._of = drawn, of
             self.draw()
 
     def show_labels(self, shown: bool) -> None:
@@ -332,9 +333,9 @@ class Scatter(Plot):
 
     def lines(self) -> list[Row]:
         width, height = self.inside
-        title: Row = (("title", "Test accuracy by number of parameters"),)
+        title: Row = (("title", capitalized(f"{self._of} accuracy by number of parameters".lstrip())),)
         if not self._points:
-            nothing = READING if self._points is None else "no run here has a test accuracy yet"
+            nothing = READING if self._points is None else "no run here has an accuracy yet"
             return self.framed(title, [(("muted", nothing),)])
         if width < LEAST_POINT_COLUMNS or height < LEAST_ROWS:
             return self.framed(title, ())
