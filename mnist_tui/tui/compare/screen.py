@@ -51,7 +51,7 @@ from mnist_tui.tui.widgets.plots.raster import Marks
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow, run_tone, tone
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line, LinePart, PartsLine
-from mnist_tui.wording import DASH, capitalized, count, counted, loss, percent, seconds, shortened
+from mnist_tui.wording import DASH, capitalized, count, counted, listed, loss, percent, seconds, shortened
 
 CURVES, TABLE, SEEDS, POINTS = VIEWS = ("-view-curves", "-view-table", "-view-seeds", "-view-points")
 VIEW_NAMES = {CURVES: "Curves", TABLE: "Table", SEEDS: "By seed", POINTS: "By size"}
@@ -59,6 +59,7 @@ TABLE_EDGE = 4
 """Columns for the marks at the left of a table, and its scroll bar."""
 LINES_AROUND = 4
 """Lines beside the rows of both tables: their heads, a gap, the chosen run."""
+PANE_FRAME = 2
 OF_CURVES = {"epoch", "read_at", "plot"}
 """Actions that the screen has only while it shows the curves."""
 OF_MATRICES = {"matrix_page", "next_worst"}
@@ -360,8 +361,9 @@ def answer(series: Sequence[ComparedSeries], marks: Marks, tests: Sequence[Model
         return f"{mark}{each.label}"
 
     settings = differing_settings(series[first], series[second])
-    listed = ", ".join(settings[:MOST_NAMED]) + (", …" if len(settings) > MOST_NAMED else "")
-    caution = f" They differ in {len(settings)} settings: {listed}." if len(settings) > 1 else ""
+    others_too = [f"{len(settings) - MOST_NAMED} more"] if len(settings) > MOST_NAMED else []
+    names = listed([*settings[:MOST_NAMED], *others_too])
+    caution = f" They differ in {len(settings)} settings: {names}." if len(settings) > 1 else ""
     ahead = percentage_points(points[first] - points[second])
     sizes = [series[at].runs[0].parameters or 0 for at in (first, second)]
     more = sizes[0] - sizes[1]
@@ -607,11 +609,20 @@ class CompareScreen(BenchScreen[None]):
 
     def _show_tables(self) -> None:
         """Show what differs in a table of its own if there is room for it, else in columns of the other table."""
+        pane, side = self.query_one("#compared"), self.query_one("#side")
+        width, height = pane.scrollable_content_region.size
+        if not height and self.table.keys:
+            return  # other views hide the tables, which stay as they are meanwhile
         series, marks = series_of(self._runs, together=self._together), self.accuracy.marks
         columns, rows = table(series, marks, settings=False)
-        width, height = self.query_one("#compared").scrollable_content_region.size
         found = differences(series, marks, width - TABLE_EDGE, self._errors)
-        if height:  # 0 while other views hide the tables, which stay as they are meanwhile
+        if not (found is not None and self._views == (CURVES,) and self.has_class("-tall")):
+            pane.styles.height = None
+        elif height:
+            needed = len(rows) + len(found[1]) + LINES_AROUND + DETAILS_LINES
+            height = min(needed, side.size.height * 2 // 3 - PANE_FRAME)
+            pane.styles.height = height + PANE_FRAME
+        if height:
             lines = height - len(rows) - LINES_AROUND
             self._are_cut = found is not None and lines < len(found[1])
             self._lines = lines - DETAILS_LINES if self._are_cut else lines
