@@ -16,10 +16,10 @@ from mnist_tui.wording import percent
 
 COLUMNS = (
     Column("Run", least=12),
-    Column("Changed", need=4, least=20),
-    Column("Dataset", need=3, least=8),
-    Column("State", need=1),
-    Column("Epochs", right=True, need=2),
+    Column("Changed", need=4, least=30),
+    Column("Dataset", need=1, least=8),
+    Column("State", need=2),
+    Column("Epochs", right=True, need=3),
     Column("Test acc.", right=True),
     Column("Id"),
 )
