@@ -17,7 +17,9 @@ from mnist_tui.cli.output import print_json, print_line, print_note
 from mnist_tui.cli.start_studies import this_command
 from mnist_tui.cli.train import score_lines
 from mnist_tui.data.catalogue import validate_name
+from mnist_tui.data.facts import facts_of
 from mnist_tui.errors import RequestError
+from mnist_tui.experiment import corruptions
 from mnist_tui.experiment.corruptions import CORRUPTIONS
 from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.evaluations import refusal, start_evaluated
@@ -39,7 +41,7 @@ def evaluate(
     *,
     run: Run,
     dataset: Dataset,
-    corrupt: Annotated[str, option("--corrupt", "NAME:STRENGTH[,…]", CORRUPT_HELP)] = "",
+    corrupt: Annotated[str | None, option("--corrupt", "NAME:STRENGTH[,…]", CORRUPT_HELP)] = None,
     name: RunName = "",
     as_json: Json = False,
     data_dir: DataDir = None,
@@ -49,8 +51,18 @@ def evaluate(
     source = evaluated_run(chosen_run(ctx, run, runs_dir))
     data = data_folder(ctx, data_dir)
     check_data(where := validate_name(dataset), data, allow_sample=False)
+    if corrupt is not None:
+        corruptions.parse(corrupt)
+    facts = facts_of(where, data)
     start = partial(
-        start_evaluated, source, where, corrupt=corrupt, command=lambda _: this_command(), data_dir=data, name=name
+        start_evaluated,
+        source,
+        where,
+        form=(len(facts.class_names), facts.image),
+        corrupt=corrupt or "",
+        command=lambda _: this_command(),
+        data_dir=data,
+        name=name,
     )
     folder = computed(start)
     if as_json:
@@ -66,7 +78,7 @@ def computed(start: Callable[[], RunFolder]) -> RunFolder:
 
     Raises:
         RequestError: the worker refused the request; then the run is deleted.
-        WorkFailedError: the run was stopped, the worker failed, or it died.
+        WorkFailedError: the run was stopped, and is deleted; or the worker failed, or it died.
     """
     printer = EventPrinter(sys.stderr, sys.stderr)
     with StopSignals(printer.note, "the evaluation ends without results") as signals:
@@ -74,9 +86,9 @@ def computed(start: Callable[[], RunFolder]) -> RunFolder:
         state = follow(folder, printer, signals)
     printer.end()
     if reason := refusal(folder, state):
+        if state.state == "stopped":
+            raise WorkFailedError(f"the evaluation was {reason}; no run is left of it")
         raise RequestError(reason)
-    if state.state == "stopped":
-        raise WorkFailedError(f"run {folder.id} was {state.ended.reason if state.ended else state.state}")
     if state.state != "finished":
         why = f"its worker {folder.why_crashed()}" if state.ended is None else state.ended.reason
         raise WorkFailedError(f"run {folder.id} {state.state}: {why}; its log is {folder.log_file}")

@@ -170,6 +170,6 @@ def _parsed(part: str) -> AppliedCorruption:
 
 def _known(name: str) -> str:
     if name not in CORRUPTIONS:
-        hint = did_you_mean(name, CORRUPTIONS)
-        raise CorruptionError(f"there is no corruption {name!r}; {hint}there are {listed(list(CORRUPTIONS))}")
+        what = f"there is no corruption {name!r}" if name else "no corruption is named"
+        raise CorruptionError(f"{what}; {did_you_mean(name, CORRUPTIONS)}there are {listed(list(CORRUPTIONS))}")
     return name

@@ -1,7 +1,8 @@
 """Start runs that are not trained: a trained run on other data, and models or predictions made elsewhere.
 
 Such a run is computed by a worker like a training, and followed by the same means. Where its worker refuses the
-request, for example because the data do not fit the network, `refusal` deletes the run and returns the reason.
+request, for example because the data do not fit the network, or is stopped, `refusal` deletes the run, which has
+nothing to show, and returns the reason.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import os
 import shutil
 import time
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -19,6 +21,7 @@ from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment import corruptions
 from mnist_tui.experiment.layers import Flatten
 from mnist_tui.experiment.presets import Preset
+from mnist_tui.experiment.shapes import ImageShape, written
 from mnist_tui.experiment.spec import DatasetSpec, Experiment
 from mnist_tui.files import UnreadableFileError, open_regular
 from mnist_tui.privacy import last_name
@@ -28,7 +31,7 @@ from mnist_tui.runs.origin import ENDINGS, Origin, OriginSource, imported_file
 from mnist_tui.runs.source_runs import check_has_model, evaluated_run
 from mnist_tui.runs.start import Standby, start_worker
 from mnist_tui.runs.state import RunState
-from mnist_tui.wording import listed, size
+from mnist_tui.wording import counted, listed, size
 
 LARGEST_FILE = 2_000_000_000
 """The largest file that is imported, in bytes."""
@@ -73,10 +76,31 @@ def start_untrained(
     return folder
 
 
+def check_form(what: str, experiment: Experiment, title: str, classes: int, image: ImageShape) -> None:
+    """Raise RequestError unless data have as many classes as a network, and images of the same form.
+
+    Args:
+        what: a word for the network.
+        title: of the data.
+    """
+    if classes != experiment.classes:
+        raise RequestError(
+            f"{title} has {counted(classes, 'class')}, but {what} knows {experiment.classes}: a network is "
+            "evaluated on data with as many classes as it was trained on"
+        )
+    if image != experiment.image_shape:
+        colours = " in colour" if image[2] > 1 else ""
+        raise RequestError(
+            f"{title} has images of {written(image)}{colours}, but {what} takes images of "
+            f"{written(experiment.image_shape)}; `mnist-tui data import DIR --size N --gray` or `--rgb` converts images"
+        )
+
+
 def start_evaluated(
     run: RunFolder,
     dataset: str,
     *,
+    form: tuple[int, ImageShape] | None = None,
     corrupt: str = "",
     command: Callable[[RunFolder], str] | None = None,
     data_dir: Path | None = None,
@@ -90,17 +114,21 @@ def start_evaluated(
     Args:
         run: a run with a model; for a run that is itself an evaluation, the run that was evaluated.
         dataset: the name of a dataset, or the absolute path of a person's own data.
+        form: the number of classes and the image shape of the data, which are checked at once; None to leave that to
+            the worker.
         corrupt: the corruption of the test images, as `experiment.corruptions.parse` takes it; empty for none.
         command, data_dir, name, standby: as for `start_untrained`.
 
     Raises:
-        RequestError: the run has no model, still trains, or the corruption does not exist.
+        RequestError: the run has no model or still trains, the data have another form, or there is no such corruption.
         RunError: as for `start_untrained`.
     """
     source = evaluated_run(run)
     check_has_model(source)
     applied = corruptions.parse(corrupt) if corrupt else ()
     preset, own = source.preset(), source.origin
+    if form is not None:
+        check_form(f"run {source.id}", preset.experiment, last_name(dataset), *form)
     before = preset.experiment.dataset
     experiment = preset.experiment.model_copy(
         update={
@@ -181,7 +209,7 @@ def start_imported(
 
 
 def _checksum(file: Path) -> str:
-    """Return the SHA-256 of a file that a person named; raise RequestError if it cannot be read or is too large."""
+    """Return the SHA-256 of a file that a person named; raise RequestError if it cannot be what it is named as."""
     try:
         with open_regular(file, follow_links=True) as opened:
             if (found := os.fstat(opened.fileno()).st_size) > LARGEST_FILE:
@@ -189,6 +217,10 @@ def _checksum(file: Path) -> str:
             digest = hashlib.sha256()
             for block in iter(lambda: opened.read(BLOCK_BYTES), b""):
                 digest.update(block)
+            if file.suffix.lower() == ".keras" and not zipfile.is_zipfile(opened):
+                raise RequestError(
+                    f"{file.name} cannot be imported: it is not an archive of Keras, although its name ends in .keras"
+                )
             return digest.hexdigest()
     except FileNotFoundError:
         raise RequestError(f"there is no file {file}") from None
@@ -205,13 +237,13 @@ def _copy(file: Path, copy: Path) -> None:
 
 
 def refusal(folder: RunFolder, run: RunState) -> str:
-    """Delete a run that its worker has refused, and return the reason; return an empty text for any other run.
+    """Delete a run that its worker has refused, or that was stopped, and return the reason; empty for any other run.
 
     Args:
         run: the run's state after its last event.
     """
     ended = run.ended
-    if ended is None or ended.state != "failed" or ended.where:
+    if ended is None or ended.state not in {"failed", "stopped"} or ended.where:
         return ""
     with suppress(RunError, OSError):  # what is left can be deleted by hand
         discard_run(folder)

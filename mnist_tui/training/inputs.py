@@ -27,9 +27,11 @@ from mnist_tui.data.hog import hog_batch
 from mnist_tui.data.known import Part
 from mnist_tui.data.prediction_files import ForeignPredictions, read_predictions_file
 from mnist_tui.data.reading import Dataset
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment import corruptions
 from mnist_tui.experiment.shapes import written
 from mnist_tui.experiment.spec import Experiment, Fold, HogFeatures
+from mnist_tui.runs.evaluations import check_form
 from mnist_tui.runs.events import DataReady, Warned
 from mnist_tui.runs.folder import Launch, RunFolder
 from mnist_tui.runs.origin import Origin, imported_file
@@ -211,7 +213,11 @@ def prepare_evaluation(folder: RunFolder, origin: Origin, reporter: DataReporter
     """
     began, experiment = time.perf_counter(), folder.preset().experiment
     dataset = _Source(experiment, folder.launch(), reporter, DatasetCache()).load()
-    _check_same_form(experiment, dataset, origin)
+    what = f"run {origin.sources[0].name}" if origin.kind == "evaluated" else "the network"
+    try:
+        check_form(what, experiment, dataset.title, len(dataset.class_names), dataset.image_shape)
+    except RequestError as error:
+        raise DataError(str(error)) from None
     for note in dataset.notes:
         reporter.emit(Warned(text=note))
     images, title = dataset.test_images, dataset.title
@@ -237,23 +243,6 @@ def prepare_evaluation(folder: RunFolder, origin: Origin, reporter: DataReporter
     if origin.kind == "imported" and origin.predictions_only:
         predictions = read_predictions_file(imported_file(folder.path, origin), len(images), dataset.class_names)
     return EvaluationInputs(ready, dataset, images, dataset.test_labels, predictions, time.perf_counter() - began)
-
-
-def _check_same_form(experiment: Experiment, dataset: Dataset, origin: Origin) -> None:
-    """Raise DataError unless the dataset has as many classes as the network, and images of the same form."""
-    what = f"run {origin.sources[0].name}" if origin.kind == "evaluated" else "the network"
-    classes, image = len(dataset.class_names), dataset.image_shape
-    if classes != experiment.classes:
-        raise DataError(
-            f"{dataset.title} has {counted(classes, 'class')}, but {what} knows {experiment.classes}: a network is "
-            "evaluated on data with as many classes as it was trained on"
-        )
-    if image != experiment.image_shape:
-        colours = " in colour" if image[2] > 1 else ""
-        raise DataError(
-            f"{dataset.title} has images of {written(image)}{colours}, but {what} takes images of "
-            f"{written(experiment.image_shape)}; `mnist-tui data import DIR --size N --gray` or `--rgb` converts images"
-        )
 
 
 class _Source:

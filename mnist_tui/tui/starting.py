@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_tui.data.catalogue import validate_name
-from mnist_tui.data.facts import resolved
+from mnist_tui.data.facts import facts_of, resolved
 from mnist_tui.experiment.preset_files import PresetError
 from mnist_tui.experiment.presets import Preset, find_preset
 from mnist_tui.experiment.spec import DatasetSpec, Experiment, checked
@@ -74,9 +74,11 @@ class Starter:
 
     def evaluate(self, run: RunFolder, dataset: str, *, corrupt: str, name: str) -> RunFolder:
         """Start the evaluation of a run on other data; arguments and errors as for `start_evaluated`."""
+        facts = facts_of(dataset, self._options.data_dir)
         return start_evaluated(
             run,
             dataset,
+            form=(len(facts.class_names), facts.image),
             corrupt=corrupt,
             name=name,
             command=lambda _: self._words("evaluate", run.id, "--dataset", dataset, "--corrupt", corrupt),

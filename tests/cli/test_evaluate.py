@@ -36,6 +36,7 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (("--dataset", "nosuch"), "'nosuch' is neither a dataset nor a folder"),
         (("--dataset", "digits", "--corrupt", "blur:9"), "the strength of blur is a whole number from 1 to 5"),
         (("--dataset", "digits", "--corrupt", "smear:1"), "there is no corruption 'smear'"),
+        (("--dataset", "digits", "--corrupt", ""), "no corruption is named"),
         (("--dataset", "digits", "--name", "x" * 61), "the name has 61 characters; at most 60 work"),
         ((), "--dataset"),
     ],
@@ -48,8 +49,10 @@ def test_a_wrong_evaluation_is_refused(cli: Command, trained: RunFolder, words: 
 def test_an_evaluation_that_is_stopped_says_so(trained: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = Ended(state="stopped", reason="stopped before the test images were classified")
     monkeypatch.setattr(evaluate, "follow", lambda *_: RunState(state="stopped", ended=ended))
-    with pytest.raises(WorkFailedError, match=f"^run {trained.id} was stopped before the test images were classified$"):
+    why = "^the evaluation was stopped before the test images were classified; no run is left of it$"
+    with pytest.raises(WorkFailedError, match=why):
         evaluate.computed(lambda: trained)
+    assert not trained.path.exists()
 
 
 def test_a_run_without_a_model_is_not_evaluated(cli: Command, runs_dir: Path) -> None:
@@ -64,6 +67,7 @@ def test_a_run_without_a_model_is_not_evaluated(cli: Command, runs_dir: Path) ->
     ("words", "why"),
     [
         (("missing.keras", "--dataset", "digits"), "there is no file missing.keras"),
+        (("model.keras", "--dataset", "digits"), "model.keras cannot be imported: it is not an archive of Keras"),
         (("model.pkl", "--dataset", "digits"), "must end in .keras, .h5, .onnx, .npz or .csv"),
         (("answers.npz", "--dataset", "nosuch"), "'nosuch' is neither a dataset nor a folder"),
         (("answers.npz", "--dataset", "digits", "--scale", "1"), "--scale is for models"),
@@ -74,6 +78,7 @@ def test_a_run_without_a_model_is_not_evaluated(cli: Command, runs_dir: Path) ->
 def test_a_wrong_import_is_refused(cli: Command, runs_dir: Path, words: tuple[str, ...], why: str) -> None:
     np.savez("answers.npz", labels=[1])
     Path("model.pkl").touch()
+    Path("model.keras").touch()
 
     assert why in sentence(cli("import", *words))
     assert not runs_dir.exists()

@@ -8,6 +8,7 @@ import pytest
 from mnist_tui.data.corruptions import corrupted
 from mnist_tui.data.datasets import load
 from mnist_tui.data.errors import DataError
+from mnist_tui.data.facts import facts_of
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.corruptions import parse
 from mnist_tui.runs import evaluations
@@ -109,6 +110,9 @@ def test_data_of_another_form_are_refused_and_leave_no_run(
 
     with pytest.raises(AssertionError, match=why):
         raise AssertionError(refusal(folder, replayed(folder.events_file)))
+    facts = facts_of(str(own))
+    with pytest.raises(RequestError, match=why):  # no worker is started if the form is known
+        start_evaluated(trained, str(own), form=(len(facts.class_names), facts.image))
     assert {*trained.path.parent.iterdir()} == before
 
 

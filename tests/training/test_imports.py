@@ -76,7 +76,10 @@ def imported(runs_dir: Path, file: Path, **more: Any) -> RunFolder:
 
 
 def refused(runs_dir: Path, file: Path, **more: Any) -> str:
-    folder = start_imported(runs_dir, file, DIGITS, **more)
+    try:
+        folder = start_imported(runs_dir, file, DIGITS, **more)
+    except RequestError as error:  # refused before there is a run
+        return str(error)
     reason = refusal(folder, replayed(folder.events_file))
     assert not folder.path.exists()
     return reason
