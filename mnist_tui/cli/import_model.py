@@ -36,15 +36,15 @@ def import_model(
     *,
     file: Annotated[Path, typer.Argument(metavar="FILE", parser=typed_path, help=FILE_HELP)],
     dataset: Annotated[str, option("--dataset", "NAME|DIR", DATASET_HELP)],
-    scale: Annotated[str, option("--scale", "1|255", SCALE_HELP, complete=among(SCALES))] = "",
+    scale: Annotated[str | None, option("--scale", "1|255", SCALE_HELP, complete=among(SCALES))] = None,
     name: RunName = "",
     as_json: Json = False,
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
 ) -> None:
     """Make a run of a model or of predictions from another program: with scores, matrix and images, untrained."""
-    if scale not in ("", *SCALES):
-        raise RequestError(f"--scale {scale} is neither 1 (pixels from 0 to 1) nor 255 (pixels from 0 to 255)")
+    if scale not in (None, *SCALES):
+        raise RequestError(f"--scale {scale!r} is neither 1 (pixels from 0 to 1) nor 255 (pixels from 0 to 255)")
     if scale and ENDINGS.get(file.suffix.lower()) == "predictions":
         raise RequestError(f"--scale is for models, and {file.name} holds predictions: leave it out")
     data = data_folder(ctx, data_dir)
@@ -55,7 +55,7 @@ def import_model(
             runs_folder(ctx, runs_dir),
             file,
             resolved(Experiment(dataset=DatasetSpec(name=where))).dataset,
-            scale=scale,
+            scale=scale or "",
             command=lambda _: this_command(),
             data_dir=data,
             name=name,

@@ -71,7 +71,8 @@ def test_a_run_without_a_model_is_not_evaluated(cli: Command, runs_dir: Path) ->
         (("model.pkl", "--dataset", "digits"), "must end in .keras, .h5, .onnx, .npz or .csv"),
         (("answers.npz", "--dataset", "nosuch"), "'nosuch' is neither a dataset nor a folder"),
         (("answers.npz", "--dataset", "digits", "--scale", "1"), "--scale is for models"),
-        (("missing.keras", "--dataset", "digits", "--scale", "2"), "--scale 2 is neither 1"),
+        (("missing.keras", "--dataset", "digits", "--scale", "2"), "--scale '2' is neither 1"),
+        (("missing.keras", "--dataset", "digits", "--scale", ""), "--scale '' is neither 1"),
     ],
 )
 @pytest.mark.usefixtures("in_a_folder")
