@@ -309,11 +309,12 @@ def _short(value: float) -> str:
 
 
 class Scatter(Plot):
-    """The test accuracies of runs against their numbers of parameters."""
+    """The accuracies of runs against their numbers of parameters."""
 
     HELP = """
-    **Accuracy against size.** Each run is a mark at its number of parameters and its accuracy on the test set; the mark
-    is that of its curve. A group of seeds stands at its mean, with a line one standard deviation up and down.
+    **Accuracy against size.** Each run is a mark at its number of parameters and its accuracy, a fold on the images
+    held out, other runs on the test set; the mark is that of its curve. A group of seeds or folds stands at its mean,
+    with a line one standard deviation up and down.
     """
     _points: tuple[ScatterPoint, ...] | None = None
     _labels, _of = True, "test"
