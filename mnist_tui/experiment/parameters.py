@@ -90,6 +90,26 @@ class Parameter:
     def flag(self) -> str:
         return f"--{self.name}"
 
+    def applies(self, experiment: Experiment) -> bool:
+        """Return whether the parameter means something for an experiment."""
+        match self.name:
+            case "ppc" | "orientations" | "cells-per-block":
+                return isinstance(experiment.features, HogFeatures)
+            case "filters" | "conv-activation":
+                return bool(experiment.layers_of(Conv2D))
+            case "activation" | "dropout" | "initializer":
+                return bool(experiment.layers_of(Dense))
+            case "momentum":
+                return hasattr(experiment.optimizer, "momentum")
+            case change if change in CHANGES:
+                return bool(self.read(experiment))
+            case "lr" | "schedule" | "warmup" | "batch-size" | "epochs" | "patience" | "plain-loss":
+                return experiment.trains_in_epochs
+            case "label-smoothing" | "class-weights" | "clipvalue" | "clipnorm" | "global-clipnorm":
+                return experiment.trains_in_epochs
+            case _:
+                return True
+
 
 class ParameterError(RequestError):
     """A parameter's value that is wrong by itself; `parameter` is the parameter's name."""

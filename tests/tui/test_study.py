@@ -146,7 +146,7 @@ async def test_the_plots_show_the_chosen_trial_and_the_arrow_keys_choose_there_t
         await pilot.click(offset=(first.x + 2, first.y + 2))
         await until(pilot, lambda: screen.table.chosen == screen.table.keys[0])
         await pilot.press("v")
-        await shows(pilot, "0 on bench", "1 on bench: #5, epoch 7 of 12")
+        await shows(pilot, "Worker 1 on bench", "Worker 2 on bench: #5, epoch 7 of 12")
 
 
 async def test_a_study_of_one_parameter_shows_its_scores_by_it_and_a_click_chooses_the_nearest_trial(

@@ -210,7 +210,7 @@ async def test_a_sweep_is_typed_counted_and_started(
         await shows(pilot, "One seed is one training")
         await pilot.press("ctrl+n")
         await until(pilot, lambda: bool(pilot.app.screen.query(OptionList)))
-        await pilot.press(*["down"] * 9, "enter")
+        await pilot.press(*["down"] * 4, "enter")
         await until(pilot, lambda: isinstance(screen.focused, Input) and screen.focused.value == "250")
         await pilot.press("end", *",50")
         await pilot.press("down", "2")

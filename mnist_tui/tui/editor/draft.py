@@ -18,12 +18,11 @@ from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.data.facts import newly_chosen, resolved
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment import complexity
-from mnist_tui.experiment.augmentation import ARGUMENTS, CHANGES, Augmentation
+from mnist_tui.experiment.augmentation import ARGUMENTS, Augmentation
 from mnist_tui.experiment.fields import SWITCH, FieldFacts, facts_in, put
 from mnist_tui.experiment.layers import (
     INITIALIZERS,
     LAYER_KINDS,
-    Conv2D,
     Dense,
     ExperimentPart,
     Flatten,
@@ -38,19 +37,10 @@ from mnist_tui.experiment.layers import (
     with_layers_in,
 )
 from mnist_tui.experiment.optimizers import CLIPPING
-from mnist_tui.experiment.parameters import PARAMETERS, Parameter, by_name
+from mnist_tui.experiment.parameters import PARAMETERS, Parameter
 from mnist_tui.experiment.presets import Preset, edited
 from mnist_tui.experiment.shapes import Shape
-from mnist_tui.experiment.spec import (
-    EarlyStopping,
-    Experiment,
-    HogFeatures,
-    OutputSpec,
-    SpecError,
-    checked,
-    parsed,
-    to_mapping,
-)
+from mnist_tui.experiment.spec import EarlyStopping, Experiment, OutputSpec, SpecError, checked, parsed, to_mapping
 
 GROUPS = ("Training", "Network", "Features", "Optimizer", "Dataset", "Augmentation")
 """The sections of the form, those first that are changed most."""
@@ -98,7 +88,7 @@ class Field:
             self.read(experiment)
         except (AttributeError, IndexError):
             return False
-        return _parameter_applies(self.key, experiment)
+        return next((each.applies(experiment) for each in PARAMETERS if each.name == self.key), True)
 
     def sentence(self, *, with_values: bool) -> str:
         """Return label and help in one sentence, `with_values` also the allowed values, if few or not listed."""
@@ -185,27 +175,6 @@ def _parsed(doc: dict[str, Any]) -> Experiment:
 
 def _unplaced(error: SpecError) -> RequestError:
     return RequestError("; ".join(problem.message for problem in error.problems))
-
-
-def _parameter_applies(name: str, experiment: Experiment) -> bool:
-    """Return whether a parameter means something for an experiment; True for fields that are not parameters."""
-    match name:
-        case "ppc" | "orientations" | "cells-per-block":
-            return isinstance(experiment.features, HogFeatures)
-        case "filters" | "conv-activation":
-            return bool(experiment.layers_of(Conv2D))
-        case "activation" | "dropout" | "initializer":
-            return bool(experiment.layers_of(Dense))
-        case "momentum":
-            return hasattr(experiment.optimizer, "momentum")
-        case change if change in CHANGES:
-            return bool(by_name(change).read(experiment))
-        case "lr" | "schedule" | "warmup" | "batch-size" | "epochs" | "patience" | "plain-loss":
-            return experiment.trains_in_epochs
-        case "label-smoothing" | "class-weights" | "clipvalue" | "clipnorm" | "global-clipnorm":
-            return experiment.trains_in_epochs
-        case _:
-            return True
 
 
 IS_PARAMETER = ("learning_rate", "momentum", "patience", *CLIPPING)

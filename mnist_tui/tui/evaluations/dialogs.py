@@ -273,7 +273,8 @@ class ImportScreen(EvaluationDialog):
     **Import.** A file from another program: a Keras model (`.keras`, `.h5`), an ONNX model (`.onnx`), or predictions
     for the test images of a dataset (`.npz`, `.csv`: probabilities or labels). Tab completes the path. The model is
     evaluated on the dataset's test images, and a run is made of it: with scores, matrix and images, but without a
-    training. Nothing in the file is executed. *Pixels up to* is the largest value of a pixel that the model takes.
+    training. Nothing in the file is executed. *Pixel values* is the
+    range of the pixels that the model takes.
     {"Esc closes the dialog; the work goes on and ends with a notice."}
     """
     BINDINGS = [bind("import.cancel", "escape", "cancel", "Close", "Close; an import under way goes on")]
@@ -283,9 +284,9 @@ class ImportScreen(EvaluationDialog):
         yield field("File", PathInput(placeholder="its path; Tab completes", id="import-file"))
         names = [name for name in KNOWN if is_here(name, self.app.options.data_dir)]
         yield from dataset_fields([(KNOWN[name].title, name) for name in names], names[0] if names else None)
-        scales = [("found out", UNKNOWN), ("1", "1"), ("255", "255")]
+        scales = [("automatic", UNKNOWN), ("0 to 1", "1"), ("0 to 255", "255")]
         yield field(
-            "Pixels up to", ValueSelect(scales, compact=True, allow_blank=False, value=UNKNOWN, id="import-scale")
+            "Pixel values", ValueSelect(scales, compact=True, allow_blank=False, value=UNKNOWN, id="import-scale")
         )
 
     def request(self) -> Callable[[], RunFolder]:

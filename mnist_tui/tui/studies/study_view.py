@@ -420,14 +420,14 @@ def _beyond_the_table(snapshot: StudySnapshot) -> list[str]:
 
 
 def worker_lines(study: StudyState) -> list[str]:
-    """Return a line for each worker: its machine, its GPU, and its trial or its state."""
+    """Return a line for each worker, numbered in the order of their names: its machine, its GPU, its trial or state."""
     lines: list[str] = []
     running = {row.run: row for row in study.rows if row.run and row.state == "running"}
-    for worker in study.workers:
+    for number, worker in enumerate(sorted(study.workers, key=lambda each: (len(each.name), each.name)), 1):
         gpu = f" GPU {worker.gpu}" if worker.gpu is not None else ""
         row = running.get(worker.run)
         does = worker.state if row is None else f"#{row.number}, epoch {row.epoch:,} of {row.epochs:,}"
-        lines.append(f"{worker.name or host_of(worker.address)} on {shown_host(worker.host)}{gpu}: {does}")
+        lines.append(f"Worker {number} on {shown_host(worker.host)}{gpu}: {does}")
     return lines
 
 

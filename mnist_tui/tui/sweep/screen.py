@@ -266,7 +266,8 @@ class SweepScreen(BenchScreen[None]):
     async def action_add(self) -> None:
         """Ask for a parameter, or for the TOML path of a field, and add a row for its values."""
         taken = {row.key for row in self._axis_rows}
-        offered = [parameter for parameter in PARAMETERS if parameter.name not in taken | {"seed"}]
+        network = self._preset.experiment
+        offered = [each for each in PARAMETERS if each.name not in taken | {"seed"} and each.applies(network)]
         width = max(len(parameter.label) for parameter in offered)
         lines = [f"{parameter.label.ljust(width)}  {parameter.hint}" for parameter in offered]
         chosen = await self.app.push_screen_wait(ChooseScreen("Which parameter is varied?", [*lines, BY_PATH]))

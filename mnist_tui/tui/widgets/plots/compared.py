@@ -123,7 +123,7 @@ class OverlaidCurves(Plot, EpochView):
     """One validation measure of several runs over the epochs.
 
     Args:
-        named: whether the legend has the labels of the runs, beside their marks and values.
+        named: whether the legend has the labels of the runs, beside their marks and values, if there is room for all.
     """
 
     HELP = """
@@ -183,9 +183,10 @@ class OverlaidCurves(Plot, EpochView):
         at = f"  {marks.cursor} epoch {self._cursor:,.0f}" if self._cursor is not None else ""
         title = f"Validation {measure.title}{' (log)' if log else ''}"
         heading: Row = (("title", title), ("muted", at + most_drawn(len(self._series))))
-        names = [one.label if self._labels else "" for one in shown]
-        entries = ((number, names[number], self._value_at_cursor_or_end(one)) for number, one in enumerate(shown))
-        legend = legend_rows(entries, marks, max(1, width))[: max(0, height // 3)]
+        entries = [(number, one.label, self._value_at_cursor_or_end(one)) for number, one in enumerate(shown)]
+        legend, most = legend_rows(entries, marks, max(1, width)), height // 3
+        if not self._labels or len(legend) > most:
+            legend = legend_rows([(number, "", figures) for number, _, figures in entries], marks, max(1, width))[:most]
         rows = height - len(legend)
         if not any(one.points for one in shown):
             nothing = NO_EPOCHS if self._read else (READING,)
