@@ -561,8 +561,10 @@ def stopped(run: RunState, experiment: Experiment) -> Finding | None:
 
 def _interrupted(run: RunState, when: str, evidence: str) -> Finding:
     left = run.epochs - len(run.history)
-    headline = f"{run.state.capitalize()} {when}: resume it"
-    advice = f"Resume it: it goes on where it was saved last; {left} of {counted(run.epochs, 'epoch')} remain."
+    first = "remove the cause, then " if run.state == "failed" else ""
+    headline = f"{run.state.capitalize()} {when}: {first}resume it"
+    how = f"{first}resume it".capitalize()
+    advice = f"{how}: it goes on where it was saved last; {left} of {counted(run.epochs, 'epoch')} remain."
     return Finding("stopped", "note", headline, evidence, advice, None, (Resume(left),))
 
 

@@ -467,7 +467,8 @@ def test_a_run_that_ended_too_soon_is_advised_to_resume(state: str) -> None:
         run = replace(run_of(curve, curve, ended=""), epochs=20)
         (found,) = (each for each in diagnose(run, RAW, state) if each.kind != "loss-gap")
         assert found.headline.startswith(f"{state.capitalize()} {words}")
-        assert found.headline.endswith(": resume it")
+        cause = "remove the cause, then " if state == "failed" else ""
+        assert found.headline.endswith(f": {cause}resume it")
         (action,) = found.actions
         assert action == Resume(20 - len(curve))
         assert action.command("r", "e.toml") == "mnist-tui resume r"

@@ -89,7 +89,7 @@ def test_the_score_of_a_fold_is_not_shown_as_one_on_the_test_set() -> None:
     values = {"validation": "fold:2/5"}
     fold = RunSummary("20260101-000000-raw-0001", "", "finished", test_accuracy=0.75, test_loss=1.0, values=values)
     tested = RunSummary("20260101-000000-raw-0002", "", "finished", test_accuracy=0.9)
-    assert run_lines(fold)[1].startswith("accuracy on the held-out fold 75.00 %")
+    assert run_lines(fold)[1].startswith("held-out accuracy 75.00 %")
     assert run_lines(tested)[1].startswith("test accuracy 90.00 %")
     column = figure_columns([fold, tested])["test accuracy"]
     assert [column(fold), column(tested)] == ["–", "90.00 %"]

@@ -34,7 +34,7 @@ from mnist_tui.runs.process_folder import foreign_file
 from mnist_tui.runs.records import LATEST, record
 from mnist_tui.runs.state import DAMAGED, LIVE, RunState
 from mnist_tui.runs.times import training_seconds
-from mnist_tui.wording import DASH, counted
+from mnist_tui.wording import DASH, counted, listed
 
 TREND_POINTS = 10
 
@@ -65,6 +65,7 @@ class RunSummary:
         source: the title of the publication that the experiment is from.
         study: the id of the study that the run is a trial of; empty for none.
         origin: what the run is if it was not trained here (`Origin.words`), without epochs; empty if it was.
+        made_from: the runs that it evaluates or combines, ``raw-d007 and hog-3439``; empty for any other.
         damaged: which files cannot be read, or are links, pipes or devices; empty for nothing.
     """
 
@@ -96,6 +97,7 @@ class RunSummary:
     source: str = ""
     study: str = ""
     origin: str = ""
+    made_from: str = ""
     damaged: str = ""
 
     @property
@@ -255,6 +257,7 @@ def summary_from(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, s
         group=_group(experiment, dataset, sample, origin),
         study=fixed.study,
         origin=origin.words if origin is not None else "",
+        made_from=listed([short_id(each.name) for each in origin.sources if not each.sha256]) if origin else "",
         published_accuracy=published.accuracy if published else None,
         published_loss=published.loss if published else None,
         source=published.source if published else "",

@@ -15,7 +15,7 @@ from mnist_tui.data.pictures import Reading, centred, reading_of, why_not_centre
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.shapes import ImageShape
 from mnist_tui.experiment.spec import HogFeatures
-from mnist_tui.runs.collection.summaries import RunSummary, list_runs
+from mnist_tui.runs.collection.summaries import RunSummary, list_runs, summary_of
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
@@ -23,6 +23,7 @@ from mnist_tui.runs.state import LIVE
 from mnist_tui.runs.worker_jobs import PredictionError, Predictor, class_names, data_of, has_model
 from mnist_tui.tui.run_screen import ModelReader
 from mnist_tui.tui.widgets.pixels import HogPicture, hog_picture_of
+from mnist_tui.wording import percent
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class ReadableRun:
         image: height, width and channels of its images.
         names: the names of its classes.
         data: the data that it recorded; None if it never had any.
+        score: its accuracy in words, ``Its test accuracy: 97.4 %.``; empty without a final evaluation.
     """
 
     folder: RunFolder
@@ -45,6 +47,7 @@ class ReadableRun:
     image: ImageShape
     names: tuple[str, ...]
     data: DataReady | None
+    score: str = ""
 
     @property
     def why_not_centred(self) -> str:
@@ -68,22 +71,29 @@ def readable_run(folder: RunFolder) -> ReadableRun:
     features = preset.experiment.features
     hog = features if isinstance(features, HogFeatures) else None
     image, title, names = preset.experiment.image_shape, preset.title or preset.name, class_names(folder)
-    return ReadableRun(folder, title, folder.state(), hog, image, names, data_of(folder))
+    summary = summary_of(folder)
+    accuracy = summary.test_accuracy
+    score = "" if accuracy is None else f"Its {summary.scored_on} accuracy: {percent(accuracy, 1)}."
+    return ReadableRun(folder, title, folder.state(), hog, image, names, data_of(folder), score)
 
 
 def newest_with_model(runs_dir: Path) -> RunFolder | None:
-    """Return the newest ended run that has a model; without one, the newest live run that has saved its model."""
+    """Return the newest ended run that has a model; a live run, then a fold of a cross-validation, if there is none."""
     live: RunFolder | None = None
+    fold: RunFolder | None = None
     for folder in run_folders(runs_dir):
         if not has_model(folder):
             continue
         try:
+            if folder.preset().experiment.dataset.fold:
+                fold = fold or folder
+                continue
             if folder.state() not in LIVE:
                 return folder
         except (RequestError, TypeError):
             continue
         live = live or folder
-    return live
+    return live or fold
 
 
 def runs_with_model(runs_dir: Path) -> list[tuple[RunFolder, RunSummary]]:

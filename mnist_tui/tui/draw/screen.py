@@ -298,7 +298,8 @@ class DrawScreen(ModelScreen[DrawingReader]):
         self.share.update(share)
         lines = [f"{self._source}{', changed' if edited else ''}."] if self._source else []
         speed = reader.speed if reader and not self._is("-normal") else ""
-        lines += filter(None, (reader.status if reader else self._status, speed))
+        score = subject.score if subject and reader and not reader.loading else ""
+        lines += filter(None, (reader.status if reader else self._status, score, speed))
         if subject is not None:
             why_not = f": {subject.why_not_centred}" if subject.why_not_centred else ""
             if not self._centring:

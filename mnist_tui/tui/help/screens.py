@@ -231,8 +231,8 @@ class GuideScreen(BenchScreen[None]):
     CSS_PATH = "help.tcss"
     AUTO_FOCUS = ""
     HELP = """
-    **The guide.** ↑ and ↓ choose a page, Tab goes to its text, Esc goes back. In a narrow window Tab shows the list of
-    pages, and Enter the chosen page.
+    **The guide.** ↑, ↓ and the page keys scroll the text; Tab goes to the list of pages, where ↑ and ↓ choose one and
+    Enter goes back to the text. Esc leaves the guide. In a narrow window the list is shown only while it is used.
     """
     BINDINGS = [Binding("escape", "back", "Back", tooltip="Back to where you were", id="guide.close")]
 
@@ -255,10 +255,10 @@ class GuideScreen(BenchScreen[None]):
 
     def on_mount(self) -> None:
         self._show(self._topic)
-        self.call_after_refresh(self._focus_page if self.app.size.width < BESIDE else self.topics.focus)
+        self.call_after_refresh(self._focus_page)
 
     def on_resize(self) -> None:
-        self.viewer.border_subtitle = "Tab: list of pages" if self.app.size.width < BESIDE else ""
+        self.viewer.border_subtitle = "Tab: list of pages"
 
     def shown_again(self, route: Route) -> None:
         self._show(route.topic)

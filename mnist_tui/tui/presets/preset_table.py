@@ -16,10 +16,12 @@ from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.row_table import GAP, MARKS, RowColumn, RowTable, TableRow
 from mnist_tui.wording import count, percent
 
+CUT_NAME, WIDE_NAME = 18, 22
+"""Columns to which a name is cut in a narrow table, and in one with room for titles beside the names."""
 CUT_TITLE, WHOLE_TITLE = 18, 36
 """Columns to which a title is cut in a narrow table, and in one with room for it beside names and accuracies."""
 COLUMNS = (
-    RowColumn("name", "  Name", least=22, middle=True),
+    RowColumn("name", "  Name", least=CUT_NAME, middle=True),
     RowColumn("what", "What it is", need=2, least=CUT_TITLE, toned=True),
     RowColumn("parameters", "Parameters", right=True, need=1),
     RowColumn("accuracy", "Published", right=True, need=3),
@@ -105,8 +107,10 @@ class PresetTable(RowTable):
         """Return the columns; a wide table rather omits the parameters, which stand beside it, than cut titles."""
         names = max((len(row.cells[0]) for row in rows if not row.heading), default=0)
         room = self.size.width - MARKS - names - len("Published") - 2 * GAP
-        least = max(CUT_TITLE, min(WHOLE_TITLE, room))
-        return [replace(column, least=least) if column.key == "what" else column for column in COLUMNS]
+        if room < CUT_TITLE:
+            return COLUMNS
+        least = {"name": WIDE_NAME, "what": min(WHOLE_TITLE, room)}
+        return [replace(column, least=least.get(column.key, column.least)) for column in COLUMNS]
 
     def on_resize(self) -> None:
         if self._rows:

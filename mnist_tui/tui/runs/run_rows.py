@@ -168,8 +168,7 @@ def _plus_minus(spread: SeedStatistics | None) -> str:
 
 def run_lines(run: RunSummary) -> list[str]:
     """Return two lines of details about a run: its experiment, data and note; its scores, size and training time."""
-    of = " on the held-out fold" if run.fold else ""
-    accuracy, test_loss = (f"{score}{of}" if of else f"test {score}" for score in ("accuracy", "loss"))
+    accuracy, test_loss = (f"{run.scored_on} {score}" for score in ("accuracy", "loss"))
     has_other_validation = not run.origin and percent(run.val_accuracy) != percent(run.test_accuracy)
     test_loss += f" {loss(run.test_loss)}{_published(run, 'loss', run.test_loss)}"
     scores = [
@@ -183,6 +182,7 @@ def run_lines(run: RunSummary) -> list[str]:
     changes = f"{run.preset}{f', {run.differs}' if run.differs else ', unchanged'}"
     first = [
         run.origin if run.origin and run.differs == run.origin else changes,
+        *([f"from {run.made_from}"] if run.made_from else []),
         f"{last_name(run.dataset)}{' (bundled sample, not MNIST)' if run.sample else ''}",
         run.run,
         *([run.note] if run.note else []),

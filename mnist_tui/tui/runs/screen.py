@@ -426,7 +426,9 @@ class RunsScreen(BenchScreen[None]):
             action = str(parameters[0])
         if action == "ensemble":
             return sum(run in self.runs for run in self._marked) > 1
-        if action in {"open", "mark", "mark_all", "compare", "delete", "edit", "export"}:
+        if action == "edit":
+            return bool(chosen) and not (one and one.origin)
+        if action in {"open", "mark", "mark_all", "compare", "delete", "export"}:
             return bool(chosen)
         if action in {"note", "rename", "training", "study"}:
             return one is not None

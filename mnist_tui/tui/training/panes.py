@@ -66,6 +66,7 @@ class Notice(Vertical):
         super().__init__(classes="pane -stacked -empty")
         self.border_title = pane_title("Diagnosis")
         self._shown: tuple[object, ...] = ()
+        self._ways: list[Content] = []
 
     def compose(self) -> ComposeResult:
         yield Line(id="headline")
@@ -96,8 +97,16 @@ class Notice(Vertical):
         actions = verdict.actions if verdict else ()
         ways = [(keys[action.name], action.label) for action in actions if action.name in keys]
         ways.append((more_key, "What to do" if actions and not ways else "More about it"))
-        parts = [part for key, label in ways for part in ((key, "$accent"), f" {label}   ")]
-        self.ways.update(Content.assemble(*parts))
+        self._ways = [Content.assemble((key, "$accent"), f" {label}") for key, label in ways]
+        self._show_ways()
+
+    def on_resize(self) -> None:
+        self._show_ways()
+
+    def _show_ways(self) -> None:
+        """Show what can be done in one line, or in a line for each if they need more."""
+        line = Content("   ").join(self._ways)
+        self.ways.update(line if line.cell_length <= self.ways.size.width else Content("\n").join(self._ways))
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
@@ -135,10 +144,16 @@ def details(snapshot: RunSnapshot, findings: Sequence[Finding] = ()) -> Mapping[
 
 
 def log_text(snapshot: RunSnapshot) -> str:
-    """Return where a run has failed, the last lines of its log, and the log's path; empty for other runs."""
+    """Return where a run has failed, the last lines of its log, and the log's path; empty for other runs.
+
+    Lines that are the reason, which is said above, are left out.
+    """
     if snapshot.state not in BROKEN:
         return ""
-    where = snapshot.run.ended.where if snapshot.run.ended else ""
+    where, reason = (snapshot.run.ended.where, snapshot.run.ended.reason) if snapshot.run.ended else ("", "")
     lines = [f"at {where}"] if where else []
-    lines += ["Last lines of the log:", *(snapshot.log or ("(the log has no line about the failure)",))]
+    if not snapshot.log:
+        lines.append("The log has no line about the failure.")
+    elif not all(line in reason for line in snapshot.log):
+        lines += ["Last lines of the log:", *snapshot.log]
     return "\n".join([*lines, f"Whole log: {snapshot.folder.log_file}"])

@@ -25,8 +25,8 @@ from mnist_tui.wording import shortened
 GAP = 2
 MARKS = 3
 """Columns at the left, for `>` at the cursor and `*` at marked rows, and a blank."""
-WIDEST = 60
-"""The most characters of a column."""
+WIDEST, WIDEST_CUT = 60, 120
+"""The most characters of a column, and of one that is cut where there is no room for it."""
 ACCURACIES = {"accuracy", "f1", "val_accuracy", "test_accuracy", "macro_f1"}
 LARGEST_FIRST = ACCURACIES | {"epochs", "parameters", "time", "started"}
 """Keys of columns whose largest value comes first when a table is first sorted by them."""
@@ -240,7 +240,8 @@ class RowTable(ScrollView, can_focus=True):
     def _width_of(self, at: int, column: RowColumn) -> int:
         texts = (row.cells[at] for row in self._rows if not row.heading)
         longest = max((cell_len(visible_line(text)) for text in texts), default=0)
-        return min(WIDEST, max(longest, len(self._title(column)))) if longest or not self._rows else 0
+        most = WIDEST_CUT if column.least else WIDEST
+        return min(most, max(longest, len(self._title(column)))) if longest or not self._rows else 0
 
     def action_move(self, by: int) -> None:
         self._move_to(self._cursor + by)
