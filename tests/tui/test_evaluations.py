@@ -132,7 +132,7 @@ async def test_a_run_is_evaluated_on_other_data_and_its_new_results_are_shown(
         trained = next(folder for folder in run_folders(runs_dir) if folder.origin is None)
         app.show(Route("evaluate", run=trained))
         await until(pilot, lambda: isinstance(pilot.app.screen, EvaluateScreen))
-        await shows(pilot, "It classifies 28×28 grey images of 10 classes")
+        await shows(pilot, "It classifies 28×28 grey images of 10 classes", "Evaluate Ctrl+S")
         dialog = pilot.app.screen
         assert isinstance(dialog, EvaluateScreen)
         corrupt = dialog.query_one("#evaluation-corrupt", Input)

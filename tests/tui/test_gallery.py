@@ -211,6 +211,8 @@ async def test_filters_orders_and_jumps(record: Any, digits: Any, shows: Any, un
         screen = await open_gallery(pilot, run, until)
         wrong = int((said != labels).sum())
         await shows(pilot, f"{wrong} wrong images, after epoch 3", "worst first", "page 1 of")
+        await pilot.press("h")
+        await shows(pilot, "This network has no HOG features.")
         first = screen.indices[0]
         sure = probabilities(labels, 3).max(axis=1)
         assert sure[first] == pytest.approx(sure[said != labels].max(), abs=1 / 255)

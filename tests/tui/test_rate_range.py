@@ -89,7 +89,7 @@ async def test_the_suggested_rate_is_drawn_explained_and_taken_over_by_a_key(
         before = dialog.said.text
         await until(pilot, lambda: dialog.said.text != before)  # the seconds are counted
         played.go.set()
-        await shows(pilot, "Suggested learning rate", "Take over")
+        await shows(pilot, "Suggested learning rate", "Enter Take over")
         rate = RateRange(points=POINTS).suggestion.rate
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, EditorScreen))

@@ -236,7 +236,7 @@ async def test_stop_asks_and_resume_is_for_what_is_missing(
         await until(pilot, lambda: orders == [("stop", under_way.folder.id)])
         under_way.finish("stopped", "as asked")
         await until(pilot, lambda: screen.snapshot.state == "stopped")
-        await shows(pilot, "2 missing (1 stopped)", "4 of 6 ended", "Resume")
+        await shows(pilot, "3 of 6 finished · 1 stopped · 1 waiting", "Resume")
         await pilot.press("r")
         await until(pilot, lambda: orders[-1] == ("resume", under_way.folder.id))
         under_way.begin()
@@ -326,7 +326,7 @@ async def test_a_died_process_is_crashed_and_what_has_ended_stays(
     async with bench(under_way.folder).run_test(size=(140, 45), notifications=True) as pilot:
         await shown(pilot, until, 6)
         under_way.status("running", dead=True)
-        await shows(pilot, "crashed", "what has ended is kept", "Killed", "2 missing (1 stopped)")
+        await shows(pilot, "crashed", "what has ended is kept", "Killed", "1 stopped · 1 waiting")
 
 
 async def test_the_list_of_studies_opens_and_deletes_with_or_without_runs(

@@ -26,8 +26,8 @@ def test_a_stopped_trial_has_not_ended_and_is_missing(under_way: RecordedStudy) 
     under_way.end(5, "stopped").finish("stopped", "as asked")
     seen = StudyWatch(under_way.folder).new_snapshot() or pytest.fail("nothing to see")
     texts = [text for _, text in study_view.progress_parts(seen, 0.0)]
-    assert texts[:3] == ["4 of 6 ended", "2 missing (1 stopped)", "1 pruned"]
-    assert texts[3].startswith("best #")
+    assert texts[:4] == ["3 of 6 finished", "1 stopped", "1 waiting", "1 pruned"]
+    assert texts[4].startswith("best #")
 
 
 def test_a_stopped_trial_does_not_wait_while_the_study_goes_on(under_way: RecordedStudy) -> None:

@@ -445,7 +445,7 @@ class CompareScreen(BenchScreen[None]):
         bind("compare.open", "enter", "open", "Open", "The run's own screen"),
         bind("compare.view", "v", "view", "View", "The next view: curves, table, by seed, by size, as there is room"),
         *(
-            bind(f"compare.view-{n}", f"{n}", f"choose_view({n})", f"View {n}", "This view", hidden=True)
+            bind(f"compare.view-{n}", f"{n}", f"choose_view({n})", f"View {n}", hidden=True)
             for n in range(1, len(VIEWS) + 1)
         ),
         bind("compare.matrices", "m", "matrices(True)", "Matrices", "The confusion matrices side by side"),

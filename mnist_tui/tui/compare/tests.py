@@ -147,7 +147,7 @@ class NetworkTestsScreen(BenchScreen[None]):
         bind("tests.first", "enter", "images(True)", "Only it right", "Images that only the first network gets right"),
         bind("tests.second", "s", "images(False)", "Only the other right", "Images that only the second gets right"),
         *(
-            bind(f"tests.view-{n}", f"{n}", f"choose_view({n})", f"View {n}", "This view", hidden=True)
+            bind(f"tests.view-{n}", f"{n}", f"choose_view({n})", f"View {n}", hidden=True)
             for n in range(1, len(VIEWS) + 1)
         ),
         bind("tests.matrices", "m", "matrices(True)", "Matrices", "The confusion matrices", hidden=True),

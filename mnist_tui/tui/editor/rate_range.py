@@ -106,7 +106,9 @@ class RateRangeScreen(BenchModal[float | None]):
         rate = "" if suggestion.rate is None else f"Suggested learning rate: {suggestion.rate:g}. "
         self.said.say(f"{rate}{suggestion.reason}")
         self.taking.disabled = suggestion.rate is None
-        (self.query_one("#rates-close", Button) if suggestion.rate is None else self.taking).focus()
+        if suggestion.rate is None:
+            self.query_one("#rates-close", Button).focus()
+        self.refresh_bindings()
 
     def _say_progress(self, training: str = "") -> None:
         """Say what is done before the first step, with the seconds since the start, or what is trained."""

@@ -29,7 +29,7 @@ from mnist_tui.runs.source_runs import check_has_model, evaluated_run
 from mnist_tui.runs.watch import RunSnapshot, RunWatch
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.dialogs import FormDialog, too_long
-from mnist_tui.tui.terminal.keymap import bind, labelled, shown
+from mnist_tui.tui.terminal.keymap import bind, key_of, labelled, shown
 from mnist_tui.tui.widgets.controls import ValueSelect
 from mnist_tui.tui.widgets.path_input import PathInput
 from mnist_tui.tui.widgets.run_status import phase_progress
@@ -54,6 +54,7 @@ class EvaluationDialog(FormDialog[None]):
     AUTO_FOCUS = ""
     CANCEL = "Close"
     FIRST_FOCUS = "Input, ValueSelect"
+    BINDINGS = [bind("evaluation.accept", "ctrl+s", "accept", "Start", "Start with what the form says", hidden=True)]
     state = getters.query_one("#evaluation-state", Static)
     bar = getters.query_one(Bar)
     chosen_name = getters.query_one("#evaluation-name", Input)
@@ -91,9 +92,11 @@ class EvaluationDialog(FormDialog[None]):
         self.query(self.FIRST_FOCUS).first().focus()
 
     def on_descendant_focus(self) -> None:
-        """Show Enter on the button only while it accepts the form; on a choice it opens the list of values."""
+        """Show the key of the button: Enter, except on a choice, where Enter opens the list of values."""
         on_choice = isinstance(self.focused, ValueSelect)
-        self.accept_button.label = labelled(self.ACCEPT, "" if on_choice else shown("enter"))
+        key = key_of("evaluation.accept", EvaluationDialog, self.app.settings.keys) if on_choice else shown("enter")
+        self.accept_button.label = labelled(self.ACCEPT, key)
+        self.accept_button.refresh(layout=True)
         self.query_one(".dialog").border_subtitle = "Enter shows the list" if on_choice else ""
 
     @on(Input.Changed)

@@ -277,6 +277,11 @@ class GalleryScreen(RunScreen):
             case _:
                 return True
 
+    def refuse(self, action: str, parameters: tuple[object, ...]) -> bool:
+        if action == "hog":
+            self.notify("This network has no HOG features.", title="No HOG pictures")
+        return action == "hog"
+
     def look_at(self, epoch: int | None) -> None:
         self.final = False
         self.chosen = replace(self.chosen, only=None)

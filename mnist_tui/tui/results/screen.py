@@ -17,7 +17,7 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment.complexity import Complexity
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.preset_files import PresetError
-from mnist_tui.experiment.presets import Preset, find_preset, has_same_results, length_in_words
+from mnist_tui.experiment.presets import EDITED, Preset, find_preset, has_same_results, length_in_words
 from mnist_tui.experiment.spec import with_part
 from mnist_tui.report.complexity.breakdown import complexity_in_words, network_lines
 from mnist_tui.report.result_words import (
@@ -285,7 +285,7 @@ class ResultsScreen(BenchScreen[None]):
         except (RequestError, OSError, TypeError, KeyError) as error:
             self.app.call_from_thread(self._show_unreadable, UNREADABLE.format(error))
             return
-        title = preset.title or preset.name, length_in_words(preset)
+        title = preset.title or preset.name, changes_in_words(preset)
         if origin := doc["origin"]:
             title = (title[0], origin["words"]) if origin["kind"] == "evaluated" else (origin["words"], "")
         self.app.call_from_thread(self._show, doc, sections, title, headline_facts(doc, preset), facts)
@@ -513,6 +513,16 @@ def headline_facts(doc: Document, preset: Preset) -> dict[str, str]:
     if "Published" not in facts and not doc["origin"]:
         facts |= published_after_more_epochs(doc, preset)
     return facts
+
+
+def changes_in_words(preset: Preset) -> str:
+    """Say what a run's title leaves out: all changes if it only says ``edited``, else those of epochs and images."""
+    if not preset.title.endswith(EDITED):
+        return length_in_words(preset)
+    try:
+        return difference(find_preset(preset.name).experiment, preset.experiment)
+    except PresetError:
+        return ""
 
 
 def published_after_more_epochs(doc: Document, preset: Preset) -> dict[str, str]:

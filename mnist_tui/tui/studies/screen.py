@@ -251,8 +251,10 @@ class StudyScreen(FeedScreen[StudyFeed]):
             facts, width = study_view.trial_facts(chosen, self.snapshot.study), self.trial_text.size.width
             shape, _ = screen_shape(self.snapshot.study)
             shown = self.table.fitting_columns | shape.omitted if self.feed.view.shown == "table" else frozenset[str]()
-            is_column = self._shows_all_parts
-            text = study_view.facts_in_columns(facts, width) if is_column else study_view.facts_in_lines(facts, shown)
+            if self._shows_all_parts:
+                text = study_view.facts_in_columns(facts, width)
+            else:
+                text = study_view.facts_in_lines(facts, shown, width)
         self.trial_text.say(text)
         state = chosen.state if chosen else ""
         several = len(self._listed.trials) > 1

@@ -374,9 +374,9 @@ def progress_parts(snapshot: StudySnapshot, now: float) -> list[tuple[int, str]]
     parts = [(0, f"{study.done:,} of {study.total:,} ended")]
     if snapshot.live:
         parts += [(0, f"{running:,} running"), *([(0, f"{study.to_come:,} waiting")] if study.to_come else [])]
-    else:
-        missing, some = study.to_come + stopped + running, f" ({stopped:,} stopped)" if stopped else ""
-        parts += [(0, f"{missing:,} missing{some}")] if missing else []
+    elif missing := {state: n for state, n in (("stopped", stopped), ("waiting", study.to_come + running)) if n}:
+        parts = [(0, f"{study.count('finished'):,} of {study.total:,} finished")]
+        parts += [(0, f"{some:,} {state}") for state, some in missing.items()]
     parts += [(1, text) for text in counts(study, ENDS if snapshot.live else ENDED_EARLY)]
     if (best := study.best_row) is not None:
         parts.append((3, f"best #{best.number} {metric_text(best, study.metric)}"))
@@ -482,21 +482,25 @@ FACT_NAMES = 14
 """Columns of the names of facts, with the blank after them."""
 
 
-def facts_in_lines(facts: Sequence[tuple[str, str]], columns: Container[str | None] = ()) -> Content:
+def facts_in_lines(facts: Sequence[tuple[str, str]], columns: Container[str | None], width: int) -> Content:
     """Return facts about a trial in as few lines as possible, with its number and its scores in bold type.
 
     Args:
         columns: the keys of the columns that already show a fact.
+        width: the characters of a line.
     """
-    lines: list[list[Content]] = [[]]
+    lines: list[Content] = []
     for name, value in facts:
         if FACT_COLUMNS.get(name) in columns:
             continue
-        if name in NEW_LINES:
-            lines.append([])
-        shown, brief = "" if name in NAMELESS else f"{name[:1].lower()}{name[1:]} ", value.removesuffix(f", {ALONE}")
-        lines[-1].append(Content.assemble((shown, "$text-muted"), (brief, FACT_STYLES.get(name, ""))))
-    return Content("\n").join(Content(" · ").join(line) for line in lines)
+        is_named = name not in NAMELESS and value != HERE
+        shown, brief = f"{name[:1].lower()}{name[1:]} " if is_named else "", value.removesuffix(f", {ALONE}")
+        fact = Content.assemble((shown, "$text-muted"), (brief, FACT_STYLES.get(name, "")))
+        if lines and name not in NEW_LINES and (line := Content(" · ").join((lines[-1], fact))).cell_length <= width:
+            lines[-1] = line
+        else:
+            lines.append(fact)
+    return Content("\n").join(lines)
 
 
 def facts_in_columns(facts: Sequence[tuple[str, str]], width: int) -> Content:

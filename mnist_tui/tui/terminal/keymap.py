@@ -186,7 +186,8 @@ def _entries_of(owner: type[DOMNode]) -> Iterator[Entry]:
     for keys, bindings in by_keys.items():
         ids = tuple(dict.fromkeys(str(binding.id) for binding in bindings))
         names = dict.fromkeys(binding.description for binding in bindings if binding.description)
-        abouts = dict.fromkeys(binding.tooltip for binding in bindings if binding.tooltip)
+        first, *more = dict.fromkeys(binding.tooltip for binding in bindings if binding.tooltip) or [""]
+        abouts = [first, *(f"{about[:1].lower()}{about[1:]}" for about in more)]
         yield Entry(ids, owner, " / ".join(names), "; ".join(abouts), split(keys))
 
 

@@ -26,7 +26,7 @@ from mnist_tui.tui.bench import Route
 from mnist_tui.tui.experiment_words import dataset_title
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
-from mnist_tui.tui.terminal.keymap import bind, key_of, pane_title
+from mnist_tui.tui.terminal.keymap import bind, key_of, pane_keys, pane_title
 from mnist_tui.tui.training.device import DeviceLoads
 from mnist_tui.tui.training.panes import DETAILS, Notice, details, log_text
 from mnist_tui.tui.widgets.confusion import DIGITS, ConfusionView, class_names
@@ -150,7 +150,7 @@ class TrainingScreen(RunScreen):
         self.add_class(VIEWS[0])
         view = self._key("view")
         self.query_one("#device").border_title = pane_title("Device")
-        self.query_one("#device").border_subtitle = pane_title("", view, "details")
+        self.query_one("#device").border_subtitle = pane_keys({view: "details"})
         self.query_one("#details").border_title = pane_title("Details", view)
         self.query_one("#log").border_title = pane_title("Log")
 

@@ -518,7 +518,9 @@ class WeightsScreen(RunScreen):
                 return not self._picturing and parameters != (self._kind,)
             case "pictures":
                 return parameters != (self._picturing,)
-            case "turn" | "signs" | "resize":
+            case "turn":
+                return self._picturing and self.pictures.shown < self.pictures.count
+            case "signs" | "resize":
                 return self._picturing and self._first is not None
             case "renew":
                 return self._picturing

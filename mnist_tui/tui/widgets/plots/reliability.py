@@ -14,7 +14,7 @@ from mnist_tui.wording import capitalized
 
 LEAST_COLUMNS, LEAST_ROWS = 24, 6
 NOTED_COLUMNS = 40
-"""Columns from which the legend has wide gaps."""
+"""Columns from which the legend has whole words and wide gaps."""
 AXES = (
     "y: share of right answers, x: probability of the answer",
     "y: share right, x: probability of the answer",
@@ -82,14 +82,13 @@ class ReliabilityPlot(Plot):
         if width < LEAST_COLUMNS or height < LEAST_ROWS:
             return self.framed(heading, ())
         marks = self.marks
+        is_wide = width >= NOTED_COLUMNS
         legend = [
-            (("training", marks.runs[0]), ("muted", " share right")),
+            (("training", marks.runs[0]), ("muted", " share right" if is_wide else " right")),
             (("muted", f"{marks.dashed} ideal"),),
-            (("muted", f"{marks.plain} under {FEW} images"),),
+            (("muted", f"{marks.plain} {'under ' if is_wide else '<'}{FEW} images"),),
         ]
         picture = reliability_picture(self._calibration.bins, (width, height), marks)
         return self.framed(
-            heading,
-            self.paint(picture),
-            lambda room: fitting_parts(legend, room, "  " if width >= NOTED_COLUMNS else " "),
+            heading, self.paint(picture), lambda room: fitting_parts(legend, room, "  " if is_wide else " ")
         )

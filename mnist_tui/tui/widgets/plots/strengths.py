@@ -32,17 +32,18 @@ class StrengthSeries:
 
 
 def strength_picture(series: Sequence[StrengthSeries], size: tuple[int, int], marks: Marks) -> PlotPicture:
-    """Draw the first MOST_SERIES series on axes from strength 0 to 5 and from 0 to 100 %.
+    """Draw the first MOST_SERIES series on axes from strength 0 to 5, and from 100 % down to the tens below all values.
 
     Args:
         size: columns and rows, including axes and labels.
     """
     last = len(STRENGTHS)
-    plane, axes = plane_of((0.0, float(last)), (0.0, 100.0), size, marks, unit=" %")
     curves = [
         [(float(strength), 100 * accuracy) for strength, accuracy in enumerate(one.accuracies)]
         for one in series[:MOST_SERIES]
     ]
+    low = 10.0 * min(9, *(int(value) // 10 for curve in curves for _, value in curve))
+    plane, axes = plane_of((0.0, float(last)), (low, 100.0), size, marks, unit=" %")
     lines = [plane.stroke(f"run{at}", points) for at, points in enumerate(curves)]
     points = [plane.stroke(f"run{at}", curve, marks.runs[at]) for at, curve in enumerate(curves)]
     end = f"strength {last}" if plane.columns >= STRENGTH_ROOM else str(last)
