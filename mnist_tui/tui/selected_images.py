@@ -28,6 +28,8 @@ class ExplainedImage:
         source: where it is from, such as ``MNIST test images``; empty if there is nothing to say.
         true: its class, if that is known.
         photograph: whether a grey image is drawn from black to white, instead of in the theme's colours.
+        probabilities: those of the classes that the run has recorded, None for a class without; empty if none is known.
+        recorded: when they were, such as ``final evaluation``.
     """
 
     pixels: NDArray[np.uint8]
@@ -35,3 +37,5 @@ class ExplainedImage:
     source: str = ""
     true: int | None = None
     photograph: bool = False
+    probabilities: tuple[float | None, ...] = ()
+    recorded: str = ""

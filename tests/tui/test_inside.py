@@ -80,6 +80,21 @@ async def test_the_gallery_leads_to_it_and_back_and_the_process_stays(record, di
         await until(pilot, lambda: app.screen is not gallery and not isinstance(app.screen, InsideScreen))
 
 
+async def test_until_the_model_answers_the_recorded_probabilities_are_shown(record, digits, until):
+    run = finish(recorded(record, digits), digits)
+    run.folder.model_file.write_bytes(b"broken")  # so that it never answers
+    app = bench(run.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        gallery = GalleryScreen(RunFeed(run.folder))
+        app.push_screen(gallery)
+        await until(pilot, lambda: gallery.selected_image is not None)
+        assert gallery.predictions is not None and gallery.selected_image is not None
+        best = gallery.predictions.classes[gallery.selected_image]
+        await pilot.press("k")
+        words = ("has no model", "recorded after epoch", f">{best}  9", "true")
+        await until(pilot, lambda: all(each in screen_text(app) for each in words))
+
+
 async def test_a_drawing_is_looked_into(record, until):
     folder = record("raw").begin("mnist").finish().folder
     folder.model_file.write_bytes(b"model")

@@ -71,6 +71,13 @@ class ImagePredictions:
         """Return the probability of the predicted class, such as ``91.3 %``; no decimals if known in 1/255 only."""
         return f"{100 * float(self.probabilities[index]):.{0 if self.distributions is None else 1}f} %"
 
+    def recorded(self, index: int, classes: int) -> tuple[float | None, ...]:
+        """Return the probability of each class for an image; None for a class of which it was not recorded."""
+        if self.distributions is not None:
+            return tuple(self.distributions[index].tolist())
+        best, probability = int(self.classes[index]), float(self.probabilities[index])
+        return tuple(probability if at == best else None for at in range(classes))
+
     def caption(self, index: int, names: tuple[str, ...], width: int, glyphs: Glyphs) -> tuple[str, str]:
         """Return two lines, cut to `width`: a mark for right or wrong, and both classes; probability and number."""
         true, predicted = int(self.images.labels[index]), int(self.classes[index])

@@ -316,7 +316,9 @@ class GalleryScreen(RunScreen):
             return
         images = predictions.images
         name, true = f"Image {int(images.numbers[index]):,}", int(images.labels[index])
-        image = ExplainedImage(pixels, name, images.what, true, images.photographs)
+        probabilities = predictions.recorded(index, len(self.names))
+        when = "final evaluation" if predictions.epoch is None else f"recorded after epoch {predictions.epoch}"
+        image = ExplainedImage(pixels, name, images.what, true, images.photographs, probabilities, when)
         self.app.show(Route("inside", run=self.feed.folder, image=image))
 
     def action_order(self) -> None:

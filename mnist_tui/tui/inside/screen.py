@@ -251,12 +251,14 @@ class InsideScreen(ModelScreen[InsideReader]):
         self._draw_methods()
         answer = self._answers.get(self._question)
         known = next((each for each in (answer, *self._answers.values()) if each and not isinstance(each, str)), None)
-        self.bars.display = known is not None
+        values = known.probabilities if known is not None else image.probabilities
+        self.bars.display = bool(self._names and values)
         self.query_one(KeyFooter).relabel(
             "other_class", f"{'Predicted' if self._label == image.true else 'True'} class"
         )
-        if known is not None:
-            self.bars.show(self._names, known.probabilities, glyphs=self.app.settings.glyphs, true=image.true)
+        if self.bars.display:
+            self.bars.show(self._names, values, glyphs=self.app.settings.glyphs, true=image.true)
+        pane.border_subtitle = image.recorded if known is None else ""
         fits = len(f"{image.name}  {image.source}") <= width - 6
         pane.border_title = pane_title(image.name, note=image.source if fits else "")
         self._draw_view()
