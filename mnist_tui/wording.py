@@ -70,8 +70,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def sentence_of(text: str) -> str:
-    """Return a text as a sentence, with a capital letter and a full stop."""
-    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+    """Return a text as a sentence: with a capital letter, unless it begins with a name, and a full stop at its end."""
+    return f"{capitalized(text)}{'' if text.endswith(('.', '?', '…')) else '.'}" if text else ""
 
 
 def shortened(text: str, width: int) -> str:
@@ -85,7 +85,7 @@ def shortened(text: str, width: int) -> str:
 
 def capitalized(text: str) -> str:
     """Return a text with a capital letter first, unless its first word is a name such as ``raw-81e5``."""
-    return f"{text[:1].upper()}{text[1:]}" if text.partition(" ")[0].isalpha() else text
+    return f"{text[:1].upper()}{text[1:]}" if text.partition(" ")[0].rstrip(":,;").isalpha() else text
 
 
 def percent(value: float | None, digits: int = 2) -> str:

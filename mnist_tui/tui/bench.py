@@ -38,6 +38,7 @@ from mnist_tui.tui.terminal.output import with_shorter_output
 from mnist_tui.tui.terminal.text_filters import AsciiText, SafeText
 from mnist_tui.tui.terminal.themes import THEMES, state_colours
 from mnist_tui.tui.terminal.window import CHECK_SECONDS, Window, title_of
+from mnist_tui.wording import sentence_of
 
 if TYPE_CHECKING:
     from textual.actions import ActionParseResult
@@ -173,7 +174,7 @@ class Bench(App[None]):
         if self.settings.theme in self.available_themes:
             self.theme = self.settings.theme
         else:
-            unknown = f"{settings_file_text()}: there is no theme {self.settings.theme!r}; the default is used"
+            unknown = f"In {settings_file_text()} there is no theme {self.settings.theme!r}; the default is used"
             self._problems = (*self._problems, unknown)
         self.selected = options.preset.name if options.preset else None
         self.kept_edits: dict[Hashable, Draft] = {}
@@ -295,8 +296,10 @@ class Bench(App[None]):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """Show a notice for a while; it is plain text, whatever `markup` says."""
-        super().notify(visible(message), title=visible_line(title), severity=severity, timeout=timeout, markup=False)
+        """Show a notice, as a sentence, for a while; it is plain text, whatever `markup` says."""
+        super().notify(
+            visible(sentence_of(message)), title=visible_line(title), severity=severity, timeout=timeout, markup=False
+        )
 
     def _end_old_notices(self, _: Screen[Any]) -> None:
         """End the notices that were read on the screen before; warnings and errors stay for their whole time."""
@@ -329,7 +332,7 @@ class Bench(App[None]):
         try:
             save_settings(keys_before=keys_before, **changes)
         except (OSError, ValueError) as error:
-            self.warn(f"{settings_file_text()} does not remember that: {error}")
+            self.warn(f"The settings file {settings_file_text()} does not remember that: {error}")
 
     def key_entries(self) -> tuple[Entry, ...]:
         """Return every action that has a key. Imports every screen: call it in a thread the first time."""

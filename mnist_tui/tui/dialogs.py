@@ -24,7 +24,7 @@ from textual.widgets.option_list import Option
 from mnist_tui.tui.bench import BenchModal
 from mnist_tui.tui.terminal.keymap import bind, key_of, labelled, shown
 from mnist_tui.tui.widgets.controls import KeyFooter
-from mnist_tui.wording import capitalized
+from mnist_tui.wording import sentence_of
 
 
 class Dialog(BenchModal[ScreenResultType]):
@@ -319,8 +319,7 @@ class FormDialog(Dialog[ScreenResultType | None]):
 
     def show_problem(self, problem: str) -> None:
         """Show the problem with the fields as a sentence; an empty text hides the line."""
-        end = "" if problem.endswith((".", "?", "…")) else "."
-        self.problem.update(f"{capitalized(problem)}{end}" if problem else "")
+        self.problem.update(sentence_of(problem))
         self.problem.set_class(bool(problem), "-shown")
 
     @on(Input.Submitted)

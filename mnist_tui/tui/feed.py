@@ -249,4 +249,4 @@ def end_of(name: str, snapshot: RunSnapshot) -> str:
     accuracy = f", {snapshot.run.scored_on} accuracy {percent(scored)}" if scored is not None else ""
     reason = f": {snapshot.reason}" if snapshot.reason and snapshot.state != "finished" else ""
     after = f" after {counted(epochs, 'epoch')}" if epochs else ""
-    return f"{name} ({snapshot.folder.id}) {snapshot.state}{after}{accuracy}{reason}"
+    return f"Run {name} ({snapshot.folder.id}) {snapshot.state}{after}{accuracy}{reason}"

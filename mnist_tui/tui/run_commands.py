@@ -343,7 +343,7 @@ def extend(bench: Bench, folder: RunFolder, epochs: int) -> None:
             return
         if new_worker:
             bench.call_from_thread(bench.following.follow, folder, resumed=True)
-        bench.call_from_thread(bench.notify, f"{counted(epochs, 'epoch')} more asked for", timeout=3)
+        bench.call_from_thread(bench.notify, f"The run was asked for {counted(epochs, 'more epoch')}.", timeout=3)
 
     bench.run_worker(work, thread=True, group="extend", exit_on_error=False)
 
@@ -394,7 +394,7 @@ def stop(bench: Bench, folder: RunFolder) -> bool:
     except (RunError, OSError) as error:
         bench.warn(str(error), "The run is not stopped")
         return False
-    bench.notify("asked to stop and save", timeout=3)
+    bench.notify("The run was asked to stop and save.", timeout=3)
     return True
 
 
@@ -413,7 +413,7 @@ def discard(bench: Bench, folder: RunFolder, title: str = "Discarded") -> None:
         except Exception as error:  # nothing else would report an error of this thread
             bench.call_from_thread(bench.report_error, "The run is not deleted", _sentence(error))
             return
-        bench.call_from_thread(bench.notify, f"run {folder.id} and its files are gone", title=title)
+        bench.call_from_thread(bench.notify, f"Run {folder.id} and its files are gone.", title=title)
 
     bench.run_worker(work, thread=True, group="discard", exit_on_error=False)
 

@@ -267,7 +267,7 @@ async def test_a_notice_that_was_read_ends_on_the_next_screen(
         app.notify("It is saved")
         app.notify("It is not saved", severity="error")
         await pilot.press("m")
-        await until(pilot, lambda: [notice.message for notice in app._notifications] == ["It is not saved"])
+        await until(pilot, lambda: [notice.message for notice in app._notifications] == ["It is not saved."])
 
 
 async def test_a_run_that_had_ended_before_is_not_told_of(record: Any, app_on: Any, shows: Any) -> None:

@@ -172,7 +172,7 @@ async def test_what_is_chosen_is_written_and_named_and_nothing_is_copied(run: Ru
         screen = await dialog(pilot, run, choose=("complexity.csv",))
         await pilot.press("ctrl+s")
         written = run.exports / "complexity.csv"
-        await until(pilot, lambda: says(screen, f"written: complexity.csv\nin {run.exports}"))
+        await until(pilot, lambda: says(screen, f"Written: complexity.csv\nin {run.exports}"))
         assert written.read_text().startswith("name,kind")
         assert pilot.app.clipboard == ""
         await pilot.press("escape")
@@ -184,7 +184,7 @@ async def test_of_several_files_the_folder_is_named(run: RunFolder, tmp_path: Pa
         screen = await dialog(pilot, run, choose=("complexity.csv", "history.csv"))
         screen.target.value = str(tmp_path / "home")
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: says(screen, f"written: complexity.csv, history.csv\nin {tmp_path / 'home'}"))
+        await until(pilot, lambda: says(screen, f"Written: complexity.csv, history.csv\nin {tmp_path / 'home'}"))
 
 
 async def test_files_that_are_there_are_named_and_replaced_only_when_told_so(
@@ -197,7 +197,7 @@ async def test_files_that_are_there_are_named_and_replaced_only_when_told_so(
         screen = await dialog(pilot, run, choose=("history.csv", "complexity.csv"))
         await pilot.press("ctrl+o")
         await pilot.press("ctrl+s")
-        await shows(pilot, "already there: complexity.csv", "Ctrl+O overwrites", "Overwrite Ctrl+O")
+        await shows(pilot, "Already there: complexity.csv", "Ctrl+O overwrites", "Overwrite Ctrl+O")
         assert there.read_text() == "mine"
         assert not (run.exports / "history.csv").exists(), "nothing is written before the answer"
         screen.query_one("#export-author").value = "x"  # pyright: ignore[reportAttributeAccessIssue]
@@ -208,7 +208,7 @@ async def test_files_that_are_there_are_named_and_replaced_only_when_told_so(
         await shows(pilot, "Overwrite Ctrl+O")
         await pilot.press("ctrl+o")
         await until(pilot, lambda: there.read_text().startswith("name,kind"))
-        await shows(pilot, "written: ")
+        await shows(pilot, "Written: ")
         assert not screen.query_one("#export-overwrite").display
 
 
@@ -287,7 +287,7 @@ async def test_a_folder_that_cannot_be_written_is_told_in_a_sentence_and_nothing
             screen.query_one(field).value = "kept"  # pyright: ignore[reportAttributeAccessIssue]
         screen.target.value = str(blocked / "below")
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: says(screen, f"not written: {blocked / 'below'} cannot be written: Not a directory"))
+        await until(pilot, lambda: says(screen, f"Not written: {blocked / 'below'} cannot be written: Not a directory"))
         await shows(pilot, "kept")
         assert blocked.read_text() == "a file"
         screen.target.value = f"/{'x' * 300}"
@@ -335,7 +335,7 @@ async def test_marked_runs_are_exported_each_into_its_folder(
         screen.target.value = str(tmp_path / "out")
         await shows(pilot, "Will write in a folder for each of the 2 runs: complexity.md, summary.md")
         await pilot.press("ctrl+s")
-        await shows(pilot, "written: ")
+        await shows(pilot, "Written: ")
         found = sorted(path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.md"))
         assert [str(path) for path in found] == [
             f"{each.id}/{name}" for each in runs[1:] for name in ("complexity.md", "summary.md")
@@ -428,7 +428,7 @@ async def test_while_one_export_is_written_no_other_begins(
         back.let_go()
         await until(pilot, lambda: not again.app.running_exports)
         await pilot.press("ctrl+s")
-        await shows(pilot, "already there: history.csv")
+        await shows(pilot, "Already there: history.csv")
 
 
 async def test_leaving_the_app_while_it_writes_asks_once_then_leaves_the_rest_out(
@@ -487,7 +487,7 @@ async def test_one_report_over_marked_runs_with_title_and_author_is_written_reme
         screen.query_one("#export-author").value = "Ada Lovelace"  # pyright: ignore[reportAttributeAccessIssue]
         screen.target.value = str(tmp_path / "out")
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: says(screen, "written: "))
+        await until(pilot, lambda: says(screen, "Written: "))
         page = (tmp_path / "out" / "report.html").read_text()
         assert "50% of &lt;b&gt;x&lt;/b&gt;" in page
         assert "Ada Lovelace" in page
@@ -518,14 +518,14 @@ async def test_a_written_report_is_offered_to_be_opened_only_where_there_is_a_de
     async with bench(run.path.parent).run_test(size=(80, 24)) as pilot:
         screen = await dialog(pilot, run, choose=("md",))
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: says(screen, "written: "))
+        await until(pilot, lambda: says(screen, "Written: "))
         assert screen.query_one("#export-open").display
         monkeypatch.delenv("DISPLAY")
         monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
         screen.action_write(False)
-        await until(pilot, lambda: says(screen, "already there: "))
+        await until(pilot, lambda: says(screen, "Already there: "))
         await pilot.press("ctrl+o")
-        await until(pilot, lambda: says(screen, f"written: report.md\nin {run.exports}"))
+        await until(pilot, lambda: says(screen, f"Written: report.md\nin {run.exports}"))
         assert not screen.query_one("#export-open").display
 
 

@@ -23,7 +23,7 @@ from mnist_tui.runs.state import LIVE
 from mnist_tui.runs.worker_jobs import PredictionError, Predictor, class_names, data_of, has_model
 from mnist_tui.tui.run_screen import ModelReader
 from mnist_tui.tui.widgets.pixels import HogPicture, hog_picture_of
-from mnist_tui.wording import percent
+from mnist_tui.wording import percent, sentence_of
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class DrawingReader(ModelReader[bytes]):
                 milliseconds = 1000 * (time.perf_counter() - started)
                 self._report(model, f"Answered in {milliseconds:.1f} ms.", answer.probabilities[0])
         except PredictionError as error:
-            self._report(f"{error}; l loads it again")
+            self._report(sentence_of(f"{error}; l loads it again"))
 
     def _report(self, status: str, speed: str = "", answer: tuple[float | None, ...] | None = None) -> None:
         self.loading, self.status, self.speed, self.answer = False, status, speed, answer

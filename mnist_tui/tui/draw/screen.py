@@ -359,7 +359,7 @@ class DrawScreen(ModelScreen[DrawingReader]):
         if result is not None:
             self._path, picture = result
             if not picture.pixels.any():
-                self.notify(f"{self._path} shows nothing", severity="warning")
+                self.notify(f"The image in {self._path} is empty.", severity="warning")
             pixels = (centred if self._centring else fitted)(picture.pixels, self.canvas.pixels.shape[:2])
             self._put(pixels, f"{Path(self._path).name}, {picture.words}")
 

@@ -46,7 +46,7 @@ from mnist_tui.tui.terminal.keymap import bind, key_of, pane_keys, pane_title
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
-from mnist_tui.wording import signed
+from mnist_tui.wording import sentence_of, signed
 
 PANES = {"parameters": "Parameters", "layers": "Layers", "complexity": "Complexity", "image": "Image"}
 
@@ -255,7 +255,7 @@ class EditorScreen(BenchScreen[None]):
         Args:
             refused: whether nothing was done, for which the text gives the reason.
         """
-        self._done, self._refused = (place, text), refused
+        self._done, self._refused = (place, sentence_of(text)), refused
         done = self._done
         self._show_hint()
         self.set_timer(DONE_SECONDS, lambda: self._end_done(done))
@@ -320,8 +320,7 @@ class EditorScreen(BenchScreen[None]):
         state = self.draft.state
         if state is not before:
             cost = counted_growth(growth(before.experiment, state.experiment))
-            done = f"{state.edit.words[:1].upper()}{state.edit.words[1:]}"
-            self._say_done(f"{done}{f': {cost}' if cost else ''}", self.stack.listing)
+            self._say_done(f"{state.edit.words}{f': {cost}' if cost else ''}", self.stack.listing)
 
     def action_layer_fields(self) -> None:
         rows = self.stack.section.rows
@@ -440,7 +439,7 @@ class EditorScreen(BenchScreen[None]):
             return False
         self.draft.saved_as(saved)
         await self._follow()
-        self.notify(f"{saved.path}", title=f"Saved as {saved.name}")
+        self.notify(f"The preset is in {saved.path}.", title=f"Saved as {saved.name}")
         return True
 
     def action_back(self) -> None:

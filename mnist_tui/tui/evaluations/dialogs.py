@@ -138,7 +138,9 @@ class EvaluationDialog(FormDialog[None]):
             self.show_problem(reason)
         elif end is not None and folder is not None and is_closed:
             accuracy = end.run.ended.test_accuracy if end.run.ended else None
-            app.notify(f"{folder.id}: accuracy {percent(accuracy)}", title=f"{self.TITLE} finished", timeout=10)
+            app.notify(
+                f"Run {folder.id} has an accuracy of {percent(accuracy)}.", title=f"{self.TITLE} finished", timeout=10
+            )
         elif folder is not None:
             self.dismiss(None)
             app.show(Route("results", run=folder))

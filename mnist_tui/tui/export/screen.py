@@ -320,12 +320,12 @@ def _field(label: str, control: Widget, classes: str = "") -> Horizontal:
 
 
 def _outcome_text(outcome: ExportOutcome, out: Path, width: int) -> str:
-    lines = [f"not written: {failed}" for failed in outcome.failed]
+    lines = [f"Not written: {failed}" for failed in outcome.failed]
     if outcome.existing:
-        lines.append(f"already there: {_names(outcome.existing, out)}")
+        lines.append(f"Already there: {_names(outcome.existing, out)}")
     if outcome.written:
-        lines += [f"written: {_names(outcome.written, out)}", _broken_at_slashes(f"in {out}", width)]
-    lines += [f"warning: {text}" for text in outcome.warnings]
+        lines += [f"Written: {_names(outcome.written, out)}", _broken_at_slashes(f"in {out}", width)]
+    lines += [f"Warning: {text}" for text in outcome.warnings]
     return "\n".join(lines)
 
 
@@ -448,5 +448,5 @@ class PresetCodeScreen(FormDialog[None]):
         except RequestError as error:
             self.show_problem(f"{error}.")
         else:
-            self.app.notify(f"{', '.join(path.name for path in paths)} in {folder}", title="Code written")
+            self.app.notify(f"Written into {folder}: {', '.join(path.name for path in paths)}.", title="Code written")
             self.dismiss(None)

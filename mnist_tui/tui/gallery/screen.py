@@ -40,7 +40,7 @@ from mnist_tui.tui.widgets.probabilities import Probabilities
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
-from mnist_tui.wording import noun
+from mnist_tui.wording import noun, sentence_of
 
 SIDE_LEAST, SIDE_GAP = 28, 2
 """Columns of the selected image and its probabilities, and between them and the pictures."""
@@ -211,7 +211,7 @@ class GalleryScreen(RunScreen):
                 detail = f"{side}{predictions.sentence(index, self.names)}"
                 if len(detail) > self.size.width - 2:  # the caption below the image has the rest
                     detail = detail.partition(f"{predictions.images.what}: ")[0] + predictions.images.what
-        self.missing.say(predictions.missing if predictions else "")
+        self.missing.say(sentence_of(predictions.missing) if predictions else "")
         note = self._heading(predictions) if predictions else self._failure or self._waiting()
         self.query_one("#body").border_title = pane_title("Images", note=note)
         self.query_one(KeyFooter).relabel("errors", "All" if self.chosen.errors else "Errors")
@@ -311,7 +311,7 @@ class GalleryScreen(RunScreen):
         predictions, index = self.predictions, self.selected_image
         pixels = predictions.images.picture(index) if predictions is not None and index is not None else None
         if predictions is None or index is None or pixels is None:
-            why = "there is no image to look at" if predictions is not None else "the images are still being read"
+            why = "There is no image to look at." if predictions is not None else "The images are still being read."
             self.notify(why, severity="warning")
             return
         images = predictions.images
@@ -366,10 +366,10 @@ class GalleryScreen(RunScreen):
         images = self.predictions.images
         matches = (images.numbers == number).nonzero()[0].tolist()
         if not matches:
-            self.notify(f"image {number:,} is not one of the {images.what}", severity="warning")
+            self.notify(f"Image {number:,} is not one of the {images.what}.", severity="warning")
         elif matches[0] not in self.indices:
             words = self.predictions.sentence(matches[0], self.names)
-            self.notify(f"{words}: not among those shown; x shows all", severity="warning")
+            self.notify(f"{words}: not among those shown; x shows all.", severity="warning")
         else:
             self.grid.look_at(self.indices.index(matches[0]))
 
@@ -380,7 +380,7 @@ class GalleryScreen(RunScreen):
     def action_size(self) -> None:
         size = self._picture_size = PICTURE_SIZES[(PICTURE_SIZES.index(self._picture_size) + 1) % len(PICTURE_SIZES)]
         self._show_pictures(self.grid.selected)
-        self.notify(f"size: {size}{', where it fits' if size in {'large', 'medium'} else ''}", timeout=2)
+        self.notify(f"Size: {size}{', where it fits' if size in {'large', 'medium'} else ''}", timeout=2)
 
     def action_final(self, final: bool) -> None:
         """Show the final evaluation, or the epochs again."""

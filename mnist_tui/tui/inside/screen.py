@@ -42,7 +42,7 @@ from mnist_tui.tui.widgets.probabilities import Probabilities
 from mnist_tui.tui.widgets.run_status import StatusLine
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line, LinePart, PartsLine
-from mnist_tui.wording import capitalized, percent
+from mnist_tui.wording import percent, sentence_of
 
 LINES_ELSE = 8
 """Lines of tabs, run, methods, borders, texts and footer."""
@@ -280,7 +280,7 @@ class InsideScreen(ModelScreen[InsideReader]):
         title, note, about = method.title, "", Content(f"{method.shows}.")
         shown: Any = self.nothing
         if answer is None or isinstance(answer, str):
-            self.nothing.say(capitalized(answer or self._problem or self._status))
+            self.nothing.say(sentence_of(answer or self._problem or self._status))
         elif isinstance(answer, HeatMap):
             shown, note, about = self._draw_map(answer)
         elif isinstance(answer, NearestImages):
@@ -484,7 +484,7 @@ class InsideScreen(ModelScreen[InsideReader]):
         self._grid_size = PICTURE_SIZES[(PICTURE_SIZES.index(self._grid_size) + 1) % len(PICTURE_SIZES)]
         self._draw_view()
         self.notify(
-            f"size: {self._grid_size}{', where it fits' if self._grid_size in {'large', 'medium'} else ''}", timeout=2
+            f"Size: {self._grid_size}{', where it fits' if self._grid_size in {'large', 'medium'} else ''}", timeout=2
         )
 
 

@@ -424,7 +424,7 @@ class MatrixScreen(RunScreen):
         if not self.is_current:
             return
         if not runs:
-            self.notify("there is no other run on the same data of which an epoch has ended", severity="warning")
+            self.notify("There is no other run on the same data of which an epoch has ended.", severity="warning")
             return
 
         def compare(at: int | None) -> None:
@@ -438,10 +438,10 @@ class MatrixScreen(RunScreen):
         base = await to_thread(base_of_run, folder)
         shown = self.shown()
         if base is None:
-            self.notify(f"{folder.id} has no matrix", severity="warning")
+            self.notify(f"Run {folder.id} has no matrix.", severity="warning")
         elif shown is not None and len(base.matrix) != len(shown.matrix):
             classes = f"{counted(base.matrix, 'class')}, this run {len(shown.matrix)}"
-            self.notify(f"{folder.id} has {classes}: they cannot be compared", severity="warning")
+            self.notify(f"Run {folder.id} has {classes}: they cannot be compared.", severity="warning")
         else:
             self.action_compare(base)
 

@@ -68,7 +68,7 @@ from mnist_tui.tui.widgets.text import FactGrid, Line, LinePart, PartsLine, Tabl
 from mnist_tui.wording import DASH, count, counted, defined, grouped, loss, percent, seconds
 
 Document = Mapping[str, Any]
-UNREADABLE = "the run's folder cannot be read: {}"
+UNREADABLE = "The run's folder cannot be read: {}."
 FOREIGN = (("training",), ("weights",), ("diagnosis",))
 """The parameters of the action `show` for screens about a training."""
 TIME_BAR, LEAST_TIME = 20, 0.005

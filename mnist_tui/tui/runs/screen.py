@@ -28,7 +28,7 @@ from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.tui.widgets.text import Line
-from mnist_tui.wording import counted
+from mnist_tui.wording import capitalized, counted, noun
 
 LISTED = 6
 """The most runs that the question before a deletion names."""
@@ -266,7 +266,7 @@ class RunsScreen(BenchScreen[None]):
 
     def _warn_of_skipped(self, entries: Sequence[SkippedEntry]) -> None:
         if entries and set(entries) != set(self._skipped):
-            first = ", ".join(map(str, entries[:3])) + (" …" if len(entries) > 3 else "")
+            first = "Not read: " + ", ".join(map(str, entries[:3])) + (" …" if len(entries) > 3 else "")
             count = "An entry" if len(entries) == 1 else counted(entries, "entry")
             self.notify(first, title=f"{count} of the runs folder passed over", severity="warning")
         self._skipped = tuple(entries)
@@ -483,7 +483,7 @@ class RunsScreen(BenchScreen[None]):
         try:
             study = folder.launch().study
             if not study:
-                raise RunError(f"{folder.id} was trained on its own")
+                raise RunError(f"run {folder.id} was trained on its own")
             self.app.show(Route("study", study=find_study(self.app.options.runs_dir, study), run=folder))
         except (RequestError, TypeError) as error:
             self._refuse("belongs to no study", str(error))
@@ -535,7 +535,7 @@ class RunsScreen(BenchScreen[None]):
         """Return the targets that have ended; warn about live ones."""
         live = [f"{run.run} ({run.state})" for run in self.targets if run.state in LIVE]
         if live:
-            self._refuse(refused, f"{', '.join(live[:3])}: {why}")
+            self._refuse(refused, f"{capitalized(noun(live, 'run', 'runs'))} {', '.join(live[:3])}: {why}")
         return [run for run in self.targets if run.state not in LIVE]
 
     @work(thread=True, group="delete", exit_on_error=False)

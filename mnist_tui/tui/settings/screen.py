@@ -280,7 +280,7 @@ class SettingsScreen(BenchScreen[None]):
 
     def action_defaults(self) -> None:
         self._change_keys({})
-        self.notify("Every key is as it was at first", timeout=3)
+        self.notify("Every key is as it was at first.", timeout=3)
 
     def action_view(self) -> None:
         keys = self.pages.active == "settings"

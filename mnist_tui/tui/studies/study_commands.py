@@ -136,7 +136,7 @@ def ask_for_csv(screen: BenchScreen[Any], snapshot: StudySnapshot) -> None:
         try:
             write_text(path, csv_text(csv_rows(snapshot.study)))
         except OSError as error:
-            raise RequestError(f"{path} cannot be written: {error.strerror or error}") from None
+            raise RequestError(f"the file {path} cannot be written: {error.strerror or error}") from None
         return f"wrote {path.resolve()}: {counted(snapshot.study.rows, 'trial')}"
 
     screen.app.push_screen(CsvScreen(Path(f"{snapshot.folder.id}.csv")), answered)
@@ -228,7 +228,7 @@ def compare_runs(screen: BenchScreen[Any], folders: Sequence[RunFolder]) -> None
             try:
                 summaries.append(summary_of(folder))
             except (RequestError, OSError, TypeError) as error:
-                bench.call_from_thread(bench.warn, str(error), f"{folder.id} is left out")
+                bench.call_from_thread(bench.warn, str(error), f"Run {folder.id} is left out")
         if len(summaries) > 1 and screen.is_current:
             bench.call_from_thread(bench.show, Route("compare", summaries=summaries))
 
@@ -251,8 +251,8 @@ def stop_study(screen: BenchScreen[Any], snapshot: StudySnapshot) -> None:
         from mnist_tui.studies import start
 
         if start.stop(snapshot.folder):
-            return "asked to stop at once; trials under way are lost"
-        return "asked to stop; trials under way save and count as missing"
+            return "The study was asked to stop at once; trials under way are lost."
+        return "The study was asked to stop; trials under way save and count as missing."
 
     def answered(answer: str | None) -> None:
         if answer == "stop":
@@ -273,7 +273,7 @@ def resume_study(screen: BenchScreen[Any], folder: StudyFolder) -> None:
 
         start.resume(folder)
         bench.call_from_thread(bench.studies.follow, folder, resumed=True)
-        return "it goes on"
+        return "The study goes on."
 
     _in_thread(screen, resume, "The study cannot resume")
 

@@ -561,7 +561,7 @@ def end_sentence(title: str, snapshot: StudySnapshot) -> str:
     best = study.best_row
     tail = f", best #{best.number} with {METRIC_NAMES[study.metric]} {metric_text(best, study.metric)}" if best else ""
     reason = f": {snapshot.reason}" if snapshot.reason and snapshot.state != "finished" else ""
-    return f"{title} {snapshot.state}: {ends}{tail}{reason}"
+    return f"Study {title} {snapshot.state}: {ends}{tail}{reason}"
 
 
 def study_title(snapshot: StudySnapshot) -> str:

@@ -76,7 +76,7 @@ def clipboard_problem(app: App[Any], text: str) -> str:
         return ""
     if _tmux_option("-Apv", "allow-passthrough") in {"on", "all"}:
         return ""
-    return "tmux may keep the copy for itself: `tmux set -g set-clipboard on` lets it through"
+    return "The program tmux may keep the copy for itself: `tmux set -g set-clipboard on` lets it through"
 
 
 def _tmux_option(flags: str, name: str) -> str:
@@ -109,7 +109,7 @@ def show(app: App[Any], path: Path, what: str) -> None:
     try:
         app.deliver_binary(path, open_method="browser")
     except OSError as error:
-        notify(f"{path} cannot be opened: {error.strerror or error}", severity="warning")
+        notify(f"The file {path} cannot be opened: {error.strerror or error}.", severity="warning")
 
 
 def _open(app: App[Any], path: Path, notify: partial[None]) -> None:
@@ -125,5 +125,5 @@ def _open(app: App[Any], path: Path, notify: partial[None]) -> None:
             opened = True
         except OSError:
             pass
-    message = f"{path.name} is opened" if opened else f"No program here opens it. It is saved as\n{path}"
+    message = f"The file {path.name} is opened." if opened else f"No program here opens it. It is saved as\n{path}"
     app.call_from_thread(notify, message)

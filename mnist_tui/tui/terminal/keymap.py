@@ -226,12 +226,12 @@ def problems(own: Mapping[str, str], table: tuple[Entry, ...], path: str) -> lis
         path: the settings file.
     """
     by_id = {name: entry for entry in table for name in entry.ids}
-    unknown = [f"{path}: [keys] {name} is no action's name; F12 shows all" for name in own if name not in by_id]
+    unknown = [f"In {path}, [keys] {name} is no action's name; F12 shows all" for name in own if name not in by_id]
     conflicts: dict[frozenset[str], str] = {}
     for name, entry in by_id.items():
         for key in split(own.get(name, "")):
             if (other := taken(entry, key, own, table)) is not None:
-                conflict = f"{path}: [keys] {name} = {key!r} is also {other.ids[0]}'s key ({other.name})"
+                conflict = f"In {path}, [keys] {name} = {key!r} is also {other.ids[0]}'s key ({other.name})"
                 conflicts.setdefault(frozenset((name, other.ids[0])), conflict)
     return [*unknown, *conflicts.values()]
 

@@ -272,7 +272,7 @@ class TrainingScreen(RunScreen):
             self.notify(str(error), severity="warning")
             return
         if command == "checkpoint":
-            self.notify("checkpoint asked for", timeout=3)
+            self.notify("A checkpoint was asked for.", timeout=3)
 
     def action_extend(self) -> None:
         run_commands.ask_to_extend(self.app, self.snapshot, self._preset.experiment if self._preset else None)
@@ -290,7 +290,9 @@ class TrainingScreen(RunScreen):
         run_commands.resume(self.app, self.folder)
 
     def action_detach(self) -> None:
-        self.notify(f"{self.folder.id} trains on; F3 or mnist-tui attach latest shows it", title="The training goes on")
+        self.notify(
+            f"Run {self.folder.id} trains on; F3 or mnist-tui attach latest shows it.", title="The training goes on"
+        )
         self.app.show(Route("presets"))
 
     def action_plot(self, what: str) -> None:

@@ -571,7 +571,7 @@ class WeightsScreen(RunScreen):
         if self.snapshot.live:
             try:
                 control.send(self.feed.folder, "checkpoint")
-                self.notify("A checkpoint was asked for; the pictures follow")
+                self.notify("A checkpoint was asked for; the pictures follow.")
             except (RunError, OSError) as error:
                 self.notify(str(error), severity="error")
         self._first_of = None

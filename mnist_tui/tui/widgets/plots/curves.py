@@ -454,7 +454,7 @@ class CurvePlots(Vertical, EpochView):
             return
         super().action_view(what)
         if what == "log" and not any(MEASURES[curve.metric].log for curve in self.curves):
-            self.notify("neither of these has a logarithmic axis")
+            self.notify("Neither of these has a logarithmic axis.")
 
     def draw(self) -> None:
         for curve in self.query(Curve):
