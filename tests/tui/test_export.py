@@ -410,7 +410,7 @@ async def test_what_is_being_written_is_told_and_a_closed_dialog_lets_it_go_on_a
         await until(pilot, lambda: not isinstance(pilot.app.screen, ExportScreen))
         back.let_go()
         await until(pilot, (tmp_path / "out" / "history.csv").is_file)
-        await until(pilot, lambda: noticed(pilot, f"Export written: complexity.md, history.csv\nin {tmp_path / 'out'}"))
+        await until(pilot, lambda: noticed(pilot, f"Export Written: complexity.md, history.csv\nin {tmp_path / 'out'}"))
         assert pilot.app.clipboard == "", "nothing is copied behind one's back"
 
 

@@ -257,9 +257,7 @@ class SeenPane(Vertical):
     def _draw(self) -> None:
         if self._input is None:
             return
-        shape = self._input.pixels.shape[:2]
-        size = size_in(shape, *self._room)
-        large = size[0] >= 2 * shape[0]
-        hog = (self._input.fine_hog if large else self._input.hog) if self.as_hog else None
+        size = size_in(self._input.pixels.shape[:2], *self._room)
+        hog = self._input.hog if self.as_hog else None
         self.border_title = pane_title("Input", note="pixels" if hog is None else "HOG")
         self.picture.show(self._input.pixels if hog is None else hog, size)

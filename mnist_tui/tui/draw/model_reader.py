@@ -107,12 +107,11 @@ class NetworkInput:
 
     Attributes:
         pixels: uint8 ``(height, width)``, or ``(height, width, 3)`` in colour.
-        hog, fine_hog: the HOG picture, small and twice as large; None if the features are pixels.
+        hog: the HOG picture; None if the features are pixels.
     """
 
     pixels: NDArray[np.uint8]
     hog: HogPicture | None = None
-    fine_hog: HogPicture | None = None
 
 
 def network_input(drawing: NDArray[np.uint8], *, centring: bool, hog: HogFeatures | None) -> NetworkInput:
@@ -120,7 +119,7 @@ def network_input(drawing: NDArray[np.uint8], *, centring: bool, hog: HogFeature
     pixels = centred(drawing, drawing.shape[:2]) if centring else drawing
     if hog is None:
         return NetworkInput(pixels)
-    return NetworkInput(pixels, hog_picture_of(pixels, hog), hog_picture_of(pixels, hog, scale=2))
+    return NetworkInput(pixels, hog_picture_of(pixels, hog))
 
 
 class DrawingReader(ModelReader[bytes]):

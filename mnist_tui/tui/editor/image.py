@@ -131,9 +131,8 @@ class ImagePane(VerticalScroll):
         columns = (self.size.width - GAP) // 2 if hog.display else self.size.width
         size = size_in(shape, columns, self.size.height - TEXT_LINES)
         image.show(self._pictures.pixels, size)
-        picture = self._pictures.fine_hog if size[0] >= 2 * shape[0] else self._pictures.hog
-        if picture is not None:
-            hog.show(picture, size)
+        if self._pictures.hog is not None:
+            hog.show(self._pictures.hog, size)
 
 
 @dataclass(frozen=True)

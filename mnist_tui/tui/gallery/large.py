@@ -31,7 +31,7 @@ GAPS_BESIDE, GAPS_BELOW = 1, 2
 NEIGHBOUR_COLUMNS, NEIGHBOUR_LINES = 17, 12
 """Columns of the image before and of the next one, and the lines that both need below the bars."""
 MOST_BARS = 10
-STARS = "In each cell of the HOG picture, the brighter a ray, the stronger the edges along it."
+STROKES = "Each stroke of the HOG picture runs along the strongest edge of its cell; the brighter, the stronger."
 NEIGHBOURS = {"previous": -1, "next": 1}
 NO_NEIGHBOUR = {"previous": "no image before", "next": "no image after"}
 
@@ -115,7 +115,7 @@ class LargeImage(BenchModal[None]):
         self.picture.show(np.zeros(shape, np.uint8) if picture is None else picture, size)
         shares = predictions.distributions
         self.bars.display = shares is not None
-        lines = [STARS] if gallery.drawings is not None and self.app.size.height >= 36 else []
+        lines = [STROKES] if gallery.drawings is not None and self.app.size.height >= 36 else []
         if shares is None:
             where = f"{self._final_key} in the gallery shows it"
             lines.append(f"The other probabilities are kept for the final evaluation only: {where}.")
@@ -158,10 +158,10 @@ class LargeImage(BenchModal[None]):
 
     @work(exclusive=True, exit_on_error=False)
     async def _draw_hog(self, images: Images, index: int, size: Size) -> None:
-        drawings, scale = self._gallery.drawings, 2 if size[0] >= 2 * images.shape[0] else 1
+        drawings = self._gallery.drawings
         if drawings is not None:
-            await to_thread(drawings.draw, images, [index], scale)
-            if index == self._gallery.selected_image and (picture := drawings.get(images, index, scale)) is not None:
+            await to_thread(drawings.draw, images, [index])
+            if index == self._gallery.selected_image and (picture := drawings.get(images, index)) is not None:
                 self.hog.show(picture, size)
 
     def action_inside(self) -> None:

@@ -287,24 +287,24 @@ KEPT = 2000
 
 
 class HogDrawings:
-    """Pictures of the HOG features of images, kept by the name of the set of images, the index and the scale."""
+    """Pictures of the HOG features of images, kept by the name of the set of images and the index."""
 
     def __init__(self, features: HogFeatures) -> None:
         self._features = features
-        self._drawn: dict[tuple[str, int, int], Picture] = {}
+        self._drawn: dict[tuple[str, int], Picture] = {}
 
-    def get(self, images: Images, index: int, scale: int = 1) -> Picture | None:
-        """Return the HOG picture of an image, with `scale` pixels for one of the image; None if it is not drawn yet."""
-        return self._drawn.get((images.what, index, scale))
+    def get(self, images: Images, index: int) -> Picture | None:
+        """Return the HOG picture of an image; None if it is not drawn yet."""
+        return self._drawn.get((images.what, index))
 
-    def draw(self, images: Images, indices: Iterable[int], scale: int = 1) -> bool:
+    def draw(self, images: Images, indices: Iterable[int]) -> bool:
         """Draw the pictures that have not been drawn yet; return whether there were any."""
         from mnist_tui.tui.widgets.pixels import hog_picture_of
 
-        wanted = [index for index in indices if (images.what, index, scale) not in self._drawn]
+        wanted = [index for index in indices if (images.what, index) not in self._drawn]
         pictures = {index: picture for index in wanted if (picture := images.picture(index)) is not None}
         if len(self._drawn) > KEPT:
             self._drawn = {}
         for index, picture in pictures.items():
-            self._drawn[images.what, index, scale] = hog_picture_of(picture, self._features, scale)
+            self._drawn[images.what, index] = hog_picture_of(picture, self._features)
         return bool(pictures)

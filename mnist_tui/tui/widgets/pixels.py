@@ -114,7 +114,7 @@ class HogPicture:
     Attributes:
         image: the image, grey or in colour.
         features: the features' parameters.
-        pixels: the grey picture of all cell histograms, as large as the image; in a large picture, twice as large.
+        pixels: the grey picture of all cell histograms, as large as the image.
         directions, strengths: as `data.hog.strongest_edges` returns them.
     """
 
@@ -149,7 +149,7 @@ class HogPicture:
     def lines(self, ink: Ink, size: Size) -> tuple[list[Segment], ...]:
         """Return the lines of the picture in a size in pixels."""
         scale = size[1] / self.pixels.shape[1]
-        if len(self.pixels) > len(self.image) or self.side * scale < LEAST_CELL:
+        if self.side * scale < LEAST_CELL:
             return ink.lines(scaled(self.pixels, size))
         glyphs = strokes_of(ink.glyphs)
         height = -(-size[0] // 2)
@@ -184,16 +184,12 @@ def stroke_places(row: int, column: int, direction: int, side: float) -> list[tu
     return [(line, middle + lean * (at - count // 2)) for at, line in enumerate(lines)]
 
 
-def hog_picture_of(image: Pixels, features: HogFeatures, scale: int = 1) -> HogPicture:
-    """Return the HOG features of an image as a picture. Slow for small cells: call in a thread.
-
-    Args:
-        scale: pixels of the picture for one pixel of the image; from 2 on, the picture is always drawn as pixels.
-    """
+def hog_picture_of(image: Pixels, features: HogFeatures) -> HogPicture:
+    """Return the HOG features of an image as a picture. Slow for small cells: call in a thread."""
     from mnist_tui.data.hog import hog_picture, strongest_edges
 
     options = {"orientations": features.orientations, "pixels_per_cell": features.pixels_per_cell}
-    return HogPicture(image, features, hog_picture(image, **options, scale=scale), *strongest_edges(image, **options))
+    return HogPicture(image, features, hog_picture(image, **options), *strongest_edges(image, **options))
 
 
 Picture = Pixels | HogPicture
