@@ -127,10 +127,10 @@ def load_settings() -> tuple[Settings, tuple[str, ...]]:
         return Settings(), (f"{error}; the defaults are used",)
     except OSError as error:
         return Settings(), (
-            f"The settings file {path} cannot be read ({error.strerror or error}); the defaults are used",
+            f"the settings file {path} cannot be read ({error.strerror or error}); the defaults are used",
         )
     except ValueError as error:
-        return Settings(), (f"The settings file {path} is not TOML ({error}); the defaults are used",)
+        return Settings(), (f"the settings file {path} is not TOML ({error}); the defaults are used",)
     return _checked(doc, path)
 
 
@@ -142,9 +142,9 @@ def _checked(doc: dict[str, Any], path: Path) -> tuple[Settings, tuple[str, ...]
             from difflib import get_close_matches
 
             near = get_close_matches(name, WANTED, n=1, cutoff=0.75)
-            problems += [f"In {path} there is no setting {name}; is {near[0]} meant?"] if near else []
+            problems += [f"in {path} there is no setting {name}; is {near[0]} meant?"] if near else []
         elif wanted := WANTED[name](value):
-            problems.append(f"In {path}, {name} = {_shown(value)} is not {wanted}; the default is used")
+            problems.append(f"in {path}, {name} = {_shown(value)} is not {wanted}; the default is used")
         elif name == "keys":
             values[name], wrong = _keys(value, path)
             problems += wrong
@@ -174,7 +174,7 @@ def _keys(table: Mapping[str, Any], path: Path, prefix: str = "") -> tuple[dict[
             key = f"{prefix}{name}"
             keys[RENAMED_KEYS.get(key, key)] = value.strip()
         else:
-            problems.append(f"In {path}, [keys] {prefix}{name} = {_shown(value)} is not a key's name in quotes")
+            problems.append(f"in {path}, [keys] {prefix}{name} = {_shown(value)} is not a key's name in quotes")
     return keys, problems
 
 

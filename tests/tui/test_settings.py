@@ -164,7 +164,7 @@ def test_commands_say_what_of_the_settings_cannot_be_used(
     monkeypatch.delenv("MNIST_TUI_RUNS")
     write("theme =")
     usual_runs_dir()
-    assert capsys.readouterr().err.startswith(f"warning: {settings_file()} is not TOML (")
+    assert capsys.readouterr().err.startswith(f"warning: the settings file {settings_file()} is not TOML (")
     usual_runs_dir(warn=False)
     assert capsys.readouterr().err == ""
     assert [(check.state, "is not TOML" in check.finding) for check in doctor.settings()] == [("attention", True)]
