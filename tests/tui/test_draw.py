@@ -230,7 +230,7 @@ async def test_a_model_that_cannot_be_loaded_is_told(app, a_run, until, shows):
     a_run().model_file.write_bytes(b"broken")
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await opened(pilot, until)
-        await told(pilot, until, screen, "run x has no model")
+        await told(pilot, until, screen, "Run x has no model")
 
 
 async def test_without_a_run_one_can_draw_and_is_told_what_is_missing(app, until, shows):
