@@ -258,7 +258,7 @@ async def test_a_long_answer_is_scrolled_by_keys(run: RunFolder, shows: Shows, u
         screen = await dialog(pilot, run, choose=names)
         screen.target.value = f"{run.exports}/{'./' * 40}"
         await pilot.press("ctrl+s")
-        await shows(pilot, "already there")
+        await shows(pilot, "Already there")
         screen.message.say("\n".join(map(str, range(9))))
         await until(pilot, lambda: screen.answer.max_scroll_y > 2)
         await pilot.press("ctrl+down", "ctrl+down")
