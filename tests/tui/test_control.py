@@ -171,7 +171,7 @@ class TestExtension:
         async with app_on(run.folder).run_test(size=(140, 45), notifications=True) as pilot:
             await shows(pilot, "Finished")
             run_commands.extend(pilot.app, run.folder, 5)
-            await shows(pilot, "The run cannot be extended", "something unexpected went wrong")
+            await shows(pilot, "The run cannot be extended", "Something unexpected went wrong")
         (log,) = tmp_path.rglob("*.log")
         assert "TypeError" in log.read_text()
 

@@ -229,7 +229,7 @@ async def test_without_another_run_it_is_said(record: Any, shows: Any) -> None:
     async with bench(run).run_test(size=(80, 24), notifications=True) as pilot:
         await on_matrix(pilot, run, shows)
         await pilot.press("o")
-        await shows(pilot, "there is no other run")
+        await shows(pilot, "There is no other run")
 
 
 async def test_matrices_of_different_images_are_said_to_be(record: Any, shows: Any, until: Any) -> None:
