@@ -13,7 +13,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from mnist_tui import PROGRAM
-from mnist_tui.data.catalogue import whole_name
+from mnist_tui.data.catalogue import validate_name
+from mnist_tui.data.errors import DataError
 from mnist_tui.data.facts import resolved
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import PARAMETERS, ParameterError, apply_texts
@@ -64,7 +65,9 @@ def parse_over(text: str) -> SweepAxis:
         raise RequestError(f"--over {text} is not of the form NAME=VALUE,VALUE, such as hidden=150,250")
     _check_name(name, text)
     try:
-        return SweepAxis(name=name, values=tuple(map(whole_name, values) if name in DATASET_NAMES else values))
+        return SweepAxis(name=name, values=tuple(map(validate_name, values) if name in DATASET_NAMES else values))
+    except DataError as error:
+        raise RequestError(f"--over {name}={rest}: {error}") from None
     except ValidationError as error:
         raise RequestError(f"--over {'; '.join(problem.message for problem in problems_of(error))}") from None
 

@@ -135,7 +135,8 @@ def _detach_or_stop(folder: RunFolder | StudyFolder, stop: bool) -> str:
             control.send(folder, "stop")
     except (RequestError, OSError) as error:
         return str(error)
-    outcome, command = "stops and saves" if stop else "goes on", f"`mnist-tui attach {folder.id}` shows it"
+    outcome = "stops and saves" if stop else "goes on"
+    command = f"start the program again to see it, or `mnist-tui attach {folder.id}`"
     if stop and folder.kind == "study":
         outcome, command = "stops", f"`mnist-tui resume {folder.id}` trains what is missing"
     return f"{folder.kind.capitalize()} {folder.id} {outcome}; {command}."

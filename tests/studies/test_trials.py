@@ -106,6 +106,11 @@ def test_a_search_has_no_more_trials_than_there_are_points(
     assert count_trials(study(*overs, seeds=seeds, search={"kind": "tpe", "trials": trials})) == rows
 
 
+def test_an_unknown_dataset_is_refused_before_a_trial_is_trained() -> None:
+    with pytest.raises(RequestError, match="--over dataset=digits,epo: 'epo' is neither a dataset nor a folder"):
+        parse_over("dataset=digits,epo")
+
+
 def test_the_space_counts_whole_numbers_and_no_others() -> None:
     assert count_points([parse_over("hidden=1..5"), parse_over("lr=1,2")]) == 10
     assert count_points([parse_over(f"limit=1..{10**20}")]) == 10**20

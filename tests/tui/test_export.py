@@ -118,16 +118,16 @@ async def test_a_part_of_the_report_that_is_not_chosen_is_left_out(run: RunFolde
     async with bench(run.path.parent).run_test(size=(140, 45)) as pilot:
         screen = ExportScreen([run])
         await pilot.app.push_screen(screen)
-        possible = PARTS.keys() - {"members", "pairs"}  # there is one run, and it is no ensemble
+        possible = PARTS.keys() - {"members", "pairs", "robustness"}  # one run, no ensemble, nothing was measured
         text = await shows(pilot, f"Parts of the report · {len(possible)} of {len(possible)}")
         assert {name for name in PARTS if PART_LABELS[name] in text} == possible, "a part's label is whole"
-        robustness = next(choice for choice in screen.query(KeyedCheckbox) if choice.key == "robustness")
-        robustness.focus()
-        await shows(pilot, PARTS["robustness"].capitalize())
+        part = next(choice for choice in screen.query(KeyedCheckbox) if choice.key == "statistics")
+        part.focus()
+        await shows(pilot, PARTS["statistics"].capitalize())
         assert screen.request.without == ()
-        robustness.value = False
+        part.value = False
         await shows(pilot, f"Parts of the report · {len(possible) - 1} of {len(possible)}")
-        assert screen.request.without == ("robustness",)
+        assert screen.request.without == ("statistics",)
 
 
 async def test_a_report_is_chosen_at_first_alone_and_its_length_is_told(run: RunFolder, shows: Shows) -> None:

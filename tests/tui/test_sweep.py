@@ -203,7 +203,7 @@ async def test_a_sweep_is_typed_counted_and_started(
 ) -> None:
     async with bench(tmp_path).run_test(size=size) as pilot:
         screen = await open_form(pilot, until)
-        await shows(pilot, "3 values = 3 trials", "99,385 to 397,510 parameters each")
+        await shows(pilot, "3 values = 3 trials", "150 epochs", "397,510 parameters each")
         assert isinstance(screen.focused, Input)
         assert screen.focused.value == "125,250,500"
         await pilot.press("ctrl+r")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -80,8 +81,13 @@ def sections(runs: Sequence[RunFolder] = ()) -> dict[str, list[Offer]]:
 
 
 def _absent_parts(runs: Sequence[RunFolder]) -> set[str]:
-    """Return the parts that a report on these runs cannot have, as there is one run, or no ensemble."""
-    return {*(["pairs"] if len(runs) == 1 else []), *(["members"] if runs and not any(map(_is_ensemble, runs)) else [])}
+    """Return the parts that a report on these runs cannot have: there is one run, no ensemble, nothing was measured."""
+    has = {
+        "pairs": len(runs) > 1,
+        "members": any(map(_is_ensemble, runs)),
+        "robustness": any(os.path.lexists(run.robustness_file) for run in runs),
+    }
+    return {part for part, is_there in has.items() if runs and not is_there}
 
 
 def _is_ensemble(run: RunFolder) -> bool:

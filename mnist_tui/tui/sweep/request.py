@@ -95,6 +95,7 @@ class SweepPlan:
         listed: the first trials of a grid, each as a text for each column: its number, its values, its seed or fold if
             there are several, its number of parameters. Empty for a search, which chooses its trials later.
         sizes: the numbers of parameters of the smallest and the largest network; None if they were not counted.
+        epochs: the epochs of each trial in words; empty where they are varied, and for networks without epochs.
         notes: sentences for the person to read before the start.
     """
 
@@ -104,6 +105,7 @@ class SweepPlan:
     heads: tuple[str, ...] = ()
     listed: tuple[tuple[str, ...], ...] = ()
     sizes: tuple[int, int] | None = None
+    epochs: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -253,7 +255,10 @@ def plan_of(request: SweepRequest) -> SweepPlan:
         raise _at_field(error, request) from None
     sizes, notes = _sizes(study, request.preset), tuple(_notes(study, trials, request))
     heads, listed = _trial_table(study, planned[:MOST_LISTED], request.preset)
-    return SweepPlan(wanted, trials, _sentence_of(study, trials), heads, listed, sizes, notes)
+    experiment = request.preset.experiment
+    are_same = experiment.trains_in_epochs and {"epochs", "training.epochs"}.isdisjoint(dict(request.axes))
+    epochs = counted(experiment.training.epochs, "epoch") if are_same else ""
+    return SweepPlan(wanted, trials, _sentence_of(study, trials), heads, listed, sizes, epochs, notes)
 
 
 def _trial_table(

@@ -233,7 +233,7 @@ class SweepScreen(BenchScreen[None]):
         self.sentence.set_class(plan is None and not is_nothing, "-refused")
         self.sentence.set_class(is_nothing, "-hint")
         self.sentence.set_class(explained, "-wrong")
-        self.sizes.say(sizes_text(plan.sizes) if plan else "")
+        self.sizes.say(", ".join(filter(None, (plan.epochs, sizes_text(plan.sizes)))) if plan else "")
         self.notes.say("\n".join(map(sentence_of, plan.notes)) if plan else "")
         self.set_class(plan is None, "-planless")
         rows = [TableRow(row[0], row) for row in plan.listed] if plan else []
@@ -289,6 +289,7 @@ class SweepScreen(BenchScreen[None]):
         await self.axes.mount(row)
         self._plan_soon()
         row.control.focus()
+        self.call_after_refresh(row.scroll_visible, animate=False)
 
     @staticmethod
     def _axis_row(name: str, values: str) -> SweepRow:
@@ -340,6 +341,9 @@ class SweepScreen(BenchScreen[None]):
             return
         finally:
             self._starting = False
+        draft = app.editor.edited if app.editor is not None else None
+        if draft is not None and draft.experiment == request.preset.experiment:
+            draft.hold()
         app.show(Route("study", study=folder))
         if note:
             app.notify(note, title="Study", timeout=NOTICE_SECONDS)
