@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.cells import cell_len
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, ScrollableContainer, VerticalScroll
@@ -184,7 +185,8 @@ class DrawScreen(ModelScreen[DrawingReader]):
         self.set_class(alone and not narrow, "-alone")
         side = SIDE_BESIDE_LARGE if alone and normal else least
         border = 1 if short else 2
-        lines = height - LINES_ELSE - border - BARS_LEAST * normal
+        warning = -(-cell_len(self.sample.text) // max(1, width - 2))  # its lines; it may be new
+        lines = height - LINES_ELSE - warning - border - BARS_LEAST * normal
         columns = width - side - frame
         size = max(size_in(shape, columns - (0 if alone else pane), lines), shape)
         self.canvas.draw_in(size)
@@ -223,8 +225,8 @@ class DrawScreen(ModelScreen[DrawingReader]):
             self.canvas.photograph = self.seen.picture.photograph = subject.reading != "strokes"
             self.canvas.begin(subject.image)
             self.canvas.draw_anew()
-            self.on_resize()
             self.sample.say(sample_line(subject.data is not None and subject.data.sample))
+            self.on_resize()
             self.action_load()
             self.refresh_bindings()
             self._compute_input()
