@@ -65,10 +65,15 @@ def missing_message(name: str, data_dir: Path | None = None, *, reason: str = ""
     """Return the message that a known dataset is not on this machine, and how to bring its files."""
     folder = named_data_folder(data_dir)
     where = f"neither in {folder} nor in a cache" if folder else "not on this machine"
+    place = KNOWN[name].place
+    into = (
+        f"into {folder / place}"
+        if folder
+        else f"into a folder named {place} and name the folder above it with --data-dir or MNIST_TUI_DATA"
+    )
     return (
-        f"{KNOWN[name].title} is {where}{f' ({reason})' if reason else ''}: put {files_of(name)} into a folder named "
-        f"{KNOWN[name].place} and name the folder above it with --data-dir or MNIST_TUI_DATA, or take the small "
-        "bundled sample with --dataset digits"
+        f"{KNOWN[name].title} is {where}{f' ({reason})' if reason else ''}: put {files_of(name)} {into}, or take the "
+        "small bundled sample, the dataset digits (--dataset digits)"
     )
 
 

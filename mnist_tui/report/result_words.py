@@ -272,12 +272,15 @@ def group_sentence(name: str, group: SeedGroup) -> str:
         return f"{name}: {counted(group.runs, 'run')} that differ in their {what}, none of which has an accuracy."
     scored = sorted(group.by_seed("test_accuracy"))
     sentence = (folds_sentence if group.folds else mean_sentence)(name, accuracy, scored)
-    everything = set(range(1, group.folds + 1)) if group.folds else {run.seed for run in group.runs}
-    unscored = sorted(everything - set(scored))
+    there = {run.repetition for run in group.runs}
+    unscored, absent = sorted(there - set(scored)), sorted(set(range(1, (group.folds or 0) + 1)) - there)
     if unscored:
         verbs = ("has", "does") if len(unscored) == 1 else ("have", "do")
         seeds = f"{noun(unscored, what.capitalize())} {number_ranges(unscored)}"
         sentence += f" {seeds} {verbs[0]} not finished and {verbs[1]} not count."
+    if absent:
+        folds = f"{noun(absent, 'Fold')} {number_ranges(absent)} {noun(absent, 'is', 'are')}"
+        sentence += f" {folds} not among these runs."
     return sentence
 
 

@@ -53,11 +53,11 @@ def test_the_folds_of_one_cross_validation_are_a_group_without_an_interval(tmp_p
     assert "interval of" not in said
 
 
-def test_a_fold_that_has_not_ended_is_said(tmp_path: Path) -> None:
+def test_a_fold_that_is_missing_is_said(tmp_path: Path) -> None:
     for number in (1, 3):
         fold_run(tmp_path, number)
     (group,) = groups(tmp_path)
-    assert "Fold 2 has not finished and does not count." in group_sentence("raw", group)
+    assert "Fold 2 is not among these runs." in group_sentence("raw", group)
 
 
 def test_two_cross_validations_are_compared_fold_by_fold_and_never_with_seeds(tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ TABLE_EDGE = 4
 LINES_AROUND = 4
 """Lines beside the rows of both tables: their heads, a gap, the chosen run."""
 PANE_FRAME = 2
+OTHER_IMAGES = "The runs were tested on different images: their accuracies cannot be compared."
 OF_CURVES = {"epoch", "read_at", "plot"}
 """Actions that the screen has only while it shows the curves."""
 OF_MATRICES = {"matrix_page", "next_worst"}
@@ -353,7 +354,7 @@ def answer(series: Sequence[ComparedSeries], marks: Marks, tests: Sequence[Model
     if len(points) < 2:
         return ""
     if not _are_comparable(runs):
-        return "The runs were tested on different images: their accuracies cannot be compared."
+        return OTHER_IMAGES
     first, second, *others = sorted(points, key=lambda at: -points[at])
 
     def name(at: int) -> str:
@@ -604,7 +605,11 @@ class CompareScreen(BenchScreen[None]):
         write = (
             short_answer if self._view == CURVES and TABLE in self._views and not self.has_class("-tall") else answer
         )
-        self.answer.say("" if self.has_class("-seeds") else write(series, self.accuracy.marks, self._tests))
+        if self.has_class("-seeds"):
+            tested = {(run.dataset, run.sample, run.fold is None) for run in self._runs if run.test_accuracy}
+            self.answer.say(OTHER_IMAGES if len(tested) > 1 else "")
+        else:
+            self.answer.say(write(series, self.accuracy.marks, self._tests))
         self.answer.set_class(not self.answer.text, "-empty")
 
     def _show_tables(self) -> None:

@@ -191,7 +191,7 @@ class TrainingScreen(RunScreen):
         names = class_names(run, self._preset.experiment.classes if self._preset else len(DIGITS))
         if matrix is None and run.ended is not None:
             self._read_final()
-            self.matrix.show(self._final, names, f"{run.evaluated_set}, evaluated after training")
+            self.matrix.show(self._final, names, f"{run.evaluated_set}, after training")
         else:
             self.matrix.show(matrix, names, f"evaluated after epoch {epoch}")
         self.matrix.set_class(not snapshot.live and matrix is None and self._final is None, "-nothing")
