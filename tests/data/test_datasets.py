@@ -228,9 +228,11 @@ def test_what_is_nowhere_says_how_to_bring_it(tmp_path: Path) -> None:
     with pytest.raises(MissingDataError) as caught:
         load("fashion-mnist", tmp_path, download=False)
     message = str(caught.value)
-    for word in ("Fashion-MNIST", str(tmp_path), *FILE_NAMES.values(), "--data-dir", "MNIST_TUI_DATA", "digits"):
+    for word in ("Fashion-MNIST", f"into {tmp_path / 'fashion-mnist'}", *FILE_NAMES.values(), "digits"):
         assert word in message
     assert "\n" not in message
+    with pytest.raises(MissingDataError, match="into a folder named fashion-mnist and name the folder above it"):
+        load("fashion-mnist", download=False)
 
 
 def test_a_folder_of_idx_files_is_a_dataset_with_its_own_class_names(
