@@ -258,7 +258,7 @@ class InsideScreen(ModelScreen[InsideReader]):
         )
         if self.bars.display:
             self.bars.show(self._names, values, glyphs=self.app.settings.glyphs, true=image.true)
-        pane.border_subtitle = image.recorded if known is None else ""
+        pane.border_subtitle = Content(image.recorded if known is None else "")
         fits = len(f"{image.name}  {image.source}") <= width - 6
         pane.border_title = pane_title(image.name, note=image.source if fits else "")
         self._draw_view()
