@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
 from mnist_tui.runs import events
+
+if TYPE_CHECKING:
+    from mnist_tui.runs.origin import Origin
 
 LIVE = ("starting", "running", "paused")
 """States of a run whose worker lives."""
@@ -67,6 +71,7 @@ class RunState:
         paused_seconds: the sum of all earlier pauses, waits in the queue and times between two workers.
         finished_before: how the run had finished before its present worker went on with it; None if it had not.
         finished_epochs: the epochs of that time.
+        origin: where a run comes from that is not trained. It is in no event: only `watch.RunWatch` reads it.
     """
 
     run: str = ""
@@ -92,6 +97,7 @@ class RunState:
     ended: events.Ended | None = None
     finished_before: events.Ended | None = None
     finished_epochs: int = 0
+    origin: Origin | None = None
 
     @property
     def live(self) -> bool:

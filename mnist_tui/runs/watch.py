@@ -102,6 +102,8 @@ class RunWatch(FolderWatch[RunSnapshot]):
         self._clock, self.on_events = clock, on_events
         self._tail = EventTail(folder.events_file)
         self.run = RunState()
+        with contextlib.suppress(RunError, OSError):
+            self.run = RunState(origin=folder.origin)
         self._folder_state = "starting"
         self._checked: float | None = None
         self._lived = 0.0

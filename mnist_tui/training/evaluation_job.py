@@ -110,7 +110,7 @@ class EvaluationJob:
             return found.probabilities, replace(origin, labels_only=found.labels_only, notes=found.notes)
         self._reporter.phase("building")
         classifier = classifier_of(self._folder)
-        report = partial(self._reporter.phase, "evaluating", unit="images", total=len(images))
+        report = partial(self._reporter.phase, "evaluating", text="evaluating", unit="images", total=len(images))
         probabilities = classifier.probabilities(images, lambda done: report(done=done))
         if origin.kind == "imported":
             from mnist_tui.training.imported_models import settled

@@ -303,7 +303,8 @@ def edit_again(bench: Bench, folder: RunFolder) -> None:
 def can_extend(snapshot: RunSnapshot, experiment: Experiment | None) -> bool:
     """Return whether epochs can be added to a run."""
     in_epochs = experiment is None or experiment.trains_in_epochs
-    return snapshot.state in EXTENDABLE and in_epochs and not (snapshot.live and is_trained(snapshot))
+    is_training = in_epochs and snapshot.run.origin is None
+    return snapshot.state in EXTENDABLE and is_training and not (snapshot.live and is_trained(snapshot))
 
 
 def is_trained(snapshot: RunSnapshot) -> bool:

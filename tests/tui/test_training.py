@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mnist_tui.runs.events import CheckpointSaved, Paused, Phase, Resumed, RunStarted, Warned
+from mnist_tui.runs.origin import Origin, OriginSource
 from mnist_tui.runs.process_folder import Lock
+from mnist_tui.runs.state import RunState
+from mnist_tui.tui.widgets.plots.curves import preparations
 from mnist_tui.tui.widgets.run_status import StatusLine
+from tests.runs.sample_events import data_ready
 from tests.tui.conftest import screen_text
 from tests.tui.sizes import at_sizes
 
@@ -127,6 +133,19 @@ async def test_phases_before_training_are_told(record: Any, app_on: Any, shows: 
         await shows(pilot, "starting", "importing TensorFlow")
         run.write(Phase(name="features", done=1000, total=70_000, unit="images"))
         await shows(pilot, "● data: extracting features", "1,000 of 70,000 images", "○ network", "○ first epoch")
+
+    evaluation = record()
+    origin = Origin("evaluated", (OriginSource("raw-1"),), "mnist")
+    evaluation.folder.origin_file.write_text(json.dumps(origin.to_document()))
+    done = Phase(name="evaluating", text="evaluating", done=2000, total=10_000, unit="images")
+    evaluation.write(RunStarted(run="raw-2", epochs=0, total=9, trainable=9), data_ready(train=0), done)
+    async with app_on(evaluation.folder).run_test(size=(80, 24)) as pilot:
+        text = await shows(
+            pilot, "10,000 test images", "✓ network", "● evaluation: 2,000", "appears after the evaluation."
+        )
+        assert "Add epochs" not in text and "epoch" not in text and "Pause" not in text
+    run = RunState(origin=replace(origin, kind="ensemble"), phase=Phase(name="saving"))
+    assert preparations(run, "braille") == ["○ data", "✓ evaluation", "● saving", ""]
 
 
 async def test_a_run_that_diverged_keeps_its_curves_and_says_why(record: Any, app_on: Any, shows: Any) -> None:

@@ -13,7 +13,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import final_matrix
 from mnist_tui.tui.bench import Bench
 from mnist_tui.tui.feed import FolderFeed, RunFeed
-from mnist_tui.tui.widgets.confusion import ConfusionView, class_names
+from mnist_tui.tui.widgets.confusion import NOT_EVALUATED, ConfusionView, class_names
 from mnist_tui.tui.widgets.plots.curves import Curve, preparations
 from mnist_tui.tui.widgets.text import Line
 
@@ -111,10 +111,11 @@ class RunPreview(Horizontal):
         if run.history or run.progress is not None or (run.ended is not None and run.ended.test_accuracy is not None):
             return ""
         if not snapshot.live:
+            if run.origin is not None:
+                return "The run ended before its images were evaluated: there is no matrix."
             return "The run ended before its first step of training: there are no curves."
-        return "\n".join(
-            [*preparations(run, self.app.settings.glyphs), "The curves appear here as it trains; Enter watches it."]
-        )
+        follows = "The curves appear here as it trains; Enter watches it." if run.origin is None else NOT_EVALUATED
+        return "\n".join([*preparations(run, self.app.settings.glyphs), follows])
 
     @work(exclusive=True, exit_on_error=False)
     async def _show_final(self, feed: RunFeed) -> None:

@@ -29,7 +29,7 @@ from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.terminal.keymap import bind, key_of, pane_keys, pane_title
 from mnist_tui.tui.training.device import DeviceLoads
 from mnist_tui.tui.training.panes import DETAILS, Notice, details, log_text
-from mnist_tui.tui.widgets.confusion import DIGITS, ConfusionView, class_names
+from mnist_tui.tui.widgets.confusion import DIGITS, NOT_EVALUATED, NOTHING, ConfusionView, class_names
 from mnist_tui.tui.widgets.controls import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.plots.curves import CURVE_HELP, CurvePlots, curve_keys
 from mnist_tui.tui.widgets.plots.plot import Plot
@@ -40,6 +40,8 @@ from mnist_tui.wording import loss, percent
 
 VIEWS = ("-curves", "-matrix", "-device", "-details")
 """What a narrow window shows, one after the other; another one shows the details in place of the matrix."""
+OF_TRAINING = {"pause", "continue", "step", "checkpoint", "extend", "edit", "resume", "weights", "diagnosis"}
+"""Commands that a run that is not trained does not have."""
 DIAGNOSIS_SHARE = 0.005
 """The largest share of the time that a live run's diagnosis may take."""
 
@@ -178,7 +180,7 @@ class TrainingScreen(RunScreen):
         snapshot, run = self.snapshot, self.snapshot.run
         if self._preset is not None and snapshot.run.epochs != self._planned:
             self._planned = snapshot.run.epochs
-            self._length = length_in_words(self._preset, self._planned)
+            self._length = length_in_words(self._preset, self._planned) if run.origin is None else ""
         self.status.show(snapshot.state, self._title(), self._length)
         self.sample.say(sample_line(run.data is not None and run.data.sample))
         outcome = outcome_lines(snapshot)
@@ -193,7 +195,8 @@ class TrainingScreen(RunScreen):
             self._read_final()
             self.matrix.show(self._final, names, f"{run.evaluated_set}, after training")
         else:
-            self.matrix.show(matrix, names, f"evaluated after epoch {epoch}")
+            waiting = NOTHING if run.origin is None else NOT_EVALUATED
+            self.matrix.show(matrix, names, f"evaluated after epoch {epoch}", waiting=waiting)
         self.matrix.set_class(not snapshot.live and matrix is None and self._final is None, "-nothing")
         self.set_class(snapshot.state in BROKEN, "-broken")
         untrained = not snapshot.live and not run.history and run.progress is None
@@ -260,6 +263,8 @@ class TrainingScreen(RunScreen):
             "details": not self.has_class("-narrow"),
         }
         command = str(parameters[0]) if action in {"send", "show"} else action
+        if command in OF_TRAINING and self.snapshot.run.origin is not None:
+            return False
         return allowed.get(command, allowed.get(action, True))
 
     def action_send(self, command: control.CommandName) -> None:

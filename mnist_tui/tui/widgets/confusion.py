@@ -71,6 +71,8 @@ ROOMY_SCREEN = 40
 HEATS = 12
 """Steps of heat: few, so that a cell is drawn again only if the change can be seen."""
 NOTHING = "The matrix appears after the first epoch."
+NOT_EVALUATED = "The matrix appears after the evaluation."
+"""What stands in place of the matrix of a run that is not trained."""
 AXES = "true ↓ predicted →"
 ENTITLED = 16
 """Columns of a title besides its note."""
@@ -159,9 +161,14 @@ class ConfusionView(DrawnWidget):
         *,
         view: View = "counts",
         base: Matrix | None = None,
+        waiting: str = NOTHING,
     ) -> None:
-        """Show a matrix, or its change from `base`; the caption (``evaluated after epoch 7``) follows the count."""
-        shown = Shown(matrix, tuple(names), caption if matrix else NOTHING, view, base)
+        """Show a matrix, or its change from `base`; the caption (``evaluated after epoch 7``) follows the count.
+
+        Args:
+            waiting: what stands in place of the matrix while there is none.
+        """
+        shown = Shown(matrix, tuple(names), caption if matrix else waiting, view, base)
         if shown != self.shown:
             is_other_size = len(shown.names) != len(self.shown.names)
             self.shown = shown

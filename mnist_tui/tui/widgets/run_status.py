@@ -159,13 +159,13 @@ def progress_parts(
     progress, last, done = run.progress, run.history[-1] if run.history else None, len(run.history)
     planned = run.epochs or planned
     begun = progress is not None and progress.epoch == done + 1
-    epoch = f"epoch {min(done + begun, planned):,} of {planned:,}"
+    epoch = f"epoch {min(done + begun, planned):,} of {planned:,}" if run.origin is None else "evaluation"
     if state not in LIVE:
         return [(0, epoch), *enumerate(times_in_words(times_of(run), brief=True), 1)]
     spent = total_seconds(run, now)
     elapsed = [(2, f"elapsed {ticking(spent)}")] if spent is not None else []
     if not in_training(run) and run.phase is not None:
-        return [(0, phase_progress(run.phase)), *elapsed, (3, epoch)]
+        return [(0, phase_progress(run.phase)), *elapsed, *([(3, epoch)] if run.origin is None else [])]
     parts = [(0, epoch)]
     if begun and progress is not None:
         parts.append((4, f"step {progress.step:,} of {progress.steps:,}"))

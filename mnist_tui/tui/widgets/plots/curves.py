@@ -222,27 +222,40 @@ OF_NETWORK = {"importing", "building", "compiling"}
 
 
 def preparations(run: RunState, glyphs: Glyphs) -> list[str]:
-    """Return the steps to the first epoch of a live run, one a line: what is ready, what is under way, what follows."""
+    """Return the steps to the first epoch of a live run, one a line: what is ready, what is under way, what follows.
+
+    A run that is not trained has the steps to its evaluation instead.
+    """
     if run.state not in LIVE:
         return []
-    data, model, phase = run.data, run.model, run.phase
+    data, model, phase, origin = run.data, run.model, run.phase, run.origin
     now, doing = "", ""
     if phase is not None and not in_training(run):
         now, doing = phase.name, phase_progress(phase)
-    steps = [
-        ("data", now in OF_DATA, data and f"{data.title}, {counted(data.train, 'image')}"),
-        ("network", now in OF_NETWORK, model and f"{counted(model.total, 'parameter')}, on {model.device}"),
-        ("first epoch", phase is not None and not now, None),
-    ]
+    if origin is None:
+        steps = [
+            ("data", now in OF_DATA, data and f"{data.title}, {counted(data.train, 'image')}"),
+            ("network", now in OF_NETWORK, model and f"{counted(model.total, 'parameter')}, on {model.device}"),
+            ("first epoch", phase is not None and not now, None),
+        ]
+    else:
+        doing = doing.removeprefix("evaluating: ")  # the step's name says it
+        has_network = origin.kind != "ensemble" and not origin.predictions_only
+        is_built, is_evaluated = now in {"evaluating", "saving"}, now == "saving"
+        steps = [
+            ("data", now in OF_DATA, data and f"{data.title}, {counted(data.test, 'test image')}"),
+            *([("network", now in OF_NETWORK, "" if is_built else None)] if has_network else []),
+            ("evaluation", now == "evaluating", "" if is_evaluated else None),
+        ]
     done, under_way, follows = ASCII_SIGNS if glyphs == "ascii" else SIGNS
     lines: list[str] = []
     for name, is_now, ready in steps:
-        sign, text = (under_way, doing) if is_now else (done, ready) if ready else (follows, "")
+        sign, text = (under_way, doing) if is_now else (done, ready) if ready is not None else (follows, "")
         lines.append(f"{sign} {name}{': ' if text else ''}{text}")
-    if now and now not in OF_DATA | OF_NETWORK:
+    if now and not any(is_now for _, is_now, _ in steps):
         lines.append(f"{under_way} {doing}")  # waiting for a device, for instance
     if phase is None and run.state == "starting":
-        lines.insert(0, f"{under_way} starting the process that trains")
+        lines.insert(0, f"{under_way} starting the process that {'trains' if origin is None else 'evaluates'}")
     return [*lines, ""]
 
 
@@ -374,6 +387,8 @@ class Curve(Plot):
         if run.history or (run.progress is not None and measure.running):
             return [f"no finite {measure.title} to draw"]
         begun = preparations(run, self.app.settings.glyphs) if self.metric == "loss" else []
+        if run.origin is not None:
+            return [*begun, "There is no curve: nothing is trained."]
         if run.state not in LIVE:
             return ["no step was trained" if measure.running else "no epoch has ended"]
         when = "during the first epoch" if measure.running else "after the first epoch"
