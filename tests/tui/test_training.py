@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mnist_tui.runs.events import CheckpointSaved, Paused, Phase, Resumed, RunStarted, Warned
+from mnist_tui.runs.events import CheckpointSaved, Ended, Paused, Phase, Resumed, RunStarted, Warned
 from mnist_tui.runs.origin import Origin, OriginSource
 from mnist_tui.runs.process_folder import Lock
 from mnist_tui.runs.state import RunState
@@ -143,7 +143,10 @@ async def test_phases_before_training_are_told(record: Any, app_on: Any, shows: 
         text = await shows(
             pilot, "10,000 test images", "✓ network", "● evaluation: 2,000", "appears after the evaluation."
         )
-        assert "Add epochs" not in text and "epoch" not in text and "Pause" not in text
+        assert "epoch" not in text and "Pause" not in text
+        evaluation.write(Ended(state="finished", reason="evaluated on 10,000 test images", test_accuracy=0.9))
+        text = await shows(pilot, "Finished: test accuracy 90.00 %", "evaluation · total")
+        assert "epoch" not in text and "Train again" not in text
     run = RunState(origin=replace(origin, kind="ensemble"), phase=Phase(name="saving"))
     assert preparations(run, "braille") == ["○ data", "✓ evaluation", "● saving", ""]
 

@@ -118,9 +118,10 @@ def details(snapshot: RunSnapshot, findings: Sequence[Finding] = ()) -> Mapping[
     run, data, model, load = snapshot.run, snapshot.run.data, snapshot.run.model, snapshot.run.load
     facts = {"Warning": "\n".join(run.warnings), "Folder": str(snapshot.folder.path)}
     if data is not None:
-        facts["Data"] = f"{data.title}: {data.train:,} training, {data.test:,} {data.evaluated}"
-        held_out = counted(data.validation, "image")
-        facts["Validation"] = held_out if data.validation else f"the {data.evaluated}"
+        trained = f"{data.train:,} training, " if run.origin is None else ""
+        facts["Data"] = f"{data.title}: {trained}{data.test:,} {data.evaluated}"
+        if run.origin is None:
+            facts["Validation"] = counted(data.validation, "image") if data.validation else f"the {data.evaluated}"
         facts["Inputs"] = count(data.inputs)
     if (total := model.total if model else run.start.total if run.start else None) is not None:
         facts["Parameters"] = count(total)

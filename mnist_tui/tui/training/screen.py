@@ -191,11 +191,11 @@ class TrainingScreen(RunScreen):
         ended = self.feed.ended(epoch) if epoch != run.confusion_epoch else None
         matrix, epoch = (ended.confusion, epoch) if ended else (run.confusion, run.confusion_epoch)
         names = class_names(run, self._preset.experiment.classes if self._preset else len(DIGITS))
+        waiting, when = (NOTHING, ", after training") if run.origin is None else (NOT_EVALUATED, "")
         if matrix is None and run.ended is not None:
             self._read_final()
-            self.matrix.show(self._final, names, f"{run.evaluated_set}, after training")
+            self.matrix.show(self._final, names, f"{run.evaluated_set}{when}", waiting=waiting)
         else:
-            waiting = NOTHING if run.origin is None else NOT_EVALUATED
             self.matrix.show(matrix, names, f"evaluated after epoch {epoch}", waiting=waiting)
         self.matrix.set_class(not snapshot.live and matrix is None and self._final is None, "-nothing")
         self.set_class(snapshot.state in BROKEN, "-broken")
@@ -230,7 +230,7 @@ class TrainingScreen(RunScreen):
     def _diagnose(self) -> tuple[Finding, ...]:
         """Return the diagnosis. It is repeated when an epoch has ended, less often if it takes long."""
         run, now = self.snapshot.run, time.monotonic()
-        if self._preset is None or (self.snapshot.live and not run.history):
+        if self._preset is None or run.origin is not None or (self.snapshot.live and not run.history):
             return ()
         end, history = self._diagnosed
         if end != (self.snapshot.state, run.ended) or (history is not run.history and now >= self._next_diagnosis):

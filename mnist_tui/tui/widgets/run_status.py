@@ -258,6 +258,8 @@ class RunProgress(ProgressLine):
         planned = run.epochs or planned
         partial = progress.step / progress.steps if progress and progress.epoch == done + 1 else 0.0
         share = (done + partial) / planned if planned else 0.0
+        if run.origin is not None and state == "finished":
+            share = 1.0
         pulses = phase is None and state == "starting"
         if phase is not None and not in_training(run) and state in LIVE:
             share = phase.done / phase.total if phase.total else share
