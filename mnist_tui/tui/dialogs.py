@@ -252,7 +252,10 @@ class ChooseClassScreen(SearchScreen):
     **A list of classes.** The arrow keys move, Enter or a click chooses, Esc leaves everything as it was. With up to
     ten classes a digit chooses the class with that number; with more, type a part of the name, or the number.
     """
-    BINDINGS = [bind(f"choose.digit-{n}", f"{n}", f"digit({n})", f"Class {n}", hidden=True) for n in range(DIGIT_KEYS)]
+    BINDINGS = [
+        bind(f"choose.digit-{n}", f"{n}", f"digit({n})", f"Class {n}", "Choose the class of that number", hidden=True)
+        for n in range(DIGIT_KEYS)
+    ]
     PLACEHOLDER = "a part of the name, or the number"
 
     def __init__(self, title: str, names: Sequence[str], chosen: int, more: str = "") -> None:

@@ -153,6 +153,10 @@ async def test_the_key_sheet_has_the_user_s_own_keys_and_those_of_all_screens(
         text = await shows(pilot, "Training", "Pause the training")
         assert re.search(r"z +Edit: open the chosen preset in the editor", text)
         assert "Runs: sort, filter and compare all runs" in text
+        assert re.search(r"Enter, t +Train the chosen preset", text)
+        assert re.search(r"Ctrl\+Q +Quit.*Ctrl\+P +Every command", text, re.DOTALL)
+        assert re.search(r"1 to 4 +The view of that number: curves", text)
+        assert text.count("This screen's keys") == 2, "button and footer say where a leads now"
         await pilot.press("a")
         await until(pilot, lambda: "Pause the training" not in str(app.screen.query_one("#key-sheet").render()))
         await pilot.press("escape")

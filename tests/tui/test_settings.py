@@ -20,7 +20,7 @@ from mnist_tui.settings import Settings, load_settings, save_settings, settings_
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.routes import classes_with_keys
 from mnist_tui.tui.settings.screen import KeyTable, PressKeyScreen, SettingsScreen
-from mnist_tui.tui.terminal.keymap import entries, keymap, problems, split, taken
+from mnist_tui.tui.terminal.keymap import SECTIONS, entries, keymap, problems, split, taken
 from mnist_tui.tui.training.screen import TrainingScreen
 
 
@@ -274,6 +274,7 @@ async def test_every_key_stands_under_the_name_of_its_screen(bench: BenchApp, un
         headings = [key for key in table.keys if key.startswith("/")]
         assert headings == list(dict.fromkeys(f"/{entry.section}" for entry in found))
         assert headings[:2] == ["/Everywhere", "/Presets"]
+        assert {name.partition(".")[0] for entry in found for name in entry.ids} <= {*SECTIONS}, "each has a heading"
         assert len(table.keys) == len(found) + len(headings)
         await pilot.press("home", "enter", "backspace")
         assert isinstance(bench.screen, SettingsScreen), "a heading has no key"

@@ -54,6 +54,7 @@ from mnist_tui.tui.widgets.text import Line, LinePart, PartsLine
 from mnist_tui.wording import DASH, capitalized, count, counted, listed, loss, percent, seconds, shortened
 
 CURVES, TABLE, SEEDS, POINTS = VIEWS = ("-view-curves", "-view-table", "-view-seeds", "-view-points")
+ABOUT_VIEW = "The view of that number: curves, table, by seed or by size"
 VIEW_NAMES = {CURVES: "Curves", TABLE: "Table", SEEDS: "By seed", POINTS: "By size"}
 TABLE_EDGE = 4
 """Columns for the marks at the left of a table, and its scroll bar."""
@@ -446,7 +447,7 @@ class CompareScreen(BenchScreen[None]):
         bind("compare.open", "enter", "open", "Open", "The run's own screen"),
         bind("compare.view", "v", "view", "View", "The next view: curves, table, by seed, by size, as there is room"),
         *(
-            bind(f"compare.view-{n}", f"{n}", f"choose_view({n})", f"View {n}", hidden=True)
+            bind(f"compare.view-{n}", f"{n}", f"choose_view({n})", f"View {n}", ABOUT_VIEW, hidden=True)
             for n in range(1, len(VIEWS) + 1)
         ),
         bind("compare.matrices", "m", "matrices(True)", "Matrices", "The confusion matrices side by side"),

@@ -17,7 +17,7 @@ from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.event_log import FiguresReader
 from mnist_tui.runs.model_tests import Answers, McNemarTest, ModelTests, only_right, tests_of_runs
 from mnist_tui.tui.bench import BenchScreen, Route
-from mnist_tui.tui.compare.screen import VIEWS, CompareScreen, series_of
+from mnist_tui.tui.compare.screen import ABOUT_VIEW, VIEWS, CompareScreen, series_of
 from mnist_tui.tui.gallery.predictions import ImagePredictions, RunPredictions
 from mnist_tui.tui.run_commands import folder_of
 from mnist_tui.tui.selected_images import ImageSelection
@@ -147,7 +147,7 @@ class NetworkTestsScreen(BenchScreen[None]):
         bind("tests.first", "enter", "images(True)", "Only it right", "Images that only the first network gets right"),
         bind("tests.second", "s", "images(False)", "Only the other right", "Images that only the second gets right"),
         *(
-            bind(f"tests.view-{n}", f"{n}", f"choose_view({n})", f"View {n}", hidden=True)
+            bind(f"tests.view-{n}", f"{n}", f"choose_view({n})", f"View {n}", ABOUT_VIEW, hidden=True)
             for n in range(1, len(VIEWS) + 1)
         ),
         bind("tests.matrices", "m", "matrices(True)", "Matrices", "The confusion matrices", hidden=True),

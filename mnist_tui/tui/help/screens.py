@@ -8,6 +8,7 @@ from importlib import resources
 from inspect import cleandoc
 from itertools import groupby
 from pathlib import Path
+from string import digits
 from typing import Any
 
 from rich.console import Group
@@ -15,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 from textual import events, getters, on, work
 from textual._slug import slug
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
@@ -32,8 +33,10 @@ from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.tab_strip import TabStrip
 from mnist_tui.wording import shortened
 
-BUTTONS_BESIDE = 50
-"""Columns that the frame and the buttons beside the guide's take from a heading."""
+WAYS = ("guide", "glossary", "all")
+"""Where the buttons at the top of the help lead: the names of their actions, and of their keys."""
+BUTTONS_BESIDE = 42
+"""Columns that the frame and the buttons take from a heading of the guide, without the last button's label."""
 SHORTEST_HEADING = 10
 BESIDE = 110
 """Columns of the window from which there are two columns of keys beside each other; the style sheet's `-wide`."""
@@ -74,16 +77,25 @@ def _sections_of(screen: Screen[Any]) -> list[KeySection]:
         section = SECTIONS["app"] if each.node is screen.app else each.section or first
         words = each.about or each.name if each.moves else _in_words(each.name, each.about)
         groups.setdefault(section, []).append((", ".join(each.keys), words))
-    everywhere = [
-        *groups.pop(SECTIONS["app"], []),
-        (shown("tab,shift+tab"), "The next pane or field, and the one before"),
-        (palette, "Every command of this screen, by its name"),
-    ]
+    everywhere = [*groups.pop(SECTIONS["app"], []), *_keys_of_textual(screen.app)]
     return [(section, rows) for section, rows in (*groups.items(), (SECTIONS["app"], everywhere)) if rows]
 
 
+def _keys_of_textual(app: App[Any]) -> list[tuple[str, str]]:
+    """Return the keys that work everywhere without being in the table of all keys: nobody can change them."""
+    return [
+        (shown("tab,shift+tab"), "The next pane or field, and the one before"),
+        (shown(app.COMMAND_PALETTE_BINDING), "Every command of the screen, by its name"),
+    ]
+
+
 def _in_words(name: str, about: str) -> str:
-    """Return what a key does: its name in the footer, and a longer text unless that begins with the name."""
+    """Return what a key does: its name in the footer, and a longer text unless that begins with the name.
+
+    Of a name with a number, as ``Class 7``, only the text is returned, which is the same for all numbers.
+    """
+    if about and name[-1:].isdigit():
+        return about
     if not about or about.lower().startswith(name.lower()) or " / " in name:
         return about or name
     return f"{name}: {about[:1].lower()}{about[1:]}"
@@ -121,16 +133,16 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help") as scroll:
             scroll.border_title, scroll.border_subtitle = "Help", "Esc closes"
-            room = max(SHORTEST_HEADING, self.app.size.width - BUTTONS_BESIDE)
             with Horizontal(id="ways"):
-                yield self._button("guide", f"Guide: {shortened(_heading(self._topic), room)}")
-                yield self._button("glossary", "Glossary")
-                yield self._button("all", "All keys")
+                yield from (Button(id=name, compact=True, action=f"screen.{name}") for name in WAYS)
             yield Markdown(self._text)
             yield Static(id="key-sheet")
             if self._more:
                 yield Markdown(self._more, classes="-more")
         yield KeyFooter()
+
+    def on_mount(self) -> None:
+        self._name_ways()
 
     def on_resize(self) -> None:
         self._show_keys()
@@ -140,11 +152,20 @@ class HelpScreen(ModalScreen[None]):
         self._whole = not self._whole
         for text in self.query(Markdown):
             text.display = not self._whole
+        self._name_ways()
         self._show_keys()
 
-    def _button(self, name: str, label: str) -> Button:
-        key = key_of(f"help.{name}", type(self), self.app.settings.keys)
-        return Button(labelled(label, key), compact=True, action=f"screen.{name}")
+    def _name_ways(self) -> None:
+        """Write on the buttons, and in the footer, where each leads now."""
+        keys = "This screen's keys" if self._whole else "All keys"
+        room = max(SHORTEST_HEADING, self.app.size.width - BUTTONS_BESIDE - len(keys))
+        heading = shortened(_heading(self._topic), room)
+        for name, label in zip(WAYS, (f"Guide: {heading}", "Glossary", keys), strict=True):
+            key = key_of(f"help.{name}", type(self), self.app.settings.keys)
+            button = self.query_one(f"#{name}", Button)
+            button.label = labelled(label, key)
+            button.refresh(layout=True)
+        self.query_one(KeyFooter).relabel("all", keys)
 
     def action_guide(self) -> None:
         """Open the part of the guide about the screen in place of this help."""
@@ -168,6 +189,7 @@ class HelpScreen(ModalScreen[None]):
                 (section, [(shown(entry.current_keys(own)), _in_words(entry.name, entry.about)) for entry in group])
                 for section, group in groupby(entries, lambda entry: entry.section)
             ]
+            sections[0][1].extend([(shown("ctrl+q"), "Quit, on every screen"), *_keys_of_textual(self.app)])
             self.query_one("#help").scroll_home(animate=False)
         self.sheet.update(_sheet(sections, self._accent, beside=self.app.size.width >= BESIDE))
 
@@ -206,11 +228,16 @@ def _column(sections: list[KeySection], accent: str) -> Group:
 
 
 def _with_joined_keys(rows: list[tuple[str, str]]) -> dict[str, str]:
-    """Return for each text the keys that do it, joined by commas."""
+    """Return for each text the keys that do it."""
     joined: dict[str, list[str]] = {}
     for keys, about in rows:
         joined.setdefault(about, []).append(keys)
-    return {about: ", ".join(keys) for about, keys in joined.items()}
+    return {about: _in_short(keys) for about, keys in joined.items()}
+
+
+def _in_short(keys: list[str]) -> str:
+    """Return keys joined by commas, or as ``1 to 4`` if they are successive digits."""
+    return f"{keys[0]} to {keys[-1]}" if len(keys) > 2 and "".join(keys) in digits else ", ".join(keys)
 
 
 def _heading(topic: str) -> str:

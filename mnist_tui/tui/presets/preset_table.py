@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from textual import events
-from textual.binding import Binding
 from textual.message import Message
 
 from mnist_tui.experiment.preset_files import BrokenPreset
@@ -46,7 +45,7 @@ class PresetTable(RowTable):
     the title of a group Enter opens and closes it, → opens it and ← closes it.
     """
     BINDINGS = [
-        Binding("enter", "screen.train", "Train", tooltip="Train the chosen preset as it is"),
+        bind("presets.train-chosen", "enter", "screen.train", "Train", "Train the chosen preset as it is"),
         bind("presets.toggle", "enter,space", "toggle_group", "Open/close", "Open or close the group"),
         bind("presets.open", "right", "open", "Open", "Open the group, or go to its first preset", hidden=True),
         bind("presets.close", "left", "close", "Close", "Close the group, or go to its title", hidden=True),

@@ -149,8 +149,15 @@ class DiagnosisScreen(RunScreen):
         bind("diagnosis.page-down", "pagedown", "page(1)", "Page down", "Scroll down", hidden=True),
         *run_keys("diagnosis", "matrix", "gallery", "weights"),
         *(
-            bind(f"diagnosis.line-{at}", f"{at}", f"line({at})", f"Line {at}", f"Do what line {at} says", hidden=True)
-            for at in range(1, LINES + 1)
+            bind(
+                f"diagnosis.line-{n}",
+                f"{n}",
+                f"line({n})",
+                f"Line {n}",
+                "Do what the line of that number says",
+                hidden=True,
+            )
+            for n in range(1, LINES + 1)
         ),
         bind("diagnosis.back", "escape,i", "back", "Back", "Back to where you were"),
         *curve_keys("diagnosis"),

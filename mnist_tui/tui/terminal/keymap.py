@@ -21,6 +21,8 @@ SECTIONS = {
     "presets": "Presets",
     "editor": "Editor",
     "layers": "Editor: list of layers",
+    "rates": "Editor: learning-rate range test",
+    "code": "Presets and editor: export code",
     "training": "Training",
     "curves": "Training: curves",
     "run": "All screens of a run",
@@ -30,15 +32,23 @@ SECTIONS = {
     "weights": "Weights",
     "diagnosis": "Diagnosis",
     "results": "Results",
+    "confusions": "Results: list of confusions",
+    "robustness": "Robustness",
     "export": "Export",
     "runs": "Runs",
     "compare": "Compare",
     "overlay": "Compare: curves",
+    "tests": "Compare: tests",
+    "evaluation": "Evaluate, ensemble and import: the form",
+    "evaluate": "Evaluate on other data",
+    "ensemble": "Ensemble",
+    "import": "Import",
     "draw": "Draw",
     "open-image": "Draw: open an image",
     "studies": "Studies",
     "study": "Study",
     "trials": "Study: plot of the trials",
+    "csv": "Study: table as CSV",
     "sweep": "New study",
     "settings": "Settings",
     "help": "Help",
@@ -61,9 +71,8 @@ SECTIONS = {
 
 
 def section_of(name: str) -> str:
-    """Return the heading of a binding in the list of keys, by the binding's id."""
-    part = name.partition(".")[0]
-    return SECTIONS.get(part, part.replace("-", " ").capitalize())
+    """Return the heading of a binding in the list of keys, by the binding's id; empty for an id that is not ours."""
+    return SECTIONS.get(name.partition(".")[0], "")
 
 
 @dataclass(frozen=True)
