@@ -85,7 +85,7 @@ def _keys_of_textual(app: App[Any]) -> list[tuple[str, str]]:
     """Return the keys that work everywhere without being in the table of all keys: nobody can change them."""
     return [
         (shown("tab,shift+tab"), "The next pane or field, and the one before"),
-        (shown(app.COMMAND_PALETTE_BINDING), "Every command of the screen, by its name"),
+        (shown(app.COMMAND_PALETTE_BINDING), "Every command of this screen, by its name"),
     ]
 
 
