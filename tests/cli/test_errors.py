@@ -200,7 +200,7 @@ def test_without_data_and_without_a_network_train_says_how_to_bring_them(
     nowhere = {"MNIST_TUI_DATA": str(tmp_path)}
     for preset in ("raw", "fashion"):
         answer = sentence(cli("train", "--preset", preset, **nowhere))
-        assert "--data-dir or MNIST_TUI_DATA" in answer
+        assert f"into {tmp_path}" in answer
         assert "--dataset digits" in answer
     assert "Fashion-MNIST" in sentence(cli("train", "--preset", "fashion", "--allow-sample", **nowhere))
     assert not runs_dir.exists()

@@ -60,7 +60,7 @@ def test_a_range_is_whole_where_both_ends_are(text: str, low: float, high: float
     assert parse_over(text).range == spec.ValueRange(low, high, whole, log)
 
 
-@pytest.mark.parametrize("text", ["hidden=50..400,500", "dataset=../data", "hidden=150"])
+@pytest.mark.parametrize("text", ["hidden=50..400,500", "start=../model.keras", "hidden=150"])
 def test_other_texts_with_dots_are_values(text: str) -> None:
     assert parse_over(text).range is None
 
