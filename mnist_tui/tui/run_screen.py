@@ -28,7 +28,7 @@ JUMP = 10
 CHECK_SECONDS = 0.5
 """The time between two checks of whether the idle process still lives."""
 UNSEEN_SECONDS = 300.0
-"""The time that the screen is left after which the model's process, several hundred MB of memory, ends."""
+"""Seconds from leaving the screen to the end of the model's process, which takes several hundred MB of memory."""
 FeedT = TypeVar("FeedT", bound=FolderFeed[Any])
 QuestionT = TypeVar("QuestionT")
 

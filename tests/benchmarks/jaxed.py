@@ -7,7 +7,6 @@ parameters and the optimizer's state donated. Validation and confusion counts ar
 from __future__ import annotations
 
 import sys
-import time
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -165,10 +164,7 @@ def main() -> None:
     experiment = RunFolder(Path(sys.argv[1])).preset().experiment
     epoch = Epochs(experiment, arrays(experiment))
     turns.answer(platform=jax.default_backend(), version=jax.__version__)
-    while turns.wait():
-        began = time.perf_counter()
-        loss, counts = epoch()
-        turns.answer(seconds=time.perf_counter() - began, loss=loss, accuracy=int(counts.trace()) / int(counts.sum()))
+    turns.take_epochs(epoch)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ group, because it is some gigabytes: `uv pip install torch` brings it.
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -103,10 +102,7 @@ def main() -> None:
     experiment = RunFolder(Path(sys.argv[1])).preset().experiment
     epoch = Epochs(experiment, arrays(experiment))
     turns.answer(platform="gpu" if torch.cuda.is_available() else "cpu", version=torch.__version__)
-    while turns.wait():
-        began = time.perf_counter()
-        loss, counts = epoch()
-        turns.answer(seconds=time.perf_counter() - began, loss=loss, accuracy=int(counts.trace()) / int(counts.sum()))
+    turns.take_epochs(epoch)
 
 
 if __name__ == "__main__":

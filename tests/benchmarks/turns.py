@@ -10,7 +10,8 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,18 @@ class Turns:
         if not line:
             os._exit(0)
         return line.strip()
+
+    def take_epochs(self, epoch: Callable[[], tuple[float, Any]]) -> None:
+        """Trains an epoch a turn and tells its seconds, mean loss and accuracy, until nothing more is asked.
+
+        Args:
+            epoch: trains one, and returns its mean loss and the confusion counts after it.
+        """
+        while self.wait():
+            began = time.perf_counter()
+            loss, counts = epoch()
+            accuracy = int(counts.trace()) / int(counts.sum())
+            self.answer(seconds=time.perf_counter() - began, loss=loss, accuracy=accuracy)
 
     def answer(self, **figures: Any) -> None:
         """Answers; `peak` is the most memory that this process has held, in bytes."""

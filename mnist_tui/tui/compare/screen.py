@@ -607,7 +607,9 @@ class CompareScreen(BenchScreen[None]):
             short_answer if self._view == CURVES and TABLE in self._views and not self.has_class("-tall") else answer
         )
         if self.has_class("-seeds"):
-            tested = {(run.dataset, run.sample, run.fold is None) for run in self._runs if run.test_accuracy}
+            tested = {
+                (run.dataset, run.sample, run.fold is None) for run in self._runs if run.test_accuracy is not None
+            }
             self.answer.say(OTHER_IMAGES if len(tested) > 1 else "")
         else:
             self.answer.say(write(series, self.accuracy.marks, self._tests))

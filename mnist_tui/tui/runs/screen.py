@@ -38,7 +38,7 @@ ROOM_FOR_PREVIEW = 16
 """The lines below a short list from which the chosen run's curves and matrix are shown."""
 READ_SECONDS = 1.0
 NAMED = 3
-"""The most names that a hint at a filter that is being typed has."""
+"""The largest number of names in the hint about a filter that is being typed."""
 WHOLE_EVERY = 10
 """Every tenth reading reads the files of all runs; the others read the files of live runs only."""
 FILTER_HELP = "/ filters: words, hidden>200, lr<=0.001, accuracy>97, state=finished, dataset=fashion-mnist"

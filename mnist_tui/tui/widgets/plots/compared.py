@@ -321,7 +321,7 @@ class Scatter(Plot):
     _labels, _of = True, "test"
 
     def show(self, points: Sequence[ScatterPoint], of: str = "test") -> None:
-        """Draw the accuracies ``test``, ``held-out``, or of both kinds if `of` is empty."""
+        """Draw the accuracies on `of`: ``test`` or ``held-out`` images, or both if it is empty."""
         drawn = tuple(drawable_points(points))
         if (drawn, of) != (self._points, self._of):
             self._points, self._of = drawn, of
