@@ -1,8 +1,9 @@
 """The forward pass of a training step: the layers of a network, with random numbers that come from a counter.
 
-Layers are Keras' own, with three differences: dropout and noise are functions of seed, epoch, step and position; a
+Layers are Keras' own, with these differences: dropout and noise are functions of seed, epoch, step and position; a
 convolution is pooled before bias and activation are applied, which gives the same values if the activation never falls,
-for a quarter of the work; and `pooled_convolution` computes some first convolutions on a CPU.
+for a quarter of the work; and on a CPU `pooled_convolution` computes some first convolutions, and `pooled_gradients`
+the gradients of later ones.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -17,11 +19,12 @@ from typing import Any
 import numpy as np
 
 from mnist_tui.data.random_words import WORDS, moment_keys, words_at
-from mnist_tui.training import models, pooled_convolution
+from mnist_tui.training import models, pooled_convolution, pooled_gradients
 from mnist_tui.training.augmentation import TENSORFLOW
 from mnist_tui.training.backend import keras, tf
 from mnist_tui.training.device import network_inputs
 from mnist_tui.training.pooled_convolution import PooledConvolution
+from mnist_tui.training.pooled_gradients import PooledGradients
 
 Keys = tuple[Any, Any]
 """Two 32-bit words: Python's integers, or uint32 scalars."""
@@ -114,6 +117,33 @@ RANDOM: dict[Any, Callable[[Any, Any, Keys, Moment], Any]] = {
 """The Keras layers that draw random numbers in training: functions of layer, input, keys, epoch and step."""
 
 
+@dataclass(frozen=True)
+class PooledLayers:
+    """The convolutions of a network with max pooling after them that are computed for a CPU.
+
+    Attributes:
+        first: computes the first two layers; None if TensorFlow's kernels do.
+        gradients: compute convolution and pooling, by the convolution's position.
+    """
+
+    first: PooledConvolution | None
+    gradients: dict[int, PooledGradients]
+
+    @classmethod
+    def of(cls, model: Any) -> PooledLayers:
+        """Return those of a model that `models.build` has made."""
+        layers = models.with_sources(model)
+        positions = pooled_first(layers)
+        first, gradients = None, {}
+        for position in sorted(positions):
+            convolution, pooling = (layer for layer, _ in layers[position : position + 2])
+            if position == 0 and pooled_convolution.covers(convolution, pooling):
+                first = PooledConvolution(convolution, model.input_shape[1:])
+            elif position > 0 and pooled_gradients.covers(convolution, pooling):
+                gradients[position] = PooledGradients(convolution, pooling)
+        return cls(first, gradients)
+
+
 class ForwardPass:
     """The layers of a model in training, to be traced into a program.
 
@@ -125,32 +155,36 @@ class ForwardPass:
         self._layers, self._shape = models.with_sources(model), model.input_shape[1:]
         self._pooled_first = pooled_first(self._layers)
 
-    def __call__(self, rows: Any, first: PooledConvolution | None, keys: Any, epoch: Any, step: Any) -> Any:
+    def __call__(self, rows: Any, pooled: PooledLayers | None, keys: Any, epoch: Any, step: Any) -> Any:
         """Return the outputs before softmax, float32 ``(rows, classes)``.
 
         Args:
             rows: examples, as in `Resident`.
-            first: computes the first two layers; None to compute them as all others.
+            pooled: computes the layers that it has; None if Keras' layers compute all.
             keys: two keys for the random numbers of each layer, ``(layers, 2)``.
             epoch, step: int32 scalars, counted from 0, for the random numbers.
         """
         moment = tf.cast(epoch, tf.uint32), tf.cast(step, tf.uint32)
         outputs: dict[int, Any] = {}
-        if first is None:
-            outputs[-1] = network_inputs(rows, self._shape)
+        if pooled is not None and pooled.first is not None:
+            outputs[1] = pooled.first(rows)
         else:
-            outputs[1] = first(rows)
+            outputs[-1] = network_inputs(rows, self._shape)
+        gradients = pooled.gradients if pooled is not None else {}
         *hidden, (output, _) = self._layers
         for position, (layer, sources) in enumerate(hidden):
-            if position in outputs or (first is not None and position == 0):
+            if position in outputs or position + 1 in outputs:
                 continue
             values = outputs[sources[0]]
             if draw := RANDOM.get(type(layer)):
                 values = draw(layer, values, (keys[position, 0], keys[position, 1]), moment)
+            elif position in gradients:
+                values = gradients[position](values)
             elif position in self._pooled_first:
                 values = layer.convolution_op(tf.cast(values, layer.compute_dtype), _cast(layer.kernel, layer))
             elif position - 1 in self._pooled_first:
-                convolved, values = hidden[position - 1][0], layer(values)
+                convolved = hidden[position - 1][0]
+                values = values if position - 1 in gradients else layer(values)
                 values = values + _cast(convolved.bias, convolved) if convolved.use_bias else values
                 values = convolved.activation(values)
             else:

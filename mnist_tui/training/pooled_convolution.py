@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mnist_tui.experiment.shapes import Shape
-from mnist_tui.training.backend import keras, tf
+from mnist_tui.training.backend import tf
 from mnist_tui.training.device import network_inputs, scaled
 
 MOST_FILTERS, LARGEST_KERNEL = 16, 5
@@ -27,22 +27,17 @@ NOWHERE = 4.0
 """Instead of a place in the window, 0 to 3: ReLU gives 0 there, so that nothing gets the gradient."""
 
 
-def covers(layers: list[Any]) -> bool:
-    """Return whether a network begins with a convolution and a pooling that `PooledConvolution` computes faster.
+def covers(convolution: Any, pooling: Any) -> bool:
+    """Return whether `PooledConvolution` computes these first two Keras layers of a network, built, faster than Keras.
 
     Args:
-        layers: Keras' layers of a network for images, built.
+        convolution, pooling: a `Conv2D` with an activation that never falls, and a `MaxPooling2D`.
     """
-    if len(layers) < 2:
-        return False
-    first, second = layers[:2]
-    if not isinstance(first, keras.layers.Conv2D) or not isinstance(second, keras.layers.MaxPooling2D):
-        return False
-    height, width, channels = first.kernel.shape[:3]
-    few = channels == 1 and first.filters <= MOST_FILTERS and height == width <= LARGEST_KERNEL
-    plain = first.strides == first.dilation_rate == (1, 1) and first.use_bias
-    plain = plain and first.compute_dtype == "float32" and first.activation.__name__ in RISING
-    return few and plain and second.pool_size == second.strides == (2, 2) and second.padding == "valid"
+    height, width, channels = convolution.kernel.shape[:3]
+    few = channels == 1 and convolution.filters <= MOST_FILTERS and height == width <= LARGEST_KERNEL
+    plain = convolution.strides == convolution.dilation_rate == (1, 1) and convolution.use_bias
+    plain = plain and convolution.compute_dtype == "float32"
+    return few and plain and pooling.pool_size == pooling.strides == (2, 2) and pooling.padding == "valid"
 
 
 class PooledConvolution:

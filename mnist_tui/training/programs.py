@@ -28,16 +28,15 @@ from mnist_tui.data.random_words import layer_keys
 from mnist_tui.experiment.augmentation import Augmentation
 from mnist_tui.experiment.layers import Conv2D, Dense, DepthwiseConv2D, Dropout, Flatten, SeparableConv2D, walk
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.training import models, pooled_convolution
+from mnist_tui.training import models
 from mnist_tui.training.augmentation import TENSORFLOW, TENSORFLOW_IN_XLA
 from mnist_tui.training.backend import keras, tf
 from mnist_tui.training.device import Resident
 from mnist_tui.training.evaluation import Scorer
-from mnist_tui.training.forward import ForwardPass, penalty_of, pooled_first
+from mnist_tui.training.forward import ForwardPass, PooledLayers, penalty_of
 from mnist_tui.training.inputs import DatasetCache
 from mnist_tui.training.losses import cross_entropies
 from mnist_tui.training.models import NOISE
-from mnist_tui.training.pooled_convolution import PooledConvolution
 
 Update = Callable[[list[Any]], None]
 
@@ -142,7 +141,7 @@ class TrainingStep:
     Args:
         model, optimizer: Keras' objects; the optimizer is built.
         update: applies the gradients; None for Keras' own `apply`.
-        first: computes the first two layers where a step asks for it.
+        pooled: computes some of the layers in usual steps.
         augmenter: changes the images; None for images as they are.
         smoothing: the share of each label that is spread over all classes; None for none.
     """
@@ -152,12 +151,12 @@ class TrainingStep:
         model: Any,
         optimizer: Any,
         update: Update | None = None,
-        first: PooledConvolution | None = None,
+        pooled: PooledLayers | None = None,
         augmenter: Augmenter | None = None,
         *,
         smoothing: float | None = None,
     ) -> None:
-        self._model, self._optimizer, self._first, self._augmenter = model, optimizer, first, augmenter
+        self._model, self._optimizer, self._pooled, self._augmenter = model, optimizer, pooled, augmenter
         self._smoothing, self._forward = smoothing, ForwardPass(model)
         self._update = update or (lambda gradients: optimizer.apply(gradients, model.trainable_variables))
 
@@ -177,7 +176,7 @@ class TrainingStep:
         if self._augmenter is not None:
             rows = self._augmenter(rows, feed.augmentation, tf.cast(epoch, tf.uint32), tf.cast(step, tf.uint32))
         with tf.GradientTape() as tape:
-            logits = self._forward(rows, self._first if is_usual else None, feed.keys, epoch, step)
+            logits = self._forward(rows, self._pooled if is_usual else None, feed.keys, epoch, step)
             losses = cross_entropies(labels, logits, self._smoothing, from_logits=True)
             if feed.weights is not None:
                 losses *= tf.gather(feed.weights, labels)
@@ -245,16 +244,12 @@ class LoopProgram:
         self._model, self._optimizer = model, optimizer
         self._batch = min(batch_size, examples.count)
         optimizer.build(model.trainable_variables)
-        update, first = None, None
-        if kind == GRAPH:
-            update = fused(optimizer, model.trainable_variables)
-            layers = models.layers_of(model)
-            covers = 0 in pooled_first(models.with_sources(model)) and pooled_convolution.covers(layers)
-            if "CPU" in examples.rows.device and covers:
-                first = PooledConvolution(layers[0], model.input_shape[1:])
-        library = TENSORFLOW_IN_XLA if kind == XLA and "CPU" in examples.rows.device else TENSORFLOW
+        on_cpu = "CPU" in examples.rows.device
+        update = fused(optimizer, model.trainable_variables) if kind == GRAPH else None
+        pooled = PooledLayers.of(model) if kind == GRAPH and on_cpu else None
+        library = TENSORFLOW_IN_XLA if kind == XLA and on_cpu else TENSORFLOW
         augmenter = Augmenter(augmentation, examples.shape, library) if augmentation is not None else None
-        self._step = TrainingStep(model, optimizer, update, first, augmenter, smoothing=smoothing)
+        self._step = TrainingStep(model, optimizer, update, pooled, augmenter, smoothing=smoothing)
         self._loops: dict[int, Any] = {}
         self.use_examples(examples, seed, weights)
 

@@ -47,7 +47,8 @@ def rows() -> tuple[Row, ...]:
         Row("normalised", f"CNN 16-32-64 with BN, Adam, 128 ({HEAVY_LIMIT:,} images)", _normalised(), 1.05),
         Row("residual", f"two residual blocks of 16 filters, Adam, 128 ({HEAVY_LIMIT:,} images)", _residual(), 1.05),
         Row("fashion", "Fashion CNN 9-100, 4,096 (starter fashion)", _starter("fashion"), 1.8, 1.0, starter=True),
-        Row("cnn128", f"CNN 32-64-128 Adam, 128 ({HEAVY_LIMIT:,} images)", _convolutions(), 1.05, 1.0),
+        Row("textbook", "CNN 32-64 of keras.io, Adam, 128", _textbook(), 1.3, 1.0),
+        Row("cnn128", f"CNN 32-64-128 Adam, 128 ({HEAVY_LIMIT:,} images)", _convolutions(), 1.5, 1.0),
         Row("deep", f"2048-1024-256-128-64 BN, dropout, Adam, 100 ({HEAVY_LIMIT:,} images)", _deep(), 1.1),
     )
 
@@ -84,6 +85,12 @@ def _residual() -> Experiment:
 
 def _wide() -> Experiment:
     return _of([{"kind": "flatten"}, _dense(512), _dropout()], batch_size=32)
+
+
+def _textbook() -> Experiment:
+    pooled = {"kind": "max_pooling2d"}
+    filters = [{"kind": "conv2d", "filters": count, "kernel_size": 3} for count in (32, 64)]
+    return _of([filters[0], pooled, filters[1], pooled, {"kind": "flatten"}, _dropout()], batch_size=128)
 
 
 def _convolutions() -> Experiment:

@@ -92,8 +92,8 @@ def main() -> None:
 NOTES = """
 Times of operations that run at the same time are added up, so that the sum is more than a step takes. Two thirds are
 oneDNN's convolutions, which waste work in two ways: they compute 16 filters at a time (8 on AVX2) where the network has
-9, and of the gradients before a pooling three of four are zero and are multiplied all the same. Only our own kernel
-would avoid both, with one image beside the other instead of filters, and one place of each window in the gradients.
+9, and of the gradients before a pooling three of four are zero and are multiplied all the same. Our own loops
+(`training/pooled_gradients`) avoid both, but with so few filters a step takes as long with them.
 """
 
 
