@@ -18,7 +18,7 @@ from mnist_tui.runs.event_log import replayed
 PACKAGE = Path(mnist_tui.__file__).parent
 MAP = (PACKAGE / "ARCHITECTURE.md").read_text()
 TREES = {path: ast.parse(path.read_bytes()) for path in sorted(PACKAGE.rglob("*.py"))}
-MOST_FILES, MOST_LINES = 358, 82_000
+MOST_FILES, MOST_LINES = 358, 82_400
 LARGEST_CYCLE = 2
 ONLY_IN = {
     "tensorflow": "training",
