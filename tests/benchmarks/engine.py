@@ -1,9 +1,9 @@
 """Epochs of the training process against Keras `fit` and JAX or PyTorch: `python -m tests.benchmarks.engine`.
 
-For each network three processes take turns, an epoch each, and only one of them works at a time: ours, bare Keras
-`fit`, and, where it is installed, a jitted JAX scan for a dense network, PyTorch for a convolutional one. The first
-turns (one of a heavy network, else three), which trace, compile and fill caches, are discarded. The table goes into
-RESULTS.md row by row.
+For each network two processes take turns, an epoch each, and only one of them works at a time: ours and bare Keras
+`fit`; then ours and, where it is installed, a jitted JAX scan for a dense network, PyTorch for a convolutional one. A
+third process would make each wait so long that the system takes its memory away. The first turns (one of a heavy
+network, else three), which trace, compile and fill caches, are discarded. The table goes into RESULTS.md row by row.
 """
 
 from __future__ import annotations
@@ -108,31 +108,40 @@ def measure(row: Row, pairs: int, seconds: float, device: str) -> Figures:
                 )
             )
 
-        ours, fit = start("ours", {}), start("fit", _of_a_peer(device))
+        def turns_with(peer: Child) -> list[list[dict[str, Any]]]:
+            _take_turns([ours, peer], WARM_UPS, WARM_UP_SECONDS, fewest=1)
+            return _take_turns([ours, peer], pairs, seconds, FEWEST_PAIRS)
+
+        ours = start("ours", {})
+        with start("fit", _of_a_peer(device)) as fit:
+            turns = turns_with(fit)
+        with_checkpoint = turns[-1][0]["checkpoints"] or _checkpoints(ours)
         model = next(each for each in EventTail(folder.events_file).read_all() if isinstance(each, ModelBuilt))
         library, no_peer = _peer(row)
-        peer = start(PEERS[library], _of_a_peer(device)) if library else None
-        if peer is not None and model.device.startswith("GPU") and peer.facts["platform"] != "gpu":
-            peer, no_peer = None, f"this {library} has no GPU"
-        working = [child for child in (ours, fit, peer) if child is not None]
-        _take_turns(working, WARM_UPS, WARM_UP_SECONDS, fewest=1)
-        turns = _take_turns(working, pairs, seconds, FEWEST_PAIRS)
-        with_checkpoint = turns[-1][0]["checkpoints"] or _checkpoints(ours)
+        of_the_peer: list[list[dict[str, Any]]] = []
+        if library:
+            peer = start(PEERS[library], _of_a_peer(device))
+            if model.device.startswith("GPU") and peer.facts["platform"] != "gpu":
+                no_peer = f"this {library} has no GPU"
+            else:
+                of_the_peer = turns_with(peer)
     own = [turn[0] for turn in turns]
 
-    def against(peer: int, key: str = "seconds") -> Ratio:
-        return ratio((turn[peer][key], turn[0]["seconds"]) for turn in turns)
-
     return Figures(
-        against(1),
-        against(1, "with_confusion"),
-        against(2) if peer is not None else None,
+        _ratio(turns),
+        _ratio(turns, "with_confusion"),
+        _ratio(of_the_peer) if of_the_peer else None,
         statistics.median(each["evaluation"] / each["seconds"] for each in own),
         statistics.median(with_checkpoint),
         model,
         data,
         no_peer,
     )
+
+
+def _ratio(turns: list[list[dict[str, Any]]], key: str = "seconds") -> Ratio:
+    """The second process' figure by our seconds."""
+    return ratio((other[key], ours["seconds"]) for ours, other in turns)
 
 
 def _take_turns(children: list[Child], pairs: int, seconds: float, fewest: int) -> list[list[dict[str, Any]]]:
