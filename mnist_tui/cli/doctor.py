@@ -49,7 +49,7 @@ from mnist_tui.settings import load_settings, settings_file_text
 from mnist_tui.wording import counted, size
 
 SIGNS = {"works": "✓", "attention": "!", "broken": "✗"}
-PACKAGES = ("tensorflow", "keras", "numpy", "textual", "plotext", "scikit-image", "scikit-learn", "pooch")
+PACKAGES = ("tensorflow", "keras", "numpy", "numba", "textual", "plotext", "scikit-image", "scikit-learn", "pooch")
 GLYPHS = "─│█▁▄⣿×→✓é"
 LOGIND = (Path("/etc/systemd/logind.conf"), Path("/etc/systemd/logind.conf.d"), Path("/usr/lib/systemd/logind.conf.d"))
 INSTALL = f"python -m pip install '{PROGRAM}[gpu]'"

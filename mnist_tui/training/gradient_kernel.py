@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 import numba  # pyright: ignore[reportMissingTypeStubs]
@@ -20,6 +21,8 @@ from numpy.typing import NDArray
 
 from mnist_tui.paths import cache_folder
 
+settings: Any = import_module("numba.core.config")
+"""Numba's settings, which come from the environment: CACHE_DIR from NUMBA_CACHE_DIR."""
 Floats = NDArray[np.float32]
 
 LANES = 16
@@ -162,8 +165,7 @@ def _compiled(signature: str) -> Callable[[Callable[..., Any]], Any]:
 
     def decorate(function: Callable[..., Any]) -> Any:
         try:
-            # NUMBA_CACHE_DIR, if it is set
-            numba.config.CACHE_DIR = numba.config.CACHE_DIR or str(cache_folder() / "compiled")
+            settings.CACHE_DIR = settings.CACHE_DIR or str(cache_folder() / "compiled")
             return numba.njit(signature, cache=True, **LOOPS)(function)
         except Exception:  # no home, no folder to write to, a full disk, a damaged file: for this process alone
             return numba.njit(signature, **LOOPS)(function)

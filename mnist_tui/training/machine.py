@@ -18,7 +18,7 @@ from mnist_tui.runs import devices
 from mnist_tui.runs.events import DeviceLoad, Gpu
 from mnist_tui.runs.processor import cpu_name
 
-PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "scikit-image", "mnist-tui")
+PACKAGES = ("tensorflow", "keras", "numpy", "numba", "scikit-learn", "scikit-image", "mnist-tui")
 
 
 def facts() -> dict[str, Any]:
