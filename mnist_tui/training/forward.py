@@ -165,11 +165,10 @@ class ForwardPass:
             epoch, step: int32 scalars, counted from 0, for the random numbers.
         """
         moment = tf.cast(epoch, tf.uint32), tf.cast(step, tf.uint32)
-        outputs: dict[int, Any] = {}
+        # the images are needed beside `first` where a residual block begins the network; if not, they are not computed
+        outputs = {-1: network_inputs(rows, self._shape)}
         if pooled is not None and pooled.first is not None:
             outputs[1] = pooled.first(rows)
-        else:
-            outputs[-1] = network_inputs(rows, self._shape)
         gradients = pooled.gradients if pooled is not None else {}
         *hidden, (output, _) = self._layers
         for position, (layer, sources) in enumerate(hidden):

@@ -12,11 +12,11 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-import numba  # pyright: ignore[reportMissingTypeStubs]
+import numba
 import numpy as np
-from llvmlite import ir  # pyright: ignore[reportMissingTypeStubs]
-from numba.core import cgutils  # pyright: ignore[reportMissingTypeStubs]
-from numba.extending import intrinsic  # pyright: ignore[reportMissingTypeStubs]
+from llvmlite import ir
+from numba.core import cgutils
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from mnist_tui.paths import cache_folder

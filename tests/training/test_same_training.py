@@ -177,6 +177,19 @@ def test_a_first_convolution_computed_for_a_cpu_trains_as_kerass_in_any_chunks()
 
 
 @pytest.mark.usefixtures("many_images")
+def test_a_network_that_begins_with_a_residual_block_trains_with_its_first_convolution_computed_for_a_cpu():
+    from mnist_tui.training.forward import PooledLayers
+    from mnist_tui.training.programs import Sums
+
+    spec = of([{"kind": "residual", "layers": [{**CONVOLUTIONS[0], "activation": "relu"}, CONVOLUTIONS[1]]}, FLATTEN])
+    ours, model, _ = program(spec, "graph")
+    assert PooledLayers.of(model).first is not None
+    by_xla, _, _ = program(spec, "xla")
+    for step in range(3):
+        assert ours.run(step, step + 1, Sums()).loss == pytest.approx(by_xla.run(step, step + 1, Sums()).loss, rel=1e-4)
+
+
+@pytest.mark.usefixtures("many_images")
 def test_convolutions_whose_gradients_are_computed_by_our_own_loops_train_as_kerass(monkeypatch):
     from mnist_tui.training import pooled_gradients
     from mnist_tui.training.forward import PooledLayers
