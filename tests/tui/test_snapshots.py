@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
+from textual.widgets._collapsible import CollapsibleTitle
 
 from mnist_tui.data import datasets
 from mnist_tui.data.pictures import centred
@@ -300,6 +301,10 @@ async def settle(pilot: Pilot[Any], until: Callable[..., Awaitable[Any]]) -> Non
             return False
         if isinstance(screen, RunScreen):
             screen.redraw()
+        if any(
+            title.display and 0 < title.size.width < len(f"▶ {title.label}") for title in screen.query(CollapsibleTitle)
+        ):
+            return False  # its place is still that of an earlier, shorter title
         seen.append(screen_text(pilot.app))
         return len(seen) > 2 and len(set(seen[-3:])) == 1
 
