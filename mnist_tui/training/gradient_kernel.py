@@ -23,6 +23,7 @@ from mnist_tui.paths import cache_folder
 
 settings: Any = import_module("numba.core.config")
 """Numba's settings, which come from the environment: CACHE_DIR from NUMBA_CACHE_DIR."""
+settings.DISABLE_JIT = 0  # NUMBA_DISABLE_JIT would leave Python's loops, thousands of times slower
 Floats = NDArray[np.float32]
 
 LANES = 16

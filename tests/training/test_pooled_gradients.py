@@ -1,5 +1,6 @@
 """The gradients that our own loops compute of a convolution before max pooling are those of Keras, the oracle."""
 
+import os
 import subprocess
 import sys
 
@@ -138,17 +139,7 @@ def test_every_such_convolution_but_the_first_of_a_network_is_computed_so():
     assert set(PooledLayers.of(model).gradients) == {3}
 
 
-WITHOUT_A_CACHE = """
-import sys
-import numba
-usual = numba.njit
-
-def njit(*arguments, cache=False, **settings):
-    if cache:
-        raise RuntimeError("cannot cache function: no locator available")
-    return usual(*arguments, **settings)
-
-numba.njit = njit
+PROGRAM = """
 import numpy as np
 from mnist_tui.training.gradient_kernel import gradients
 ones = [np.ones(shape, np.float32) for shape in ((1, 4, 4, 1), (3, 3, 1, 1), (1, 2, 2, 1), (1, 1, 1, 1))]
@@ -156,6 +147,23 @@ print(gradients(*ones, window=(2, 2), padding=(0, 0), threads=1)[1].sum())
 """
 
 
-def test_where_nothing_can_be_kept_the_loops_are_compiled_for_the_process():
-    done = subprocess.run([sys.executable, "-c", WITHOUT_A_CACHE], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("damage", ["no folder", "cut short", "compiling is switched off"])
+def test_the_loops_are_compiled_whatever_became_of_those_that_were_kept(damage, tmp_path):
+    caches = tmp_path / "caches"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(caches)}
+
+    def run():
+        return subprocess.run(
+            [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False, env=environment
+        )
+
+    if damage == "no folder":
+        caches.write_text("a file")
+    elif damage == "compiling is switched off":
+        environment["NUMBA_DISABLE_JIT"] = "1"
+    else:
+        assert run().stdout == "9.0\n"
+        for file in caches.rglob("*.nb?"):
+            file.write_bytes(file.read_bytes()[:300])
+    done = run()
     assert (done.returncode, done.stdout) == (0, "9.0\n"), done.stderr
