@@ -9,6 +9,7 @@ network, else three), which trace, compile and fill caches, are discarded. The t
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
@@ -34,6 +35,15 @@ FEWEST_PAIRS = 3
 WARM_UPS, WARM_UP_SECONDS = 3, 20.0
 """Turns before those that count: tracing, compiling, first touches of memory; only one where that takes so long."""
 CHECKPOINT_TURNS = 2
+AVX2 = {
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+    "NUMBA_CPU_NAME": "haswell",
+    "NUMBA_CPU_FEATURES": "+avx,+avx2,+fma",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+}
+"""Variables that keep TensorFlow, Numba and PyTorch from using AVX-512."""
 PEERS = {"jax": "jaxed", "torch": "torched"}
 """The benchmark's module for each library beside Keras."""
 HEAD = (
@@ -61,6 +71,9 @@ copying one and writing it take of a core's time, and its share of the least tim
 one that costs more than {MOST_SHARE:.0%} of that is made more seldom. Epochs before caches are warm (one to three) do
 not count.
 """
+LIMITED = """
+The same where no library uses AVX-512, and `fit` has oneDNN off, as TensorFlow has it on a processor without AVX-512.
+"""
 
 
 @dataclass(frozen=True)
@@ -83,13 +96,14 @@ class Figures:
     no_peer: str = ""
 
 
-def measure(row: Row, pairs: int, seconds: float, device: str) -> Figures:
+def measure(row: Row, pairs: int, seconds: float, device: str, of_fit: dict[str, str]) -> Figures:
     """Lets the processes take turns.
 
     Args:
         pairs: turns of each.
         seconds: after that long there are no more turns, but for the first few.
         device: auto, cpu or gpu.
+        of_fit: environment variables of `fit` alone.
 
     Raises:
         ChildError: a process ended.
@@ -113,7 +127,7 @@ def measure(row: Row, pairs: int, seconds: float, device: str) -> Figures:
             return _take_turns([ours, peer], pairs, seconds, FEWEST_PAIRS)
 
         ours = start("ours", {})
-        with start("fit", _of_a_peer(device)) as fit:
+        with start("fit", {**_of_a_peer(device), **of_fit}) as fit:
             turns = turns_with(fit)
         with_checkpoint = turns[-1][0]["checkpoints"] or _checkpoints(ours)
         model = next(each for each in EventTail(folder.events_file).read_all() if isinstance(each, ModelBuilt))
@@ -200,14 +214,15 @@ def line_of(row: Row, found: Figures) -> str:
     return _line(cells)
 
 
-def record(row: Row, found: Figures) -> None:
+def record(row: Row, found: Figures, like_avx2: bool) -> None:
     """Puts the row into RESULTS.md, among those measured before on the same machine."""
     gpu = found.model.device_name if found.model.device.startswith("GPU") else ""
-    section = f"Engine, {'GPU' if gpu else 'CPU'}"
+    section = f"Engine, {'GPU' if gpu else 'CPU'}{' limited to AVX2' if like_avx2 else ''}"
     known = {line.split(" | ")[0].removeprefix("| "): line for line in results.body(section, gpu).splitlines()}
     known[row.title] = line_of(row, found)
     ordered = [known[each.title] for each in rows() if each.title in known]
-    results.write(section, "\n".join([_line(HEAD), _line(["---"] * len(HEAD)), *ordered, NOTES]), gpu)
+    notes = LIMITED if like_avx2 else NOTES
+    results.write(section, "\n".join([_line(HEAD), _line(["---"] * len(HEAD)), *ordered, notes]), gpu)
 
 
 def _line(cells: Any) -> str:
@@ -221,7 +236,13 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=7, help="turns of each process (default %(default)s)")
     parser.add_argument("--seconds", type=float, default=300, help="for a row's turns (default %(default)s)")
     parser.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto")
+    parser.add_argument(
+        "--like-avx2",
+        action="store_true",
+        help="as on a processor without AVX-512: no library uses it; fit without oneDNN",
+    )
     asked = parser.parse_args()
+    os.environ.update(AVX2 if asked.like_avx2 else {})
     wanted = asked.rows.split(",")
     if unknown := set(wanted) - set(names):
         parser.error(f"there is no row {', '.join(sorted(unknown))}; {', '.join(names)} are known")
@@ -230,11 +251,12 @@ def main() -> None:
         if row.name not in wanted:
             continue
         try:
-            found = measure(row, asked.pairs, asked.seconds, asked.device)
+            of_fit = {"TF_ENABLE_ONEDNN_OPTS": "0"} if asked.like_avx2 else {}
+            found = measure(row, asked.pairs, asked.seconds, asked.device, of_fit)
         except ChildError as error:
             raise SystemExit(f"{row.name}: {error}") from None
         print(line_of(row, found), flush=True)
-        record(row, found)
+        record(row, found, asked.like_avx2)
 
 
 if __name__ == "__main__":

@@ -147,23 +147,23 @@ print(gradients(*ones, window=(2, 2), padding=(0, 0), threads=1)[1].sum())
 """
 
 
-@pytest.mark.parametrize("damage", ["no folder", "cut short", "compiling is switched off"])
-def test_the_loops_are_compiled_whatever_became_of_those_that_were_kept(damage, tmp_path):
+def test_the_loops_are_compiled_whatever_became_of_those_that_were_kept(tmp_path):
     caches = tmp_path / "caches"
-    environment = {**os.environ, "XDG_CACHE_HOME": str(caches)}
 
-    def run():
-        return subprocess.run(
-            [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False, env=environment
+    def run(**environment):
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "XDG_CACHE_HOME": str(caches), **environment},
         )
+        assert (done.returncode, done.stdout) == (0, "9.0\n"), done.stderr
 
-    if damage == "no folder":
-        caches.write_text("a file")
-    elif damage == "compiling is switched off":
-        environment["NUMBA_DISABLE_JIT"] = "1"
-    else:
-        assert run().stdout == "9.0\n"
-        for file in caches.rglob("*.nb?"):
-            file.write_bytes(file.read_bytes()[:300])
-    done = run()
-    assert (done.returncode, done.stdout) == (0, "9.0\n"), done.stderr
+    run(NUMBA_DISABLE_JIT="1")
+    files = list(caches.rglob("*.nb?"))
+    assert files
+    for file in files:
+        file.write_bytes(file.read_bytes()[:300])
+    run()
+    run(XDG_CACHE_HOME=str(files[0]))

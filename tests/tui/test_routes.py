@@ -118,10 +118,16 @@ async def step(pilot: Pilot[Any], until: Any, trail: Trail, key: str, kind: str)
         await until(pilot, lambda: len(app.screen.table.keys) == 3)
 
 
-def main_keys(exhaustive: bool) -> Iterator[list[str]]:
-    """The keys of main screens to try on each screen: all, or one in turn."""
-    for number in range(len(MAP)):
-        yield list(MAIN) if exhaustive else [list(MAIN)[number % len(MAIN)]]
+def ways_to_try(exhaustive: bool) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Each screen with the keys to try there, and where they lead: all; or those that no earlier screen has had, and
+    one of the main screens' in turn.
+    """
+    had: set[tuple[str, str]] = set()
+    for number, kind in enumerate(MAP):
+        own = [way for way in MAP[kind].items() if exhaustive or way not in had]
+        had.update(own)
+        main = list(MAIN.items()) if exhaustive else [list(MAIN.items())[number % len(MAIN)]]
+        yield kind, [(key, target) for key, target in [*own, *main] if target != kind]
 
 
 @pytest.mark.parametrize("exhaustive", [False, pytest.param(True, marks=pytest.mark.exhaustive)])
@@ -131,16 +137,14 @@ async def test_each_key_leads_where_the_map_says_and_escape_leads_back_to_the_sa
     trail = Trail()
     async with app.run_test(size=SIZE) as pilot:
         await until(pilot, lambda: kinds(app) == ["Presets"])
-        for kind, keys in zip(MAP, main_keys(exhaustive), strict=True):
+        for kind, ways in ways_to_try(exhaustive):
             for key, target in path_to(kind, trail.kinds[-1]):
                 await step(pilot, until, trail, key, target)
             here = app.screen
             await app.workers.wait_for_complete()
             await pilot.press("down")
             before, focused = cursors(here), here.focused
-            for key, target in [*MAP[kind].items(), *((key, MAIN[key]) for key in keys)]:
-                if target == kind:
-                    continue
+            for key, target in ways:
                 await step(pilot, until, trail, key, target)
                 await pilot.press("escape")
                 trail.back()
