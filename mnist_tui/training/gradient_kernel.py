@@ -27,11 +27,11 @@ settings.DISABLE_JIT = 0  # NUMBA_DISABLE_JIT would leave Python's loops, thousa
 Floats = NDArray[np.float32]
 
 LANES = 16
-"""Rows are padded to a multiple of so many numbers: a register of AVX-512, two of AVX2, four of NEON."""
+"""Rows are padded to a multiple of this length: 16 float32 fill a register of AVX-512, two of AVX2, four of NEON."""
 CHUNKS = 96, 48, LANES
-"""Lengths that have compiled code, whose sums stay in registers while the rows are added up."""
+"""The code is compiled for rows of these lengths; their sums stay in registers while rows are added up."""
 CACHE_LINE = 64
-"""Bytes. Loads from a multiple are faster, and TensorFlow takes over an array that begins at one, but copies others."""
+"""Bytes. An array whose address is a multiple is read faster, and TensorFlow uses it as it is; it copies any other."""
 LOOPS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 """How Numba compiles: without Python's lock, and dividing as NumPy does."""
 
@@ -215,7 +215,7 @@ def _compute(
     first: int,
     last: int,
 ) -> None:
-    """Write the gradients of some images of a batch, and the gradient of the kernel as far as it comes from them.
+    """Write the gradients of some images of a batch, and the part of the kernel's gradient that these images give.
 
     In each window only a filter's largest sum has a gradient. The gradient of a filter is the sum of the patches of the
     images that gave its largest sums, each times the gradient of that sum; the gradient of an image is the sum of the
@@ -234,8 +234,8 @@ def _compute(
     channels, rows, columns, down, across, above, before = shape
     height, width = images.shape[1], images.shape[2]
     pooled_height, pooled_width, filters = upstream.shape[1], upstream.shape[2], upstream.shape[3]
-    row = -(-columns * channels // LANES) * LANES
-    # the part of an image, with its padding, that the windows see
+    row = len(kernel) // (filters * rows)
+    # the windows see this much of an image with its padding
     line = (pooled_width * across + columns - 1) * channels
     seen_rows = min(height, pooled_height * down + rows - 1 - above)
     seen = min(width, line - before * channels)

@@ -35,9 +35,14 @@ def covers(convolution: Any, pooling: Any) -> bool:
     """
     height, width, channels = convolution.kernel.shape[:3]
     few = channels == 1 and convolution.filters <= MOST_FILTERS and height == width <= LARGEST_KERNEL
-    plain = convolution.strides == convolution.dilation_rate == (1, 1) and convolution.use_bias
-    plain = plain and convolution.compute_dtype == "float32"
-    return few and plain and pooling.pool_size == pooling.strides == (2, 2) and pooling.padding == "valid"
+    return few and is_plain(convolution, pooling) and convolution.use_bias and pooling.pool_size == (2, 2)
+
+
+def is_plain(convolution: Any, pooling: Any) -> bool:
+    """Return whether two Keras layers are an ordinary convolution in float32 and a pooling of windows side by side."""
+    dense = convolution.strides == convolution.dilation_rate == (1, 1) and convolution.groups == 1
+    side_by_side = pooling.pool_size == pooling.strides and pooling.padding == "valid"
+    return dense and side_by_side and convolution.compute_dtype == "float32"
 
 
 class PooledConvolution:

@@ -18,10 +18,11 @@ from typing import Any
 
 from mnist_tui.training.backend import tf
 from mnist_tui.training.device import threads
+from mnist_tui.training.pooled_convolution import is_plain
 
 LEAST_PAIRS = 1_500
-"""Pairs of a channel and a filter. With fewer, TensorFlow's kernels are as fast in a whole step: they compute both
-gradients at the same time."""
+"""The least product of channels and filters. Below it TensorFlow's kernels make a step as fast, because they compute
+both gradients at the same time."""
 
 
 def covers(convolution: Any, pooling: Any) -> bool:
@@ -32,9 +33,8 @@ def covers(convolution: Any, pooling: Any) -> bool:
             `MaxPooling2D`.
     """
     rows, columns, channels, filters = convolution.kernel.shape
-    many = channels * filters >= LEAST_PAIRS and rows * columns > 1 and convolution.groups == 1
-    plain = convolution.strides == convolution.dilation_rate == (1, 1) and convolution.compute_dtype == "float32"
-    return many and plain and pooling.pool_size == pooling.strides != (1, 1) and pooling.padding == "valid"
+    many = channels * filters >= LEAST_PAIRS and rows * columns > 1 and pooling.pool_size != (1, 1)
+    return many and is_plain(convolution, pooling)
 
 
 class PooledGradients:

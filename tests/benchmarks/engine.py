@@ -116,17 +116,15 @@ def measure(row: Row, pairs: int, seconds: float, device: str, of_fit: dict[str,
 
         def start(module: str, environment: dict[str, str]) -> Child:
             log = Path(place) / f"{module}.log"
-            return children.enter_context(
-                Child(
-                    f"tests.benchmarks.{module}", [str(folder.path)], log, {"TF_CPP_MIN_LOG_LEVEL": "2", **environment}
-                )
+            return Child(
+                f"tests.benchmarks.{module}", [str(folder.path)], log, {"TF_CPP_MIN_LOG_LEVEL": "2", **environment}
             )
 
         def turns_with(peer: Child) -> list[list[dict[str, Any]]]:
             _take_turns([ours, peer], WARM_UPS, WARM_UP_SECONDS, fewest=1)
             return _take_turns([ours, peer], pairs, seconds, FEWEST_PAIRS)
 
-        ours = start("ours", {})
+        ours = children.enter_context(start("ours", {}))
         with start("fit", {**_of_a_peer(device), **of_fit}) as fit:
             turns = turns_with(fit)
         with_checkpoint = turns[-1][0]["checkpoints"] or _checkpoints(ours)
@@ -134,7 +132,7 @@ def measure(row: Row, pairs: int, seconds: float, device: str, of_fit: dict[str,
         library, no_peer = _peer(row)
         of_the_peer: list[list[dict[str, Any]]] = []
         if library:
-            peer = start(PEERS[library], _of_a_peer(device))
+            peer = children.enter_context(start(PEERS[library], _of_a_peer(device)))
             if model.device.startswith("GPU") and peer.facts["platform"] != "gpu":
                 no_peer = f"this {library} has no GPU"
             else:

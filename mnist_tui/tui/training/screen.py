@@ -41,7 +41,7 @@ from mnist_tui.wording import loss, percent
 VIEWS = ("-curves", "-matrix", "-device", "-details")
 """What a narrow window shows, one after the other; another one shows the details in place of the matrix."""
 OF_TRAINING = {"pause", "continue", "step", "checkpoint", "extend", "edit", "resume", "weights", "diagnosis"}
-"""Commands that a run that is not trained does not have."""
+"""Commands that are left out for an evaluation, an ensemble or an import: nothing is trained there."""
 DIAGNOSIS_SHARE = 0.005
 """The largest share of the time that a live run's diagnosis may take."""
 
